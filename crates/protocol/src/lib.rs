@@ -1,0 +1,1 @@
+//! Barnabas: the protocol crate.

@@ -1,0 +1,1 @@
+//! Barnabas: the storage crate.

@@ -1,8 +1,13 @@
 //! The wire of the Kafka protocol: frames, headers, requests and responses, error codes. No IO, no clock.
 //!
-//! Everything that arrives from the network is hostile: a guard proves a body's lengths before any decoder sees it, and no
+//! Everything that arrives from the network is hostile: [`guard`] proves a body's lengths before any decoder sees it, and no
 //! function in this crate panics or allocates more than a small multiple of the bytes it was given.
 
 pub mod api;
+pub mod codec;
 pub mod error;
+pub mod guard;
+pub mod header;
+pub mod malformed;
 pub mod messages;
+mod reader;

@@ -5,4 +5,6 @@
 
 pub use kafka_protocol::messages::*;
 pub use kafka_protocol::protocol::buf::{ByteBuf, ByteBufMut};
-pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, StrBytes, VersionRange};
+pub use kafka_protocol::protocol::{
+    Decodable, Encodable, HeaderVersion, Message, Request, StrBytes, VersionRange,
+};

@@ -11,3 +11,5 @@ pub mod header;
 pub mod malformed;
 pub mod messages;
 mod reader;
+
+pub mod records;

@@ -1,0 +1,146 @@
+//! Walking the records of a compressed batch while it is being decompressed, without keeping keys and values.
+//!
+//! Memory stays at the reader's own buffer whatever the payload expands to.
+
+use std::io::BufRead;
+
+use super::record::header_count;
+use super::varint::{decode_varint, decode_varlong};
+use super::{Compression, InvalidRecord, RecordsError};
+
+/// What validation needs to know of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SkimmedRecord {
+    /// Milliseconds from the batch's `base_timestamp`.
+    pub timestamp_delta: i64,
+    /// Offset less the batch's `base_offset`.
+    pub offset_delta: i32,
+    /// The key is not null.
+    pub has_key: bool,
+    /// Bytes of the record, its own length field left out.
+    pub body_len: usize,
+}
+
+/// Reads declared records off a decompressor; see [`super::compression::Decompressor`].
+#[derive(Debug)]
+pub struct Skim<R> {
+    reader: R,
+    codec: Compression,
+    declared: i32,
+    read: i32,
+    /// Bytes left in the record being read.
+    body_rest: usize,
+}
+
+impl<R: BufRead> Skim<R> {
+    /// Walks `declared` records that `reader` gives; `codec` only words its errors.
+    pub fn new(reader: R, codec: Compression, declared: i32) -> Skim<R> {
+        Skim {
+            reader,
+            codec,
+            declared,
+            read: 0,
+            body_rest: 0,
+        }
+    }
+
+    /// The next record, or `None` once all declared records were read and the stream ends there.
+    ///
+    /// # Errors
+    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too few or too many.
+    pub fn next_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
+        if self.declared < 0 {
+            return Err(InvalidRecord::RecordCount(self.declared).into());
+        }
+        let ended = self.fill()?.is_empty();
+        if self.read == self.declared {
+            return if ended {
+                Ok(None)
+            } else {
+                Err(InvalidRecord::RecordsRemain.into())
+            };
+        }
+        if ended {
+            return Err(InvalidRecord::PrematureEnd.into());
+        }
+        let length = decode_varint(|| self.byte())?;
+        let body_len = usize::try_from(length).map_err(|_| InvalidRecord::Size { expected: length })?;
+        self.body_rest = body_len;
+        let record = self.body(body_len)?;
+        if self.body_rest != 0 {
+            let read = body_len - self.body_rest;
+            return Err(InvalidRecord::SizeMismatch {
+                expected: length,
+                read,
+            }
+            .into());
+        }
+        self.read += 1;
+        Ok(Some(record))
+    }
+
+    fn body(&mut self, body_len: usize) -> Result<SkimmedRecord, RecordsError> {
+        self.body_byte()?;
+        let timestamp_delta = decode_varlong(|| self.body_byte())?;
+        let offset_delta = self.body_varint()?;
+        let has_key = self.skip_nullable()?;
+        self.skip_nullable()?;
+        let headers = header_count(self.body_varint()?, self.body_rest)?;
+        for _ in 0..headers {
+            let key_len = self.body_varint()?;
+            self.skip(usize::try_from(key_len).map_err(|_| InvalidRecord::HeaderKeySize(key_len))?)?;
+            self.skip_nullable()?;
+        }
+        Ok(SkimmedRecord {
+            timestamp_delta,
+            offset_delta,
+            has_key,
+            body_len,
+        })
+    }
+
+    fn fill(&mut self) -> Result<&[u8], RecordsError> {
+        let codec = self.codec;
+        self.reader.fill_buf().map_err(|error| RecordsError::Compression {
+            codec,
+            reason: error.to_string(),
+        })
+    }
+
+    fn byte(&mut self) -> Result<u8, RecordsError> {
+        let byte = *self.fill()?.first().ok_or(InvalidRecord::PrematureEnd)?;
+        self.reader.consume(1);
+        Ok(byte)
+    }
+
+    fn body_byte(&mut self) -> Result<u8, RecordsError> {
+        self.body_rest = self.body_rest.checked_sub(1).ok_or(InvalidRecord::Structure)?;
+        self.byte()
+    }
+
+    fn body_varint(&mut self) -> Result<i32, RecordsError> {
+        decode_varint(|| self.body_byte())
+    }
+
+    /// Skips a length-prefixed byte string; false when it is null.
+    fn skip_nullable(&mut self) -> Result<bool, RecordsError> {
+        match usize::try_from(self.body_varint()?) {
+            Ok(len) => self.skip(len).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn skip(&mut self, len: usize) -> Result<(), RecordsError> {
+        self.body_rest = self.body_rest.checked_sub(len).ok_or(InvalidRecord::Structure)?;
+        let mut rest = len;
+        while rest > 0 {
+            let step = self.fill()?.len().min(rest);
+            if step == 0 {
+                return Err(InvalidRecord::PrematureEnd.into());
+            }
+            self.reader.consume(step);
+            rest -= step;
+        }
+        Ok(())
+    }
+}

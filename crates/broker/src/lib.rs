@@ -1,1 +1,3 @@
 //! Barnabas: the broker crate.
+
+pub mod config;

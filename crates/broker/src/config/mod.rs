@@ -1,0 +1,40 @@
+//! The broker's configuration: Kafka's names, types, defaults and rules, where values come from, and typed views.
+//!
+//! `definitions` is what Kafka 4.3.0 knows; `load` reads file and command line into [`Settings`]; [`Layers`] puts the
+//! dynamic settings of the metadata image over them; [`BrokerConfig`] and [`TopicConfig`] are what handlers and cores
+//! read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and CreateTopics ask.
+
+pub mod definitions;
+mod iso_duration;
+mod layers;
+mod rule;
+mod typed;
+mod value;
+
+pub use layers::{Layers, Settings};
+pub use rule::Rule;
+pub use typed::{BrokerConfig, TopicConfig};
+pub use value::Value;
+
+/// A value that a setting cannot have, in the words of Kafka's exception of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigException(String);
+
+impl ConfigException {
+    /// An exception with a message of its own.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
+    /// A bad value and what is wrong with it.
+    pub fn value(name: &str, value: &str, why: &str) -> Self {
+        Self(format!("Invalid value {value} for configuration {name}: {why}"))
+    }
+
+    fn missing(name: &str) -> Self {
+        Self(format!(
+            "Missing required configuration \"{name}\" which has no default value."
+        ))
+    }
+}

@@ -1,0 +1,67 @@
+//! The image: the cluster's metadata at one offset of the metadata log, immutable.
+//!
+//! [`MetadataImage::apply`] is the only way from one image to the next, live and at start. Images share what didn't change
+//! (a topic behind its `Arc`, the topic maps in shards), so a change costs the same with ten topics and with ten thousand.
+//! Read by every handler through the broker's metadata cache; written by nobody.
+
+mod apply;
+mod configs;
+mod delta;
+mod features;
+mod quotas;
+mod sharded_map;
+mod snapshot;
+mod topics;
+
+pub use configs::{ConfigMap, ConfigsImage};
+pub use delta::{MetadataDelta, PartitionDelta};
+pub use features::FeaturesImage;
+pub use quotas::{QuotaEntity, QuotasImage};
+pub use sharded_map::ShardedMap;
+pub use topics::{PartitionImage, TopicImage, TopicsImage};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::records::BrokerRegistration;
+
+/// The brokers by id.
+pub type BrokersImage = BTreeMap<i32, Arc<BrokerRegistration>>;
+
+/// The cluster's metadata at one offset of the metadata log. Cloning is cheap.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataImage {
+    /// The cluster's id; empty before the first record.
+    pub cluster_id: Arc<str>,
+    /// The registered brokers, fenced ones too.
+    pub brokers: Arc<BrokersImage>,
+    /// Topics and partitions.
+    pub topics: TopicsImage,
+    /// Dynamic configs by resource.
+    pub configs: ConfigsImage,
+    /// Finalized feature levels.
+    pub features: Arc<FeaturesImage>,
+    /// Client quotas by entity.
+    pub quotas: Arc<QuotasImage>,
+    /// The first producer id that no block holds.
+    pub next_producer_id: i64,
+    /// The last entry of the metadata log that is in this image; -1 for the empty image.
+    pub offset: i64,
+    /// The raft term of that entry.
+    pub epoch: i32,
+}
+
+impl MetadataImage {
+    /// The image before the first record.
+    pub fn empty() -> Self {
+        Self {
+            offset: -1,
+            ..Self::default()
+        }
+    }
+
+    /// The broker of this id if it is registered and not fenced.
+    pub fn alive_broker(&self, broker_id: i32) -> Option<&Arc<BrokerRegistration>> {
+        self.brokers.get(&broker_id).filter(|broker| !broker.fenced)
+    }
+}

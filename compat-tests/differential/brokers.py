@@ -1,0 +1,148 @@
+"""Start the two brokers with the same server.properties, or use ones that run already.
+
+Apache Kafka's jars come from Maven Central by their coordinates (pom.xml beside this file) into a cache folder;
+KAFKA_LIBS names a folder that has them already.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ"
+START_SECONDS = 60
+
+
+def kafka_libs() -> Path:
+    """The folder with Apache Kafka's jars, filled by Maven when it is empty."""
+    given = os.environ.get("KAFKA_LIBS")
+    if given:
+        return Path(given)
+    folder = REPOSITORY / "target" / "compat" / "kafka-4.3.0"
+    done = folder / "complete"
+    if not done.exists():
+        subprocess.run(
+            ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
+             f"-DoutputDirectory={folder}"],
+            check=True,
+        )
+        done.touch()
+    return folder
+
+
+def clients_jar() -> Path:
+    return next(kafka_libs().glob("kafka-clients-*.jar"))
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def properties(port, controller_port, data):
+    """The settings of both brokers; only ports and folders differ."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://localhost:{port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "log.dirs": str(data),
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "4",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "4",
+        "group.initial.rebalance.delay.ms": "0",
+        "log.initial.task.delay.ms": "3600000",
+    }
+
+
+class Running:
+    """A broker's address, its data folder when it was started here, and the way to stop it."""
+
+    def __init__(self, name, host, port, data=None, process=None, log=None):
+        self.name = name
+        self.host = host
+        self.port = port
+        self.data = data
+        self.process = process
+        self.log = log
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        tail = self.log.read_text(errors="replace")[-4000:] if self.log else ""
+        raise RuntimeError(f"{self.name} did not start\n{tail}")
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def running(name, address):
+    """A broker that somebody else started."""
+    host, _, port = address.rpartition(":")
+    return Running(name, host or "127.0.0.1", int(port))
+
+
+def start_kafka(name="kafka", folder=None) -> Running:
+    """A fresh Apache Kafka in a temporary folder."""
+    folder = Path(folder or tempfile.mkdtemp(prefix="differential-"))
+    port, controller_port = free_ports(2)
+    settings = _write(folder, port, controller_port)
+    java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
+    subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)],
+        check=True, stdout=subprocess.DEVNULL,
+    )
+    return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port)
+
+
+def start_barnabas(binary, name="barnabas", folder=None) -> Running:
+    """A fresh barnabas in a temporary folder."""
+    folder = Path(folder or tempfile.mkdtemp(prefix="differential-"))
+    port, controller_port = free_ports(2)
+    return _start(name, [str(binary), str(_write(folder, port, controller_port))], folder, port)
+
+
+def _write(folder, port, controller_port):
+    path = folder / "server.properties"
+    settings = properties(port, controller_port, folder / "data")
+    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    return path
+
+
+def _start(name, command, folder, port):
+    log = folder / "broker.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+    return Running(name, "127.0.0.1", port, data=folder / "data", process=process, log=log)

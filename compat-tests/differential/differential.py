@@ -1,0 +1,169 @@
+"""The run: start or find the two brokers, run every script against both, compare, report."""
+
+import re
+import sys
+import threading
+import time
+
+import brokers
+import compare
+import definitions
+import scenarios
+from exceptions import Exceptions
+from normalise import Names, Normaliser
+from session import Session, run_script
+from wire import Connection
+
+
+class Side:
+    """One broker during a run: names are kept over all scenarios, so that an id stays the same symbol."""
+
+    def __init__(self, running, definitions_, exceptions):
+        self.running = running
+        self.definitions = definitions_
+        self.exceptions = exceptions
+        self.served = self._served()
+
+    def _served(self):
+        """What the broker advertises, cut to the versions that the definitions describe and hold stable."""
+        api = self.definitions.api("ApiVersions")
+        connection = Connection(self.running.host, self.running.port, self.definitions)
+        connection.send(connection.frame(api, 4, {"ClientSoftwareName": "differential", "ClientSoftwareVersion": "1"}))
+        answer = connection.receive(api, 4, connection.correlation, 20)
+        connection.close()
+        out = {}
+        for row in answer["ApiKeys"]:
+            known = self.definitions.apis.get(row["ApiKey"])
+            if known is not None:
+                low = max(row["MinVersion"], known.request.versions.lowest)
+                high = min(row["MaxVersion"], known.request.versions.highest)
+                if low <= high:
+                    out[known.name] = (low, high)
+        return out
+
+    def session(self, served, prefix, round_number, focus):
+        names = Names(self.running)
+        return Session(self.running, self.definitions, served, names, Normaliser(names, self.exceptions), prefix,
+                       round_number, focus)
+
+
+class Run:
+    """Both sides, what both serve, and the score."""
+
+    def __init__(self, left, right, options):
+        self.options = options
+        self.exceptions = Exceptions()
+        self.definitions = definitions.load(brokers.clients_jar())
+        self.sides = [Side(left, self.definitions, self.exceptions), Side(right, self.definitions, self.exceptions)]
+        a, b = (side.served for side in self.sides)
+        self.served = {api: (max(a[api][0], b[api][0]), min(a[api][1], b[api][1])) for api in a if api in b}
+        self.score = compare.Score()
+        self.tag = f"{int(time.time()) % 36**4:05d}"
+        self.timings = []
+
+    def names(self):
+        return [side.running.name for side in self.sides]
+
+    def both(self, where, script, prefix, round_number, focus, replay=""):
+        """Run one script against both brokers at the same time and compare the transcripts."""
+        results = [None, None]
+        broken = []
+        started = time.monotonic()
+
+        def work(i):
+            try:
+                session = self.sides[i].session(self.served, prefix, round_number, focus)
+                results[i] = run_script(script, session)
+            except Exception as problem:  # a broken script must fail the run, not hang it
+                broken.append(problem)
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.timings.append((time.monotonic() - started, where))
+        if broken:
+            raise broken[0]
+        self.score.transcripts(where, *results, self.exceptions, replay)
+
+    def prepare(self):
+        """Both brokers have their internal topics before the first script."""
+        def script(s):
+            if s.has("FindCoordinator") and s.has("DescribeGroups"):
+                s.coordinator("first")
+        self.both("prepare", script, f"prepare-{self.tag}", 0, ())
+
+    def scenarios(self):
+        for each in scenarios.load_all():
+            wanted = self.options.scenario
+            if wanted and not any(text in each.name for text in wanted):
+                continue
+            if self.options.api and not any(self._is(api, each.apis) for api in self.options.api):
+                continue
+            rounds = each.rounds(self.served)
+            if not rounds:
+                missing = [api for api in each.apis if api not in self.served]
+                self.score.skipped.append(f"{each.name}: {', '.join(missing)} not served")
+            for n in range(rounds):
+                prefix = f"{re.sub('[^a-z]', '', each.name.lower())[:24]}-{n}-{self.tag}"
+                self.both(f"{each.name}/{n}", each.script, prefix, n, each.apis,
+                          f"--requests 0 --scenario {each.name}")
+
+    def _is(self, wanted, apis):
+        name = self.definitions.apis[int(wanted)].name if wanted.isdigit() else wanted
+        return name in apis
+
+
+def report(run, options, seconds):
+    score = run.score
+    shown = score.failures if not options.limit else score.failures[:options.limit]
+    for failure in shown:
+        print(compare.show(failure, run.names(), options.whole), end="\n\n")
+    if len(score.failures) > len(shown):
+        print(f"… {len(score.failures) - len(shown)} more differences (--limit 0 shows all)\n")
+    if options.messages:
+        for (api, left, right), where in sorted(score.message_samples.items()):
+            print(f"~ {api} at {where}\n      {run.names()[0]:>9}: {left}\n      {run.names()[1]:>9}: {right}")
+    for line in score.skipped:
+        print(f"- {line}")
+    print(compare.table(score))
+    slow = ", ".join(f"{where} {took:.1f}s" for took, where in sorted(run.timings, reverse=True)[:5])
+    print(f"{len(score.failures)} differences, {seconds:.0f} s; slowest: {slow}")
+
+
+def main(options):
+    started = []
+    try:
+        if options.start_only:
+            kafka = brokers.start_kafka()
+            started.append(kafka)
+            kafka.wait_until_ready()
+            print(f"{kafka.host}:{kafka.port}", flush=True)
+            threading.Event().wait()
+        left = brokers.running("kafka", options.kafka) if options.kafka else brokers.start_kafka()
+        started.append(left)
+        if options.barnabas:
+            right = brokers.running("barnabas", options.barnabas)
+        elif options.self_check:
+            right = brokers.start_kafka("kafka two")
+        else:
+            right = brokers.start_barnabas(options.binary or brokers.REPOSITORY / "target" / "release" / "barnabas")
+        started.append(right)
+        for each in (left, right):
+            each.wait_until_ready()
+        began = time.monotonic()
+        run = Run(left, right, options)
+        run.prepare()
+        if not options.no_scenarios:
+            run.scenarios()
+        report(run, options, time.monotonic() - began)
+        return 0 if run.score.clean() else 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        for each in started:
+            each.stop()
+
+
+if __name__ == "__main__":
+    sys.exit("start it as `run`")

@@ -6,10 +6,14 @@
 pub mod api;
 pub mod codec;
 pub mod error;
+mod generated;
 pub mod guard;
 pub mod header;
+pub mod internal_records;
 pub mod malformed;
 pub mod messages;
 mod reader;
 
 pub mod records;
+mod shape;
+mod wire;

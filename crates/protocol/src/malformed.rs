@@ -23,6 +23,9 @@ pub enum Malformed {
     /// A null where the message definition allows none in this version.
     #[error("null stands for a field that can't be null")]
     UnexpectedNull,
+    /// A tagged field that the message has, but not in this version.
+    #[error("tag {0} is not in this version")]
+    UnexpectedTag(u32),
     /// A string of more than 32,767 bytes, the most that the protocol allows.
     #[error("a string of {0} bytes is longer than 32767")]
     StringTooLong(usize),
@@ -43,6 +46,9 @@ pub enum Malformed {
         /// The version asked for.
         version: i16,
     },
+    /// A record of an internal topic in a version that isn't known.
+    #[error("unknown record version {0}")]
+    UnsupportedRecordVersion(i16),
     /// The guard let the bytes pass and the decoder refused them.
     #[error("the decoder refuses the message")]
     Undecodable,

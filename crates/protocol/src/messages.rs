@@ -8,3 +8,11 @@ pub use kafka_protocol::protocol::buf::{ByteBuf, ByteBufMut};
 pub use kafka_protocol::protocol::{
     Decodable, Encodable, HeaderVersion, Message, Request, StrBytes, VersionRange,
 };
+
+// What kafka-protocol lacks, in whole or in its newest version; these names shadow its own.
+pub use crate::generated::describe_log_dirs_request::{self, DescribeLogDirsRequest};
+pub use crate::generated::describe_log_dirs_response::{self, DescribeLogDirsResponse};
+pub use crate::generated::list_offsets_request::{self, ListOffsetsRequest};
+pub use crate::generated::list_offsets_response::{self, ListOffsetsResponse};
+pub use crate::generated::offset_commit_request::{self, OffsetCommitRequest};
+pub use crate::generated::offset_fetch_request::{self, OffsetFetchRequest};

@@ -14,7 +14,6 @@ pub(crate) struct Reader<'a> {
     position: usize,
 }
 
-#[allow(dead_code, reason = "the guard uses the rest")]
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes, position: 0 }
@@ -132,6 +131,16 @@ impl<'a> Reader<'a> {
         match self.length(flexible)? {
             Some(length) => self.take(length).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Whether a struct that may be null is there: 1 says yes and -1 no. (Java takes any other byte by its sign.)
+    #[inline]
+    pub(crate) fn presence(&mut self) -> Result<bool, Malformed> {
+        match self.i8()? {
+            1 => Ok(true),
+            -1 => Ok(false),
+            other => Err(Malformed::BadLength(i64::from(other))),
         }
     }
 

@@ -1,0 +1,103 @@
+//! The records of `__consumer_offsets`, in Apache Kafka's format.
+//!
+//! ```text
+//! key:   record type i16 │ the key struct, version 0
+//! value: version i16     │ the value struct in that version (no value at all is a tombstone)
+//! ```
+//!
+//! The group coordinator writes and replays these; Apache Kafka's tools read them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::malformed::{Malformed, Unencodable};
+use crate::messages::{Decodable, Encodable, Message};
+use crate::reader::Reader;
+
+pub use crate::generated::group_metadata_key::GroupMetadataKey;
+pub use crate::generated::group_metadata_value::{GroupMetadataValue, MemberMetadata};
+pub use crate::generated::offset_commit_key::OffsetCommitKey;
+pub use crate::generated::offset_commit_value::OffsetCommitValue;
+
+/// The version in which Apache Kafka 4.3 writes [`GroupMetadataValue`].
+pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
+/// The version in which Apache Kafka 4.3 writes [`OffsetCommitValue`]; an offset with an expiry time of its own (OffsetCommit
+/// before v5) is written in version 1, the only one with that field.
+pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
+/// See [`OFFSET_COMMIT_VALUE_VERSION`].
+pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
+
+const LEGACY_OFFSET_COMMIT: i16 = 0;
+const OFFSET_COMMIT: i16 = 1;
+const GROUP_METADATA: i16 = 2;
+
+/// The key of a record in `__consumer_offsets`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupRecordKey {
+    /// A committed offset; its value is an [`OffsetCommitValue`]. Kafka's record types 0 (of old brokers) and 1.
+    OffsetCommit(OffsetCommitKey),
+    /// A classic group; its value is a [`GroupMetadataValue`]. Record type 2.
+    GroupMetadata(GroupMetadataKey),
+    /// A record type that isn't known here, to be skipped.
+    Unknown(i16),
+}
+
+impl GroupRecordKey {
+    /// Decodes a record's key.
+    pub fn decode(key: &[u8]) -> Result<GroupRecordKey, Malformed> {
+        let (record_type, mut rest) = split_version(key)?;
+        match record_type {
+            LEGACY_OFFSET_COMMIT | OFFSET_COMMIT => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::OffsetCommit)
+            }
+            GROUP_METADATA => decode_struct(&mut rest, 0).map(GroupRecordKey::GroupMetadata),
+            other => Ok(GroupRecordKey::Unknown(other)),
+        }
+    }
+}
+
+impl OffsetCommitKey {
+    /// The record key's bytes.
+    pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
+        encode_versioned(self, OFFSET_COMMIT, 0)
+    }
+}
+
+impl GroupMetadataKey {
+    /// The record key's bytes.
+    pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
+        encode_versioned(self, GROUP_METADATA, 0)
+    }
+}
+
+/// Encodes a record's value, its version in front.
+pub fn encode_value<T: Encodable>(value: &T, version: i16) -> Result<Bytes, Unencodable> {
+    encode_versioned(value, version, version)
+}
+
+/// Decodes a record's value in the version that stands in front of it. What it returns doesn't share `value`'s memory.
+pub fn decode_value<T: Decodable + Message>(value: &[u8]) -> Result<T, Malformed> {
+    let (version, mut rest) = split_version(value)?;
+    if version < T::VERSIONS.min || version > T::VERSIONS.max {
+        return Err(Malformed::UnsupportedRecordVersion(version));
+    }
+    decode_struct(&mut rest, version)
+}
+
+fn split_version(bytes: &[u8]) -> Result<(i16, &[u8]), Malformed> {
+    let mut reader = Reader::new(bytes);
+    let version = reader.i16()?;
+    Ok((version, reader.take(reader.remaining())?))
+}
+
+fn decode_struct<T: Decodable>(bytes: &mut &[u8], version: i16) -> Result<T, Malformed> {
+    T::decode(bytes, version).map_err(|_| Malformed::Undecodable)
+}
+
+fn encode_versioned<T: Encodable>(message: &T, prefix: i16, version: i16) -> Result<Bytes, Unencodable> {
+    let mut buffer = BytesMut::new();
+    buffer.put_i16(prefix);
+    message
+        .encode(&mut buffer, version)
+        .map_err(|error| Unencodable(error.to_string()))?;
+    Ok(buffer.freeze())
+}

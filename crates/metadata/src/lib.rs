@@ -4,13 +4,14 @@
 //! - [`records`] and [`image`]: every change is a [`MetadataRecord`](records::MetadataRecord); records applied in order give a
 //!   [`MetadataImage`](image::MetadataImage). No IO, no clock, no randomness.
 //! - [`controller`]: decides what a request changes. It reads an image and returns records and the reply; it never changes anything.
-//! - `quorum` (next): the shell. It commits records through raft, applies them, and publishes each new image. The only place that names
+//! - [`quorum`]: the shell. It commits records through raft, applies them, and publishes each new image. The only place that names
 //!   openraft and sled.
 
 pub mod controller;
 pub mod error;
 pub mod image;
 pub mod meta_properties;
+pub mod quorum;
 
 pub mod records;
 
@@ -18,4 +19,5 @@ pub use controller::{ConfigValidator, Decide, DecideContext};
 pub use error::MetadataError;
 pub use image::{MetadataDelta, MetadataImage};
 
+pub use quorum::{ControllerHandle, Quorum, QuorumOptions, QuorumStatus};
 pub use records::MetadataRecord;

@@ -219,6 +219,19 @@ pub fn client_metrics() -> &'static Definitions {
     &CLIENT_METRICS
 }
 
+static REPLICATION_QUOTAS: LazyLock<Definitions> = LazyLock::new(|| {
+    Definitions::parse(
+        "leader.replication.throttled.rate\tlong\t=9223372036854775807\trange 0..\tcluster-wide\n\
+         follower.replication.throttled.rate\tlong\t=9223372036854775807\trange 0..\tcluster-wide\n\
+         replica.alter.log.dirs.io.max.bytes.per.second\tlong\t=9223372036854775807\trange 0..\tcluster-wide",
+    )
+});
+
+/// The quotas that exist only as dynamic broker settings.
+pub fn replication_quotas() -> &'static Definitions {
+    &REPLICATION_QUOTAS
+}
+
 /// The definition behind a broker setting's name, which may carry a `listener.name.{listener}.` prefix.
 pub fn broker_key(name: &str) -> Option<&'static ConfigKey> {
     broker()

@@ -5,10 +5,12 @@
 //! read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and CreateTopics ask.
 
 pub mod definitions;
+pub mod describe;
 mod iso_duration;
 mod layers;
 mod rule;
 mod typed;
+pub mod validate;
 mod value;
 
 pub use layers::{Layers, Settings};

@@ -27,7 +27,7 @@ pub enum Rule {
     NonEmpty,
     /// A string that is there.
     NonNull,
-    /// A list without duplicates or empty items.
+    /// A list without empty items (repeated ones are dropped when it is read).
     List {
         /// Whether the list may have no item.
         may_be_empty: bool,
@@ -140,7 +140,7 @@ impl Rule {
             },
             Self::OneOf(valid) | Self::OneOfIgnoringCase(valid) => format!("one of {}", valid.join(", ")),
             Self::NonEmpty => "a non-empty string".to_owned(),
-            Self::List { valid, .. } if valid.is_empty() => "a list without duplicates".to_owned(),
+            Self::List { valid, .. } if valid.is_empty() => "a list".to_owned(),
             Self::List { valid, .. } => format!("a list of {}", valid.join(", ")),
             Self::GzipLevel => "from 1 to 9, or -1".to_owned(),
             Self::ThrottledReplicas => "* or a list of partition:broker".to_owned(),
@@ -245,7 +245,7 @@ fn check_throttled_replicas(name: &str, items: &[String]) -> Result<(), ConfigEx
     }
     Err(ConfigException::value(
         name,
-        &joined,
+        &format!("[{}]", items.join(", ")),
         &format!(
             "{name} must be the literal '*' or a list of replicas in the following format: \
              [partitionId]:[brokerId],[partitionId]:[brokerId],..."
@@ -254,9 +254,8 @@ fn check_throttled_replicas(name: &str, items: &[String]) -> Result<(), ConfigEx
 }
 
 fn check_share_offset_reset(name: &str, text: &str) -> Result<(), ConfigException> {
-    let lower = text.to_ascii_lowercase();
-    let by_duration = lower.strip_prefix("by_duration:").is_some_and(is_iso_duration);
-    if lower == "latest" || lower == "earliest" || by_duration {
+    let by_duration = text.strip_prefix("by_duration:").is_some_and(is_iso_duration);
+    if text == "latest" || text == "earliest" || by_duration {
         return Ok(());
     }
     Err(ConfigException::value(
@@ -334,11 +333,6 @@ mod tests {
             ),
             (
                 "cleanup.policy",
-                "delete,delete",
-                "Configuration 'cleanup.policy' values must not be duplicated.",
-            ),
-            (
-                "cleanup.policy",
                 "delete,",
                 "Configuration 'cleanup.policy' values must not be empty.",
             ),
@@ -350,7 +344,7 @@ mod tests {
             (
                 "leader.replication.throttled.replicas",
                 "1-2",
-                "Invalid value 1-2 for configuration leader.replication.throttled.replicas: \
+                "Invalid value [1-2] for configuration leader.replication.throttled.replicas: \
                  leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following \
                  format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
             ),

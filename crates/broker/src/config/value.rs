@@ -2,8 +2,11 @@
 //!
 //! Called by whoever accepts a value (the configuration file, CreateTopics, AlterConfigs) and by the typed views.
 
+use std::collections::HashSet;
+
 use super::ConfigException;
 use super::definitions::{ConfigKey, ConfigType};
+use super::rule::Rule;
 
 /// A parsed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +31,20 @@ impl Value {
     /// # Errors
     /// What Kafka's `ConfigException` says about the value.
     pub fn parse(key: &ConfigKey, raw: &str) -> Result<Self, ConfigException> {
-        let value = Self::read(key.name, key.config_type, raw)?;
+        let mut value = Self::read(key.name, key.config_type, raw)?;
+        if let (Value::List(items), Rule::List { .. }) = (&mut value, &key.rule) {
+            drop_repeated(items);
+        }
+        if key.config_type == ConfigType::Class
+            && let Value::Text(class) = &value
+            && key.default != Some(class)
+        {
+            return Err(ConfigException::value(
+                key.name,
+                class,
+                &format!("Class {class} could not be found."),
+            ));
+        }
         key.rule.check(key.name, &value)?;
         Ok(value)
     }
@@ -56,7 +72,11 @@ impl Value {
             ConfigType::Short => integer(i64::from(i16::MIN), i64::from(i16::MAX)),
             ConfigType::Int => integer(i64::from(i32::MIN), i64::from(i32::MAX)),
             ConfigType::Long => integer(i64::MIN, i64::MAX),
-            ConfigType::Double => text.parse().map(Self::Double).map_err(|_| not_a_number()),
+            // Java reads a type suffix as part of the number.
+            ConfigType::Double => {
+                let digits = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
+                digits.parse().map(Self::Double).map_err(|_| not_a_number())
+            }
             ConfigType::String | ConfigType::Class => Ok(Self::Text(text.to_owned())),
             ConfigType::Password => Ok(Self::Secret(text.to_owned())),
             ConfigType::List if text.is_empty() => Ok(Self::List(Vec::new())),
@@ -77,6 +97,12 @@ impl Value {
             Self::List(items) => Some(items.join(",")),
         }
     }
+}
+
+/// Kafka forgives items that are repeated where a list must not repeat them.
+fn drop_repeated(items: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert(item.clone()));
 }
 
 /// A double in the form of Java's `Double.toString`: `0.5`, `1.0`, `1.0E7`.
@@ -151,6 +177,7 @@ mod tests {
         };
         assert_eq!(show("cleanup.policy", " compact , delete "), "compact,delete");
         assert_eq!(show("cleanup.policy", ""), "");
+        assert_eq!(show("cleanup.policy", "delete,compact,delete"), "delete,compact");
         assert_eq!(show("preallocate", " TRUE "), "true");
         assert_eq!(show("min.cleanable.dirty.ratio", "1"), "1.0");
         assert_eq!(show("retention.ms", "+5"), "5");

@@ -68,9 +68,12 @@ pub enum RecordsError {
     BatchTooLarge(usize),
 }
 
-/// Why the records of a batch are malformed. Apache Kafka answers all of these with INVALID_RECORD.
+/// Why the records of a batch are malformed. Apache Kafka answers INVALID_RECORD unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecord {
+    /// The record's length itself is no varint. (Apache Kafka fails on this one with UNKNOWN_SERVER_ERROR.)
+    #[error("Varint is too long")]
+    LengthVarint,
     /// A varint runs over its limit, or a field over the end of its record.
     #[error("Found invalid record structure")]
     Structure,

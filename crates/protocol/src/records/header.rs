@@ -71,6 +71,8 @@ impl Attributes {
     const TRANSACTIONAL: i16 = 0x10;
     const CONTROL: i16 = 0x20;
     const DELETE_HORIZON: i16 = 0x40;
+    /// Every bit that has a meaning; Kafka clears the others whenever it writes attributes.
+    const KNOWN: i16 = 0x7f;
 
     /// The codec of the records; ids 5 to 7 name none.
     pub fn compression(self) -> Result<Compression, RecordsError> {
@@ -338,7 +340,7 @@ pub fn set_max_timestamp(batch: &mut [u8], timestamp_type: TimestampType, max_ti
     put(
         batch,
         ATTRIBUTES_OFFSET,
-        &attributes.with_timestamp_type(timestamp_type).0.to_be_bytes(),
+        &(attributes.with_timestamp_type(timestamp_type).0 & Attributes::KNOWN).to_be_bytes(),
     );
     put(batch, MAX_TIMESTAMP_OFFSET, &max_timestamp.to_be_bytes());
     seal(batch);

@@ -19,6 +19,8 @@ mod skim;
 mod varint;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use batches::{Batch, Batches, batches};

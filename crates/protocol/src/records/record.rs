@@ -36,7 +36,10 @@ impl<'a> Record<'a> {
     /// Any structural error, headers included; see [`InvalidRecord`].
     pub fn parse(payload: &'a [u8]) -> Result<(Record<'a>, &'a [u8]), InvalidRecord> {
         let mut cursor = Cursor::new(payload);
-        let length = cursor.varint()?;
+        let length = cursor.varint().map_err(|_| match payload {
+            [_, _, _, _, _, ..] => InvalidRecord::LengthVarint,
+            _ => InvalidRecord::PrematureEnd,
+        })?;
         let body_len = usize::try_from(length).map_err(|_| InvalidRecord::Size { expected: length })?;
         let body = cursor
             .take(body_len)

@@ -15,8 +15,10 @@ pub struct SkimmedRecord {
     pub timestamp_delta: i64,
     /// Offset less the batch's `base_offset`.
     pub offset_delta: i32,
-    /// The key is not null.
-    pub has_key: bool,
+    /// Bytes of the key as declared; negative for null.
+    pub key_len: i32,
+    /// Bytes of the value as declared; negative for null.
+    pub value_len: i32,
     /// Bytes of the record, its own length field left out.
     pub body_len: usize,
 }
@@ -83,8 +85,8 @@ impl<R: BufRead> Skim<R> {
         self.body_byte()?;
         let timestamp_delta = decode_varlong(|| self.body_byte())?;
         let offset_delta = self.body_varint()?;
-        let has_key = self.skip_nullable()?;
-        self.skip_nullable()?;
+        let key_len = self.skip_nullable()?;
+        let value_len = self.skip_nullable()?;
         let headers = header_count(self.body_varint()?, self.body_rest)?;
         for _ in 0..headers {
             let key_len = self.body_varint()?;
@@ -94,7 +96,8 @@ impl<R: BufRead> Skim<R> {
         Ok(SkimmedRecord {
             timestamp_delta,
             offset_delta,
-            has_key,
+            key_len,
+            value_len,
             body_len,
         })
     }
@@ -122,12 +125,13 @@ impl<R: BufRead> Skim<R> {
         decode_varint(|| self.body_byte())
     }
 
-    /// Skips a length-prefixed byte string; false when it is null.
-    fn skip_nullable(&mut self) -> Result<bool, RecordsError> {
-        match usize::try_from(self.body_varint()?) {
-            Ok(len) => self.skip(len).map(|()| true),
-            Err(_) => Ok(false),
+    /// Skips a length-prefixed byte string and returns its length as declared; negative is null.
+    fn skip_nullable(&mut self) -> Result<i32, RecordsError> {
+        let declared = self.body_varint()?;
+        if let Ok(len) = usize::try_from(declared) {
+            self.skip(len)?;
         }
+        Ok(declared)
     }
 
     fn skip(&mut self, len: usize) -> Result<(), RecordsError> {

@@ -3,11 +3,12 @@
 //! Reading is a stream ([`Decompressor`]) so that memory does not follow what a payload claims to expand to;
 //! [`decompress`] collects it under a cap.
 
+mod gzip;
 mod lz4;
 mod snappy;
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::RecordsError;
 
@@ -74,9 +75,9 @@ pub struct Decompressor<'a>(Codec<'a>);
 
 enum Codec<'a> {
     None(&'a [u8]),
-    Gzip(Box<BufReader<flate2::bufread::MultiGzDecoder<&'a [u8]>>>),
+    Gzip(Box<BufReader<gzip::MembersReader<'a>>>),
     Snappy(snappy::XerialReader<'a>),
-    Lz4(Box<lz4::FrameReader<'a>>),
+    Lz4(lz4::FrameReader<'a>),
     Zstd(Box<BufReader<zstd::stream::read::Decoder<'static, &'a [u8]>>>),
 }
 
@@ -91,10 +92,10 @@ impl<'a> Decompressor<'a> {
             Compression::None => Codec::None(payload),
             Compression::Gzip => Codec::Gzip(Box::new(BufReader::with_capacity(
                 STREAM_BUFFER_BYTES,
-                flate2::bufread::MultiGzDecoder::new(payload),
+                gzip::MembersReader::new(payload),
             ))),
-            Compression::Snappy => Codec::Snappy(snappy::XerialReader::new(payload)),
-            Compression::Lz4 => Codec::Lz4(Box::new(lz4::frame_reader(payload).map_err(failed)?)),
+            Compression::Snappy => Codec::Snappy(snappy::XerialReader::new(payload).map_err(failed)?),
+            Compression::Lz4 => Codec::Lz4(lz4::FrameReader::new(payload).map_err(failed)?),
             Compression::Zstd => Codec::Zstd(Box::new(BufReader::with_capacity(
                 STREAM_BUFFER_BYTES,
                 zstd::stream::read::Decoder::with_buffer(payload).map_err(failed)?,
@@ -171,7 +172,7 @@ pub fn compress(
             out.extend_from_slice(records);
             Ok(())
         }
-        Compression::Gzip => gzip(level, records, out),
+        Compression::Gzip => gzip::write_member(level, records, out),
         Compression::Snappy => snappy::write_xerial(records, out),
         Compression::Lz4 => lz4::write_frame(records, out),
         Compression::Zstd => zstd::stream::copy_encode(records, out, level.unwrap_or(ZSTD_DEFAULT_LEVEL)),
@@ -181,16 +182,6 @@ pub fn compress(
 
 /// Default of `compression.zstd.level`.
 const ZSTD_DEFAULT_LEVEL: i32 = 3;
-
-fn gzip(level: Option<i32>, records: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-    let level = match level.map(u32::try_from) {
-        Some(Ok(level @ 0..=9)) => flate2::Compression::new(level),
-        _ => flate2::Compression::default(),
-    };
-    let mut encoder = flate2::write::GzEncoder::new(out, level);
-    encoder.write_all(records)?;
-    encoder.finish().map(drop)
-}
 
 fn failure(codec: Compression, error: &io::Error) -> RecordsError {
     RecordsError::Compression {

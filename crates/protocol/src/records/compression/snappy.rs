@@ -6,7 +6,7 @@
 //! ```
 //!
 //! snappy-java takes a stream that does not start so for one raw block; so does this reader. Where a chunk's length
-//! would be, another stream header may stand (concatenated streams).
+//! would be, another stream header may stand (concatenated streams), and fewer than four bytes there end the stream.
 
 use std::io::{self, BufRead, Read};
 
@@ -28,18 +28,21 @@ pub(super) struct XerialReader<'a> {
 }
 
 impl<'a> XerialReader<'a> {
-    pub(super) fn new(payload: &'a [u8]) -> XerialReader<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> io::Result<XerialReader<'a>> {
+        if payload.is_empty() {
+            return Err(cut_off());
+        }
         let (raw, rest) = match strip_header(payload) {
             Some(rest) => (false, rest),
             None => (true, payload),
         };
-        XerialReader {
+        Ok(XerialReader {
             rest,
             raw,
             block: Vec::new(),
             consumed: 0,
             failed: false,
-        }
+        })
     }
 
     /// Decompresses the next chunk; leaves the block empty at the end of the stream.
@@ -55,7 +58,10 @@ impl<'a> XerialReader<'a> {
                 self.rest = rest;
                 continue;
             }
-            let (length, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
+            let Some((length, rest)) = self.rest.split_first_chunk() else {
+                self.rest = &[];
+                break;
+            };
             self.rest = rest;
             let length =
                 usize::try_from(i32::from_be_bytes(*length)).map_err(|_| invalid("negative chunk length"))?;
@@ -67,6 +73,9 @@ impl<'a> XerialReader<'a> {
     fn decompress_block(&mut self, length: usize) -> io::Result<()> {
         let (block, rest) = self.rest.split_at_checked(length).ok_or_else(cut_off)?;
         self.rest = rest;
+        if block.is_empty() {
+            return Err(invalid("an empty chunk"));
+        }
         let decompressed = snap::raw::decompress_len(block).map_err(invalid)?;
         if decompressed > block.len().saturating_mul(MAX_EXPANSION) {
             return Err(invalid("a block claims more than it can hold"));

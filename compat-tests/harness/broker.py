@@ -1,0 +1,164 @@
+"""A broker process under test: barnabas, or Apache Kafka 4.3.0 when BROKER=kafka.
+
+The port and the data folder stay the same over restarts. Output goes to a file whose end a failing test shows.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from harness import paths
+from harness.wire import free_port, live_brokers
+
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 30
+
+
+class Broker:
+    """One broker on a free port of 127.0.0.1. Subclasses say how the process is started."""
+
+    name = ""
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None):
+        self.folder = folder
+        self.port = free_port()
+        self.settings = dict(settings or {})
+        self.log = folder / "broker.log"
+        self.process: subprocess.Popen | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def bootstrap(self) -> str:
+        """What a client takes as its bootstrap servers."""
+        return f"127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        """The command line of the broker."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Starts the process and returns when it answers and names itself as a live broker."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + START_DEADLINE_S
+        while live_brokers(self.port) < 1:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode} at its start\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise TimeoutError(f"{self.name} did not answer within {START_DEADLINE_S} s\n{self.log_tail()}")
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        """Asks it to end (SIGTERM) and returns its exit code."""
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise TimeoutError(f"{self.name} did not end within {STOP_DEADLINE_S} s\n{self.log_tail()}") from None
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL)."""
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
+    def restart(self, hard: bool = False) -> None:
+        """Stops it (SIGTERM, or SIGKILL when hard) and starts it on the same folder and port."""
+        if hard:
+            self.kill()
+        else:
+            self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Ends the process if it still runs; what a fixture calls last."""
+        if self.process is not None:
+            self.kill()
+
+    def log_tail(self, lines: int = 80) -> str:
+        """The end of what the broker wrote."""
+        if not self.log.exists():
+            return "(no broker log)"
+        text = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(["--- end of the broker's log ---", *text[-lines:]])
+
+
+class Barnabas(Broker):
+    """The release binary."""
+
+    name = "barnabas"
+
+    def command(self) -> list[str]:
+        address = f"PLAINTEXT://127.0.0.1:{self.port}"
+        settings = {"listeners": address, "advertised.listeners": address, **self.settings}
+        command = [str(paths.barnabas_binary()), "--data", str(self.folder / "data")]
+        for key, value in settings.items():
+            command += ["--override", f"{key}={value}"]
+        return command
+
+    def stop(self) -> int:
+        code = super().stop()
+        assert code == 0, f"barnabas ended with {code} after SIGTERM\n{self.log_tail()}"
+        return code
+
+
+class ApacheKafka(Broker):
+    """Apache Kafka in KRaft's combined mode, set up for a laptop: the specification the suite is written against."""
+
+    name = "Apache Kafka"
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None):
+        super().__init__(folder, settings)
+        controller = free_port()
+        while controller == self.port:
+            controller = free_port()
+        self.settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(folder / "data"),
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            **self.settings,
+        }
+        self.properties = folder / "server.properties"
+        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
+        subprocess.run(
+            [*self._java(), "kafka.tools.StorageTool", "format", "--standalone"]
+            + ["-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(self.properties)],
+            check=True,
+            capture_output=True,
+            timeout=START_DEADLINE_S,
+        )
+
+    @staticmethod
+    def _java() -> list[str]:
+        return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", paths.java_classpath()]
+
+    def command(self) -> list[str]:
+        return [*self._java(), "kafka.Kafka", str(self.properties)]
+
+
+def new_broker(folder: Path, settings: dict[str, str] | None = None) -> Broker:
+    """The broker that $BROKER names (barnabas unless told otherwise), not started."""
+    kind = os.environ.get("BROKER", "barnabas")
+    kinds = {"barnabas": Barnabas, "kafka": ApacheKafka}
+    if kind not in kinds:
+        raise ValueError(f"BROKER={kind}: one of {', '.join(kinds)}")
+    return kinds[kind](folder, settings)

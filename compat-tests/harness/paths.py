@@ -1,0 +1,22 @@
+"""Where the suite finds and puts things. Everything built lies under target/compat."""
+
+import os
+from pathlib import Path
+
+SUITE = Path(__file__).resolve().parent.parent
+REPOSITORY = SUITE.parent
+BUILT = REPOSITORY / "target" / "compat"
+
+# Written by `setup java`: the class path of the clients, the tools and the broker of Apache Kafka.
+JAVA_CLASSPATH = BUILT / "java" / "classpath.txt"
+
+
+def barnabas_binary() -> Path:
+    """The binary under test: $BARNABAS, else the release build."""
+    return Path(os.environ.get("BARNABAS", REPOSITORY / "target" / "release" / "barnabas"))
+
+
+def java_classpath() -> str:
+    """Compiled client programs first, then every jar that Maven resolved."""
+    jars = JAVA_CLASSPATH.read_text().strip()
+    return f"{BUILT / 'java' / 'classes'}:{jars}"

@@ -1,0 +1,80 @@
+"""Client programs: run to their end, or left running and ended by process group."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+
+def run(command: list[str], timeout_s: float = 120, cwd: Path | None = None, stdin: str | None = None, env=None) -> str:
+    """Runs a program to its end and returns what it wrote to stdout. Fails with all its output when its code is not 0."""
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        raise AssertionError(f"not done after {timeout_s} s: {_shown(command)}\n{out}\n{err}") from None
+    assert process.returncode == 0, f"exit code {process.returncode}: {_shown(command)}\n{out}\n{err}"
+    return out
+
+
+def _shown(command: list[str]) -> str:
+    return " ".join(word if len(word) < 200 else word[:60] + "…" for word in map(str, command))
+
+
+class Running:
+    """A program that runs beside the test, its output in a file. Use as a context manager."""
+
+    def __init__(self, name: str, command: list[str], folder: Path, cwd: Path | None = None):
+        self.name = name
+        self.output = folder / f"{name}.out"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.kill()
+
+    def lines(self) -> list[str]:
+        """The whole lines it has written so far."""
+        return self.output.read_text(errors="replace").split("\n")[:-1]
+
+    def kill(self) -> None:
+        """Ends it at once (SIGKILL), with whatever it started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def wait_for(self, condition, what: str, timeout_s: float = 60):
+        """Waits until condition(lines) is true and returns its value; fails when the program ends or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            ended = self.process.poll()
+            value = condition(self.lines())
+            if value:
+                return value
+            shown = "\n".join(self.lines()[-60:])
+            assert ended is None, f"{self.name} ended with {ended} before {what}\n{shown}"
+            assert time.monotonic() < deadline, f"{self.name}: no {what} within {timeout_s} s\n{shown}"
+            time.sleep(0.02)

@@ -1,1 +1,35 @@
-//! Barnabas: the coordinator crate.
+//! Coordinators as pure state machines: no IO, no clock, no randomness.
+//!
+//! A [`GroupShard`] holds the groups of one partition of `__consumer_offsets`. The broker's shell drives it:
+//!
+//! ```text
+//! records = shard.join(request, …, now)          decide: no IO
+//! append(records); for r in records { shard.replay(r, now) }
+//! when they are committed: perform shard.take_effects(), send the reply
+//! when shard.next_deadline() has come: records = shard.on_timer(now), and so on
+//! after a restart: for r in log { shard.replay(r, now) }, then shard.finish_loading(now)
+//! ```
+//!
+//! If the append fails the shell calls [`GroupShard::append_failed`] instead of replaying. The rules and error codes are
+//! Apache Kafka 4.3's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it is.
+
+mod classic;
+mod codec;
+mod config;
+mod effect;
+mod error;
+mod group;
+mod offsets;
+mod placement;
+mod record;
+mod timers;
+mod wire;
+
+pub use classic::state::ClassicState;
+pub use codec::EncodedRecord;
+pub use config::GroupConfig;
+pub use effect::{Effect, Reply, Token};
+pub use error::CoordinatorError;
+pub use group::{Caller, GroupShard, Outcome};
+pub use placement::partition_for;
+pub use record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};

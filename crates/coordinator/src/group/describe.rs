@@ -1,0 +1,76 @@
+//! DescribeGroups and ListGroups: what can be seen of the groups.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use barnabas_protocol::messages::list_groups_response::ListedGroup;
+use barnabas_protocol::messages::{GroupId, StrBytes};
+
+use super::GroupShard;
+use crate::classic::group::ClassicGroup;
+use crate::classic::state::{ClassicState, DEAD};
+
+/// From this version on a group that does not exist is an error (KIP-1043).
+const GROUP_ID_NOT_FOUND_SINCE: i16 = 6;
+
+/// The type of every group of the classic protocol, as ListGroups names it.
+const CLASSIC: &str = "classic";
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+impl GroupShard {
+    /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups only.
+    pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
+        let described = DescribedGroup::default().with_group_id(GroupId(text(group_id)));
+        let Some(group) = self.groups.get(group_id) else {
+            let dead = described.with_group_state(StrBytes::from_static_str(DEAD));
+            if api_version < GROUP_ID_NOT_FOUND_SINCE {
+                return dead;
+            }
+            let message = format!("Group {group_id} not found.");
+            return dead
+                .with_error_code(ErrorCode::GroupIdNotFound.code())
+                .with_error_message(Some(StrBytes::from_string(message)));
+        };
+        let stable = group.state == ClassicState::Stable;
+        let protocol = group.protocol_name.as_deref().filter(|_| stable);
+        let member = |member: &crate::classic::member::ClassicMember| {
+            DescribedGroupMember::default()
+                .with_member_id(text(&member.id))
+                .with_group_instance_id(member.instance_id.as_deref().map(text))
+                .with_client_id(text(&member.client_id))
+                .with_client_host(text(&member.client_host))
+                .with_member_metadata(
+                    protocol
+                        .map(|protocol| member.metadata(protocol))
+                        .unwrap_or_default(),
+                )
+                .with_member_assignment(member.assignment.clone())
+        };
+        described
+            .with_group_state(StrBytes::from_static_str(group.state.name()))
+            .with_protocol_type(text(group.protocol_type.as_deref().unwrap_or_default()))
+            .with_protocol_data(text(protocol.unwrap_or_default()))
+            .with_members(group.members().map(member).collect())
+    }
+
+    /// The groups in one of `states` and of one of `types`, in any case; an empty filter lets all pass.
+    pub fn list(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
+        if !types.is_empty() && !types.iter().any(|name| name.eq_ignore_ascii_case(CLASSIC)) {
+            return Vec::new();
+        }
+        let passes = |group: &&ClassicGroup| {
+            let name = group.state.name();
+            states.is_empty() || states.iter().any(|state| state.trim().eq_ignore_ascii_case(name))
+        };
+        let listed = |group: &ClassicGroup| {
+            ListedGroup::default()
+                .with_group_id(GroupId(text(&group.id)))
+                .with_protocol_type(text(group.protocol_type.as_deref().unwrap_or_default()))
+                .with_group_state(StrBytes::from_static_str(group.state.name()))
+                .with_group_type(StrBytes::from_static_str(CLASSIC))
+        };
+        self.groups.values().filter(passes).map(listed).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! OffsetFetch, versions 1 to 10, for one group: the offsets asked for, or all.
+
+use barnabas_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use barnabas_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
+};
+use barnabas_protocol::messages::{StrBytes, TopicName};
+
+use super::GroupShard;
+use crate::record::CommittedOffset;
+
+/// The answer where nothing was committed.
+const NO_OFFSET: i64 = -1;
+
+impl GroupShard {
+    /// The group's offsets for the partitions asked for (-1 where there is none), or all it has if no topics are named.
+    /// A group that does not exist has none. An offset of an earlier topic of the same name does not count.
+    pub fn fetch_offsets(&self, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+        let group_id = request.group_id.as_str();
+        let mut answer = OffsetFetchResponseGroup::default();
+        answer.group_id = request.group_id.clone();
+        answer.topics = match &request.topics {
+            None => self.all_offsets(group_id),
+            Some(topics) => topics
+                .iter()
+                .map(|asked| {
+                    let mut topic = OffsetFetchResponseTopics::default();
+                    topic.name = asked.name.clone();
+                    topic.topic_id = asked.topic_id;
+                    let offset = |partition| {
+                        let offset = self.offsets.get(group_id, &asked.name, partition)?;
+                        let same = offset.topic_id.is_nil()
+                            || asked.topic_id.is_nil()
+                            || offset.topic_id == asked.topic_id;
+                        same.then_some(offset)
+                    };
+                    topic.partitions = asked
+                        .partition_indexes
+                        .iter()
+                        .map(|index| partition(*index, offset(*index)))
+                        .collect();
+                    topic
+                })
+                .collect(),
+        };
+        answer
+    }
+
+    fn all_offsets(&self, group_id: &str) -> Vec<OffsetFetchResponseTopics> {
+        self.offsets
+            .of_group(group_id)
+            .map(|(name, partitions)| {
+                let mut topic = OffsetFetchResponseTopics::default();
+                topic.name = TopicName(StrBytes::from_string(name.to_string()));
+                topic.partitions = partitions
+                    .iter()
+                    .map(|(index, offset)| partition(*index, Some(offset)))
+                    .collect();
+                topic
+            })
+            .collect()
+    }
+}
+
+fn partition(index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {
+    let mut answer = OffsetFetchResponsePartitions::default();
+    answer.partition_index = index;
+    answer.committed_offset = offset.map_or(NO_OFFSET, |offset| offset.offset);
+    answer.committed_leader_epoch = offset.map_or(-1, |offset| offset.leader_epoch);
+    let metadata = offset
+        .map(|offset| offset.metadata.to_string())
+        .unwrap_or_default();
+    answer.metadata = Some(StrBytes::from_string(metadata));
+    answer
+}

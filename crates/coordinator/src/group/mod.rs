@@ -1,0 +1,210 @@
+//! [`GroupShard`]: the groups and offsets of one partition of `__consumer_offsets`.
+//!
+//! This file is the machine's frame: state, replay, loading, timers, effects. What a request does is in `impl` blocks beside
+//! it: the classic protocol in [`crate::classic`], offsets and administration in this module's children.
+
+mod commit;
+mod describe;
+mod expiry;
+mod fetch;
+mod remove;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barnabas_protocol::error::ErrorCode;
+
+use crate::classic::group::ClassicGroup;
+use crate::classic::state::ClassicState;
+use crate::config::GroupConfig;
+use crate::effect::{Effect, Reply, Token};
+use crate::offsets::Offsets;
+use crate::record::GroupRecord;
+use crate::timers::{TimerKey, Timers};
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// Version of the request.
+    pub api_version: i16,
+    /// `client.id`; empty if the client sent none.
+    pub client_id: &'a str,
+    /// Address of the client as Java writes it, such as `/127.0.0.1`.
+    pub client_host: &'a str,
+}
+
+/// What a request leads to: records to append in one batch, and the answer to give once they are committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<R> {
+    /// To append, then to replay.
+    pub records: Vec<GroupRecord>,
+    /// The answer, if the append succeeds.
+    pub reply: R,
+}
+
+/// The groups of one partition of `__consumer_offsets`, and the offsets they committed.
+#[derive(Debug)]
+pub struct GroupShard {
+    pub(crate) config: GroupConfig,
+    pub(crate) groups: BTreeMap<Arc<str>, ClassicGroup>,
+    pub(crate) offsets: Offsets,
+    pub(crate) timers: Timers,
+    effects: Vec<Effect>,
+    loading: bool,
+}
+
+impl GroupShard {
+    /// A shard that knows nothing; it is loading until [`Self::finish_loading`].
+    pub fn new(config: GroupConfig) -> Self {
+        GroupShard {
+            config,
+            groups: BTreeMap::new(),
+            offsets: Offsets::default(),
+            timers: Timers::default(),
+            effects: Vec::new(),
+            loading: true,
+        }
+    }
+
+    /// The group with this id.
+    pub fn group(&self, group_id: &str) -> Option<&ClassicGroup> {
+        self.groups.get(group_id)
+    }
+
+    /// Applies a record of the log: what loading does with all of them is what the live path does with its own.
+    pub fn replay(&mut self, record: GroupRecord, now_ms: i64) {
+        match record {
+            GroupRecord::OffsetCommit {
+                group,
+                topic,
+                partition,
+                value: Some(value),
+            } => {
+                // A group that commits without having members is created by its first offset.
+                self.groups
+                    .entry(group.clone())
+                    .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
+                self.offsets.put(&group, &topic, partition, value);
+            }
+            GroupRecord::OffsetCommit {
+                group,
+                topic,
+                partition,
+                value: None,
+            } => {
+                self.offsets.remove(&group, &topic, partition);
+            }
+            GroupRecord::GroupMetadata {
+                group,
+                value: Some(value),
+            } => {
+                if !self.loading && self.groups.contains_key(&group) {
+                    self.replay_live(&group, value, now_ms);
+                } else {
+                    let loaded = ClassicGroup::from_metadata(group.clone(), value);
+                    self.groups.insert(group, loaded);
+                }
+            }
+            GroupRecord::GroupMetadata { group, value: None } => {
+                self.groups.remove(&group);
+            }
+        }
+    }
+
+    /// The whole log has been replayed: sessions begin. A group that is larger than `group.max.size` allows rebalances.
+    pub fn finish_loading(&mut self, now_ms: i64) -> Vec<GroupRecord> {
+        self.loading = false;
+        self.schedule_expiry(now_ms);
+        let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        let mut records = Vec::new();
+        for group_id in group_ids {
+            let Some(group) = self.groups.get(&group_id) else {
+                continue;
+            };
+            let oversized = group.members().len() > self.config.group_max_size;
+            for member_id in group.member_ids() {
+                self.reschedule_session(&group_id, &member_id, now_ms);
+            }
+            if oversized {
+                records.extend(self.prepare_rebalance(&group_id, now_ms));
+            }
+        }
+        records
+    }
+
+    /// The partition has another leader: every parked request is answered with NOT_COORDINATOR. The shard is then dropped.
+    pub fn unload(&mut self) {
+        let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for group_id in group_ids {
+            self.answer_all_parked(&group_id, ErrorCode::NotCoordinator);
+        }
+    }
+
+    /// Call [`Self::on_timer`] at this time; `None` if there is nothing to wait for. May be early.
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.timers.next_deadline()
+    }
+
+    /// Does what is due at `now_ms`. Call it until there are no records and the next deadline lies ahead: one timer's records
+    /// are replayed before the next timer is looked at.
+    pub fn on_timer(&mut self, now_ms: i64) -> Vec<GroupRecord> {
+        while let Some(key) = self.timers.pop_expired(now_ms) {
+            let records = match key {
+                TimerKey::Session { group, member } => self.expire_session(&group, &member, now_ms),
+                TimerKey::Join { group } => self.expire_join(&group, now_ms),
+                TimerKey::Sync { group } => self.expire_pending_sync(&group, now_ms),
+                TimerKey::Expiry => self.expire_offsets(now_ms),
+            };
+            if !records.is_empty() {
+                return records;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The append of `records` failed: what waits for them is answered with `error`. Returns further records.
+    pub fn append_failed(
+        &mut self,
+        records: &[GroupRecord],
+        error: ErrorCode,
+        now_ms: i64,
+    ) -> Vec<GroupRecord> {
+        let mut further = Vec::new();
+        for record in records {
+            let GroupRecord::GroupMetadata {
+                group: group_id,
+                value: Some(_),
+            } = record
+            else {
+                continue;
+            };
+            match self.groups.get(group_id).map(ClassicGroup::state) {
+                Some(ClassicState::CompletingRebalance) => {
+                    self.reset_assignment(group_id, error, now_ms);
+                    further.extend(self.maybe_prepare_rebalance_or_complete_join(group_id, now_ms));
+                }
+                Some(ClassicState::Stable) => self.revert_replacement(group_id, error, now_ms),
+                _ => {}
+            }
+        }
+        further
+    }
+
+    /// What to perform, in order, once the records returned so far are committed.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(crate) fn respond(&mut self, token: Token, reply: Reply) {
+        self.effects.push(Effect::Respond { token, reply });
+    }
+}
+
+/// A group must have a name, except where Kafka lets old clients do without one (offsets).
+pub(crate) fn require_group_id(group_id: &str) -> Result<(), ErrorCode> {
+    if group_id.is_empty() {
+        Err(ErrorCode::InvalidGroupId)
+    } else {
+        Ok(())
+    }
+}

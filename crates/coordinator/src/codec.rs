@@ -1,25 +1,20 @@
-//! The bytes of [`GroupRecord`]s, as Apache Kafka writes and reads them (OffsetCommitKey.json and its neighbours).
-//!
-//! ```text
-//! key    0|1 OffsetCommit   type i16 | group | topic | partition i32      (0 is the oldest form of the same)
-//!        2   GroupMetadata  type i16 | group
-//! value  version i16 | fields of the message of that version
-//! ```
-//!
-//! Written as Kafka 4.3 writes them: offsets in version 4, or 1 where they expire; groups in version 3. Read: every version.
+//! [`GroupRecord`]s as Apache Kafka's bytes and back; the formats are `barnabas_protocol::internal_records`.
 
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use uuid::Uuid;
+use barnabas_protocol::internal_records::{
+    GROUP_METADATA_VALUE_VERSION, GroupMetadataKey, GroupMetadataValue, GroupRecordKey,
+    MemberMetadata as MemberValue, OFFSET_COMMIT_VALUE_VERSION, OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY,
+    OffsetCommitKey, OffsetCommitValue, decode_value, encode_value,
+};
+use barnabas_protocol::messages::StrBytes;
+use bytes::Bytes;
 
 use crate::error::CoordinatorError;
 use crate::record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
-use crate::wire::{
-    get_bytes, get_compact_bytes, get_compact_string, get_nullable_compact_string, get_nullable_string,
-    get_string, get_varint, put_bytes, put_compact_string, put_nullable_string, put_string, put_varint,
-    skip_tagged_fields,
-};
+
+/// What stands for a time that is not known.
+const NO_TIMESTAMP: i64 = -1;
 
 /// Key and value of a record as they lie in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,203 +28,138 @@ pub struct EncodedRecord {
 impl GroupRecord {
     /// The record's bytes. Errors: a string too long for Kafka's format.
     pub fn encode(&self) -> Result<EncodedRecord, CoordinatorError> {
-        let mut key = BytesMut::new();
-        let value = match self {
+        match self {
             GroupRecord::OffsetCommit {
                 group,
                 topic,
                 partition,
                 value,
             } => {
-                key.put_i16(1);
-                put_string(&mut key, group)?;
-                put_string(&mut key, topic)?;
-                key.put_i32(*partition);
-                value.as_ref().map(encode_offset).transpose()?
+                let key = OffsetCommitKey::default()
+                    .with_group(text(group))
+                    .with_topic(text(topic))
+                    .with_partition(*partition);
+                let value = value.as_ref().map(encode_offset).transpose()?;
+                Ok(EncodedRecord {
+                    key: key.to_record_key()?,
+                    value,
+                })
             }
             GroupRecord::GroupMetadata { group, value } => {
-                key.put_i16(2);
-                put_string(&mut key, group)?;
-                value.as_ref().map(encode_group).transpose()?
+                let key = GroupMetadataKey::default().with_group(text(group));
+                let value = value.as_ref().map(encode_group).transpose()?;
+                Ok(EncodedRecord {
+                    key: key.to_record_key()?,
+                    value,
+                })
             }
-        };
-        Ok(EncodedRecord {
-            key: key.freeze(),
-            value,
-        })
+        }
     }
 
     /// The record that these bytes hold; `None` for a type of record that this coordinator does not keep.
     /// Errors: bytes that are not what their type and version say.
-    pub fn decode(mut key: &[u8], value: Option<&[u8]>) -> Result<Option<GroupRecord>, CoordinatorError> {
-        let key = &mut key;
-        match key.try_get_i16()? {
-            0 | 1 => Ok(Some(GroupRecord::OffsetCommit {
-                group: get_string(key)?.into(),
-                topic: get_string(key)?.into(),
-                partition: key.try_get_i32()?,
+    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<GroupRecord>, CoordinatorError> {
+        match GroupRecordKey::decode(key)? {
+            GroupRecordKey::OffsetCommit(key) => Ok(Some(GroupRecord::OffsetCommit {
+                group: key.group.as_str().into(),
+                topic: key.topic.as_str().into(),
+                partition: key.partition,
                 value: value.map(decode_offset).transpose()?,
             })),
-            2 => Ok(Some(GroupRecord::GroupMetadata {
-                group: get_string(key)?.into(),
+            GroupRecordKey::GroupMetadata(key) => Ok(Some(GroupRecord::GroupMetadata {
+                group: key.group.as_str().into(),
                 value: value.map(decode_group).transpose()?,
             })),
-            _ => Ok(None),
+            GroupRecordKey::Unknown(_) => Ok(None),
         }
     }
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
 }
 
 fn encode_offset(offset: &CommittedOffset) -> Result<Bytes, CoordinatorError> {
-    let mut out = BytesMut::new();
-    if let Some(expire_timestamp_ms) = offset.expire_timestamp_ms {
-        out.put_i16(1);
-        out.put_i64(offset.offset);
-        put_string(&mut out, &offset.metadata)?;
-        out.put_i64(offset.commit_timestamp_ms);
-        out.put_i64(expire_timestamp_ms);
-        return Ok(out.freeze());
-    }
-    out.put_i16(4);
-    out.put_i64(offset.offset);
-    out.put_i32(offset.leader_epoch);
-    put_compact_string(&mut out, &offset.metadata);
-    out.put_i64(offset.commit_timestamp_ms);
-    if offset.topic_id.is_nil() {
-        put_varint(&mut out, 0);
-    } else {
-        // One tagged field: tag 0, sixteen bytes.
-        put_varint(&mut out, 1);
-        put_varint(&mut out, 0);
-        put_varint(&mut out, 16);
-        out.put_slice(offset.topic_id.as_bytes());
-    }
-    Ok(out.freeze())
+    let value = OffsetCommitValue::default()
+        .with_offset(offset.offset)
+        .with_metadata(text(&offset.metadata))
+        .with_commit_timestamp(offset.commit_timestamp_ms);
+    let encoded = match offset.expire_timestamp_ms {
+        Some(at_ms) => encode_value(
+            &value.with_expire_timestamp(at_ms),
+            OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY,
+        ),
+        None => {
+            let value = value
+                .with_leader_epoch(offset.leader_epoch)
+                .with_topic_id(offset.topic_id);
+            encode_value(&value, OFFSET_COMMIT_VALUE_VERSION)
+        }
+    };
+    Ok(encoded?)
 }
 
-fn decode_offset(mut value: &[u8]) -> Result<CommittedOffset, CoordinatorError> {
-    let value = &mut value;
-    let version = value.try_get_i16()?;
-    if !(0..=4).contains(&version) {
-        return Err(CoordinatorError::UnknownVersion {
-            record: "OffsetCommitValue",
-            version,
-        });
-    }
-    let mut offset = CommittedOffset {
-        offset: value.try_get_i64()?,
-        leader_epoch: if version >= 3 { value.try_get_i32()? } else { -1 },
-        metadata: if version >= 4 {
-            get_compact_string(value)?
-        } else {
-            get_string(value)?
-        }
-        .into(),
-        commit_timestamp_ms: value.try_get_i64()?,
-        expire_timestamp_ms: None,
-        topic_id: Uuid::nil(),
-    };
-    if version == 1 {
-        offset.expire_timestamp_ms = Some(value.try_get_i64()?).filter(|at| *at != -1);
-    }
-    if version >= 4 {
-        skip_tagged_fields(value, |tag, field| {
-            if tag == 0 && field.len() == 16 {
-                offset.topic_id = Uuid::from_slice(field).unwrap_or_default();
-            }
-        })?;
-    }
-    Ok(offset)
+fn decode_offset(value: &[u8]) -> Result<CommittedOffset, CoordinatorError> {
+    let value: OffsetCommitValue = decode_value(value)?;
+    Ok(CommittedOffset {
+        offset: value.offset,
+        leader_epoch: value.leader_epoch,
+        metadata: value.metadata.as_str().into(),
+        commit_timestamp_ms: value.commit_timestamp,
+        expire_timestamp_ms: Some(value.expire_timestamp).filter(|at_ms| *at_ms != NO_TIMESTAMP),
+        topic_id: value.topic_id,
+    })
 }
 
 fn encode_group(group: &GroupMetadata) -> Result<Bytes, CoordinatorError> {
-    let mut out = BytesMut::new();
-    out.put_i16(3);
-    put_string(&mut out, &group.protocol_type)?;
-    out.put_i32(group.generation_id);
-    put_nullable_string(&mut out, group.protocol_name.as_deref())?;
-    put_nullable_string(&mut out, group.leader.as_deref())?;
-    out.put_i64(group.state_timestamp_ms.unwrap_or(-1));
-    out.put_i32(i32::try_from(group.members.len()).map_err(|_| CoordinatorError::TooLong)?);
-    for member in &group.members {
-        put_string(&mut out, &member.id)?;
-        put_nullable_string(&mut out, member.instance_id.as_deref())?;
-        put_string(&mut out, &member.client_id)?;
-        put_string(&mut out, &member.client_host)?;
-        out.put_i32(member.rebalance_timeout_ms);
-        out.put_i32(member.session_timeout_ms);
-        put_bytes(&mut out, &member.subscription)?;
-        put_bytes(&mut out, &member.assignment)?;
-    }
-    Ok(out.freeze())
+    let member = |member: &MemberMetadata| {
+        MemberValue::default()
+            .with_member_id(text(&member.id))
+            .with_group_instance_id(member.instance_id.as_deref().map(text))
+            .with_client_id(text(&member.client_id))
+            .with_client_host(text(&member.client_host))
+            .with_rebalance_timeout(member.rebalance_timeout_ms)
+            .with_session_timeout(member.session_timeout_ms)
+            .with_subscription(member.subscription.clone())
+            .with_assignment(member.assignment.clone())
+    };
+    let value = GroupMetadataValue::default()
+        .with_protocol_type(text(&group.protocol_type))
+        .with_generation(group.generation_id)
+        .with_protocol(group.protocol_name.as_deref().map(text))
+        .with_leader(group.leader.as_deref().map(text))
+        .with_current_state_timestamp(group.state_timestamp_ms.unwrap_or(NO_TIMESTAMP))
+        .with_members(group.members.iter().map(member).collect());
+    Ok(encode_value(&value, GROUP_METADATA_VALUE_VERSION)?)
 }
 
-fn decode_group(mut value: &[u8]) -> Result<GroupMetadata, CoordinatorError> {
-    let value = &mut value;
-    let version = value.try_get_i16()?;
-    if !(0..=4).contains(&version) {
-        return Err(CoordinatorError::UnknownVersion {
-            record: "GroupMetadataValue",
-            version,
-        });
-    }
-    let flexible = version >= 4;
-    let string = if flexible { get_compact_string } else { get_string };
-    let nullable = if flexible {
-        get_nullable_compact_string
-    } else {
-        get_nullable_string
+fn decode_group(value: &[u8]) -> Result<GroupMetadata, CoordinatorError> {
+    let value: GroupMetadataValue = decode_value(value)?;
+    let member = |member: &MemberValue| MemberMetadata {
+        id: member.member_id.as_str().into(),
+        instance_id: member.group_instance_id.as_ref().map(|id| id.as_str().into()),
+        client_id: member.client_id.as_str().into(),
+        client_host: member.client_host.as_str().into(),
+        rebalance_timeout_ms: member.rebalance_timeout,
+        session_timeout_ms: member.session_timeout,
+        // Copied, so that a member does not keep its whole record in memory.
+        subscription: Bytes::copy_from_slice(&member.subscription),
+        assignment: Bytes::copy_from_slice(&member.assignment),
     };
-    let opaque = if flexible { get_compact_bytes } else { get_bytes };
-
-    let protocol_type = string(value)?.into();
-    let generation_id = value.try_get_i32()?;
-    let protocol_name = nullable(value)?.map(Into::into);
-    let leader = nullable(value)?.map(Arc::from);
-    let state_timestamp_ms = if version >= 2 {
-        Some(value.try_get_i64()?).filter(|at| *at != -1)
-    } else {
-        None
-    };
-    let count = if flexible {
-        i64::from(get_varint(value)?) - 1
-    } else {
-        i64::from(value.try_get_i32()?)
-    };
-    let mut members = Vec::new();
-    for _ in 0..count {
-        members.push(MemberMetadata {
-            id: string(value)?.into(),
-            instance_id: if version >= 3 {
-                nullable(value)?.map(Arc::from)
-            } else {
-                None
-            },
-            client_id: string(value)?.into(),
-            client_host: string(value)?.into(),
-            rebalance_timeout_ms: if version >= 1 { value.try_get_i32()? } else { -1 },
-            session_timeout_ms: value.try_get_i32()?,
-            subscription: opaque(value)?,
-            assignment: opaque(value)?,
-        });
-        if flexible {
-            skip_tagged_fields(value, |_, _| {})?;
-        }
-    }
-    if flexible {
-        skip_tagged_fields(value, |_, _| {})?;
-    }
     Ok(GroupMetadata {
-        protocol_type,
-        generation_id,
-        protocol_name,
-        leader,
-        state_timestamp_ms,
-        members,
+        protocol_type: value.protocol_type.as_str().into(),
+        generation_id: value.generation,
+        protocol_name: value.protocol.as_ref().map(|name| name.as_str().into()),
+        leader: value.leader.as_ref().map(|id| Arc::from(id.as_str())),
+        state_timestamp_ms: Some(value.current_state_timestamp).filter(|at_ms| *at_ms != NO_TIMESTAMP),
+        members: value.members.iter().map(member).collect(),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {

@@ -23,7 +23,6 @@ mod offsets;
 mod placement;
 mod record;
 mod timers;
-mod wire;
 
 pub use classic::state::ClassicState;
 pub use codec::EncodedRecord;

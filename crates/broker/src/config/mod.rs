@@ -4,6 +4,7 @@
 //! dynamic settings of the metadata image over them; [`BrokerConfig`] and [`TopicConfig`] are what handlers and cores
 //! read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and CreateTopics ask.
 
+mod controller_rules;
 pub mod definitions;
 pub mod describe;
 mod iso_duration;
@@ -13,6 +14,7 @@ mod typed;
 pub mod validate;
 mod value;
 
+pub use controller_rules::ControllerRules;
 pub use layers::{Layers, Settings};
 pub use rule::Rule;
 pub use typed::{BrokerConfig, TopicConfig};

@@ -1,0 +1,144 @@
+//! The definitions as the controller asks for them: Kafka's `ControllerConfigurationValidator`.
+//!
+//! The controller judges by the static settings of its own node; the broker has checked dynamic broker settings before
+//! it forwards them (`validate::dynamic_broker`).
+
+use barnabas_metadata::controller::{ConfigError, ConfigKind, ConfigValidator};
+use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_protocol::error::ErrorCode;
+
+use super::definitions::{self, ConfigKey, ConfigType};
+use super::layers::{Layers, Settings};
+use super::validate::{self, Refusal};
+
+/// The rules of one node's controller.
+#[derive(Debug, Clone)]
+pub struct ControllerRules {
+    layers: Layers,
+}
+
+impl ControllerRules {
+    /// Rules that take defaults and bounds from `layers`.
+    pub fn new(layers: Layers) -> Self {
+        Self { layers }
+    }
+}
+
+fn key_of(resource: ConfigResourceType, name: &str) -> Option<&'static ConfigKey> {
+    match resource {
+        ConfigResourceType::Topic => definitions::topic().get(name),
+        ConfigResourceType::Broker => definitions::broker().get(name),
+        ConfigResourceType::Group => definitions::group().get(name),
+        ConfigResourceType::ClientMetrics => definitions::client_metrics().get(name),
+        ConfigResourceType::BrokerLogger => None,
+    }
+}
+
+impl ConfigValidator for ControllerRules {
+    fn kind(&self, resource: ConfigResourceType, name: &str) -> Option<ConfigKind> {
+        let key = key_of(resource, name)?;
+        Some(if key.config_type == ConfigType::List {
+            ConfigKind::List
+        } else {
+            ConfigKind::Scalar
+        })
+    }
+
+    fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
+        let key = key_of(resource, name)?;
+        let value = match resource {
+            ConfigResourceType::Topic => self.layers.topic_default(key),
+            ConfigResourceType::Group => self.layers.group_default(key),
+            ConfigResourceType::Broker => self.layers.effective(key),
+            ConfigResourceType::ClientMetrics | ConfigResourceType::BrokerLogger => {
+                return key.default.map(str::to_owned);
+            }
+        };
+        value.ok().flatten().and_then(|value| value.text())
+    }
+
+    fn validate(
+        &self,
+        resource: &ConfigResource,
+        new: &Settings,
+        _existing: &Settings,
+    ) -> Result<(), ConfigError> {
+        let name = resource.name.as_str();
+        let refuse = |message: &str| {
+            Err(ConfigError {
+                code: ErrorCode::InvalidRequest,
+                message: message.to_owned(),
+            })
+        };
+        let judged = match resource.kind {
+            ConfigResourceType::Topic if name.is_empty() => {
+                return refuse("Default topic resources are not allowed.");
+            }
+            ConfigResourceType::Topic => validate::topic(&self.layers, new),
+            ConfigResourceType::Broker if name.is_empty() => Ok(()),
+            ConfigResourceType::Broker => match name.parse::<i32>() {
+                Err(_) => return refuse("Unable to parse broker name as a base 10 number."),
+                Ok(id) if id < 0 => return refuse("Invalid negative broker ID."),
+                Ok(_) => Ok(()),
+            },
+            ConfigResourceType::Group if name.is_empty() => {
+                return refuse("Default group resources are not allowed.");
+            }
+            ConfigResourceType::Group => validate::group(&self.layers, new),
+            ConfigResourceType::ClientMetrics => validate::client_metrics(name, new),
+            ConfigResourceType::BrokerLogger => return refuse("Unknown resource type BROKER_LOGGER"),
+        };
+        judged.map_err(|Refusal { code, message }| ConfigError { code, message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(pairs: &[(&str, &str)]) -> ControllerRules {
+        let settings = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        ControllerRules::new(Layers::of_static(settings))
+    }
+
+    #[test]
+    fn lists_take_appends_and_start_from_the_brokers_value() {
+        let rules = rules(&[("log.cleanup.policy", "compact")]);
+        let kind = |name| rules.kind(ConfigResourceType::Topic, name);
+        assert_eq!(kind("cleanup.policy"), Some(ConfigKind::List));
+        assert_eq!(kind("retention.ms"), Some(ConfigKind::Scalar));
+        assert_eq!(kind("nope"), None);
+        let default = rules.default_value(ConfigResourceType::Topic, "cleanup.policy");
+        assert_eq!(default.as_deref(), Some("compact"));
+    }
+
+    #[test]
+    fn resources_are_named_rightly() {
+        let message = |kind, name: &str| {
+            let resource = ConfigResource::new(kind, name);
+            rules(&[])
+                .validate(&resource, &Settings::new(), &Settings::new())
+                .unwrap_err()
+                .message
+        };
+        assert_eq!(
+            message(ConfigResourceType::Topic, ""),
+            "Default topic resources are not allowed."
+        );
+        assert_eq!(
+            message(ConfigResourceType::Broker, "x"),
+            "Unable to parse broker name as a base 10 number."
+        );
+        assert_eq!(
+            message(ConfigResourceType::Broker, "-1"),
+            "Invalid negative broker ID."
+        );
+        assert_eq!(
+            message(ConfigResourceType::ClientMetrics, ""),
+            "Subscription name can't be empty"
+        );
+    }
+}

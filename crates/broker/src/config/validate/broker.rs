@@ -1,0 +1,212 @@
+//! A broker's settings: Kafka's `DynamicBrokerConfig` and `KafkaConfig.validateValues`.
+
+use crate::config::definitions::{self, UpdateMode};
+use crate::config::{ConfigException, Layers, Settings, Value};
+
+/// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over `layers`.
+///
+/// # Errors
+/// Kafka's message; AlterConfigs answers it with `INVALID_REQUEST`.
+pub fn dynamic_broker(layers: &Layers, new: &Settings, per_broker: bool) -> Result<(), ConfigException> {
+    let names_where = |wrong: &dyn Fn(&str) -> bool| -> Vec<&str> {
+        new.keys()
+            .map(String::as_str)
+            .filter(|name| wrong(name))
+            .collect()
+    };
+    let fails = |why: &str, names: Vec<&str>| {
+        if names.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigException::new(format!("{why}: [{}]", names.join(", "))))
+        }
+    };
+    let update = |name: &str| definitions::broker_key(name).map(|key| key.update);
+    fails(
+        "Cannot update these configs dynamically",
+        names_where(&|name| update(name) == Some(UpdateMode::ReadOnly)),
+    )?;
+    fails(
+        "These security configs can be dynamically updated only per-listener using the listener prefix",
+        names_where(&|name| name.starts_with("ssl.") && update(name) == Some(UpdateMode::PerBroker)),
+    )?;
+    for (name, raw) in new {
+        if let Some(key) =
+            definitions::broker_key(name).or_else(|| definitions::replication_quotas().get(name))
+        {
+            Value::parse(key, raw)?;
+        }
+    }
+    if !per_broker {
+        fails(
+            "Cannot update these configs at default cluster level, broker id must be specified",
+            names_where(&|name| {
+                definitions::listener_base_name(name).is_some() || update(name) == Some(UpdateMode::PerBroker)
+            }),
+        )?;
+    }
+    let candidate = if per_broker {
+        layers.with_dynamic(layers.dynamic_default().clone(), new.clone())
+    } else {
+        layers.with_dynamic(new.clone(), layers.dynamic_broker().clone())
+    };
+    broker(&candidate)?;
+    thread_counts(layers, &candidate)
+}
+
+/// Settings that size a pool of threads.
+const THREAD_COUNTS: &[&str] = &[
+    "num.io.threads",
+    "num.network.threads",
+    "background.threads",
+    "num.replica.fetchers",
+    "remote.log.reader.threads",
+    "remote.log.manager.copier.thread.pool.size",
+    "remote.log.manager.expiration.thread.pool.size",
+];
+
+/// Kafka lets a thread count at most double or halve at a time.
+fn thread_counts(before: &Layers, after: &Layers) -> Result<(), ConfigException> {
+    for name in THREAD_COUNTS {
+        let (old, new) = (integer(before, name)?, integer(after, name)?);
+        let complaint = if new > old.saturating_mul(2) {
+            format!("value should not be greater than double the current value {old}")
+        } else if new < old / 2 {
+            format!("value should be at least half the current value {old}")
+        } else {
+            continue;
+        };
+        return Err(ConfigException::new(format!(
+            "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
+             failed for {name}={new}, {complaint} for configuration Invalid dynamic configuration"
+        )));
+    }
+    Ok(())
+}
+
+fn integer(layers: &Layers, name: &str) -> Result<i64, ConfigException> {
+    let Some(key) = definitions::broker().get(name) else {
+        return Ok(0);
+    };
+    Ok(if let Some(Value::Integer(number)) = layers.effective(key)? {
+        number
+    } else {
+        0
+    })
+}
+
+/// Checks that a broker's settings fit together (`KafkaConfig.validateValues`), each of them included.
+///
+/// # Errors
+/// A bad value, or what does not fit together.
+pub fn broker(layers: &Layers) -> Result<(), ConfigException> {
+    for key in definitions::broker().iter() {
+        layers.effective(key)?;
+    }
+    let requirement = |holds: bool, message: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(ConfigException::new(format!("requirement failed: {message}")))
+        }
+    };
+    let long = |name: &str| integer(layers, name);
+    if layers.given("broker.id").is_some() {
+        let same = long("broker.id")? == long("node.id")?;
+        requirement(same, "You must set `node.id` to the same value as `broker.id`.")?;
+    }
+    let given = |name: &str| layers.given(name).is_some();
+    requirement(
+        !given("log.roll.ms") || long("log.roll.ms")? >= 1,
+        "log.roll.ms must be greater than or equal to 1",
+    )?;
+    requirement(
+        !given("log.roll.jitter.ms") || long("log.roll.jitter.ms")? >= 0,
+        "log.roll.jitter.ms must be greater than or equal to 0",
+    )?;
+    requirement(
+        !given("log.retention.ms") || long("log.retention.ms")? != 0,
+        "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+    )?;
+    // Zero threads is a division by zero in Kafka.
+    let threads = long("log.cleaner.threads")?.max(1);
+    requirement(
+        long("log.cleaner.dedupe.buffer.size")? / threads > 1024 * 1024,
+        "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
+    )?;
+    let queued = long("queued.max.request.bytes")?;
+    requirement(
+        queued <= 0 || queued >= long("socket.request.max.bytes")?,
+        "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{layers, settings};
+    use super::*;
+
+    #[test]
+    fn dynamic_broker_settings_are_refused_in_kafkas_words() {
+        let message = |name, value, per_broker| {
+            dynamic_broker(&layers(), &settings(&[(name, value)]), per_broker)
+                .unwrap_err()
+                .to_string()
+        };
+        let table = [
+            (
+                "log.retention.hours",
+                "1",
+                true,
+                "Cannot update these configs dynamically: [log.retention.hours]",
+            ),
+            (
+                "ssl.keystore.location",
+                "1",
+                true,
+                "These security configs can be dynamically updated only per-listener using the listener prefix: \
+                 [ssl.keystore.location]",
+            ),
+            (
+                "listener.name.plaintext.nope",
+                "1",
+                false,
+                "Cannot update these configs at default cluster level, broker id must be specified: \
+                 [listener.name.plaintext.nope]",
+            ),
+            (
+                "log.retention.ms",
+                "0",
+                true,
+                "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
+            ),
+            (
+                "num.io.threads",
+                "100",
+                true,
+                "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
+                 failed for num.io.threads=100, value should not be greater than double the current value 8 for \
+                 configuration Invalid dynamic configuration",
+            ),
+            (
+                "principal.builder.class",
+                "abc",
+                true,
+                "Invalid value abc for configuration principal.builder.class: Class abc could not be found.",
+            ),
+        ];
+        for (name, value, per_broker, expected) in table {
+            assert_eq!(message(name, value, per_broker), expected);
+        }
+        for (name, value, per_broker) in [
+            ("message.max.bytes", "0", false),
+            ("nope", "1", false),
+            ("sasl.jaas.config", "x", true),
+        ] {
+            assert_eq!(
+                dynamic_broker(&layers(), &settings(&[(name, value)]), per_broker),
+                Ok(())
+            );
+        }
+    }
+}

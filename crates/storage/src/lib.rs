@@ -1,1 +1,23 @@
-//! Barnabas: the storage crate.
+//! One log directory on disk: partition logs in Apache Kafka's file formats, their indexes, recovery and producer state.
+//!
+//! The broker holds a [`LogDir`] for each of `log.dirs` and a [`Log`] for each partition. Everything is synchronous; the
+//! broker says when and where it runs. Time and random ids are arguments.
+#![allow(clippy::todo)]
+
+pub mod error;
+pub mod log;
+pub mod log_config;
+pub mod log_dir;
+pub mod meta_properties;
+pub mod open_files;
+pub mod producer_state;
+
+pub use error::StorageError;
+pub use log::{
+    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, TimestampOffset,
+};
+pub use log_config::LogConfig;
+pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};
+pub use meta_properties::MetaProperties;
+pub use open_files::OpenFiles;
+pub use producer_state::ProducerEntry;

@@ -1,0 +1,40 @@
+//! The topic settings a log acts upon, with Kafka's names (dots become underscores) and defaults.
+
+/// Settings of one log. Shared by all partitions of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `segment.bytes`: a segment that would outgrow this is closed and a new one begun.
+    pub segment_bytes: u32,
+    /// `segment.ms`: a segment older than this is closed by the next append.
+    pub segment_ms: i64,
+    /// `segment.jitter.ms`: the most that is taken off `segment.ms`, so that logs don't all roll at once.
+    pub segment_jitter_ms: i64,
+    /// `segment.index.bytes`: a segment whose offset or time index has this size is closed.
+    pub segment_index_bytes: u32,
+    /// `index.interval.bytes`: roughly every so many bytes of log get an index entry.
+    pub index_interval_bytes: u32,
+    /// `preallocate`: reserve a segment's whole size on disk when it is created.
+    pub preallocate: bool,
+    /// `flush.messages`: fdatasync after so many records.
+    pub flush_messages: i64,
+    /// `flush.ms`: fdatasync after so many milliseconds.
+    pub flush_ms: i64,
+    /// `producer.id.expiration.ms`, a broker setting: idle producers are forgotten after this time.
+    pub producer_id_expiration_ms: i64,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 60 * 60 * 1000,
+            segment_jitter_ms: 0,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            preallocate: false,
+            flush_messages: i64::MAX,
+            flush_ms: i64::MAX,
+            producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}

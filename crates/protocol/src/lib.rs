@@ -6,14 +6,17 @@
 pub mod api;
 pub mod codec;
 pub mod error;
+pub mod fetch;
+pub mod frame;
 mod generated;
 pub mod guard;
 pub mod header;
 pub mod internal_records;
+pub mod leader;
 pub mod malformed;
 pub mod messages;
+pub mod produce;
 mod reader;
-
 pub mod records;
 mod shape;
 mod wire;

@@ -66,6 +66,11 @@ impl<'a> Reader<'a> {
         Ok(i32::from_be_bytes(self.array()?))
     }
 
+    #[inline]
+    pub(crate) fn uuid(&mut self) -> Result<uuid::Uuid, Malformed> {
+        Ok(uuid::Uuid::from_bytes(self.array()?))
+    }
+
     /// An unsigned varint of at most five bytes. As in Java, bits past the 32nd are dropped.
     #[inline]
     pub(crate) fn unsigned_varint(&mut self) -> Result<u32, Malformed> {
@@ -99,7 +104,10 @@ impl<'a> Reader<'a> {
         } else {
             i64::from(self.i16()?)
         };
-        Self::nullable(length)
+        match Self::nullable(length)? {
+            Some(length) if length > STRING_BYTES_MAX => Err(Malformed::StringTooLong(length)),
+            length => Ok(length),
+        }
     }
 
     #[inline]
@@ -117,9 +125,6 @@ impl<'a> Reader<'a> {
         let Some(length) = self.string_length(flexible)? else {
             return Ok(None);
         };
-        if length > STRING_BYTES_MAX {
-            return Err(Malformed::StringTooLong(length));
-        }
         std::str::from_utf8(self.take(length)?)
             .map(Some)
             .map_err(|_| Malformed::NotUtf8)

@@ -98,7 +98,8 @@ fn get_length<B: ByteBuf>(buf: &mut B, flexible: bool) -> Result<Option<usize>> 
     nullable_length(length)
 }
 
-fn put_length<B: ByteBufMut>(buf: &mut B, flexible: bool, length: Option<usize>) -> Result<()> {
+/// Appends a length or count, `None` being null.
+pub(crate) fn put_length<B: ByteBufMut>(buf: &mut B, flexible: bool, length: Option<usize>) -> Result<()> {
     match (flexible, length) {
         (true, None) => put_unsigned_varint(buf, 0),
         (false, None) => put_int32(buf, -1),

@@ -1,3 +1,4 @@
 //! Barnabas: the broker crate.
 
+pub mod cli;
 pub mod config;

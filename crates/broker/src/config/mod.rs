@@ -9,13 +9,18 @@ pub mod definitions;
 pub mod describe;
 mod iso_duration;
 mod layers;
+mod listeners;
+pub mod load;
+mod properties;
 mod rule;
 mod typed;
 pub mod validate;
 mod value;
+mod yaml;
 
 pub use controller_rules::ControllerRules;
 pub use layers::{Layers, Settings};
+pub use listeners::ListenerConfig;
 pub use rule::Rule;
 pub use typed::{BrokerConfig, TopicConfig};
 pub use value::Value;

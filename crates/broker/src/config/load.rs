@@ -1,0 +1,425 @@
+//! What a node is started with: the settings of a file, the command line's on top of them, checked and complete.
+//!
+//! Order, weakest first: what one node needs (`process.roles` …), the file or, without one, the defaults of a node for
+//! development, `--override`s. What Kafka knows and this broker does not heed yet is reported as a warning.
+
+use std::path::{Path, PathBuf};
+
+use super::definitions::{self, ConfigKey};
+use super::layers::{Layers, Settings};
+use super::listeners::{ListenerConfig, broker_listeners};
+use super::typed::{BrokerConfig, TopicConfig};
+use super::value::Value;
+use super::{ConfigException, properties, validate, yaml};
+
+/// Where the settings come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file, with its text.
+    pub file: Option<(PathBuf, String)>,
+    /// `--override`s in the order given.
+    pub overrides: Vec<(String, String)>,
+    /// The user's data folder for a node started without a file.
+    pub default_data_dir: PathBuf,
+}
+
+/// Settings a node can start with.
+#[derive(Debug)]
+pub struct StartSettings {
+    /// All static settings.
+    pub layers: Layers,
+    /// Their typed view.
+    pub config: BrokerConfig,
+    /// The listeners to open.
+    pub listeners: Vec<ListenerConfig>,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// What the user should know: unknown settings, settings without effect.
+    pub warnings: Vec<String>,
+}
+
+/// Why settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is not well-formed.
+    #[error("{}: {why}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A setting has a value it cannot have.
+    #[error("{name}={value} is not valid: {why} (valid: {valid})")]
+    Value {
+        /// The setting.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        why: ConfigException,
+        /// What would be right.
+        valid: String,
+    },
+    /// Settings do not fit together.
+    #[error(transparent)]
+    Conflict(#[from] ConfigException),
+    /// A setup that Kafka has and this broker has not yet.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// What any node here is, where nothing else is said.
+const NODE_DEFAULTS: &[(&str, &str)] = &[
+    ("node.id", "1"),
+    ("process.roles", "broker,controller"),
+    ("controller.listener.names", "CONTROLLER"),
+];
+
+/// A node for development: loopback only, one replica, no waiting for more group members.
+const DEVELOPMENT_DEFAULTS: &[(&str, &str)] = &[
+    ("listeners", "PLAINTEXT://localhost:9092"),
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("group.initial.rebalance.delay.ms", "0"),
+];
+
+/// Reads and checks the settings.
+///
+/// # Errors
+/// The file is malformed, a value is bad, values do not fit together, or they ask for what is not supported yet.
+pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
+    let mut given = Settings::new();
+    if let Some((path, text)) = &sources.file {
+        given.extend(read_file(path, text)?);
+    }
+    given.extend(sources.overrides.iter().cloned());
+    for (name, raw) in &given {
+        if let Some(key) = definitions::broker_key(name) {
+            check_value(key, name, raw)?;
+        }
+    }
+
+    let mut settings: Settings = owned(NODE_DEFAULTS);
+    if sources.file.is_none() {
+        settings.extend(owned(DEVELOPMENT_DEFAULTS));
+        settings.insert(
+            "log.dirs".to_owned(),
+            sources.default_data_dir.display().to_string(),
+        );
+    }
+    if given.contains_key("broker.id") && !given.contains_key("node.id") {
+        settings.insert("node.id".to_owned(), given["broker.id"].clone());
+    }
+    settings.extend(given.clone());
+
+    let layers = Layers::of_static(settings);
+    validate::broker(&layers)?;
+    let config = BrokerConfig::resolve(&layers)?;
+    require_single_node(&layers, &config)?;
+    let listeners = broker_listeners(&config)?;
+    let data_dir = data_dir(&config)?;
+    let mut warnings = warnings_for(&given);
+    if sources.file.is_some() && !given.contains_key("log.dirs") && !given.contains_key("log.dir") {
+        warnings.push(format!(
+            "log.dirs is not set: data goes to {}, as with Apache Kafka",
+            data_dir.display()
+        ));
+    }
+    Ok(StartSettings {
+        layers,
+        config,
+        listeners,
+        data_dir,
+        warnings,
+    })
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Settings {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn read_file(path: &Path, text: &str) -> Result<Vec<(String, String)>, LoadError> {
+    let syntax = |why| LoadError::Syntax {
+        path: path.to_owned(),
+        why,
+    };
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or("");
+    if matches!(extension, "yaml" | "yml") {
+        yaml::parse(text).map_err(syntax)
+    } else {
+        properties::parse(text).map_err(|(line, why)| syntax(format!("line {line}: {why}")))
+    }
+}
+
+fn check_value(key: &ConfigKey, name: &str, raw: &str) -> Result<(), LoadError> {
+    Value::parse(key, raw).map(drop).map_err(|why| {
+        let rule = key.rule.describe();
+        let kind = key.config_type.name().to_lowercase();
+        LoadError::Value {
+            name: name.to_owned(),
+            value: if key.sensitive() {
+                "[hidden]".to_owned()
+            } else {
+                raw.to_owned()
+            },
+            why,
+            valid: if rule.is_empty() {
+                kind
+            } else {
+                format!("{kind}, {rule}")
+            },
+        }
+    })
+}
+
+/// Clusters of several nodes and nodes with one role are not built yet: better no start than a silent lone node.
+fn require_single_node(layers: &Layers, config: &BrokerConfig) -> Result<(), LoadError> {
+    let unsupported = |why: String| Err(LoadError::Unsupported(why));
+    for role in ["broker", "controller"] {
+        if !config.process_roles.iter().any(|given| given == role) {
+            return unsupported(format!(
+                "process.roles={} is not supported yet: a node is both broker and controller \
+                 (process.roles=broker,controller)",
+                config.process_roles.join(",")
+            ));
+        }
+    }
+    for name in ["controller.quorum.voters", "controller.quorum.bootstrap.servers"] {
+        let count = layers
+            .given(name)
+            .unwrap_or("")
+            .split(',')
+            .filter(|item| !item.trim().is_empty())
+            .count();
+        if count > 1 {
+            return unsupported(format!(
+                "{name} names {count} nodes: clusters of several nodes are not supported yet"
+            ));
+        }
+    }
+    let voter = layers
+        .given("controller.quorum.voters")
+        .and_then(|voter| voter.split_once('@'));
+    if let Some((id, _)) = voter
+        && id.trim().parse() != Ok(config.node_id)
+    {
+        return unsupported(format!(
+            "If process.roles contains the 'controller' role, the node id {} must be included in the set of voters \
+             controller.quorum.voters=[{id}]",
+            config.node_id
+        ));
+    }
+    Ok(())
+}
+
+fn data_dir(config: &BrokerConfig) -> Result<PathBuf, LoadError> {
+    let folders = config.log_dirs.as_ref().unwrap_or(&config.log_dir);
+    match folders.as_slice() {
+        [folder] => Ok(PathBuf::from(folder)),
+        [] => Err(ConfigException::new(
+            "requirement failed: At least one log directory must be defined via log.dirs or log.dir.",
+        )
+        .into()),
+        several => Err(LoadError::Unsupported(format!(
+            "log.dirs names {} folders: several data folders are not supported yet",
+            several.len()
+        ))),
+    }
+}
+
+/// Whether giving `name` a value changes anything: it has a field in a typed view, or gives such a topic setting its
+/// default, or bounds what groups may ask.
+fn has_effect(name: &str) -> bool {
+    let gives_topic_default = || {
+        let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);
+        TopicConfig::NAMES
+            .iter()
+            .filter_map(in_effect)
+            .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
+    };
+    BrokerConfig::NAMES.contains(&name) || name == "broker.id" || gives_topic_default()
+}
+
+fn warnings_for(given: &Settings) -> Vec<String> {
+    let (known, unknown): (Vec<&String>, Vec<&String>) = given
+        .keys()
+        .partition(|name| definitions::broker_key(name).is_some());
+    let ineffective: Vec<&str> = known
+        .into_iter()
+        .map(String::as_str)
+        .filter(|name| !has_effect(name))
+        .collect();
+    let mut warnings = Vec::new();
+    for name in unknown {
+        warnings.push(format!("unknown setting: {name}"));
+    }
+    if !ineffective.is_empty() {
+        warnings.push(format!(
+            "settings that have no effect yet: {}",
+            ineffective.join(", ")
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The settings of the config/server.properties that Apache Kafka 4.3 ships.
+    const STOCK: &str = "process.roles=broker,controller\nnode.id=1\n\
+        controller.quorum.bootstrap.servers=localhost:9093\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n\
+        inter.broker.listener.name=PLAINTEXT\n\
+        advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093\n\
+        controller.listener.names=CONTROLLER\n\
+        listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,\
+        SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+        num.network.threads=3\nnum.io.threads=8\nsocket.send.buffer.bytes=102400\n\
+        socket.receive.buffer.bytes=102400\nsocket.request.max.bytes=104857600\nlog.dirs=/tmp/kraft-combined-logs\n\
+        num.partitions=1\nnum.recovery.threads.per.data.dir=2\noffsets.topic.replication.factor=1\n\
+        share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
+        transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.retention.hours=168\n\
+        log.segment.bytes=1073741824\nlog.retention.check.interval.ms=300000\n";
+
+    fn from_file(name: &str, text: &str) -> Result<StartSettings, LoadError> {
+        load(&Sources {
+            file: Some((name.into(), text.to_owned())),
+            ..Sources::default()
+        })
+    }
+
+    fn from_overrides(overrides: &[(&str, &str)]) -> Result<StartSettings, LoadError> {
+        let overrides = overrides
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        load(&Sources {
+            overrides,
+            default_data_dir: "/home/me/data".into(),
+            ..Sources::default()
+        })
+    }
+
+    #[test]
+    fn without_a_file_a_node_listens_on_loopback() {
+        let start = from_overrides(&[]).unwrap();
+        assert_eq!(start.data_dir, Path::new("/home/me/data"));
+        let [listener] = start.listeners.as_slice() else {
+            panic!("{:?}", start.listeners)
+        };
+        assert_eq!(
+            (listener.host.as_deref(), listener.port),
+            (Some("localhost"), 9092)
+        );
+        assert_eq!(listener.advertised_host.as_deref(), Some("localhost"));
+        assert_eq!(start.config.offsets_topic_replication_factor, 1);
+        assert_eq!(start.config.group_initial_rebalance_delay_ms, 0);
+        assert!(start.warnings.is_empty(), "{:?}", start.warnings);
+    }
+
+    #[test]
+    fn kafkas_stock_file_starts_a_node() {
+        let start = from_file("server.properties", STOCK).unwrap();
+        assert_eq!(start.data_dir, Path::new("/tmp/kraft-combined-logs"));
+        assert_eq!(
+            (
+                start.config.node_id,
+                start.listeners.len(),
+                start.listeners[0].port
+            ),
+            (1, 1, 9092)
+        );
+        assert_eq!(start.config.group_initial_rebalance_delay_ms, 3000);
+        let [warning] = start.warnings.as_slice() else {
+            panic!("{:?}", start.warnings)
+        };
+        assert!(
+            warning.starts_with("settings that have no effect yet: "),
+            "{warning}"
+        );
+        assert!(
+            warning.contains("controller.quorum.bootstrap.servers"),
+            "{warning}"
+        );
+        assert!(!warning.contains("log.segment.bytes"), "{warning}");
+    }
+
+    #[test]
+    fn yaml_means_the_same_and_overrides_win() {
+        let text = "node.id: 7\nlog:\n  dirs: /data\nlisteners: [\"PLAINTEXT://127.0.0.1:0\"]\n".to_owned();
+        let overrides = vec![("node.id".to_owned(), "8".to_owned())];
+        let file = Some(("server.yaml".into(), text));
+        let start = load(&Sources {
+            file,
+            overrides,
+            ..Sources::default()
+        })
+        .unwrap();
+        assert_eq!(
+            (start.config.node_id, start.data_dir.as_path()),
+            (8, Path::new("/data"))
+        );
+    }
+
+    #[test]
+    fn unknown_settings_are_warned_of() {
+        let start = from_overrides(&[("num.partition", "3"), ("log.retention.hours", "1")]).unwrap();
+        assert_eq!(
+            start.warnings,
+            [
+                "unknown setting: num.partition",
+                "settings that have no effect yet: log.retention.hours"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_valid() {
+        let table = [
+            (
+                ("num.partitions", "0"),
+                "num.partitions=0 is not valid: Invalid value 0 for configuration num.partitions: Value must be at \
+                 least 1 (valid: int, at least 1)",
+            ),
+            (
+                ("process.roles", "broker"),
+                "process.roles=broker is not supported yet: a node is both broker and controller \
+                 (process.roles=broker,controller)",
+            ),
+            (
+                ("controller.quorum.voters", "1@a:1,2@b:1"),
+                "controller.quorum.voters names 2 nodes: clusters of several nodes are not supported yet",
+            ),
+            (
+                ("log.dirs", "/a,/b"),
+                "log.dirs names 2 folders: several data folders are not supported yet",
+            ),
+            (
+                ("queued.max.request.bytes", "5"),
+                "requirement failed: queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
+            ),
+            (
+                ("listeners", "SSL://:9093"),
+                "listener SSL asks for SSL, which is not supported yet; only PLAINTEXT listeners are",
+            ),
+        ];
+        for ((name, value), expected) in table {
+            assert_eq!(
+                from_overrides(&[(name, value)]).unwrap_err().to_string(),
+                expected
+            );
+        }
+        let error = from_file("server.properties", "a=\\u1").unwrap_err().to_string();
+        assert_eq!(error, "server.properties: line 1: malformed \\uxxxx escape");
+    }
+}

@@ -1,0 +1,87 @@
+//! Settings in YAML: Kafka's names, which may be nested by their dots; a sequence is a list.
+
+use serde_yaml::Value;
+
+/// Reads every pair. A null leaves its setting at the default.
+///
+/// # Errors
+/// What is wrong with the text.
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
+    let root: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let mut pairs = Vec::new();
+    match root {
+        Value::Null => {}
+        Value::Mapping(_) => flatten("", &root, &mut pairs)?,
+        _ => return Err("the file must be a mapping of settings to values".to_owned()),
+    }
+    Ok(pairs)
+}
+
+fn flatten(prefix: &str, value: &Value, pairs: &mut Vec<(String, String)>) -> Result<(), String> {
+    match value {
+        Value::Null => {}
+        Value::Mapping(entries) => {
+            for (key, value) in entries {
+                let key =
+                    scalar(key).ok_or_else(|| format!("a name under '{prefix}' is not a plain word"))?;
+                let name = if prefix.is_empty() {
+                    key
+                } else {
+                    format!("{prefix}.{key}")
+                };
+                flatten(&name, value, pairs)?;
+            }
+        }
+        Value::Sequence(items) => {
+            let items: Option<Vec<String>> = items.iter().map(scalar).collect();
+            let items = items.ok_or_else(|| format!("{prefix}: a list holds plain values only"))?;
+            pairs.push((prefix.to_owned(), items.join(",")));
+        }
+        _ => {
+            let value = scalar(value).ok_or_else(|| format!("{prefix}: tags are not supported"))?;
+            pairs.push((prefix.to_owned(), value));
+        }
+    }
+    Ok(())
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn names_may_be_nested_by_their_dots() {
+        let text = "node.id: 3\nlog:\n  segment.bytes: 1048576\n  retention:\n    hours: 24\nlisteners:\n  - A://:1\n  - \
+                    B://:2\nauto.create.topics.enable: false\nbroker.rack: null\nrack2: \"\"\n";
+        let pairs = parse(text).unwrap();
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("node.id", "3"),
+                ("log.segment.bytes", "1048576"),
+                ("log.retention.hours", "24"),
+                ("listeners", "A://:1,B://:2"),
+                ("auto.create.topics.enable", "false"),
+                ("rack2", ""),
+            ]
+        );
+        assert_eq!(parse(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_mapping_of_settings_is_an_error() {
+        for text in ["- a", "a: [b: c]", "a: !tag b", "a: b: c", "a: 1\na: 2"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

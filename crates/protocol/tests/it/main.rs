@@ -1,0 +1,3 @@
+//! The protocol crate's integration tests.
+
+mod golden;

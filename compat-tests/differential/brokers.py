@@ -76,13 +76,14 @@ def properties(port, controller_port, data):
 class Running:
     """A broker's address, its data folder when it was started here, and the way to stop it."""
 
-    def __init__(self, name, host, port, data=None, process=None, log=None):
+    def __init__(self, name, host, port, data=None, process=None, log=None, controller_port=None):
         self.name = name
         self.host = host
         self.port = port
         self.data = data
         self.process = process
         self.log = log
+        self.controller_port = controller_port
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
@@ -124,14 +125,15 @@ def start_kafka(name="kafka", folder=None) -> Running:
         [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)],
         check=True, stdout=subprocess.DEVNULL,
     )
-    return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port)
+    return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port, controller_port)
 
 
 def start_barnabas(binary, name="barnabas", folder=None) -> Running:
     """A fresh barnabas in a temporary folder."""
     folder = Path(folder or tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
-    return _start(name, [str(binary), str(_write(folder, port, controller_port))], folder, port)
+    return _start(name, [str(binary), str(_write(folder, port, controller_port))], folder, port,
+                  controller_port)
 
 
 def _write(folder, port, controller_port):
@@ -141,8 +143,9 @@ def _write(folder, port, controller_port):
     return path
 
 
-def _start(name, command, folder, port):
+def _start(name, command, folder, port, controller_port):
     log = folder / "broker.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
-    return Running(name, "127.0.0.1", port, data=folder / "data", process=process, log=log)
+    return Running(name, "127.0.0.1", port, data=folder / "data", process=process, log=log,
+                   controller_port=controller_port)

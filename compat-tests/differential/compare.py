@@ -6,7 +6,7 @@ Tier one: outcome and every field. Tier two: the texts of error messages, report
 import pprint
 from collections import Counter
 
-MESSAGES = {"ErrorMessage"}
+MESSAGES = ("ErrorMessage", "BatchIndexErrorMessage")
 
 
 def differences(left, right, path=""):
@@ -54,7 +54,9 @@ class Score:
         if any(rule["scenario"] == where.split("/")[0] and rule["note"] == a.note for rule in exceptions.steps):
             return
         self.compared[a.api] += 1
-        found = list(differences(a.outcome, b.outcome))
+        # Apache Kafka leaves a few requests without any answer; whoever answers or closes does better
+        better = a.outcome == "silent" and b.outcome != "silent"
+        found = [] if better else list(differences(a.outcome, b.outcome))
         texts = [d for d in found if is_message(d[0])]
         if texts:
             self.messages[a.api] += 1

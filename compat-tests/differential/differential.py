@@ -23,6 +23,21 @@ class Side:
         self.definitions = definitions_
         self.exceptions = exceptions
         self.served = self._served()
+        self._find_places()
+
+    def _find_places(self):
+        """A broker that was not started here tells its folder and its controller's port itself."""
+        if self.running.data is not None or "DescribeConfigs" not in self.served:
+            return
+        keys = ["log.dirs", "log.dir", "listeners"]
+        answer = self.session(self.served, "", 0, ()).quiet("DescribeConfigs", {"Resources": [
+            {"ResourceType": 4, "ResourceName": "1", "ConfigurationKeys": keys}]})
+        if answer.kind == "answer" and answer["Results"][0]["Configs"]:
+            values = {row["Name"]: row["Value"] for row in answer["Results"][0]["Configs"]}
+            self.running.data = values.get("log.dirs") or values.get("log.dir")
+            for port in map(int, re.findall(r":(\d+)", values.get("listeners") or "")):
+                if port != self.running.port:
+                    self.running.controller_port = port
 
     def _served(self):
         """What the broker advertises, cut to the versions that the definitions describe and hold stable."""
@@ -41,10 +56,10 @@ class Side:
                     out[known.name] = (low, high)
         return out
 
-    def session(self, served, prefix, round_number, focus):
+    def session(self, served, prefix, round_number, focus, now_ms=0):
         names = Names(self.running)
         return Session(self.running, self.definitions, served, names, Normaliser(names, self.exceptions), prefix,
-                       round_number, focus)
+                       round_number, focus, now_ms)
 
 
 class Run:
@@ -59,7 +74,9 @@ class Run:
         self.served = {api: (max(a[api][0], b[api][0]), min(a[api][1], b[api][1])) for api in a if api in b}
         self.score = compare.Score()
         self.tag = f"{int(time.time()) % 36**4:05d}"
+        self.now_ms = int(time.time() * 1000)
         self.timings = []
+        self.gaps = []
 
     def names(self):
         return [side.running.name for side in self.sides]
@@ -72,7 +89,7 @@ class Run:
 
         def work(i):
             try:
-                session = self.sides[i].session(self.served, prefix, round_number, focus)
+                session = self.sides[i].session(self.served, prefix, round_number, focus, self.now_ms)
                 results[i] = run_script(script, session)
             except Exception as problem:  # a broken script must fail the run, not hang it
                 broken.append(problem)
@@ -84,6 +101,9 @@ class Run:
         self.timings.append((time.monotonic() - started, where))
         if broken:
             raise broken[0]
+        for side, steps in zip(self.sides, results, strict=True):
+            for before, after in zip(steps, steps[1:], strict=False):
+                self.gaps.append((after.at - before.at, f"{where} {after.title()} on {side.running.name}"))
         self.score.transcripts(where, *results, self.exceptions, replay)
 
     def prepare(self):
@@ -127,6 +147,9 @@ def report(run, options, seconds):
     for line in score.skipped:
         print(f"- {line}")
     print(compare.table(score))
+    if options.slow:
+        for took, where in sorted(run.gaps, reverse=True)[:20]:
+            print(f"{took:6.2f} s until {where}")
     slow = ", ".join(f"{where} {took:.1f}s" for took, where in sorted(run.timings, reverse=True)[:5])
     print(f"{len(score.failures)} differences, {seconds:.0f} s; slowest: {slow}")
 

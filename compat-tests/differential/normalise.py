@@ -35,8 +35,9 @@ class Names:
         self.given = set()
         self.texts = {}
         self.counts = {}
-        self.wild_text = re.compile(rf"(?<!\d){running.port}(?!\d)")
-        if running.data is not None:
+        self.ports = {running.port: "<port>", running.controller_port: "<controller port>"}
+        self.wild_text = re.compile("|".join(rf"(?<!\d){port}(?!\d)" for port in self.ports if port))
+        if running.data:
             self.texts[str(running.data)] = "<data>"
 
     def learn(self, kind, value, symbol=None):
@@ -73,7 +74,7 @@ class Names:
             if known in value:
                 value = value.replace(known, symbol)
         value = _DASHED.sub(lambda m: m[0] if m[0] in self.given else self.learn("word", m[0]), value)
-        return self.wild_text.sub("<port>", value)
+        return self.wild_text.sub(lambda m: self.ports[int(m[0])], value)
 
 
 class Normaliser:
@@ -138,9 +139,9 @@ class Normaliser:
                 if changed:
                     out[f.name] = value
                     continue
-                value = self.exceptions.sort(api, here, value)
             if f.is_array and value is not None:
-                out[f.name] = [self._value(api, message, f, version, v, here, is_response) for v in value]
+                items = [self._value(api, message, f, version, v, here, is_response) for v in value]
+                out[f.name] = self.exceptions.sort(api, here, items) if is_response else items
             else:
                 out[f.name] = self._value(api, message, f, version, value, here, is_response)
         return out

@@ -18,6 +18,7 @@ class Step:
 
     def __init__(self, api, version, request, outcome, note=""):
         self.api = api
+        self.at = time.monotonic()
         self.version = version
         self.request = request
         self.outcome = outcome
@@ -42,9 +43,13 @@ class Pending:
 
 
 class Session:
-    """One broker as one script sees it. `round` picks versions: the lowest in round 0, one higher in each round."""
+    """One broker as one script sees it. `round` picks versions: the lowest in round 0, one higher in each round.
 
-    def __init__(self, running, definitions, served, names, normaliser, prefix, round_number, focus):
+    `now_ms` is the clock's time when the run began, the same for both brokers.
+    """
+
+    def __init__(self, running, definitions, served, names, normaliser, prefix, round_number, focus,
+                 now_ms=0):
         self.running = running
         self.definitions = definitions
         self.served = served
@@ -56,6 +61,7 @@ class Session:
         self.connections = {}
         self.steps = []
         self.ids = {}
+        self.now_ms = now_ms
         self.barriers = 0
         self.no_barrier = False
 
@@ -145,6 +151,10 @@ class Session:
     def record(self, api, version, body, outcome, note):
         request = self.normaliser.request(api, version, body)
         self.steps.append(Step(api.name, version, request, self._outcome(api, version, outcome), note))
+
+    def note(self, what, value):
+        """Compare something that is not an answer (a time limit kept, a part of an answer)."""
+        self.steps.append(Step("script", 0, {}, value, what))
 
     def _outcome(self, api, version, outcome):
         if outcome.kind == "answer":

@@ -1,0 +1,10 @@
+//! Tests of the group coordinator as its shell sees it: requests and time in, records and answers out.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod join;
+mod offsets;
+mod rebalance;
+mod simulation;
+mod static_members;

@@ -9,13 +9,14 @@
 
 pub mod controller;
 pub mod error;
+pub mod features;
 pub mod image;
 pub mod meta_properties;
 pub mod quorum;
 
 pub mod records;
 
-pub use controller::{ConfigValidator, Decide, DecideContext};
+pub use controller::{ApiError, ConfigValidator, Decide, DecideContext};
 pub use error::MetadataError;
 pub use image::{MetadataDelta, MetadataImage};
 

@@ -1,15 +1,44 @@
 //! The controller: what a request changes, decided against an image. Pure; the quorum's shell calls it and commits the records.
 //!
 //! A decision never changes anything itself. Decisions are serialised: each sees an image with all earlier ones applied.
+//! Rules, codes and messages are those of Apache Kafka 4.3's controller; a module names the class it answers to.
 
+mod alter_configs;
+mod api_error;
+mod assignment;
+mod brokers;
 mod context;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod elect_leaders;
+mod placement;
+mod producer_ids;
+mod reassignments;
+pub mod topic_name;
+mod update_features;
 mod validator;
 
+pub use alter_configs::{AlterConfigOp, AlterConfigs, ConfigOutcomes, IncrementalAlterConfigs};
+pub use api_error::ApiError;
+pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use context::{ControllerSettings, DecideContext, Random};
-pub use validator::{ConfigError, ConfigKind, ConfigValidator};
+pub use create_partitions::CreatePartitions;
+pub use create_topics::CreateTopics;
+pub use delete_topics::DeleteTopics;
+pub use elect_leaders::ElectLeaders;
+pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
+pub use reassignments::{AlterPartitionReassignments, list_partition_reassignments};
+pub use update_features::UpdateFeatures;
+pub use validator::{ConfigKind, ConfigValidator};
+
+use barnabas_protocol::error::ErrorCode;
 
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
+
+/// More records than this one request may not cause.
+pub(crate) const RECORDS_MAX: usize = 10_000;
 
 /// What a request comes to: the records to commit, and what the client hears once they are.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,4 +56,11 @@ pub trait Decide: Send + 'static {
 
     /// Decides the request against the latest image.
     fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply>;
+}
+
+fn too_many_records() -> ApiError {
+    ApiError::new(
+        ErrorCode::PolicyViolation,
+        "Unable to perform excessively large batch operation.",
+    )
 }

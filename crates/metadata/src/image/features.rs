@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// Kafka's name for the version of the metadata format, a feature like the others.
-pub const METADATA_VERSION: &str = "metadata.version";
-
 /// Finalized feature levels by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeaturesImage {
@@ -20,6 +17,6 @@ impl FeaturesImage {
 
     /// The finalized metadata.version.
     pub fn metadata_version(&self) -> i16 {
-        self.level(METADATA_VERSION)
+        self.level(crate::features::METADATA_VERSION)
     }
 }

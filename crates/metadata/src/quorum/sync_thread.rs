@@ -32,12 +32,10 @@ impl SyncThread {
                 waiting.extend(inbox.try_iter());
                 let result = db.flush(&file);
                 for done in waiting {
-                    done(
-                        result
-                            .as_ref()
-                            .map(|()| ())
-                            .map_err(|error| io::Error::new(error.kind(), error.to_string())),
-                    );
+                    done(match &result {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+                    });
                 }
             }
             drop((db, file));

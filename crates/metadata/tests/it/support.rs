@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use barnabas_metadata::controller::{
-    ConfigError, ConfigKind, ConfigValidator, ControllerSettings, Decide, DecideContext, Decision,
+    ApiError, ConfigKind, ConfigValidator, ControllerSettings, Decide, DecideContext, Decision,
 };
 use barnabas_metadata::image::ConfigMap;
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
@@ -22,7 +22,7 @@ impl ConfigValidator for AnyConfig {
         None
     }
 
-    fn validate(&self, _: &ConfigResource, _: &ConfigMap, _: &ConfigMap) -> Result<(), ConfigError> {
+    fn validate(&self, _: &ConfigResource, _: &ConfigMap, _: &ConfigMap) -> Result<(), ApiError> {
         Ok(())
     }
 }

@@ -1,0 +1,120 @@
+//! CreatePartitions (key 37): more partitions for topics. Kafka's `ReplicationControlManager.createPartitions`.
+
+use std::collections::BTreeMap;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
+use barnabas_protocol::messages::{CreatePartitionsRequest, TopicName};
+
+use super::api_error::code_and_message;
+use super::assignment::{self, Assignment};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records};
+use crate::image::MetadataImage;
+use crate::records::MetadataRecord;
+
+/// Adds partitions to topics. An error is about the whole request.
+pub struct CreatePartitions(pub CreatePartitionsRequest);
+
+impl Decide for CreatePartitions {
+    type Reply = Result<Vec<CreatePartitionsTopicResult>, ApiError>;
+
+    fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let request = self.0;
+        let mut counts: BTreeMap<&TopicName, usize> = BTreeMap::new();
+        for topic in &request.topics {
+            *counts.entry(&topic.name).or_default() += 1;
+        }
+        let mut results = Vec::new();
+        let duplicate = ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
+        for (name, _) in counts.iter().filter(|(_, count)| **count > 1) {
+            results.push(result_of(name, &Err(duplicate.clone())));
+        }
+        let mut records = Vec::new();
+        for topic in request.topics.iter().filter(|topic| counts[&topic.name] == 1) {
+            let outcome = create_partitions(topic, image, ctx);
+            results.push(result_of(&topic.name, &outcome));
+            records.extend(outcome.unwrap_or_default());
+            if records.len() > RECORDS_MAX {
+                return Decision {
+                    records: Vec::new(),
+                    reply: Err(too_many_records()),
+                };
+            }
+        }
+        if request.validate_only {
+            records.clear();
+        }
+        Decision {
+            records,
+            reply: Ok(results),
+        }
+    }
+}
+
+fn result_of(
+    name: &TopicName,
+    outcome: &Result<Vec<MetadataRecord>, ApiError>,
+) -> CreatePartitionsTopicResult {
+    let (code, message) = code_and_message(outcome);
+    CreatePartitionsTopicResult::default()
+        .with_name(name.clone())
+        .with_error_code(code)
+        .with_error_message(message)
+}
+
+fn create_partitions(
+    request: &CreatePartitionsTopic,
+    image: &MetadataImage,
+    ctx: &mut DecideContext<'_>,
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    let topic = image
+        .topics
+        .by_name(&request.name.0)
+        .ok_or_else(|| ApiError::bare(ErrorCode::UnknownTopicOrPartition))?;
+    let existing = topic.partitions.len() as i32;
+    let invalid = |message: String| ApiError::new(ErrorCode::InvalidPartitions, message);
+    if request.count == existing {
+        return Err(invalid(format!("Topic already has {existing} partition(s).")));
+    }
+    if request.count < existing {
+        return Err(invalid(format!(
+            "The topic {} currently has {existing} partition(s); {} would not be an increase.",
+            &*request.name.0, request.count
+        )));
+    }
+    let additional = request.count - existing;
+    let replication_factor = topic
+        .partitions
+        .first()
+        .map_or(0, |partition| partition.replicas.len());
+    let assignments = match &request.assignments {
+        None if additional as usize > RECORDS_MAX => {
+            let message = format!(
+                "Cannot add another element to the list because it would exceed the maximum length of {RECORDS_MAX}"
+            );
+            return Err(ApiError::new(ErrorCode::UnknownServerError, message));
+        }
+        None => assignment::place(image, additional, replication_factor as i16, ctx.random)?,
+        Some(given) if given.len() as i32 != additional => {
+            let message = format!(
+                "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
+                given.len()
+            );
+            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
+        }
+        Some(given) => {
+            let mut assignments = Vec::with_capacity(given.len());
+            for (id, replicas) in (existing..).zip(given) {
+                let replicas: Vec<i32> = replicas.broker_ids.iter().map(|broker| broker.0).collect();
+                assignment::validate(&replicas, Some(replication_factor), image)?;
+                assignments.push(Assignment::new(replicas, image).ok_or_else(|| assignment::all_fenced(id))?);
+            }
+            assignments
+        }
+    };
+    Ok((existing..)
+        .zip(&assignments)
+        .map(|(id, assigned)| assigned.record(topic.id, id, image))
+        .collect())
+}

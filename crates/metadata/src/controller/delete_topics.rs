@@ -1,0 +1,134 @@
+//! DeleteTopics (key 20): by name and by id. Kafka's `ControllerApis.deleteTopics`.
+
+use std::collections::BTreeMap;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
+use barnabas_protocol::messages::{DeleteTopicsRequest, TopicName};
+use uuid::Uuid;
+
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records};
+use crate::image::MetadataImage;
+use crate::records::MetadataRecord;
+
+/// Deletes topics. An error is about the whole request.
+pub struct DeleteTopics(pub DeleteTopicsRequest);
+
+impl Decide for DeleteTopics {
+    type Reply = Result<Vec<DeletableTopicResult>, ApiError>;
+
+    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let mut plan = Plan::default();
+        plan.read(&self.0);
+        plan.resolve(image);
+        let records: Vec<_> = plan
+            .doomed
+            .keys()
+            .map(|&topic_id| MetadataRecord::RemoveTopic { topic_id })
+            .collect();
+        if records.len() > RECORDS_MAX {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(too_many_records()),
+            };
+        }
+        for (id, name) in std::mem::take(&mut plan.doomed) {
+            plan.results.push(
+                DeletableTopicResult::default()
+                    .with_name(Some(name))
+                    .with_topic_id(id),
+            );
+        }
+        Decision {
+            records,
+            reply: Ok(plan.results),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Plan {
+    /// What was asked for by name and by id, with how often.
+    names: BTreeMap<TopicName, usize>,
+    ids: BTreeMap<Uuid, usize>,
+    /// Which topics will be deleted.
+    doomed: BTreeMap<Uuid, TopicName>,
+    results: Vec<DeletableTopicResult>,
+}
+
+impl Plan {
+    fn read(&mut self, request: &DeleteTopicsRequest) {
+        for name in &request.topic_names {
+            *self.names.entry(name.clone()).or_default() += 1;
+        }
+        for topic in &request.topics {
+            match (&topic.name, topic.topic_id.is_nil()) {
+                (Some(name), true) => *self.names.entry(name.clone()).or_default() += 1,
+                (None, false) => *self.ids.entry(topic.topic_id).or_default() += 1,
+                (None, true) => {
+                    self.refuse(
+                        None,
+                        Uuid::nil(),
+                        invalid("Neither topic name nor id were specified."),
+                    );
+                }
+                (Some(name), false) => {
+                    let error = invalid("You may not specify both topic name and topic id.");
+                    self.refuse(Some(name.clone()), topic.topic_id, error);
+                }
+            }
+        }
+    }
+
+    fn resolve(&mut self, image: &MetadataImage) {
+        let (names, ids) = (std::mem::take(&mut self.names), std::mem::take(&mut self.ids));
+        for (name, _) in names.iter().filter(|(_, count)| **count > 1) {
+            self.refuse(Some(name.clone()), Uuid::nil(), invalid("Duplicate topic name."));
+        }
+        for (id, _) in ids.iter().filter(|(_, count)| **count > 1) {
+            self.refuse(None, *id, invalid("Duplicate topic id."));
+        }
+        for (id, _) in ids.iter().filter(|(_, count)| **count == 1) {
+            match image.topics.by_id(id) {
+                Some(topic) => drop(self.doomed.insert(*id, name_of(&topic.name))),
+                None => self.refuse(None, *id, ApiError::bare(ErrorCode::UnknownTopicId)),
+            }
+        }
+        for (name, _) in names.into_iter().filter(|(_, count)| *count == 1) {
+            let Some(id) = image.topics.by_name(&name.0).map(|topic| topic.id) else {
+                self.refuse(
+                    Some(name),
+                    Uuid::nil(),
+                    ApiError::bare(ErrorCode::UnknownTopicOrPartition),
+                );
+                continue;
+            };
+            if ids.contains_key(&id) {
+                self.doomed.remove(&id);
+                let message = "The provided topic name maps to an ID that was already supplied.";
+                self.refuse(Some(name), id, invalid(message));
+            } else {
+                self.doomed.insert(id, name);
+            }
+        }
+    }
+
+    fn refuse(&mut self, name: Option<TopicName>, id: Uuid, error: ApiError) {
+        let result = DeletableTopicResult::default()
+            .with_name(name)
+            .with_topic_id(id)
+            .with_error_code(error.code.code())
+            .with_error_message(error.wire_message());
+        self.results.push(result);
+    }
+}
+
+fn invalid(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, message)
+}
+
+fn name_of(name: &str) -> TopicName {
+    TopicName(barnabas_protocol::messages::StrBytes::from_string(
+        name.to_owned(),
+    ))
+}

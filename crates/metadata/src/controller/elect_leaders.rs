@@ -1,0 +1,127 @@
+//! ElectLeaders (key 43): preferred and unclean elections (KIP-460). Kafka's `ReplicationControlManager.electLeaders`.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
+use barnabas_protocol::messages::{ElectLeadersRequest, StrBytes, TopicName};
+
+use super::api_error::code_and_message;
+use super::assignment::is_active;
+use super::brokers::leader_change;
+use super::{ApiError, Decide, DecideContext, Decision};
+use crate::image::MetadataImage;
+use crate::records::{MetadataRecord, PartitionChangeRecord};
+
+/// Elects leaders. An error is about the whole request.
+pub struct ElectLeaders(pub ElectLeadersRequest);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Election {
+    Preferred,
+    Unclean,
+}
+
+impl Decide for ElectLeaders {
+    type Reply = Result<Vec<ReplicaElectionResult>, ApiError>;
+
+    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let election = match self.0.election_type {
+            0 => Election::Preferred,
+            1 => Election::Unclean,
+            other => {
+                let message = format!("Unknown election type {other}");
+                let reply = Err(ApiError::new(ErrorCode::InvalidRequest, message));
+                return Decision {
+                    records: Vec::new(),
+                    reply,
+                };
+            }
+        };
+        let mut records = Vec::new();
+        let mut elect = |topic: &str, partition: i32| {
+            let outcome = elect(topic, partition, election, image);
+            let (code, message) = code_and_message(&outcome);
+            records.extend(outcome);
+            PartitionResult::default()
+                .with_partition_id(partition)
+                .with_error_code(code)
+                .with_error_message(message)
+        };
+        let mut results = Vec::new();
+        match self.0.topic_partitions {
+            // All partitions: those that need no election aren't mentioned, their topics are.
+            None => {
+                for topic in image.topics.iter() {
+                    let partitions = (0..topic.partitions.len() as i32).map(|id| elect(&topic.name, id));
+                    let needed =
+                        partitions.filter(|result| result.error_code != ErrorCode::ElectionNotNeeded.code());
+                    let name = TopicName(StrBytes::from_string(topic.name.to_string()));
+                    results.push(result_of(name, needed.collect()));
+                }
+            }
+            Some(topics) => {
+                for topic in topics {
+                    let partitions = topic
+                        .partitions
+                        .iter()
+                        .map(|id| elect(&topic.topic.0, *id))
+                        .collect();
+                    results.push(result_of(topic.topic, partitions));
+                }
+            }
+        }
+        Decision {
+            records,
+            reply: Ok(results),
+        }
+    }
+}
+
+fn result_of(topic: TopicName, partitions: Vec<PartitionResult>) -> ReplicaElectionResult {
+    ReplicaElectionResult::default()
+        .with_topic(topic)
+        .with_partition_result(partitions)
+}
+
+fn elect(
+    topic_name: &str,
+    partition_id: i32,
+    election: Election,
+    image: &MetadataImage,
+) -> Result<MetadataRecord, ApiError> {
+    let unknown = |message: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, message);
+    let topic = image.topics.by_name(topic_name);
+    let topic = topic.ok_or_else(|| unknown(format!("No such topic as {topic_name}")))?;
+    let partition = topic.partition(partition_id);
+    let partition =
+        partition.ok_or_else(|| unknown(format!("No such partition as {topic_name}-{partition_id}")))?;
+    let in_sync = |id: &i32| partition.isr.contains(id) && is_active(*id, image);
+    match election {
+        Election::Preferred if partition.has_preferred_leader() => {
+            Err(ApiError::bare(ErrorCode::ElectionNotNeeded))
+        }
+        Election::Unclean if partition.has_leader() => Err(ApiError::bare(ErrorCode::ElectionNotNeeded)),
+        Election::Preferred => match partition.replicas.first() {
+            Some(leader) if in_sync(leader) => Ok(leader_change(topic.id, partition_id, *leader)),
+            _ => Err(ApiError::bare(ErrorCode::PreferredLeaderNotAvailable)),
+        },
+        Election::Unclean => {
+            if let Some(leader) = partition.replicas.iter().find(|id| in_sync(id)) {
+                return Ok(leader_change(topic.id, partition_id, *leader));
+            }
+            let leader = partition
+                .replicas
+                .iter()
+                .copied()
+                .find(|id| is_active(*id, image));
+            let leader = leader.ok_or_else(|| ApiError::bare(ErrorCode::EligibleLeadersNotAvailable))?;
+            // What the others have may be more than what the new leader has: they start over from it.
+            Ok(MetadataRecord::PartitionChange(PartitionChangeRecord {
+                topic_id: topic.id,
+                partition_id,
+                leader: Some(leader),
+                isr: Some(vec![leader]),
+                ..PartitionChangeRecord::default()
+            }))
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! AlterPartitionReassignments (key 45) and ListPartitionReassignments (key 46), KIP-455.
+//! Kafka's `ReplicationControlManager`; a reassignment is completed by the ISR changes that follow it.
+
+use std::collections::BTreeSet;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::alter_partition_reassignments_request::ReassignablePartition;
+use barnabas_protocol::messages::alter_partition_reassignments_response::{
+    ReassignablePartitionResponse, ReassignableTopicResponse,
+};
+use barnabas_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
+use barnabas_protocol::messages::list_partition_reassignments_response::{
+    OngoingPartitionReassignment, OngoingTopicReassignment,
+};
+use barnabas_protocol::messages::{
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, BrokerId, StrBytes, TopicName,
+};
+
+use super::api_error::code_and_message;
+use super::{ApiError, Decide, DecideContext, Decision, assignment};
+use crate::image::{MetadataImage, PartitionImage, TopicImage};
+use crate::records::{MetadataRecord, PartitionChangeRecord};
+
+/// Starts and cancels reassignments.
+pub struct AlterPartitionReassignments(pub AlterPartitionReassignmentsRequest);
+
+impl Decide for AlterPartitionReassignments {
+    type Reply = AlterPartitionReassignmentsResponse;
+
+    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let request = self.0;
+        let resize = request.allow_replication_factor_change;
+        let mut records = Vec::new();
+        let mut response =
+            AlterPartitionReassignmentsResponse::default().with_allow_replication_factor_change(resize);
+        for topic in request.topics {
+            let alter = |partition: &ReassignablePartition| {
+                let outcome = reassign(&topic.name.0, partition, resize, image);
+                let (code, message) = code_and_message(&outcome);
+                records.extend(outcome.ok().flatten());
+                ReassignablePartitionResponse::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(code)
+                    .with_error_message(message)
+            };
+            let partitions = topic.partitions.iter().map(alter).collect();
+            let answer = ReassignableTopicResponse::default()
+                .with_name(topic.name.clone())
+                .with_partitions(partitions);
+            response.responses.push(answer);
+        }
+        Decision {
+            records,
+            reply: response,
+        }
+    }
+}
+
+fn reassign(
+    topic_name: &str,
+    target: &ReassignablePartition,
+    resize: bool,
+    image: &MetadataImage,
+) -> Result<Option<MetadataRecord>, ApiError> {
+    let unknown = |message: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, message);
+    let topic = image.topics.by_name(topic_name);
+    let topic = topic.ok_or_else(|| unknown(format!("Unable to find a topic named {topic_name}.")))?;
+    let index = target.partition_index;
+    let partition = topic.partition(index);
+    let partition =
+        partition.ok_or_else(|| unknown(format!("Unable to find partition {topic_name}:{index}.")))?;
+    let change = match &target.replicas {
+        None => Some(cancelled(topic_name, index, partition)?),
+        Some(replicas) => {
+            let replicas: Vec<i32> = replicas.iter().map(|broker| broker.0).collect();
+            assignment::validate(&replicas, None, image)?;
+            changed(partition, &replicas, resize)?
+        }
+    };
+    Ok(change.map(|change| {
+        let (topic_id, partition_id) = (topic.id, index);
+        MetadataRecord::PartitionChange(PartitionChangeRecord {
+            topic_id,
+            partition_id,
+            ..change
+        })
+    }))
+}
+
+fn cancelled(topic: &str, index: i32, partition: &PartitionImage) -> Result<PartitionChangeRecord, ApiError> {
+    if !partition.is_reassigning() {
+        return Err(ApiError::bare(ErrorCode::NoReassignmentInProgress));
+    }
+    let stays = |id: &i32| !partition.adding_replicas.contains(id);
+    let replicas: Vec<i32> = partition.replicas.iter().copied().filter(stays).collect();
+    let isr: Vec<i32> = partition.isr.iter().copied().filter(stays).collect();
+    let Some(leader) = isr.first().copied() else {
+        let message = format!(
+            "Unable to revert partition assignment for {topic}:{index} because it would require an unclean leader election."
+        );
+        return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
+    };
+    let deposed = !stays(&partition.leader);
+    Ok(PartitionChangeRecord {
+        isr: (isr != partition.isr).then_some(isr),
+        leader: deposed.then_some(leader),
+        replicas: Some(replicas),
+        removing_replicas: Some(Vec::new()),
+        adding_replicas: Some(Vec::new()),
+        ..PartitionChangeRecord::default()
+    })
+}
+
+/// The change towards `target`, `None` when the partition is there already.
+fn changed(
+    partition: &PartitionImage,
+    target: &[i32],
+    resize: bool,
+) -> Result<Option<PartitionChangeRecord>, ApiError> {
+    let settled: Vec<i32> = partition
+        .replicas
+        .iter()
+        .copied()
+        .filter(|id| !partition.adding_replicas.contains(id))
+        .collect();
+    if !resize {
+        let mut set: BTreeSet<i32> = partition.replicas.iter().copied().collect();
+        set.retain(|id| !partition.removing_replicas.contains(id));
+        if set.len() != target.len() {
+            let message = format!(
+                "The replication factor is changed from {} to {}",
+                set.len(),
+                target.len()
+            );
+            return Err(ApiError::new(ErrorCode::InvalidReplicationFactor, message));
+        }
+    }
+    let adding: Vec<i32> = target
+        .iter()
+        .copied()
+        .filter(|id| !settled.contains(id))
+        .collect();
+    let removing: Vec<i32> = settled
+        .iter()
+        .copied()
+        .filter(|id| !target.contains(id))
+        .collect();
+    let replicas: Vec<i32> = target.iter().chain(&removing).copied().collect();
+    let change = PartitionChangeRecord {
+        replicas: (replicas != partition.replicas).then_some(replicas),
+        adding_replicas: (adding != partition.adding_replicas).then_some(adding),
+        removing_replicas: (removing != partition.removing_replicas).then_some(removing),
+        ..PartitionChangeRecord::default()
+    };
+    Ok((change != PartitionChangeRecord::default()).then_some(change))
+}
+
+/// The reassignments under way: of all topics, or of the partitions named; topics without any are left out.
+pub fn list_partition_reassignments(
+    image: &MetadataImage,
+    topics: Option<&[ListPartitionReassignmentsTopics]>,
+) -> Vec<OngoingTopicReassignment> {
+    match topics {
+        None => image
+            .topics
+            .iter()
+            .filter_map(|topic| ongoing(topic, 0..topic.partitions.len() as i32))
+            .collect(),
+        Some(topics) => topics
+            .iter()
+            .filter_map(|asked| {
+                ongoing(
+                    image.topics.by_name(&asked.name.0)?,
+                    asked.partition_indexes.iter().copied(),
+                )
+            })
+            .collect(),
+    }
+}
+
+fn ongoing(topic: &TopicImage, partitions: impl Iterator<Item = i32>) -> Option<OngoingTopicReassignment> {
+    let ids = |of: &[i32]| of.iter().copied().map(BrokerId).collect();
+    let partitions: Vec<_> = partitions
+        .filter_map(|index| {
+            let partition = topic
+                .partition(index)
+                .filter(|partition| partition.is_reassigning())?;
+            let answer = OngoingPartitionReassignment::default()
+                .with_partition_index(index)
+                .with_replicas(ids(&partition.replicas))
+                .with_adding_replicas(ids(&partition.adding_replicas))
+                .with_removing_replicas(ids(&partition.removing_replicas));
+            Some(answer)
+        })
+        .collect();
+    let name = TopicName(StrBytes::from_string(topic.name.to_string()));
+    let answer = OngoingTopicReassignment::default().with_name(name);
+    (!partitions.is_empty()).then(|| answer.with_partitions(partitions))
+}

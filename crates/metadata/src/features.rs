@@ -1,0 +1,96 @@
+//! The features of Apache Kafka 4.3 (KIP-584): which levels this broker can run, and what a new cluster starts with.
+
+use crate::records::{BrokerFeature, ConfigResource, MetadataRecord};
+
+/// A feature and the levels that this broker can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// The name, such as `metadata.version`.
+    pub name: &'static str,
+    /// The least level.
+    pub min: i16,
+    /// The greatest level; a new cluster starts with it.
+    pub max: i16,
+}
+
+/// The version of the metadata format.
+pub const METADATA_VERSION: &str = "metadata.version";
+/// The version of the raft protocol; clients only read it.
+pub const KRAFT_VERSION: &str = "kraft.version";
+/// Eligible leader replicas (KIP-966).
+pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
+
+/// Every feature, by name.
+pub const FEATURES: [Feature; 7] = [
+    Feature {
+        name: ELIGIBLE_LEADER_REPLICAS_VERSION,
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: "group.version",
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: KRAFT_VERSION,
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: METADATA_VERSION,
+        min: 7,
+        max: 30,
+    },
+    Feature {
+        name: "share.version",
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: "streams.version",
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: "transaction.version",
+        min: 0,
+        max: 2,
+    },
+];
+
+/// The least metadata.version under which eligible leader replicas can be on.
+pub(crate) const ELR_METADATA_VERSION: i16 = 23;
+
+/// The levels of metadata.version whose records differ from those before: a downgrade may not go below one.
+pub(crate) const METADATA_CHANGES: [i16; 9] = [7, 8, 11, 13, 14, 15, 17, 23, 30];
+
+/// The feature of this name.
+pub fn feature(name: &str) -> Option<&'static Feature> {
+    FEATURES.iter().find(|feature| feature.name == name)
+}
+
+/// What a new cluster starts with: every feature at its greatest level, and the min.insync.replicas that eligible leader
+/// replicas must find set for the whole cluster.
+pub fn bootstrap_records(min_insync_replicas: i32) -> Vec<MetadataRecord> {
+    let levels = FEATURES.iter().map(|feature| MetadataRecord::FeatureLevel {
+        name: feature.name.to_owned(),
+        level: feature.max,
+    });
+    let min_isr = MetadataRecord::Config {
+        resource: ConfigResource::default_broker(),
+        name: "min.insync.replicas".to_owned(),
+        value: Some(min_insync_replicas.to_string()),
+    };
+    levels.chain([min_isr]).collect()
+}
+
+/// The features as a broker registers them.
+pub fn broker_features() -> Vec<BrokerFeature> {
+    let range = |feature: &Feature| BrokerFeature {
+        name: feature.name.to_owned(),
+        min_supported_version: feature.min,
+        max_supported_version: feature.max,
+    };
+    FEATURES.iter().map(range).collect()
+}

@@ -21,3 +21,5 @@ pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
 pub use producer_state::ProducerEntry;
+
+pub mod validate;

@@ -93,7 +93,12 @@ fn check(name: &str, codec: Compression, bytes: &[u8], large: usize) {
         .collect();
     assert!(seen == expected(large), "{name}: other records");
 
-    let mut skim = Skim::new(Decompressor::new(codec, batch.payload()).unwrap(), codec, 4);
+    let mut skim = Skim::new(
+        Decompressor::new(codec, batch.payload()).unwrap(),
+        codec,
+        4,
+        1 << 20,
+    );
     let mut count = 0;
     while let Some(record) = skim.next_record().unwrap() {
         assert_eq!(record.offset_delta, count);

@@ -32,24 +32,30 @@ pub struct Skim<R> {
     read: i32,
     /// Bytes left in the record being read.
     body_rest: usize,
+    /// Bytes that may still come out of the reader, of `cap` in all.
+    budget: usize,
+    cap: usize,
 }
 
 impl<R: BufRead> Skim<R> {
-    /// Walks `declared` records that `reader` gives; `codec` only words its errors.
-    pub fn new(reader: R, codec: Compression, declared: i32) -> Skim<R> {
+    /// Walks `declared` records that `reader` gives in at most `cap` bytes; `codec` only words errors.
+    pub fn new(reader: R, codec: Compression, declared: i32, cap: usize) -> Skim<R> {
         Skim {
             reader,
             codec,
             declared,
             read: 0,
             body_rest: 0,
+            budget: cap,
+            cap,
         }
     }
 
     /// The next record, or `None` once all declared records were read and the stream ends there.
     ///
     /// # Errors
-    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too few or too many.
+    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too few or too many,
+    /// `DecompressedTooLarge` once the cap is reached.
     pub fn next_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
         if self.declared < 0 {
             return Err(InvalidRecord::RecordCount(self.declared).into());
@@ -112,8 +118,18 @@ impl<R: BufRead> Skim<R> {
 
     fn byte(&mut self) -> Result<u8, RecordsError> {
         let byte = *self.fill()?.first().ok_or(InvalidRecord::PrematureEnd)?;
-        self.reader.consume(1);
+        self.consume(1)?;
         Ok(byte)
+    }
+
+    fn consume(&mut self, amount: usize) -> Result<(), RecordsError> {
+        let (codec, cap) = (self.codec, self.cap);
+        self.budget = self
+            .budget
+            .checked_sub(amount)
+            .ok_or(RecordsError::DecompressedTooLarge { codec, cap })?;
+        self.reader.consume(amount);
+        Ok(())
     }
 
     fn body_byte(&mut self) -> Result<u8, RecordsError> {
@@ -142,7 +158,7 @@ impl<R: BufRead> Skim<R> {
             if step == 0 {
                 return Err(InvalidRecord::PrematureEnd.into());
             }
-            self.reader.consume(step);
+            self.consume(step)?;
             rest -= step;
         }
         Ok(())

@@ -81,7 +81,7 @@ fn what_is_built_is_read() {
             [(&b"a"[..], Some(&b"1"[..])), (b"a", None), (b"", Some(b""))]
         );
 
-        let mut skim = Skim::new(Decompressor::new(codec, batch.payload()).unwrap(), codec, 3);
+        let mut skim = Skim::new(Decompressor::new(codec, batch.payload()).unwrap(), codec, 3, 1000);
         for record in &records {
             let skimmed = skim.next_record().unwrap().unwrap();
             assert_eq!(
@@ -229,7 +229,7 @@ fn malformed_records_are_named() {
     for (name, payload, count, expected) in cases {
         let last = Records::new(payload, *count).last();
         assert_eq!(last.and_then(Result::err), Some(*expected), "{name}");
-        let mut skim = Skim::new(&payload[..], Compression::None, *count);
+        let mut skim = Skim::new(&payload[..], Compression::None, *count, 1000);
         let error = loop {
             match skim.next_record() {
                 Ok(Some(_)) => {}

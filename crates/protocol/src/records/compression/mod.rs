@@ -90,6 +90,8 @@ impl<'a> Decompressor<'a> {
         let failed = |error: io::Error| failure(codec, &error);
         Ok(Decompressor(match codec {
             Compression::None => Codec::None(payload),
+            // To Java's reader nothing is a stream of no frames.
+            Compression::Zstd if payload.is_empty() => Codec::None(payload),
             Compression::Gzip => Codec::Gzip(Box::new(BufReader::with_capacity(
                 STREAM_BUFFER_BYTES,
                 gzip::MembersReader::new(payload),

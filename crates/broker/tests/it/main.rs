@@ -1,0 +1,4 @@
+//! Tests that look at the whole workspace and at the broker from outside.
+
+mod architecture;
+mod workspace;

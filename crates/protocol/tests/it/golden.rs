@@ -51,6 +51,15 @@ use uuid::Uuid;
 const TOPIC_ID: Uuid = Uuid::from_u128(0x0102_0304_0506_0708_1112_1314_1516_1718);
 const THEN_MS: i64 = 1_700_000_000_000;
 
+/// The bytes behind a hexadecimal text.
+pub fn unhex(hex: &str) -> Bytes {
+    let digit = |digit: u8| char::from(digit).to_digit(16).unwrap() as u8;
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+        .collect()
+}
+
 /// The versions of a message in the golden file, with its bytes.
 fn golden(name: &str) -> Vec<(i16, Bytes)> {
     let lines = include_str!("../golden/kafka-4.3.0.txt").lines();
@@ -58,11 +67,7 @@ fn golden(name: &str) -> Vec<(i16, Bytes)> {
     let versions: Vec<_> = of_name
         .map(|rest| {
             let (version, hex) = rest.split_once(' ').unwrap();
-            let bytes = hex
-                .as_bytes()
-                .chunks(2)
-                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap());
-            (version.parse().unwrap(), bytes.collect())
+            (version.parse().unwrap(), unhex(hex))
         })
         .collect();
     assert!(!versions.is_empty(), "no golden {name}");

@@ -1,3 +1,6 @@
 //! The protocol crate's integration tests.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
+mod any_message;
+mod every_message;
 mod golden;

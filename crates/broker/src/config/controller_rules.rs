@@ -3,7 +3,7 @@
 //! The controller judges by the static settings of its own node; the broker has checked dynamic broker settings before
 //! it forwards them (`validate::dynamic_broker`).
 
-use barnabas_metadata::controller::{ConfigError, ConfigKind, ConfigValidator};
+use barnabas_metadata::controller::{ApiError, ConfigKind, ConfigValidator, topic_name};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 
@@ -45,16 +45,7 @@ impl ConfigValidator for ControllerRules {
     }
 
     fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
-        let key = key_of(resource, name)?;
-        let value = match resource {
-            ConfigResourceType::Topic => self.layers.topic_default(key),
-            ConfigResourceType::Group => self.layers.group_default(key),
-            ConfigResourceType::Broker => self.layers.effective(key),
-            ConfigResourceType::ClientMetrics | ConfigResourceType::BrokerLogger => {
-                return key.default.map(str::to_owned);
-            }
-        };
-        value.ok().flatten().and_then(|value| value.text())
+        key_of(resource, name)?.default.map(str::to_owned)
     }
 
     fn validate(
@@ -62,19 +53,18 @@ impl ConfigValidator for ControllerRules {
         resource: &ConfigResource,
         new: &Settings,
         _existing: &Settings,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<(), ApiError> {
         let name = resource.name.as_str();
-        let refuse = |message: &str| {
-            Err(ConfigError {
-                code: ErrorCode::InvalidRequest,
-                message: message.to_owned(),
-            })
-        };
+        let refuse = |message: &str| Err(ApiError::new(ErrorCode::InvalidRequest, message));
         let judged = match resource.kind {
             ConfigResourceType::Topic if name.is_empty() => {
                 return refuse("Default topic resources are not allowed.");
             }
-            ConfigResourceType::Topic => validate::topic(&self.layers, new),
+            ConfigResourceType::Topic => {
+                topic_name::validate(name)
+                    .map_err(|message| ApiError::new(ErrorCode::InvalidTopicException, message))?;
+                validate::topic(&self.layers, new)
+            }
             ConfigResourceType::Broker if name.is_empty() => Ok(()),
             ConfigResourceType::Broker => match name.parse::<i32>() {
                 Err(_) => return refuse("Unable to parse broker name as a base 10 number."),
@@ -88,7 +78,7 @@ impl ConfigValidator for ControllerRules {
             ConfigResourceType::ClientMetrics => validate::client_metrics(name, new),
             ConfigResourceType::BrokerLogger => return refuse("Unknown resource type BROKER_LOGGER"),
         };
-        judged.map_err(|Refusal { code, message }| ConfigError { code, message })
+        judged.map_err(|Refusal { code, message }| ApiError::new(code, message))
     }
 }
 
@@ -105,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_take_appends_and_start_from_the_brokers_value() {
+    fn lists_take_appends_and_start_from_the_definitions_default() {
         let rules = rules(&[("log.cleanup.policy", "compact")]);
         let kind = |name| rules.kind(ConfigResourceType::Topic, name);
         assert_eq!(kind("cleanup.policy"), Some(ConfigKind::List));
         assert_eq!(kind("retention.ms"), Some(ConfigKind::Scalar));
         assert_eq!(kind("nope"), None);
         let default = rules.default_value(ConfigResourceType::Topic, "cleanup.policy");
-        assert_eq!(default.as_deref(), Some("compact"));
+        assert_eq!(default.as_deref(), Some("delete"));
     }
 
     #[test]
@@ -123,6 +113,7 @@ mod tests {
                 .validate(&resource, &Settings::new(), &Settings::new())
                 .unwrap_err()
                 .message
+                .unwrap()
         };
         assert_eq!(
             message(ConfigResourceType::Topic, ""),

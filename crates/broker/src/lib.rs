@@ -1,4 +1,15 @@
-//! Barnabas: the broker crate.
+//! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
+pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod dispatch;
+pub mod features;
+pub mod fetch;
+pub mod handlers;
+pub mod metadata_cache;
+pub mod network;
+pub mod partition;
+pub mod producer_ids;
+pub mod request;
+pub mod server;

@@ -5,6 +5,7 @@
 #![allow(clippy::todo)]
 
 pub mod error;
+pub mod kafka_uuid;
 pub mod log;
 pub mod log_config;
 pub mod log_dir;

@@ -1,0 +1,89 @@
+//! The broker: what all handlers share.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::Guard;
+use barnabas_metadata::image::MetadataImage;
+use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_storage::LogDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::BrokerConfig;
+use crate::fetch::session::SessionCache;
+use crate::metadata_cache::MetadataCache;
+use crate::partition::registry::Partitions;
+use crate::producer_ids::ProducerIds;
+use crate::request::Listener;
+
+/// One broker process.
+pub struct Broker {
+    /// This node's id.
+    pub node_id: i32,
+    /// Image, settings and partitions.
+    pub metadata: Arc<MetadataCache>,
+    /// The way to the active controller.
+    pub controller: ControllerHandle,
+    /// Where the logs lie.
+    pub log_dir: Arc<LogDir>,
+    /// What clients may connect to.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Ids for idempotent producers.
+    pub producer_ids: ProducerIds,
+    /// Cancelled when the process stops: who is parked answers at once.
+    pub stopping: CancellationToken,
+    fetch_sessions: Mutex<SessionCache>,
+}
+
+impl Broker {
+    /// Puts the parts together.
+    pub fn new(
+        node_id: i32,
+        metadata: Arc<MetadataCache>,
+        controller: ControllerHandle,
+        log_dir: Arc<LogDir>,
+        listeners: Vec<Arc<Listener>>,
+        stopping: CancellationToken,
+    ) -> Self {
+        let slots = usize::try_from(metadata.config().max_incremental_fetch_session_cache_slots).unwrap_or(0);
+        let fetch_sessions = Mutex::new(SessionCache::new(slots));
+        Broker {
+            node_id,
+            metadata,
+            controller,
+            log_dir,
+            listeners,
+            producer_ids: ProducerIds::default(),
+            stopping,
+            fetch_sessions,
+        }
+    }
+
+    /// The latest metadata image.
+    pub fn image(&self) -> Guard<Arc<MetadataImage>> {
+        self.metadata.image()
+    }
+
+    /// The broker's settings in effect.
+    pub fn config(&self) -> Guard<Arc<BrokerConfig>> {
+        self.metadata.config()
+    }
+
+    /// The partitions of which this broker has a replica.
+    pub fn partitions(&self) -> &Partitions {
+        self.metadata.partitions()
+    }
+
+    /// The fetch sessions.
+    pub fn fetch_sessions(&self) -> MutexGuard<'_, SessionCache> {
+        self.fetch_sessions
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Milliseconds since the epoch: the clock that handlers hand to the cores.
+pub fn now_ms() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}

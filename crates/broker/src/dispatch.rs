@@ -1,0 +1,156 @@
+//! The table of APIs: one row per key that the broker serves. It is the only list of them; ApiVersions and
+//! docs/COMPATIBILITY.md are made from it. A row's version range is that of Apache Kafka 4.3.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::codec;
+use barnabas_protocol::header::{RequestHeader, encode_response_header};
+use barnabas_protocol::messages::{self, Encodable};
+use bytes::Bytes;
+
+use crate::broker::Broker;
+use crate::handlers::*;
+use crate::network::response::{Outcome, PendingReply, Reply, frame_buffer};
+use crate::request::{ConnectionContext, RequestContext};
+
+/// Starts a request whose header has been read. The body lies in the connection's buffer and is gone afterwards.
+type Start = fn(&Arc<Broker>, RequestContext, &mut [u8]) -> Outcome;
+
+/// One API that is served.
+pub struct Api {
+    /// Which.
+    pub key: ApiKey,
+    start: Start,
+}
+
+/// A row whose handler is `fn handle(&Broker, &RequestContext, Request) -> Response`: it waits for nothing.
+macro_rules! ready {
+    ($key:ident, $request:ident, $handler:path) => {
+        Api {
+            key: ApiKey::$key,
+            start: |broker, context, body| match decode::<messages::$request>(&context, body) {
+                Some(request) => Outcome::Ready(encode(&context, &$handler(broker, &context, request))),
+                None => Outcome::Ready(Reply::Close),
+            },
+        }
+    };
+}
+
+/// A row whose handler is `async fn handle(&Broker, &RequestContext, Request) -> Response`: later requests of the
+/// connection start when it is done.
+macro_rules! exclusive {
+    ($key:ident, $request:ident, $handler:path) => {
+        Api {
+            key: ApiKey::$key,
+            start: |broker, context, body| match decode::<messages::$request>(&context, body) {
+                Some(request) => {
+                    let broker = broker.clone();
+                    let reply: PendingReply = Box::pin(async move {
+                        let response = $handler(&broker, &context, request).await;
+                        encode(&context, &response)
+                    });
+                    Outcome::Exclusive(reply)
+                }
+                None => Outcome::Ready(Reply::Close),
+            },
+        }
+    };
+}
+
+/// A row whose handler reads the body and writes the response itself.
+macro_rules! raw {
+    ($key:ident, $handler:path) => {
+        Api {
+            key: ApiKey::$key,
+            start: $handler,
+        }
+    };
+}
+
+/// Every API that is served, by ascending key.
+pub static APIS: &[Api] = &[
+    raw!(Produce, k00_produce::start),
+    raw!(Fetch, k01_fetch::start),
+    ready!(ListOffsets, ListOffsetsRequest, k02_list_offsets::handle),
+    raw!(ApiVersions, k18_api_versions::start),
+    exclusive!(
+        InitProducerId,
+        InitProducerIdRequest,
+        k22_init_producer_id::handle
+    ),
+    ready!(
+        OffsetForLeaderEpoch,
+        OffsetForLeaderEpochRequest,
+        k23_offset_for_leader_epoch::handle
+    ),
+    ready!(
+        DescribeProducers,
+        DescribeProducersRequest,
+        k61_describe_producers::handle
+    ),
+];
+
+/// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or a
+/// version out of range closes the connection, as Apache Kafka does; ApiVersions alone answers for any version.
+pub fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
+    let Ok(header) = RequestHeader::decode(frame) else {
+        return Outcome::Ready(Reply::Close);
+    };
+    let Some(api) = served(header.api_key) else {
+        return Outcome::Ready(Reply::Close);
+    };
+    if !api.key.supports(header.api_version) && api.key != ApiKey::ApiVersions {
+        return Outcome::Ready(Reply::Close);
+    }
+    let context = RequestContext {
+        connection: connection.clone(),
+        api_key: api.key,
+        api_version: header.api_version,
+        correlation_id: header.correlation_id,
+        client_id: connection.client_id(header.client_id),
+    };
+    let body_start = header.size;
+    (api.start)(broker, context, &mut frame[body_start..])
+}
+
+/// The row of an API that is served.
+fn served(key: ApiKey) -> Option<&'static Api> {
+    APIS.binary_search_by_key(&key, |api| api.key)
+        .ok()
+        .map(|row| &APIS[row])
+}
+
+/// Decodes a body, copied so that what outlives the request doesn't pin the connection's buffer.
+pub fn decode<T: messages::Request>(context: &RequestContext, body: &[u8]) -> Option<T> {
+    let decoded = codec::decode_request(context.api_version, Bytes::copy_from_slice(body));
+    decoded
+        .inspect_err(|error| {
+            let api = context.api_key.name();
+            tracing::debug!(api, version = context.api_version, %error, "malformed request");
+        })
+        .ok()
+}
+
+/// Encodes a response frame. A response that can't be encoded is a fault of the broker: the connection is closed,
+/// so that the client sees an error and not silence.
+pub fn encode<T: Encodable>(context: &RequestContext, response: &T) -> Reply {
+    let mut buffer = frame_buffer(RESPONSE_BYTES);
+    encode_response_header(
+        context.api_key,
+        context.api_version,
+        context.correlation_id,
+        &mut buffer,
+    );
+    match codec::encode_response(response, context.api_version, &mut buffer) {
+        Ok(()) => Reply::frame(buffer),
+        Err(error) => {
+            tracing::error!(api = context.api_key.name(), %error, "could not encode a response");
+            Reply::Close
+        }
+    }
+}
+
+/// First capacity of a response's buffer: most fit.
+const RESPONSE_BYTES: usize = 512;

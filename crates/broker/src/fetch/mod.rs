@@ -1,0 +1,5 @@
+//! What a Fetch needs beside the log: its session (KIP-227), and the plan of what to read.
+
+pub mod read;
+pub mod response;
+pub mod session;

@@ -1,0 +1,115 @@
+//! From what a Fetch has read to its response frame: encoded parts in memory, the records in their files.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::fetch::{
+    AbortedTransaction, EpochEndOffset, FetchChunk, FetchPartitionResponse, FetchResponse, FetchTopicResponse,
+};
+use barnabas_protocol::header::encode_response_header;
+use barnabas_protocol::produce::TopicRef;
+
+use super::read::FetchedPartition;
+use super::session::{FetchKey, INVALID_SESSION_ID};
+use crate::network::response::{Chunk, Reply, frame_buffer};
+use crate::request::RequestContext;
+
+/// Encodes the reply to one Fetch.
+pub struct FetchReply {
+    /// The request's.
+    pub context: RequestContext,
+    /// Whether topics are given by id.
+    pub uses_topic_ids: bool,
+}
+
+impl FetchReply {
+    /// A reply that is an error as a whole.
+    pub fn error(&self, error: ErrorCode) -> Reply {
+        self.encode(error, INVALID_SESSION_ID, &[])
+    }
+
+    /// A reply with these partitions.
+    pub fn partitions(&self, session_id: i32, partitions: Vec<(FetchKey, FetchedPartition)>) -> Reply {
+        self.encode(ErrorCode::None, session_id, &partitions)
+    }
+
+    fn encode(
+        &self,
+        error: ErrorCode,
+        session_id: i32,
+        partitions: &[(FetchKey, FetchedPartition)],
+    ) -> Reply {
+        // A topic is named once for a run of its partitions; the order is the session's.
+        let same_topic =
+            |a: &(FetchKey, _), b: &(FetchKey, _)| a.0.topic_id == b.0.topic_id && a.0.topic == b.0.topic;
+        let topics = partitions.chunk_by(same_topic).map(|run| FetchTopicResponse {
+            topic: self.topic(&run[0].0),
+            partitions: run.iter().map(|(key, fetched)| partition(key, fetched)).collect(),
+        });
+        let response = FetchResponse {
+            throttle_time_ms: 0,
+            error,
+            session_id,
+            topics: topics.collect(),
+            node_endpoints: Vec::new(),
+        };
+        let context = &self.context;
+        let mut head = frame_buffer(HEAD_BYTES);
+        encode_response_header(
+            context.api_key,
+            context.api_version,
+            context.correlation_id,
+            &mut head,
+        );
+        let encoded = response.encode(context.api_version, &mut head);
+        let chunks = encoded.map(|chunks| {
+            chunks.into_iter().map(|chunk| match chunk {
+                FetchChunk::Bytes(bytes) => Some(Chunk::Bytes(bytes)),
+                FetchChunk::Records { index, .. } => partitions[index].1.records.clone().map(Chunk::File),
+            })
+        });
+        match chunks.map(|chunks| chunks.collect::<Option<Vec<_>>>()) {
+            Ok(Some(chunks)) => Reply::chunked(head, chunks),
+            Ok(None) => Reply::Close,
+            Err(error) => {
+                tracing::error!(%error, "could not encode a Fetch response");
+                Reply::Close
+            }
+        }
+    }
+
+    fn topic<'a>(&self, key: &'a FetchKey) -> TopicRef<'a> {
+        if self.uses_topic_ids {
+            TopicRef::Id(key.topic_id)
+        } else {
+            TopicRef::Name(&key.topic)
+        }
+    }
+}
+
+/// First capacity of a response's head: that of a few partitions.
+const HEAD_BYTES: usize = 256;
+
+fn partition(key: &FetchKey, fetched: &FetchedPartition) -> FetchPartitionResponse {
+    FetchPartitionResponse {
+        index: key.partition,
+        error: fetched.error,
+        high_watermark: fetched.high_watermark,
+        last_stable_offset: fetched.last_stable_offset,
+        log_start_offset: fetched.log_start_offset,
+        diverging_epoch: fetched
+            .diverging
+            .map(|(epoch, end_offset)| EpochEndOffset { epoch, end_offset }),
+        current_leader: None,
+        snapshot_id: None,
+        aborted_transactions: fetched.aborted_transactions.as_ref().map(|aborted| {
+            aborted
+                .iter()
+                .map(|txn| AbortedTransaction {
+                    producer_id: txn.producer_id,
+                    first_offset: txn.first_offset,
+                })
+                .collect()
+        }),
+        preferred_read_replica: -1,
+        records_bytes: fetched.records_len(),
+    }
+}

@@ -1,0 +1,231 @@
+//! Produce: records from the connection's buffer to the logs, in place.
+//!
+//! Versions 3–13. Answered when the leader has the records (acks=1), when all in-sync replicas have them (acks=all), or
+//! never (acks=0: an error closes the connection, which is all a client can notice). Errors of a partition:
+//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
+//! (`barnabas_storage::validate`) and of idempotent producers, REQUEST_TIMED_OUT, KAFKA_STORAGE_ERROR; of all:
+//! INVALID_REQUIRED_ACKS.
+//!
+//! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::header::encode_response_header;
+use barnabas_protocol::produce::{
+    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse,
+    RecordError, TopicRef,
+};
+use barnabas_storage::AppendOrigin;
+use barnabas_storage::validate::{self, Rejection};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::broker::{Broker, now_ms};
+use crate::network::response::{Outcome, Reply, frame_buffer};
+use crate::partition::Partition;
+use crate::request::RequestContext;
+
+/// acks: all in-sync replicas.
+const ACKS_ALL: i16 = -1;
+/// acks: no answer.
+const ACKS_NONE: i16 = 0;
+
+/// Appends every partition's records; what is left to wait for is the high watermark.
+pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
+    let Ok(mut request) = ProduceRequest::parse(context.api_version, body) else {
+        return Outcome::Ready(Reply::Close);
+    };
+    let acks = request.acks;
+    let refused = refuse_all(&request);
+    let now_ms = now_ms();
+    let mut answers = Vec::with_capacity(request.partitions.len());
+    let mut waiting = Vec::new();
+    for partition in &mut request.partitions {
+        let appended = match &refused {
+            Some(rejection) => Err(rejection.clone()),
+            None => append(broker, &context, partition, acks, now_ms),
+        };
+        let answer = match appended {
+            Ok(Produced { answer, committed }) => {
+                waiting.extend(committed.map(|committed| (answers.len(), committed)));
+                answer
+            }
+            Err(rejection) => answer_of(partition.index, rejection),
+        };
+        answers.push((TopicName::of(partition.topic), answer));
+    }
+    if acks == ACKS_NONE {
+        let failed = answers.iter().any(|(_, answer)| answer.error != ErrorCode::None);
+        return Outcome::Ready(if failed { Reply::Close } else { Reply::Nothing });
+    }
+    if waiting.is_empty() {
+        return Outcome::Ready(encode(&context, &answers));
+    }
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    Outcome::Staged(Box::pin(async move {
+        let deadline = Instant::now() + timeout;
+        for (place, committed) in waiting {
+            let error = match tokio::time::timeout_at(deadline, committed).await {
+                Ok(Ok(Ok(()))) => continue,
+                Ok(Ok(Err(error))) => error,
+                // The partition is gone, and the waiter with it.
+                Ok(Err(_)) => ErrorCode::NotLeaderOrFollower,
+                Err(_) => ErrorCode::RequestTimedOut,
+            };
+            answers[place].1 = ProducePartitionResponse::error(answers[place].1.index, error);
+        }
+        encode(&context, &answers)
+    }))
+}
+
+/// What makes the whole request fail before anything is appended.
+fn refuse_all(request: &ProduceRequest<'_>) -> Option<Rejection> {
+    if !(ACKS_ALL..=1).contains(&request.acks) {
+        return Some(rejection(ErrorCode::InvalidRequiredAcks));
+    }
+    let mut records = request
+        .partitions
+        .iter()
+        .filter_map(|partition| partition.records.as_deref());
+    match records.try_fold(false, |found, records| {
+        Ok(found || validate::starts_transactional(records)?)
+    }) {
+        Ok(_) => None,
+        Err(rejection) => Some(rejection),
+    }
+}
+
+/// A partition's records are in its log.
+struct Produced {
+    answer: ProducePartitionResponse,
+    /// With acks=all, what tells that they are committed; `None` if they are already.
+    committed: Option<oneshot::Receiver<Result<(), ErrorCode>>>,
+}
+
+fn append(
+    broker: &Broker,
+    context: &RequestContext,
+    produced: &mut ProducePartition<'_>,
+    acks: i16,
+    now_ms: i64,
+) -> Result<Produced, Rejection> {
+    let partition = find(broker, produced).map_err(rejection)?;
+    let records = produced
+        .records
+        .as_deref_mut()
+        .ok_or(rejection(ErrorCode::InvalidRecord))?;
+    validate::check_produce(context.api_version, records)?;
+    if acks == ACKS_ALL {
+        partition.check_in_sync().map_err(rejection)?;
+    }
+    let settings = partition.settings();
+    let id = partition.id();
+    let origin = AppendOrigin::Client;
+    let mut batch = validate::validate(
+        records,
+        &id.topic,
+        id.partition,
+        &settings.validation,
+        now_ms,
+        origin,
+    )?;
+    let appended = partition
+        .append(batch.bytes_mut(), origin, now_ms)
+        .map_err(rejection)?;
+    let answer = ProducePartitionResponse {
+        index: produced.index,
+        error: ErrorCode::None,
+        base_offset: appended.base_offset,
+        log_append_time_ms: appended.log_append_time,
+        log_start_offset: appended.log_start_offset,
+        record_errors: Vec::new(),
+        error_message: None,
+        current_leader: None,
+    };
+    let committed = (acks == ACKS_ALL)
+        .then(|| partition.wait_for_commit(appended.last_offset + 1))
+        .flatten();
+    Ok(Produced { answer, committed })
+}
+
+fn find(broker: &Broker, produced: &ProducePartition<'_>) -> Result<Arc<Partition>, ErrorCode> {
+    match produced.topic {
+        TopicRef::Name(name) => broker.partitions().by_name(name, produced.index),
+        TopicRef::Id(id) => broker.partitions().by_id(&id, produced.index),
+    }
+}
+
+fn rejection(error_code: ErrorCode) -> Rejection {
+    Rejection {
+        error_code,
+        message: None,
+        record_errors: Vec::new(),
+    }
+}
+
+fn answer_of(index: i32, rejection: Rejection) -> ProducePartitionResponse {
+    let record_errors = rejection.record_errors.into_iter();
+    ProducePartitionResponse {
+        error_message: rejection.message,
+        record_errors: record_errors
+            .map(|error| RecordError {
+                batch_index: error.batch_index,
+                message: Some(error.message),
+            })
+            .collect(),
+        ..ProducePartitionResponse::error(index, rejection.error_code)
+    }
+}
+
+/// A topic as the request named it, kept for the answer.
+#[derive(PartialEq)]
+enum TopicName {
+    Name(String),
+    Id(Uuid),
+}
+
+impl TopicName {
+    fn of(topic: TopicRef<'_>) -> Self {
+        match topic {
+            TopicRef::Name(name) => TopicName::Name(name.to_owned()),
+            TopicRef::Id(id) => TopicName::Id(id),
+        }
+    }
+
+    fn as_ref(&self) -> TopicRef<'_> {
+        match self {
+            TopicName::Name(name) => TopicRef::Name(name),
+            TopicName::Id(id) => TopicRef::Id(*id),
+        }
+    }
+}
+
+fn encode(context: &RequestContext, answers: &[(TopicName, ProducePartitionResponse)]) -> Reply {
+    let topics = answers
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|run| ProduceTopicResponse {
+            topic: run[0].0.as_ref(),
+            partitions: run.iter().map(|(_, answer)| answer.clone()).collect(),
+        });
+    let response = ProduceResponse {
+        topics: topics.collect(),
+        ..ProduceResponse::default()
+    };
+    let mut buffer = frame_buffer(128);
+    encode_response_header(
+        context.api_key,
+        context.api_version,
+        context.correlation_id,
+        &mut buffer,
+    );
+    match response.encode(context.api_version, &mut buffer) {
+        Ok(()) => Reply::frame(buffer),
+        Err(error) => {
+            tracing::error!(%error, "could not encode a Produce response");
+            Reply::Close
+        }
+    }
+}

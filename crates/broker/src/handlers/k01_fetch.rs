@@ -1,0 +1,217 @@
+//! Fetch: records of many partitions, from their segment files to the socket.
+//!
+//! Versions 4–18: sessions (KIP-227), topic ids from 13, long poll with min_bytes and max_wait_ms. Errors of the whole
+//! response: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. Of a partition:
+//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
+//! UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_protocol::messages::FetchRequest;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::broker::{Broker, now_ms};
+use crate::dispatch::decode;
+use crate::fetch::read::{FetchRead, FetchTargets};
+use crate::fetch::response::FetchReply;
+use crate::fetch::session::{FetchContext, FetchKey, FetchPartition, FetchPlan};
+use crate::network::response::{Outcome, Reply};
+use crate::partition::Isolation;
+use crate::request::RequestContext;
+
+/// First version that gives topics by id.
+const TOPIC_IDS_SINCE: i16 = 13;
+
+/// Answers at once what is there, or parks until enough is.
+pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
+    let Some(request) = decode::<FetchRequest>(&context, body) else {
+        return Outcome::Ready(Reply::Close);
+    };
+    let fetch = match Fetch::open(broker, context, &request) {
+        Ok(fetch) => fetch,
+        Err(reply) => return Outcome::Ready(reply),
+    };
+    let read = fetch.targets.read();
+    if fetch.is_complete(&read) || fetch.max_wait.is_zero() {
+        return Outcome::Ready(fetch.answer(read));
+    }
+    Outcome::Staged(Box::pin(fetch.wait()))
+}
+
+struct Fetch {
+    broker: Arc<Broker>,
+    reply: FetchReply,
+    session: FetchContext,
+    targets: FetchTargets,
+    min_bytes: usize,
+    max_wait: Duration,
+}
+
+impl Fetch {
+    /// Opens the session and finds the partitions; an error of the whole response is a reply already.
+    fn open(broker: &Arc<Broker>, context: RequestContext, request: &FetchRequest) -> Result<Self, Reply> {
+        let uses_topic_ids = context.api_version >= TOPIC_IDS_SINCE;
+        let reply = FetchReply {
+            context,
+            uses_topic_ids,
+        };
+        let (wanted, forgotten) = plan(request, uses_topic_ids);
+        let opened = broker.fetch_sessions().open(
+            request.session_id,
+            request.session_epoch,
+            uses_topic_ids,
+            wanted,
+            &forgotten,
+            now_ms(),
+        );
+        let (session, plan) = opened.map_err(|error| reply.error(error))?;
+        let partitions = plan.into_iter().map(|(key, wanted)| {
+            let found = if uses_topic_ids {
+                broker.partitions().by_id(&key.topic_id, key.partition)
+            } else {
+                broker.partitions().by_name(&key.topic, key.partition)
+            };
+            (key, wanted, found)
+        });
+        let isolation = if request.isolation_level == 1 {
+            Isolation::ReadCommitted
+        } else {
+            Isolation::ReadUncommitted
+        };
+        let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
+        let targets = FetchTargets {
+            partitions: partitions.collect(),
+            max_bytes: usize::try_from(max_bytes).unwrap_or(0),
+            isolation,
+        };
+        Ok(Fetch {
+            broker: broker.clone(),
+            reply,
+            session,
+            targets,
+            min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
+            max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+        })
+    }
+
+    fn is_complete(&self, read: &FetchRead) -> bool {
+        read.bytes >= self.min_bytes || read.urgent || self.targets.partitions.is_empty()
+    }
+
+    /// Registers, then reads, then waits, so that no append is missed in between.
+    async fn wait(self) -> Reply {
+        let deadline = Instant::now() + self.max_wait;
+        loop {
+            let registration = self.targets.register(self.min_bytes as i64);
+            let read = self.targets.read();
+            if self.is_complete(&read) {
+                drop(registration);
+                return self.answer(read);
+            }
+            registration.credit(read.bytes as i64);
+            drop(read);
+            let over = tokio::select! {
+                () = registration.woken() => false,
+                () = tokio::time::sleep_until(deadline) => true,
+                () = self.broker.stopping.cancelled() => true,
+            };
+            drop(registration);
+            if over {
+                let read = self.targets.read();
+                return self.answer(read);
+            }
+        }
+    }
+
+    /// Encodes what was read, as the session has it.
+    fn answer(self, read: FetchRead) -> Reply {
+        let Fetch {
+            broker,
+            reply,
+            session,
+            targets,
+            ..
+        } = self;
+        let answered = targets.partitions.into_iter().zip(read.partitions);
+        let (session_id, sent) = match session {
+            FetchContext::Sessionless => (0, answered.map(|((key, ..), fetched)| (key, fetched)).collect()),
+            FetchContext::Full => {
+                let answered: Vec<_> = answered.collect();
+                let remembered = answered
+                    .iter()
+                    .map(|((key, wanted, _), fetched)| (key.clone(), *wanted, fetched.answer()));
+                let session_id = broker.fetch_sessions().create(
+                    reply.uses_topic_ids,
+                    remembered,
+                    now_ms(),
+                    random_session_id,
+                );
+                (
+                    session_id,
+                    answered
+                        .into_iter()
+                        .map(|((key, ..), fetched)| (key, fetched))
+                        .collect(),
+                )
+            }
+            FetchContext::Incremental { session_id, epoch } => {
+                let answered: Vec<_> = answered.map(|((key, ..), fetched)| (key, fetched)).collect();
+                let answers: Vec<_> = answered
+                    .iter()
+                    .map(|(key, fetched)| (key.clone(), fetched.answer()))
+                    .collect();
+                match broker.fetch_sessions().answer(session_id, epoch, &answers) {
+                    Ok(changed) => {
+                        let changed = answered.into_iter().zip(changed);
+                        (
+                            session_id,
+                            changed
+                                .filter(|(_, changed)| *changed)
+                                .map(|(answer, _)| answer)
+                                .collect(),
+                        )
+                    }
+                    Err(error) => return reply.error(error),
+                }
+            }
+        };
+        reply.partitions(session_id, sent)
+    }
+}
+
+/// What the request asks for, and what its session is to forget.
+fn plan(request: &FetchRequest, uses_topic_ids: bool) -> (FetchPlan, Vec<FetchKey>) {
+    let key = |topic: &str, topic_id: Uuid, partition: i32| FetchKey {
+        topic_id: if uses_topic_ids { topic_id } else { Uuid::nil() },
+        topic: Arc::from(if uses_topic_ids { "" } else { topic }),
+        partition,
+    };
+    let mut wanted = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let asked = FetchPartition {
+                fetch_offset: partition.fetch_offset,
+                log_start_offset: partition.log_start_offset,
+                max_bytes: partition.partition_max_bytes,
+                current_leader_epoch: partition.current_leader_epoch,
+                last_fetched_epoch: partition.last_fetched_epoch,
+            };
+            wanted.push((key(&topic.topic, topic.topic_id, partition.partition), asked));
+        }
+    }
+    let mut forgotten = Vec::new();
+    for topic in &request.forgotten_topics_data {
+        for &partition in &topic.partitions {
+            forgotten.push(key(&topic.topic, topic.topic_id, partition));
+        }
+    }
+    (wanted, forgotten)
+}
+
+/// A positive number nobody can guess.
+fn random_session_id() -> i32 {
+    let (high, _) = Uuid::new_v4().as_u64_pair();
+    (high >> 33) as i32
+}

@@ -1,0 +1,107 @@
+//! ListOffsets: the offset at a time, or at one of the places that negative timestamps stand for.
+//!
+//! Versions 1–11. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
+//! UNKNOWN_LEADER_EPOCH, INVALID_REQUEST for one named twice, UNSUPPORTED_VERSION for a sentinel that the version
+//! doesn't know, KAFKA_STORAGE_ERROR.
+
+use std::collections::HashSet;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use barnabas_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+
+use crate::broker::Broker;
+use crate::partition::{FoundOffset, Isolation, OffsetQuery, Reader};
+use crate::request::RequestContext;
+
+/// The replica id of a consumer.
+const CONSUMER: i32 = -1;
+/// The replica id of a tool that reads from any replica.
+const DEBUGGING: i32 = -2;
+/// The offset and timestamp of an answer that has none.
+const UNKNOWN: i64 = -1;
+
+/// Answers every partition that was asked for.
+pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let reader = match request.replica_id.0 {
+        CONSUMER if request.isolation_level == 1 => Reader::Consumer(Isolation::ReadCommitted),
+        CONSUMER => Reader::Consumer(Isolation::ReadUncommitted),
+        DEBUGGING => Reader::AnyReplica,
+        _ => Reader::Follower,
+    };
+    let mut seen = HashSet::new();
+    let mut twice = HashSet::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            if !seen.insert((topic.name.clone(), partition.partition_index)) {
+                twice.insert((topic.name.clone(), partition.partition_index));
+            }
+        }
+    }
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            if twice.contains(&(topic.name.clone(), partition.partition_index)) {
+                return answer(partition, Err(ErrorCode::InvalidRequest));
+            }
+            let found = query(partition.timestamp, context.api_version)
+                .and_then(|query| find(broker, &topic.name, partition, reader, query));
+            answer(partition, found)
+        });
+        ListOffsetsTopicResponse::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn find(
+    broker: &Broker,
+    topic: &str,
+    wanted: &ListOffsetsPartition,
+    reader: Reader,
+    query: OffsetQuery,
+) -> Result<Option<FoundOffset>, ErrorCode> {
+    let partition = broker.partitions().by_name(topic, wanted.partition_index)?;
+    partition.list_offset(query, reader, wanted.current_leader_epoch)
+}
+
+/// What a timestamp stands for; each sentinel is known from a version on.
+fn query(timestamp: i64, version: i16) -> Result<OffsetQuery, ErrorCode> {
+    let (query, since) = match timestamp {
+        -1 => (OffsetQuery::Latest, 1),
+        -2 => (OffsetQuery::Earliest, 1),
+        -3 => (OffsetQuery::MaxTimestamp, 7),
+        -4 => (OffsetQuery::Earliest, 8),
+        // Nothing is tiered, and nothing waits to be.
+        -5 => (OffsetQuery::LatestTiered, 9),
+        -6 => (OffsetQuery::EarliestPendingUpload, 11),
+        0.. => (OffsetQuery::Timestamp(timestamp), 1),
+        _ => return Err(ErrorCode::UnsupportedVersion),
+    };
+    if version < since {
+        Err(ErrorCode::UnsupportedVersion)
+    } else {
+        Ok(query)
+    }
+}
+
+fn answer(
+    wanted: &ListOffsetsPartition,
+    found: Result<Option<FoundOffset>, ErrorCode>,
+) -> ListOffsetsPartitionResponse {
+    let response = ListOffsetsPartitionResponse::default()
+        .with_partition_index(wanted.partition_index)
+        .with_timestamp(UNKNOWN)
+        .with_offset(UNKNOWN);
+    match found {
+        Ok(Some(found)) => response
+            .with_timestamp(found.timestamp)
+            .with_offset(found.offset)
+            .with_leader_epoch(found.leader_epoch),
+        Ok(None) => response,
+        Err(error) => response.with_error_code(error.code()),
+    }
+}

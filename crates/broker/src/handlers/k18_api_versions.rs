@@ -1,0 +1,98 @@
+//! ApiVersions (KIP-511): the APIs and features of this broker.
+//!
+//! Versions 0–4. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the whole table,
+//! so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
+//! version that is not made of letters, digits, dots and dashes.
+
+use std::sync::Arc;
+
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::codec;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::api_versions_response::{
+    ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
+use barnabas_protocol::messages::{ApiVersionsRequest, StrBytes};
+use bytes::Bytes;
+
+use crate::broker::Broker;
+use crate::dispatch::{APIS, encode};
+use crate::features;
+use crate::network::response::{Outcome, Reply};
+use crate::request::RequestContext;
+
+/// First version in which the client names its software.
+const CLIENT_SOFTWARE_SINCE: i16 = 3;
+
+/// First version whose clients understand a feature that may be switched off.
+const MIN_LEVEL_0_SINCE: i16 = 4;
+
+/// Answers at once.
+pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8]) -> Outcome {
+    if !ApiKey::ApiVersions.supports(context.api_version) {
+        context.api_version = 0;
+        return Outcome::Ready(encode(&context, &error(ErrorCode::UnsupportedVersion)));
+    }
+    let body = Bytes::copy_from_slice(body);
+    let Ok(request) = codec::decode_request::<ApiVersionsRequest>(context.api_version, body) else {
+        return Outcome::Ready(Reply::Close);
+    };
+    let named = [&request.client_software_name, &request.client_software_version];
+    if context.api_version >= CLIENT_SOFTWARE_SINCE && !named.into_iter().all(|name| is_software_name(name)) {
+        return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest)));
+    }
+    Outcome::Ready(encode(&context, &table(broker, context.api_version)))
+}
+
+fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
+    let supported = features::supported().into_iter().map(|feature| {
+        // Clients before version 4 take a least level of 0 for a missing one.
+        let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
+        SupportedFeatureKey::default()
+            .with_name(StrBytes::from_string(feature.name))
+            .with_min_version(feature.min_supported_version.max(least))
+            .with_max_version(feature.max_supported_version)
+    });
+    let image = broker.image();
+    let finalized = image.features.levels.iter().map(|(name, &level)| {
+        FinalizedFeatureKey::default()
+            .with_name(StrBytes::from_string(name.clone()))
+            .with_min_version_level(level)
+            .with_max_version_level(level)
+    });
+    ApiVersionsResponse::default()
+        .with_api_keys(api_versions())
+        .with_supported_features(supported.collect())
+        .with_finalized_features_epoch(image.offset)
+        .with_finalized_features(finalized.collect())
+}
+
+fn error(error: ErrorCode) -> ApiVersionsResponse {
+    ApiVersionsResponse::default()
+        .with_error_code(error.code())
+        .with_api_keys(api_versions())
+}
+
+fn api_versions() -> Vec<ApiVersion> {
+    APIS.iter()
+        .map(|api| {
+            // librdkafka before 2.11 refuses a broker that does not serve Produce from 0; 3 is the least one can use.
+            let min = if api.key == ApiKey::Produce {
+                0
+            } else {
+                api.key.min_version()
+            };
+            ApiVersion::default()
+                .with_api_key(api.key.key())
+                .with_min_version(min)
+                .with_max_version(api.key.max_version())
+        })
+        .collect()
+}
+
+/// Letters and digits, with dots and dashes between them.
+fn is_software_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    name.bytes().all(inner) && outer(name.as_bytes().first()) && outer(name.as_bytes().last())
+}

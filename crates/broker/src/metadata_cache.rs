@@ -1,0 +1,96 @@
+//! The latest metadata image and what this broker derived from it.
+//!
+//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings, partitions, the
+//! image itself. Whoever finds something in the image finds the rest done.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use barnabas_metadata::image::{MetadataDelta, MetadataImage};
+use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+
+use crate::config::{BrokerConfig, ConfigException, Layers, Settings};
+use crate::partition::registry::Partitions;
+
+/// Image, settings and partitions of this broker.
+pub struct MetadataCache {
+    image: ArcSwap<MetadataImage>,
+    layers: ArcSwap<Layers>,
+    config: ArcSwap<BrokerConfig>,
+    partitions: Partitions,
+}
+
+impl MetadataCache {
+    /// The cache of a broker that has not loaded an image yet.
+    ///
+    /// # Errors
+    /// A static setting is not valid.
+    pub fn new(layers: Layers, partitions: Partitions) -> Result<Self, ConfigException> {
+        let config = BrokerConfig::resolve(&layers)?;
+        Ok(MetadataCache {
+            image: ArcSwap::from_pointee(MetadataImage::empty()),
+            layers: ArcSwap::from_pointee(layers),
+            config: ArcSwap::from_pointee(config),
+            partitions,
+        })
+    }
+
+    /// The latest image.
+    pub fn image(&self) -> Guard<Arc<MetadataImage>> {
+        self.image.load()
+    }
+
+    /// The layers that the broker's settings come from.
+    pub fn layers(&self) -> Guard<Arc<Layers>> {
+        self.layers.load()
+    }
+
+    /// The broker's settings in effect.
+    pub fn config(&self) -> Guard<Arc<BrokerConfig>> {
+        self.config.load()
+    }
+
+    /// The partitions of which this broker has a replica.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// Lets an image take effect. Called by the quorum, for one image after the other.
+    pub fn publish(&self, image: Arc<MetadataImage>, delta: &MetadataDelta) {
+        if delta
+            .configs_changed
+            .iter()
+            .any(|resource| resource.kind == ConfigResourceType::Broker)
+        {
+            self.reconfigure(&image);
+        }
+        self.partitions
+            .apply(&image, delta, &self.layers(), &self.config());
+        self.image.store(image);
+    }
+
+    fn reconfigure(&self, image: &MetadataImage) {
+        let settings = |resource: ConfigResource| -> Settings {
+            image
+                .configs
+                .get(&resource)
+                .map(|map| (**map).clone())
+                .unwrap_or_default()
+        };
+        let node_id = self.config().node_id;
+        let layers = self.layers().with_dynamic(
+            settings(ConfigResource::default_broker()),
+            settings(ConfigResource::broker(node_id)),
+        );
+        match BrokerConfig::resolve(&layers) {
+            Ok(config) => {
+                self.layers.store(Arc::new(layers));
+                self.config.store(Arc::new(config));
+            }
+            // The controller validated it, so only an older or newer release's value gets here.
+            Err(error) => {
+                tracing::error!(%error, "a dynamic setting is not valid; the settings stay as they are")
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! One connection: frames in, responses out, in request order.
+//!
+//! Bytes are read into the thread's scratch buffer and requests start from there in place; only a frame that has
+//! not fully arrived gets a buffer of its own. The next request is read before the last one has finished, unless
+//! that one is [`Outcome::Exclusive`]. A client that does not read its responses is not read from either.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_protocol::frame::{self, FrameError, SIZE_PREFIX};
+use bytes::{Buf, BytesMut};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::output::Output;
+use super::response::{Outcome, PendingReply, Reply};
+use super::socket;
+use super::worker::Accepted;
+use crate::broker::Broker;
+use crate::dispatch;
+use crate::request::ConnectionContext;
+
+/// Size of a thread's read buffer: large enough that most frames are parsed in place.
+const SCRATCH_BYTES: usize = 256 * 1024;
+/// A connection that read this much without a pause lets the others of its thread go on.
+const READ_BYTES_PER_TURN: usize = 512 * 1024;
+/// Requests of one connection that may be outstanding.
+const REQUESTS_IN_FLIGHT_MAX: usize = 256;
+/// Response bytes that may wait for the client before its next request is read.
+const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes that are received beyond a request that lets no other start.
+const HELD_BYTES_MAX: usize = 64 * 1024;
+/// How long a stopping process waits for a client to take its last responses.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Who a client is before it has authenticated, and on a listener where it need not.
+const ANONYMOUS: &str = "User:ANONYMOUS";
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
+}
+
+/// Serves a connection until either side closes it, or the process stops and the client had its time to take what
+/// was in flight.
+pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: CancellationToken) {
+    let Accepted {
+        stream,
+        peer,
+        listener,
+        slot: _slot,
+    } = accepted;
+    let stream = match stream
+        .set_nodelay(true)
+        .and_then(|()| TcpStream::from_std(stream))
+    {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
+    };
+    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), ANONYMOUS.to_owned());
+    let mut connection = Connection {
+        stream,
+        context: Rc::new(context),
+        frame_bytes_max: usize::try_from(broker.config().socket_request_max_bytes).unwrap_or(0),
+        idle_max: Duration::from_millis(
+            u64::try_from(broker.config().connections_max_idle_ms).unwrap_or(u64::MAX),
+        ),
+        broker,
+        input: BytesMut::new(),
+        replies: VecDeque::new(),
+        output: Output::default(),
+        writable: true,
+        reading: true,
+    };
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+    };
+    let ended = tokio::select! {
+        ended = connection.run(&shutdown) => ended,
+        () = drained => Ok(()),
+    };
+    match ended {
+        Ok(()) => {}
+        Err(Ended::Io(error)) => tracing::debug!(%peer, %error, "connection ended"),
+        Err(Ended::Frame(error)) => tracing::warn!(%peer, %error, "connection closed: bad frame"),
+    }
+}
+
+enum Ended {
+    Io(io::Error),
+    Frame(FrameError),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Ended::Io(error)
+    }
+}
+
+impl From<FrameError> for Ended {
+    fn from(error: FrameError) -> Self {
+        Ended::Frame(error)
+    }
+}
+
+/// A request that has started and whose response has not left yet.
+enum Slot {
+    Ready(Reply),
+    Pending { reply: PendingReply, exclusive: bool },
+}
+
+struct Connection {
+    stream: TcpStream,
+    context: Rc<ConnectionContext>,
+    frame_bytes_max: usize,
+    idle_max: Duration,
+    broker: Arc<Broker>,
+    /// Bytes that were received and not yet given to a request; empty between requests.
+    input: BytesMut,
+    /// Oldest first.
+    replies: VecDeque<Slot>,
+    output: Output,
+    /// Whether the socket may take more; false until it says so.
+    writable: bool,
+    /// Whether more requests may come: not after an end of file, a refused request or a shutdown.
+    reading: bool,
+}
+
+impl Connection {
+    async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Ended> {
+        let mut last_active = Instant::now();
+        let idle_timer = tokio::time::sleep(self.idle_max);
+        tokio::pin!(idle_timer);
+        loop {
+            self.start_received()?;
+            self.collect_ready();
+            if self.writable && !self.output.is_empty() {
+                self.writable = self.output.write(&self.stream)?;
+            }
+            if !self.reading && self.replies.is_empty() && self.output.is_empty() {
+                return Ok(());
+            }
+            let may_read = self.may_read();
+            tokio::select! {
+                biased;
+                reply = first_reply(&mut self.replies) => {
+                    self.replies[0] = Slot::Ready(reply);
+                    last_active = Instant::now();
+                }
+                ready = self.stream.writable(), if !self.writable => {
+                    ready?;
+                    self.writable = true;
+                    last_active = Instant::now();
+                }
+                ready = self.stream.readable(), if may_read => {
+                    ready?;
+                    self.read().await?;
+                    last_active = Instant::now();
+                }
+                () = shutdown.cancelled(), if self.reading => self.reading = false,
+                () = &mut idle_timer => {
+                    if self.replies.is_empty() && last_active.elapsed() >= self.idle_max {
+                        return Ok(());
+                    }
+                    idle_timer.as_mut().reset(Instant::now() + self.idle_max);
+                }
+            }
+        }
+    }
+
+    /// Whether another request may start now.
+    fn may_start(&self) -> bool {
+        let exclusive = matches!(self.replies.back(), Some(Slot::Pending { exclusive: true, .. }));
+        self.reading
+            && !exclusive
+            && self.replies.len() < REQUESTS_IN_FLIGHT_MAX
+            && self.output.len() < OUTPUT_BYTES_MAX
+    }
+
+    /// Whether more bytes may be received: while requests can't start, only a little beyond them, so that the end
+    /// of the connection is still noticed.
+    fn may_read(&self) -> bool {
+        self.reading && (self.may_start() || self.input.len() < HELD_BYTES_MAX)
+    }
+
+    /// Takes what the socket has. Requests start from the thread's scratch buffer; what is left of it, the start
+    /// of a frame most likely, moves to the connection's own buffer.
+    async fn read(&mut self) -> Result<(), Ended> {
+        let mut taken = 0;
+        while self.may_read() {
+            if taken >= READ_BYTES_PER_TURN {
+                tokio::task::yield_now().await;
+                return Ok(());
+            }
+            match self.read_once() {
+                Ok((0, _)) => self.reading = false,
+                Ok((_, true)) => return Ok(()),
+                Ok((read, false)) => taken += read,
+                Err(Ended::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One system call; answers how much it read, and whether the socket has nothing more for now.
+    fn read_once(&mut self) -> Result<(usize, bool), Ended> {
+        if !self.input.is_empty() {
+            frame::reserve(&mut self.input, self.frame_bytes_max)?;
+            let read = self.stream.try_read_buf(&mut self.input)?;
+            self.start_received()?;
+            return Ok((read, false));
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let (read, emptied) = socket::receive(&self.stream, scratch)?;
+            let started = self.start_frames(&mut scratch[..read])?;
+            self.input.extend_from_slice(&scratch[started..read]);
+            Ok((read, emptied))
+        })
+    }
+
+    /// Starts the requests that are whole in the connection's own buffer.
+    fn start_received(&mut self) -> Result<(), Ended> {
+        if self.input.is_empty() || !self.may_start() {
+            return Ok(());
+        }
+        let mut input = std::mem::take(&mut self.input);
+        let started = self.start_frames(&mut input)?;
+        input.advance(started);
+        if !input.is_empty() {
+            self.input = input;
+        }
+        Ok(())
+    }
+
+    /// Starts requests from the front of `bytes` for as long as they are whole and may start; answers how many
+    /// bytes those were.
+    fn start_frames(&mut self, bytes: &mut [u8]) -> Result<usize, Ended> {
+        let mut position = 0;
+        while self.may_start() {
+            let rest = &mut bytes[position..];
+            let Some(size) = frame::parse_frame_size(rest, self.frame_bytes_max)? else {
+                break;
+            };
+            let end = SIZE_PREFIX + size;
+            if rest.len() < end {
+                break;
+            }
+            let slot = match dispatch::start(&self.broker, &self.context, &mut rest[SIZE_PREFIX..end]) {
+                Outcome::Ready(reply) => Slot::Ready(reply),
+                Outcome::Staged(reply) => Slot::Pending {
+                    reply,
+                    exclusive: false,
+                },
+                Outcome::Exclusive(reply) => Slot::Pending {
+                    reply,
+                    exclusive: true,
+                },
+            };
+            if matches!(slot, Slot::Ready(Reply::Close)) {
+                self.reading = false;
+            }
+            self.replies.push_back(slot);
+            position += end;
+        }
+        Ok(position)
+    }
+
+    /// Moves the replies that are ready, up to the first that is not, to the output.
+    fn collect_ready(&mut self) {
+        while let Some(Slot::Ready(_)) = self.replies.front() {
+            let Some(Slot::Ready(reply)) = self.replies.pop_front() else {
+                break;
+            };
+            match reply {
+                Reply::Frame(chunks) => self.output.push(chunks),
+                Reply::Nothing => {}
+                Reply::Close => {
+                    self.reading = false;
+                    self.replies.clear();
+                }
+            }
+        }
+    }
+}
+
+/// The reply of the oldest request, when it is one that is waited for.
+async fn first_reply(replies: &mut VecDeque<Slot>) -> Reply {
+    match replies.front_mut() {
+        Some(Slot::Pending { reply, .. }) => reply.await,
+        _ => std::future::pending().await,
+    }
+}

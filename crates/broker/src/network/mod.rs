@@ -1,0 +1,12 @@
+//! From a listening socket to a request's bytes and back: acceptor, worker threads, connections.
+//!
+//! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last; nothing on
+//! the way from socket to log to response changes threads. `acceptor` hands a new connection to the least loaded
+//! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
+
+pub mod acceptor;
+pub mod connection;
+pub mod output;
+pub mod response;
+mod socket;
+pub mod worker;

@@ -1,0 +1,97 @@
+//! The bytes that wait for a connection's socket, in order.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::Buf;
+use tokio::net::TcpStream;
+
+use super::response::Chunk;
+use super::socket;
+
+/// Most chunks of memory that go out in one system call.
+const VECTORED_MAX: usize = 32;
+
+/// Chunks that the socket has not taken yet.
+#[derive(Default)]
+pub struct Output {
+    chunks: VecDeque<Chunk>,
+    len: usize,
+}
+
+impl Output {
+    /// Adds a frame's chunks behind what waits.
+    pub fn push(&mut self, chunks: Vec<Chunk>) {
+        for chunk in chunks.into_iter().filter(|chunk| chunk.len() > 0) {
+            self.len += chunk.len();
+            self.chunks.push_back(chunk);
+        }
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether all has been taken.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Writes until the socket takes no more (`Ok(false)`) or nothing is left (`Ok(true)`).
+    ///
+    /// # Errors
+    /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can not
+    /// be completed, the connection has to go.
+    pub fn write(&mut self, stream: &TcpStream) -> io::Result<bool> {
+        while let Some(front) = self.chunks.front() {
+            let sent = match front {
+                Chunk::Bytes(_) => self.write_bytes(stream),
+                Chunk::File(range) => socket::send_file(stream, range),
+            };
+            match sent {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(sent) => self.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_bytes(&self, stream: &TcpStream) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); VECTORED_MAX];
+        let mut count = 0;
+        for chunk in self.chunks.iter().take(VECTORED_MAX) {
+            let Chunk::Bytes(bytes) = chunk else { break };
+            slices[count] = IoSlice::new(bytes);
+            count += 1;
+        }
+        let more = count < self.chunks.len();
+        socket::send_vectored(stream, &slices[..count], more)
+    }
+
+    fn advance(&mut self, mut sent: usize) {
+        self.len -= sent;
+        while sent > 0 {
+            let Some(front) = self.chunks.front_mut() else {
+                return;
+            };
+            let len = front.len();
+            if sent >= len {
+                self.chunks.pop_front();
+                sent -= len;
+                continue;
+            }
+            match front {
+                Chunk::Bytes(bytes) => bytes.advance(sent),
+                Chunk::File(range) => {
+                    range.position += sent as u64;
+                    range.len -= sent;
+                }
+            }
+            return;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The worker threads: each a current-thread runtime whose connections never leave it.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection;
+use crate::broker::Broker;
+use crate::request::Listener;
+
+/// A connection on its way to a worker.
+pub struct Accepted {
+    /// The socket, non-blocking.
+    pub stream: TcpStream,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The listener that took it.
+    pub listener: Arc<Listener>,
+    /// Counts the connection for as long as it lives.
+    pub slot: ConnectionSlot,
+}
+
+/// One connection's share in its worker's load; gone when dropped.
+pub struct ConnectionSlot(Arc<AtomicUsize>);
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The threads that serve connections.
+pub struct Workers {
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    sender: mpsc::UnboundedSender<Accepted>,
+    connections: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts `count` threads. They end when `shutdown` is cancelled and their connections have finished what was
+    /// in flight.
+    ///
+    /// # Errors
+    /// When the system grants no thread or no runtime.
+    pub fn start(count: usize, broker: &Arc<Broker>, shutdown: &CancellationToken) -> io::Result<Workers> {
+        let workers = (0..count)
+            .map(|index| Worker::start(index, broker.clone(), shutdown.clone()))
+            .collect::<io::Result<_>>()?;
+        Ok(Workers { workers })
+    }
+
+    /// Hands a connection to the least loaded worker.
+    pub fn hand(&self, stream: TcpStream, peer: SocketAddr, listener: Arc<Listener>) {
+        let least = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.connections.load(Ordering::Relaxed));
+        let Some(worker) = least else { return };
+        worker.connections.fetch_add(1, Ordering::Relaxed);
+        let slot = ConnectionSlot(worker.connections.clone());
+        // A worker that has ended drops the connection, which closes it.
+        let _ = worker.sender.send(Accepted {
+            stream,
+            peer,
+            listener,
+            slot,
+        });
+    }
+
+    /// Waits for all threads. Call after the shutdown token was cancelled.
+    pub fn join(self) {
+        for worker in self.workers {
+            drop(worker.sender);
+            if worker.thread.join().is_err() {
+                tracing::error!("a worker thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn start(index: usize, broker: Arc<Broker>, shutdown: CancellationToken) -> io::Result<Worker> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                LocalSet::new().block_on(&runtime, serve(receiver, broker, shutdown));
+            })?;
+        Ok(Worker {
+            sender,
+            connections: Arc::new(AtomicUsize::new(0)),
+            thread,
+        })
+    }
+}
+
+async fn serve(
+    mut receiver: mpsc::UnboundedReceiver<Accepted>,
+    broker: Arc<Broker>,
+    shutdown: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = receiver.recv() => accepted,
+            () = shutdown.cancelled() => None,
+        };
+        let Some(accepted) = accepted else { break };
+        connections.spawn_local(connection::serve(accepted, broker.clone(), shutdown.clone()));
+    }
+    connections.close();
+    connections.wait().await;
+}

@@ -1,0 +1,68 @@
+//! Who asks, over which listener, for what: the context every handler gets.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use barnabas_protocol::api::ApiKey;
+
+/// A named listener (KIP-103): security protocol and advertised address belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, e.g. `PLAINTEXT`.
+    pub name: String,
+    /// Host that clients are told.
+    pub advertised_host: String,
+    /// Port that clients are told.
+    pub advertised_port: u16,
+}
+
+/// What holds for a connection from its first request to its last.
+#[derive(Debug)]
+pub struct ConnectionContext {
+    /// The listener it came in by.
+    pub listener: Arc<Listener>,
+    /// The client's address.
+    pub client_host: IpAddr,
+    /// Who the client is; `User:ANONYMOUS` until it has authenticated.
+    pub principal: String,
+    /// The client id of the last request: a client names itself alike in all of them.
+    client_id: RefCell<Rc<str>>,
+}
+
+impl ConnectionContext {
+    /// A connection that has not sent a request yet.
+    pub fn new(listener: Arc<Listener>, client_host: IpAddr, principal: String) -> Self {
+        ConnectionContext {
+            listener,
+            client_host,
+            principal,
+            client_id: RefCell::new(Rc::from("")),
+        }
+    }
+
+    /// `client_id` to keep, without an allocation when it is that of the request before.
+    pub fn client_id(&self, client_id: &str) -> Rc<str> {
+        let mut last = self.client_id.borrow_mut();
+        if &**last != client_id {
+            *last = Rc::from(client_id);
+        }
+        last.clone()
+    }
+}
+
+/// One request's context.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// The connection's part.
+    pub connection: Rc<ConnectionContext>,
+    /// Which API is called.
+    pub api_key: ApiKey,
+    /// In which version.
+    pub api_version: i16,
+    /// Echoed in the response header.
+    pub correlation_id: i32,
+    /// What the client calls itself; empty when it doesn't.
+    pub client_id: Rc<str>,
+}

@@ -1,0 +1,301 @@
+//! Starting and stopping a node: log directory, quorum, registration, listeners, worker threads, in this order, and
+//! back.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use barnabas_metadata::MetadataError;
+use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
+use barnabas_metadata::quorum::{Quorum, QuorumOptions};
+use barnabas_metadata::records::BrokerEndpoint;
+use barnabas_storage::{LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::broker::{Broker, now_ms};
+use crate::config::load::StartSettings;
+use crate::config::{ConfigException, ControllerRules, ListenerConfig};
+use crate::features;
+use crate::metadata_cache::MetadataCache;
+use crate::network::acceptor;
+use crate::network::worker::Workers;
+use crate::partition::registry::Partitions;
+use crate::request::Listener;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigException),
+    /// The log directory can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The metadata can't be loaded.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The log directory belongs to another node.
+    #[error("{path} belongs to node {found}, and node.id is {configured}")]
+    OtherNode {
+        /// The log directory.
+        path: String,
+        /// Whose it is.
+        found: i32,
+        /// Who we are.
+        configured: i32,
+    },
+    /// A listener can't be bound.
+    #[error("listener {name} cannot listen on {address}: {source}")]
+    Listen {
+        /// The listener.
+        name: String,
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system refuses a thread or another resource.
+    #[error("the system refuses a resource: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running node.
+pub struct Server {
+    broker: Arc<Broker>,
+    quorum: Quorum,
+    workers: Arc<Workers>,
+    acceptors: JoinSet<io::Result<()>>,
+}
+
+impl Server {
+    /// Starts a node; when it returns, the node answers. Runs on the calling runtime, as the quorum and the acceptors
+    /// do from then on; connections have threads of their own.
+    ///
+    /// # Errors
+    /// What [`StartError`] says; nothing of the node is left running.
+    pub async fn start(settings: StartSettings) -> Result<Server, StartError> {
+        let StartSettings {
+            layers,
+            config,
+            listeners,
+            data_dir,
+            ..
+        } = settings;
+        let files = Arc::new(OpenFiles::new(open_files_max()));
+        let mut log_dir = LogDir::open(&data_dir, files)?;
+        let identity = identity(&mut log_dir, config.node_id)?;
+        // Before anything is changed: a port in use is the likeliest reason not to start.
+        let bound = bind(&listeners, config.socket_listen_backlog_size)?;
+
+        let log_dir = Arc::new(log_dir);
+        let defaults = Arc::new(LogConfig::default());
+        let loaded = log_dir.load(&|_, _| defaults.clone(), now_ms())?;
+        let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
+        let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
+
+        let options = QuorumOptions {
+            dir: data_dir.join(METADATA_DIR),
+            cluster_id: identity.cluster_id.clone(),
+            settings: ControllerSettings {
+                node_id: config.node_id,
+                default_num_partitions: config.num_partitions,
+                default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
+            },
+            validator: Arc::new(ControllerRules::new(layers)),
+            bootstrap: features::bootstrap(),
+        };
+        let cache = metadata.clone();
+        let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;
+        let controller = quorum.handle();
+        controller
+            .submit(registration(
+                &config.broker_rack,
+                config.node_id,
+                &bound,
+                &identity,
+            ))
+            .await?;
+
+        let stopping = CancellationToken::new();
+        let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
+        let broker = Arc::new(Broker::new(
+            config.node_id,
+            metadata,
+            controller,
+            log_dir,
+            advertised,
+            stopping.clone(),
+        ));
+        let workers = Arc::new(Workers::start(
+            worker_count(config.num_network_threads),
+            &broker,
+            &stopping,
+        )?);
+        let mut acceptors = JoinSet::new();
+        for Bound { listener, sockets } in bound {
+            for socket in sockets {
+                acceptors.spawn(acceptor::accept(
+                    socket,
+                    listener.clone(),
+                    workers.clone(),
+                    stopping.clone(),
+                ));
+            }
+        }
+        Ok(Server {
+            broker,
+            quorum,
+            workers,
+            acceptors,
+        })
+    }
+
+    /// The running broker.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Stops: no more connections, requests in flight finish, logs are flushed, the clean marker is written.
+    ///
+    /// # Errors
+    /// The logs could not be closed cleanly; the next start will check them.
+    pub async fn stop(mut self) -> Result<(), StorageError> {
+        self.broker.stopping.cancel();
+        while self.acceptors.join_next().await.is_some() {}
+        let workers = self.workers;
+        let joined = tokio::task::spawn_blocking(move || Arc::into_inner(workers).map(Workers::join));
+        if let Err(error) = joined.await {
+            tracing::error!(%error, "the worker threads could not be joined");
+        }
+        if let Err(error) = self.quorum.shutdown().await {
+            tracing::error!(%error, "the quorum did not stop cleanly");
+        }
+        self.broker.partitions().shut_down(now_ms())
+    }
+}
+
+/// The folder of the metadata log within the log directory; not a partition's, though named like one.
+const METADATA_DIR: &str = "__cluster_metadata-0";
+
+/// Reads or, in a new directory, writes whose the directory is.
+fn identity(log_dir: &mut LogDir, node_id: i32) -> Result<MetaProperties, StartError> {
+    match log_dir.meta_properties() {
+        Some(found) if found.node_id == node_id => Ok(found.clone()),
+        Some(found) => Err(StartError::OtherNode {
+            path: log_dir.path().display().to_string(),
+            found: found.node_id,
+            configured: node_id,
+        }),
+        None => {
+            let cluster_id = kafka_uuid::encode(Uuid::new_v4());
+            let properties = MetaProperties {
+                cluster_id,
+                node_id,
+                directory_id: Uuid::new_v4(),
+            };
+            log_dir.write_meta_properties(properties.clone())?;
+            Ok(properties)
+        }
+    }
+}
+
+/// A listener with its open sockets.
+struct Bound {
+    listener: Arc<Listener>,
+    sockets: Vec<TcpListener>,
+}
+
+fn bind(listeners: &[ListenerConfig], backlog: i32) -> Result<Vec<Bound>, StartError> {
+    listeners
+        .iter()
+        .map(|config| {
+            let (port, sockets) = bind_one(config, backlog).map_err(|source| StartError::Listen {
+                name: config.name.clone(),
+                address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
+                source,
+            })?;
+            let listener = Listener {
+                name: config.name.clone(),
+                advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
+                advertised_port: if config.advertised_port == 0 {
+                    port
+                } else {
+                    config.advertised_port
+                },
+            };
+            Ok(Bound {
+                listener: Arc::new(listener),
+                sockets,
+            })
+        })
+        .collect()
+}
+
+/// Opens a listener's sockets, one for each address of its host, all on one port.
+fn bind_one(config: &ListenerConfig, backlog: i32) -> io::Result<(u16, Vec<TcpListener>)> {
+    let addresses: Vec<SocketAddr> = match &config.host {
+        Some(host) => std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), config.port))?.collect(),
+        None => vec![(std::net::Ipv6Addr::UNSPECIFIED, config.port).into()],
+    };
+    let mut port = config.port;
+    let mut sockets: Vec<TcpListener> = Vec::new();
+    for mut address in addresses {
+        address.set_port(port);
+        match acceptor::bind(address, backlog) {
+            Ok(socket) => {
+                port = socket.local_addr()?.port();
+                sockets.push(socket);
+            }
+            // localhost may resolve to an address of a family that the machine has switched off.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !sockets.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.is_empty() {
+        Err(io::ErrorKind::AddrNotAvailable.into())
+    } else {
+        Ok((port, sockets))
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn registration(
+    rack: &Option<String>,
+    node_id: i32,
+    bound: &[Bound],
+    identity: &MetaProperties,
+) -> RegisterBroker {
+    let endpoints = bound.iter().map(|bound| BrokerEndpoint {
+        listener: bound.listener.name.clone(),
+        host: bound.listener.advertised_host.clone(),
+        port: bound.listener.advertised_port,
+        security_protocol: 0,
+    });
+    RegisterBroker {
+        broker_id: node_id,
+        incarnation_id: Uuid::new_v4(),
+        endpoints: endpoints.collect(),
+        features: features::supported(),
+        rack: rack.clone(),
+        log_dirs: vec![identity.directory_id],
+    }
+}
+
+/// Threads that serve connections: as many as configured, but no more than there are processors.
+fn worker_count(configured: i32) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    usize::try_from(configured).unwrap_or(1).clamp(1, processors)
+}
+
+/// Segment files that may be open: half of what the process may have, the rest is for connections.
+fn open_files_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(1024);
+    usize::try_from(limit / 2).unwrap_or(512)
+}

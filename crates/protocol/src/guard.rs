@@ -171,3 +171,150 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Metadata v1 is one array of topic names that may be null.
+    fn metadata_1(body: &[u8]) -> Result<(), Malformed> {
+        check(ApiKey::Metadata, 1, body)
+    }
+
+    #[test]
+    fn null_stands_only_where_the_version_allows_it() {
+        let null = [0xff; 4];
+        assert_eq!(metadata_1(&null), Ok(()));
+        assert_eq!(check(ApiKey::Metadata, 0, &null), Err(Malformed::UnexpectedNull));
+        // one topic without a name
+        assert_eq!(
+            metadata_1(&[0, 0, 0, 1, 0xff, 0xff]),
+            Err(Malformed::UnexpectedNull)
+        );
+        // ListOffsets v6: compact topics, null
+        let list_offsets = [0, 0, 0, 0, 0, 0x00, 0];
+        assert_eq!(
+            check(ApiKey::ListOffsets, 6, &list_offsets),
+            Err(Malformed::UnexpectedNull)
+        );
+    }
+
+    #[test]
+    fn a_count_is_held_against_the_bytes_that_remain() {
+        // 4 bytes that made kafka-protocol's decoder ask for 155 GB
+        let error = metadata_1(&[0x7f, 0xff, 0xff, 0xff]);
+        assert_eq!(
+            error,
+            Err(Malformed::Truncated {
+                needed: 2 * 0x7fff_ffff,
+                remaining: 0
+            })
+        );
+        // two names announced, room for one and a half
+        assert_eq!(
+            metadata_1(&[0, 0, 0, 2, 0, 0, 0]),
+            Err(Malformed::Truncated {
+                needed: 4,
+                remaining: 3
+            })
+        );
+        assert_eq!(metadata_1(&[0, 0, 0, 2, 0, 0, 0, 0]), Ok(()));
+    }
+
+    #[test]
+    fn elements_are_limited_however_many_bytes_come() {
+        let mut body = (ELEMENTS_MAX as i32).to_be_bytes().to_vec();
+        body.resize(4 + 2 * ELEMENTS_MAX, 0);
+        assert_eq!(metadata_1(&body), Ok(()));
+        body[..4].copy_from_slice(&(ELEMENTS_MAX as i32 + 1).to_be_bytes());
+        body.extend_from_slice(&[0, 0]);
+        assert_eq!(metadata_1(&body), Err(Malformed::TooManyElements));
+        // Heartbeat v4 with empty strings and as many unknown tagged fields
+        let mut heartbeat = vec![1, 0, 0, 0, 0, 1, 0, 0x81, 0x80, 0x10];
+        heartbeat.resize(heartbeat.len() + 2 * (ELEMENTS_MAX + 1), 0);
+        assert_eq!(
+            check(ApiKey::Heartbeat, 4, &heartbeat),
+            Err(Malformed::TooManyElements)
+        );
+    }
+
+    #[test]
+    fn plain_numbers_are_no_elements() {
+        // OffsetFetch v1: a group, one topic, a million partitions
+        let partitions: usize = 1_000_000;
+        let mut body = vec![0, 1, b'g', 0, 0, 0, 1, 0, 1, b't'];
+        body.extend_from_slice(&(partitions as i32).to_be_bytes());
+        body.resize(body.len() + 4 * partitions, 0);
+        assert_eq!(check(ApiKey::OffsetFetch, 1, &body), Ok(()));
+        assert!(check(ApiKey::OffsetFetch, 1, &body[..body.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn tagged_fields_come_in_any_order_but_in_their_versions() {
+        // Fetch v12 and v15: no topics, forgotten topics or rack; then tagged fields
+        let fetch = |version, tags: &[u8]| {
+            let replica_id: usize = if version < 15 { 4 } else { 0 };
+            let mut body = vec![0; replica_id + 4 + 4 + 4 + 1 + 4 + 4];
+            body.extend_from_slice(&[1, 1, 1]);
+            body.extend_from_slice(tags);
+            check(ApiKey::Fetch, version, &body)
+        };
+        let cluster_id = [0, 2, 2, b'c'];
+        let replica_state = [1, 13, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+        let unknown = [9, 2, 0xaa, 0xbb];
+        assert_eq!(fetch(12, &[&[1][..], &cluster_id].concat()), Ok(()));
+        assert_eq!(
+            fetch(15, &[&[3][..], &unknown, &replica_state, &cluster_id].concat()),
+            Ok(())
+        );
+        assert_eq!(
+            fetch(12, &[&[1][..], &replica_state].concat()),
+            Err(Malformed::UnexpectedTag(1))
+        );
+        // a known tag's size is not looked at, as in Apache Kafka
+        assert_eq!(fetch(12, &[1, 0, 99, 2, b'c']), Ok(()));
+        assert!(fetch(12, &[1, 9, 99, 0]).is_err());
+    }
+
+    #[test]
+    fn a_struct_that_may_be_null_has_a_byte_in_front() {
+        // DescribeTopicPartitions v0: no topics, a limit, a cursor (topic, partition)
+        let describe = |cursor: &[u8]| {
+            let body = [&[1, 0, 0, 0, 1][..], cursor, &[0]].concat();
+            check(ApiKey::DescribeTopicPartitions, 0, &body)
+        };
+        assert_eq!(describe(&[0xff]), Ok(()));
+        assert_eq!(describe(&[1, 2, b't', 0, 0, 0, 0, 0]), Ok(()));
+        assert_eq!(
+            describe(&[2, 2, b't', 0, 0, 0, 0, 0]),
+            Err(Malformed::BadLength(2))
+        );
+    }
+
+    #[test]
+    fn strings_are_utf8() {
+        assert_eq!(metadata_1(&[0, 0, 0, 1, 0, 2, 0xc3, 0xa9]), Ok(()));
+        assert_eq!(
+            metadata_1(&[0, 0, 0, 1, 0, 2, 0xc3, 0x28]),
+            Err(Malformed::NotUtf8)
+        );
+    }
+
+    #[test]
+    fn every_api_has_a_shape_of_its_versions() {
+        for api in ApiKey::ALL {
+            let shape = shape_of(*api).unwrap();
+            assert_eq!(
+                (shape.first, shape.last),
+                (api.min_version(), api.max_version()),
+                "{api}"
+            );
+            assert_eq!(
+                shape.flexible_from,
+                api.flexible_from().unwrap_or(i16::MAX),
+                "{api}"
+            );
+        }
+        assert_eq!(REQUESTS.iter().flatten().count(), ApiKey::ALL.len());
+    }
+}

@@ -3,4 +3,5 @@
 
 mod any_message;
 mod every_message;
+mod generated;
 mod golden;

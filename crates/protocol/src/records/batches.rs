@@ -20,12 +20,20 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// Those of [`BatchHeader::parse`]; `Truncated` when the batch is not there as a whole.
     pub fn parse(bytes: &'a [u8]) -> Result<Batch<'a>, RecordsError> {
-        let header = BatchHeader::parse(bytes)?;
-        let needed = header.size_in_bytes();
-        let whole = bytes.get(..needed).ok_or(RecordsError::Truncated {
+        let truncated = |needed| RecordsError::Truncated {
             needed,
             available: bytes.len(),
+        };
+        let header = BatchHeader::parse(bytes).map_err(|error| match error {
+            RecordsError::LegacyMagic { size, .. } | RecordsError::SizeBelowOverhead { size }
+                if size > bytes.len() =>
+            {
+                truncated(size)
+            }
+            error => error,
         })?;
+        let needed = header.size_in_bytes();
+        let whole = bytes.get(..needed).ok_or_else(|| truncated(needed))?;
         Ok(Batch { header, bytes: whole })
     }
 

@@ -28,8 +28,13 @@ pub enum RecordsError {
         size: usize,
     },
     /// A message set of magic 0 or 1, which no longer exists in Apache Kafka 4.
-    #[error("message format v{0} is not supported")]
-    LegacyMagic(i8),
+    #[error("message format v{magic} is not supported")]
+    LegacyMagic {
+        /// 0 or 1.
+        magic: i8,
+        /// Whole size of the set's first entry in bytes.
+        size: usize,
+    },
     /// A magic that no version of Kafka has known.
     #[error("Invalid magic found in record: {0}")]
     UnknownMagic(i8),

@@ -192,12 +192,12 @@ impl BatchHeader {
         }
         let [magic] = field(bytes, MAGIC_OFFSET).ok_or(truncated(MAGIC_OFFSET + 1))?;
         let magic = magic as i8;
+        let size = LOG_OVERHEAD + batch_length as usize;
         match magic {
             MAGIC_V2 => {}
-            0 | 1 => return Err(RecordsError::LegacyMagic(magic)),
+            0 | 1 => return Err(RecordsError::LegacyMagic { magic, size }),
             _ => return Err(RecordsError::UnknownMagic(magic)),
         }
-        let size = LOG_OVERHEAD + batch_length as usize;
         if size < BATCH_OVERHEAD {
             return Err(RecordsError::SizeBelowOverhead { size });
         }

@@ -166,8 +166,20 @@ fn batches_end_quietly_where_cut_and_fail_where_wrong() {
         broken(8, &48i32.to_be_bytes()),
         Some(RecordsError::SizeBelowOverhead { size: 60 })
     );
-    assert_eq!(broken(16, &[1]), Some(RecordsError::LegacyMagic(1)));
-    assert_eq!(broken(16, &[0]), Some(RecordsError::LegacyMagic(0)));
+    assert_eq!(
+        broken(16, &[1]),
+        Some(RecordsError::LegacyMagic {
+            magic: 1,
+            size: one.len()
+        })
+    );
+    assert_eq!(
+        broken(16, &[0]),
+        Some(RecordsError::LegacyMagic {
+            magic: 0,
+            size: one.len()
+        })
+    );
     assert_eq!(broken(16, &[3]), Some(RecordsError::UnknownMagic(3)));
     assert_eq!(broken(16, &[0xff]), Some(RecordsError::UnknownMagic(-1)));
 }

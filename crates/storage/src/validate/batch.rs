@@ -98,8 +98,7 @@ pub fn validate<'a>(
         set_max_timestamp(bytes, settings.timestamp_type, max_timestamp);
         BatchBytes::InPlace(bytes)
     } else {
-        let mut builder = rebuild(&batch, source, codec, &mut judge)?;
-        judge.verdict(topic, partition)?;
+        let mut builder = rebuild(&batch, source, codec, judge, topic, partition)?;
         if let Some(level) = settings.compression.level() {
             builder = builder.level(level);
         }

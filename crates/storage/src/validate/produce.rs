@@ -1,7 +1,7 @@
 //! What a Produce request must be before its partitions are looked at one by one.
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::{Batch, Compression, RecordsError, batches};
+use barnabas_protocol::records::{Compression, RecordsError, batches};
 
 use super::Rejection;
 
@@ -38,11 +38,22 @@ pub fn starts_transactional(records: &[u8]) -> Result<bool, Rejection> {
 /// CORRUPT_MESSAGE for sizes and magics that cannot be; UNKNOWN_SERVER_ERROR for an unknown codec below version 7.
 pub fn check_produce(api_version: i16, records: &[u8]) -> Result<(), Rejection> {
     let mut walk = batches(records);
-    let first: Batch<'_> = walk.next().ok_or(Rejection::new(ErrorCode::InvalidRecord))??;
+    let first = match walk.next().ok_or(Rejection::new(ErrorCode::InvalidRecord))? {
+        Err(error @ RecordsError::SizeBelowOverhead { size }) => {
+            none_follows(records.get(size..).unwrap_or_default())?;
+            return Err(error.into());
+        }
+        first => first?,
+    };
     if api_version < ZSTD_SINCE_VERSION && first.header.compression()? == Compression::Zstd {
         return Err(Rejection::new(ErrorCode::UnsupportedCompressionType));
     }
-    match walk.next() {
+    none_follows(walk.rest())
+}
+
+/// Proves that `rest`, behind the first batch, is no batch.
+fn none_follows(rest: &[u8]) -> Result<(), Rejection> {
+    match batches(rest).next() {
         None => Ok(()),
         Some(Err(error @ (RecordsError::SizeBelowMinimum { .. } | RecordsError::UnknownMagic(_)))) => {
             Err(error.into())

@@ -1,18 +1,26 @@
 //! Writing a batch anew because its topic wants another codec.
 
-use barnabas_protocol::records::{Batch, BatchBuilder, Compression, RecordsError, compression};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::{
+    Batch, BatchBuilder, BatchHeader, Compression, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
+    NO_TIMESTAMP, RecordsError, compression,
+};
 
 use super::judge::{Judge, Seen};
 use super::{REBUILT_BYTES_MAX, Rejection};
 
 /// Judges a batch's records and copies them into a builder for `codec`; offsets count up from 0 whatever was sent.
 ///
-/// Nothing is compressed before the caller has heard the judge.
+/// # Errors
+/// The judge's verdict, what [`Rejection`] says of unreadable payloads, and UNKNOWN_SERVER_ERROR where Kafka's builder
+/// refuses what its validator let pass: negative timestamps, a producer id without epoch or sequence.
 pub(super) fn rebuild(
     batch: &Batch<'_>,
     source: Compression,
     codec: Compression,
-    judge: &mut Judge<'_>,
+    mut judge: Judge<'_>,
+    topic: &str,
+    partition: i32,
 ) -> Result<BatchBuilder, Rejection> {
     let mut plain = Vec::new();
     let payload = match source {
@@ -23,11 +31,27 @@ pub(super) fn rebuild(
         }
     };
     let mut builder = BatchBuilder::new(codec).like(&batch.header);
+    let mut timestamps_sound = true;
     for record in batch.records_in(payload) {
         let record = record.map_err(RecordsError::from)?;
         let seen = Seen::from(&record);
         judge.record(seen);
-        builder.append_record(judge.timestamp(&seen), &record);
+        let timestamp = judge.timestamp(&seen);
+        timestamps_sound &= timestamp >= NO_TIMESTAMP;
+        builder.append_record(timestamp, &record);
     }
-    Ok(builder)
+    judge.verdict(topic, partition)?;
+    if timestamps_sound && producer_sound(&batch.header) {
+        Ok(builder)
+    } else {
+        Err(Rejection::new(ErrorCode::UnknownServerError))
+    }
+}
+
+/// A producer id comes with an epoch and a sequence, a transactional batch with a producer id.
+fn producer_sound(header: &BatchHeader) -> bool {
+    if header.producer_id == NO_PRODUCER_ID {
+        return !header.is_transactional();
+    }
+    header.producer_epoch != NO_PRODUCER_EPOCH && (header.base_sequence > NO_SEQUENCE || header.is_control())
 }

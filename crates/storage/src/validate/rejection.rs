@@ -1,7 +1,10 @@
 //! Why records were refused, in the terms of a Produce response.
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::RecordsError;
+use barnabas_protocol::records::{InvalidRecord, RecordsError};
+
+/// Kafka reads a batch's producer id before it checks its size, and fails when the batch ends before byte 51.
+const PRODUCER_ID_END: usize = 51;
 
 /// One record's error in a Produce response (version 8 and above, KIP-467).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +40,10 @@ impl From<RecordsError> for Rejection {
     /// The code Apache Kafka answers for a batch that cannot be read. What its decoders throw is no error of the
     /// protocol to it, hence UNKNOWN_SERVER_ERROR.
     fn from(error: RecordsError) -> Rejection {
-        use barnabas_protocol::records::InvalidRecord;
         Rejection::new(match error {
+            RecordsError::SizeBelowOverhead { size } if size < PRODUCER_ID_END => {
+                ErrorCode::UnknownServerError
+            }
             RecordsError::SizeBelowMinimum { .. }
             | RecordsError::SizeBelowOverhead { .. }
             | RecordsError::UnknownMagic(_)
@@ -47,7 +52,7 @@ impl From<RecordsError> for Rejection {
             | RecordsError::Compression { .. }
             | RecordsError::InvalidRecord(InvalidRecord::LengthVarint) => ErrorCode::UnknownServerError,
             RecordsError::Truncated { .. }
-            | RecordsError::LegacyMagic(_)
+            | RecordsError::LegacyMagic { .. }
             | RecordsError::InvalidRecord(_) => ErrorCode::InvalidRecord,
             RecordsError::DecompressedTooLarge { .. } | RecordsError::BatchTooLarge(_) => {
                 ErrorCode::MessageTooLarge

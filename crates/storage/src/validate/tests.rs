@@ -589,6 +589,19 @@ fn rebuilding_counts_offsets_anew() {
 }
 
 #[test]
+fn rebuilding_refuses_what_kafkas_builder_refuses() {
+    let settings = to(Compression::Gzip);
+    let negative = batch(&RECORD.at(0), 1, |h| h.base_timestamp = -5);
+    assert_eq!(code(&negative, &settings), UnknownServerError);
+    assert_eq!(code(&negative, &ValidationSettings::default()), Accepted);
+    let no_timestamp = batch(&RECORD.at(0), 1, |h| h.base_timestamp = -1);
+    assert_eq!(code(&no_timestamp, &settings), Accepted);
+    let no_epoch = batch(&RECORD.at(0), 1, |h| (h.producer_id, h.base_sequence) = (9, 0));
+    assert_eq!(code(&no_epoch, &settings), UnknownServerError);
+    assert_eq!(code(&no_epoch, &ValidationSettings::default()), Accepted);
+}
+
+#[test]
 fn a_coordinator_may_write_markers() {
     let marker = batch(&RECORD.at(0), 1, |h| {
         (h.attributes.0, h.producer_id, h.producer_epoch) = (0x30, 9, 0)

@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, now_ms};
 use crate::config::load::StartSettings;
-use crate::config::{ConfigException, ControllerRules, ListenerConfig};
+use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
 use crate::features;
 use crate::metadata_cache::MetadataCache;
-use crate::network::acceptor;
+use crate::network::acceptor::{self, SocketOptions};
+use crate::network::admission::Admission;
 use crate::network::worker::Workers;
 use crate::partition::registry::Partitions;
 use crate::request::Listener;
@@ -87,7 +88,10 @@ impl Server {
         let mut log_dir = LogDir::open(&data_dir, files)?;
         let identity = identity(&mut log_dir, config.node_id)?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
-        let bound = bind(&listeners, config.socket_listen_backlog_size)?;
+        let bound = bind(
+            &listeners,
+            socket_options(&layers, config.socket_listen_backlog_size),
+        )?;
 
         let log_dir = Arc::new(log_dir);
         let defaults = Arc::new(LogConfig::default());
@@ -133,15 +137,18 @@ impl Server {
             &broker,
             &stopping,
         )?);
+        let admission = Arc::new(Admission::default());
         let mut acceptors = JoinSet::new();
         for Bound { listener, sockets } in bound {
             for socket in sockets {
-                acceptors.spawn(acceptor::accept(
+                let accepting = acceptor::accept(
                     socket,
                     listener.clone(),
+                    broker.clone(),
                     workers.clone(),
-                    stopping.clone(),
-                ));
+                    admission.clone(),
+                );
+                acceptors.spawn(accepting);
             }
         }
         Ok(Server {
@@ -201,17 +208,28 @@ fn identity(log_dir: &mut LogDir, node_id: i32) -> Result<MetaProperties, StartE
     }
 }
 
+/// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the system from
+/// adapting them.
+fn socket_options(layers: &Layers, backlog: i32) -> SocketOptions {
+    let bytes = |name| layers.given(name).and_then(|bytes| bytes.trim().parse().ok());
+    SocketOptions {
+        backlog,
+        send_buffer_bytes: bytes("socket.send.buffer.bytes"),
+        receive_buffer_bytes: bytes("socket.receive.buffer.bytes"),
+    }
+}
+
 /// A listener with its open sockets.
 struct Bound {
     listener: Arc<Listener>,
     sockets: Vec<TcpListener>,
 }
 
-fn bind(listeners: &[ListenerConfig], backlog: i32) -> Result<Vec<Bound>, StartError> {
+fn bind(listeners: &[ListenerConfig], options: SocketOptions) -> Result<Vec<Bound>, StartError> {
     listeners
         .iter()
         .map(|config| {
-            let (port, sockets) = bind_one(config, backlog).map_err(|source| StartError::Listen {
+            let (port, sockets) = bind_one(config, options).map_err(|source| StartError::Listen {
                 name: config.name.clone(),
                 address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
                 source,
@@ -234,7 +252,7 @@ fn bind(listeners: &[ListenerConfig], backlog: i32) -> Result<Vec<Bound>, StartE
 }
 
 /// Opens a listener's sockets, one for each address of its host, all on one port.
-fn bind_one(config: &ListenerConfig, backlog: i32) -> io::Result<(u16, Vec<TcpListener>)> {
+fn bind_one(config: &ListenerConfig, options: SocketOptions) -> io::Result<(u16, Vec<TcpListener>)> {
     let addresses: Vec<SocketAddr> = match &config.host {
         Some(host) => std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), config.port))?.collect(),
         None => vec![(std::net::Ipv6Addr::UNSPECIFIED, config.port).into()],
@@ -243,7 +261,7 @@ fn bind_one(config: &ListenerConfig, backlog: i32) -> io::Result<(u16, Vec<TcpLi
     let mut sockets: Vec<TcpListener> = Vec::new();
     for mut address in addresses {
         address.set_port(port);
-        match acceptor::bind(address, backlog) {
+        match acceptor::bind(address, options) {
             Ok(socket) => {
                 port = socket.local_addr()?.port();
                 sockets.push(socket);

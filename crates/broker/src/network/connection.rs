@@ -53,6 +53,7 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
         peer,
         listener,
         slot: _slot,
+        place: _place,
     } = accepted;
     let stream = match stream
         .set_nodelay(true)

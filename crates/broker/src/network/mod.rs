@@ -5,6 +5,7 @@
 //! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
 
 pub mod acceptor;
+pub mod admission;
 pub mod connection;
 pub mod output;
 pub mod response;

@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::Place;
 use super::connection;
 use crate::broker::Broker;
 use crate::request::Listener;
@@ -23,8 +24,10 @@ pub struct Accepted {
     pub peer: SocketAddr,
     /// The listener that took it.
     pub listener: Arc<Listener>,
-    /// Counts the connection for as long as it lives.
+    /// Counts it in its worker's load for as long as it lives.
     pub slot: ConnectionSlot,
+    /// Its place among the broker's connections.
+    pub place: Place,
 }
 
 /// One connection's share in its worker's load; gone when dropped.
@@ -61,7 +64,7 @@ impl Workers {
     }
 
     /// Hands a connection to the least loaded worker.
-    pub fn hand(&self, stream: TcpStream, peer: SocketAddr, listener: Arc<Listener>) {
+    pub fn hand(&self, stream: TcpStream, peer: SocketAddr, listener: Arc<Listener>, place: Place) {
         let least = self
             .workers
             .iter()
@@ -75,6 +78,7 @@ impl Workers {
             peer,
             listener,
             slot,
+            place,
         });
     }
 

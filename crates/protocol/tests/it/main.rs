@@ -5,3 +5,4 @@ mod any_message;
 mod every_message;
 mod generated;
 mod golden;
+mod mutated_records;

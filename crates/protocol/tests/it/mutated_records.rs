@@ -1,0 +1,173 @@
+//! Sound batches of every codec, then changed at random: nothing panics, memory stays bounded, and the two readers of
+//! records (slices, and the skimming stream) agree. A failure prints its seed.
+
+use barnabas_protocol::records::compression::{Decompressor, compress, decompress};
+use barnabas_protocol::records::{
+    Batch, BatchBuilder, Compression, RecordFields, Records, RecordsError, Skim, batches, seal,
+};
+
+const ALL: [Compression; 5] = [
+    Compression::None,
+    Compression::Gzip,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::Zstd,
+];
+/// What a mutated payload may expand to here.
+const CAP: usize = 1 << 20;
+
+/// SplitMix64: small, seeded, the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+
+    fn bytes(&mut self, len_max: usize) -> Vec<u8> {
+        (0..self.below(len_max)).map(|_| self.next() as u8).collect()
+    }
+}
+
+fn sound_batch(random: &mut Random, codec: Compression) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(codec).producer(7, 1, 3);
+    for _ in 0..1 + random.below(5) {
+        let (key, value, header) = (random.bytes(20), random.bytes(200), random.bytes(10));
+        let headers: [(&str, Option<&[u8]>); 2] = [("name", Some(&header)), ("null", None)];
+        builder.append(&RecordFields {
+            timestamp: random.below(1 << 40) as i64,
+            key: (random.below(3) > 0).then_some(&key),
+            value: (random.below(3) > 0).then_some(&value),
+            headers: &headers[..random.below(3)],
+        });
+    }
+    builder.build().unwrap()
+}
+
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>, from: usize) {
+    for _ in 0..1 + random.below(3) {
+        if bytes.len() <= from {
+            return;
+        }
+        let at = from + random.below(bytes.len() - from);
+        match random.below(7) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at] = random.next() as u8,
+            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+            3 => drop(bytes.remove(at)),
+            4 => bytes.insert(at, random.next() as u8),
+            5 => bytes.truncate(at),
+            _ => bytes.extend(random.bytes(12)),
+        }
+    }
+}
+
+/// Both readers of one payload; returns the offset deltas when it is sound.
+fn read_both_ways(codec: Compression, payload: &[u8], count: i32) -> Option<Vec<i32>> {
+    let mut plain = Vec::new();
+    let whole: Result<Vec<i32>, RecordsError> = decompress(codec, payload, CAP, &mut plain).and_then(|()| {
+        assert!(plain.len() <= CAP);
+        let records = Records::new(&plain, count);
+        Ok(records
+            .map(|record| record.map(|r| (r.offset_delta, r.headers().count()).0))
+            .collect::<Result<_, _>>()?)
+    });
+    let skimmed = Decompressor::new(codec, payload).and_then(|reader| {
+        let mut skim = Skim::new(reader, codec, count, CAP);
+        let mut deltas = Vec::new();
+        while let Some(record) = skim.next_record()? {
+            deltas.push(record.offset_delta);
+        }
+        Ok(deltas)
+    });
+    match (whole, skimmed) {
+        (Ok(whole), Ok(skimmed)) => {
+            assert_eq!(whole, skimmed);
+            Some(whole)
+        }
+        (Err(_), Err(_)) => None,
+        (whole, skimmed) => panic!("the readers disagree: {whole:?} and {skimmed:?}"),
+    }
+}
+
+fn walk(bytes: &[u8]) {
+    let mut walk = batches(bytes);
+    let mut consumed = 0;
+    for batch in walk.by_ref() {
+        let Ok(batch) = batch else { break };
+        consumed += batch.bytes.len();
+        let _ = batch.verify_crc();
+        if let Ok(codec) = batch.header.compression() {
+            read_both_ways(codec, batch.payload(), batch.header.records_count);
+        }
+    }
+    assert_eq!(consumed + walk.rest().len(), bytes.len());
+}
+
+fn rounds(seed: u64, count: u64, round: impl Fn(&mut Random)) {
+    for seed in seed..seed + count {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&mut Random(seed))));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
+
+#[test]
+fn whole_batches() {
+    rounds(1_000, 3_000, |random| {
+        let codec = ALL[random.below(ALL.len())];
+        let mut bytes = sound_batch(random, codec);
+        if random.below(2) == 0 {
+            bytes.extend(sound_batch(random, codec));
+        }
+        mutate(random, &mut bytes, 0);
+        walk(&bytes);
+    });
+}
+
+#[test]
+fn payloads() {
+    rounds(100_000, 4_000, |random| {
+        let codec = ALL[random.below(ALL.len())];
+        let bytes = sound_batch(random, codec);
+        let batch = Batch::parse(&bytes).unwrap();
+        let mut payload = batch.payload().to_vec();
+        mutate(random, &mut payload, 0);
+        read_both_ways(codec, &payload, batch.header.records_count);
+    });
+}
+
+#[test]
+fn records_inside_of_a_sound_stream() {
+    rounds(200_000, 4_000, |random| {
+        let codec = ALL[random.below(ALL.len())];
+        let bytes = sound_batch(random, Compression::None);
+        let batch = Batch::parse(&bytes).unwrap();
+        let mut records = batch.payload().to_vec();
+        mutate(random, &mut records, 0);
+        let mut payload = Vec::new();
+        compress(codec, None, &records, &mut payload).unwrap();
+        let read = read_both_ways(codec, &payload, batch.header.records_count);
+        let plain = read_both_ways(Compression::None, &records, batch.header.records_count);
+        assert_eq!(read, plain);
+    });
+}
+
+#[test]
+fn headers_of_a_sealed_batch() {
+    rounds(300_000, 4_000, |random| {
+        let codec = ALL[random.below(ALL.len())];
+        let mut bytes = sound_batch(random, codec);
+        let at = random.below(61);
+        bytes[at] = random.next() as u8;
+        seal(&mut bytes);
+        walk(&bytes);
+    });
+}

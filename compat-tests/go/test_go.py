@@ -1,0 +1,14 @@
+"""Go clients: franz-go, sarama, kafka-go."""
+
+import pytest
+
+from harness import program
+from harness.paths import BUILT
+
+
+@pytest.mark.parametrize("client", ["franz", "sarama", "segmentio"])
+def test_scenario_over_a_restart(broker, client):
+    """Everything before the restart is there after it; each program checks every value itself."""
+    program.run([str(BUILT / "go" / client), broker.bootstrap, "before"])
+    broker.restart()
+    program.run([str(BUILT / "go" / client), broker.bootstrap, "after"])

@@ -1,0 +1,17 @@
+"""Node clients: kafkajs, @confluentinc/kafka-javascript."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import program
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.mark.parametrize("client", ["kafkajs", "confluent"])
+def test_scenario_over_a_restart(broker, client):
+    """Everything before the restart is there after it; each program checks every value itself."""
+    program.run(["node", f"{client}.js", broker.bootstrap, "before"], cwd=HERE)
+    broker.restart()
+    program.run(["node", f"{client}.js", broker.bootstrap, "after"], cwd=HERE)

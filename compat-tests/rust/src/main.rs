@@ -1,0 +1,26 @@
+//! The scenario with rdkafka. Usage: compat-rdkafka BOOTSTRAP before|after
+
+mod administration;
+mod records;
+mod workload;
+
+pub const TOPIC: &str = "rdkafka-scenario";
+pub const GROUP: &str = "rdkafka-group";
+pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let bootstrap = &arguments[1];
+    let admin = administration::Administration::new(bootstrap)?;
+    if arguments[2] == "before" {
+        admin.create_topic()?;
+        records::before(bootstrap)
+    } else {
+        records::after(bootstrap)?;
+        admin.change_settings()?;
+        records::too_large(bootstrap)?;
+        admin.grow_and_delete()
+    }
+}

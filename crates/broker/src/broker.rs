@@ -10,6 +10,7 @@ use barnabas_storage::LogDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::BrokerConfig;
+use crate::coordinator::GroupCoordinator;
 use crate::fetch::session::SessionCache;
 use crate::metadata_cache::MetadataCache;
 use crate::partition::registry::Partitions;
@@ -72,6 +73,11 @@ impl Broker {
     /// The partitions of which this broker has a replica.
     pub fn partitions(&self) -> &Partitions {
         self.metadata.partitions()
+    }
+
+    /// The group coordinator.
+    pub fn groups(&self) -> &GroupCoordinator {
+        self.metadata.groups()
     }
 
     /// The fetch sessions.

@@ -74,6 +74,19 @@ pub static APIS: &[Api] = &[
     raw!(Produce, k00_produce::start),
     raw!(Fetch, k01_fetch::start),
     ready!(ListOffsets, ListOffsetsRequest, k02_list_offsets::handle),
+    exclusive!(OffsetCommit, OffsetCommitRequest, k08_offset_commit::handle),
+    exclusive!(OffsetFetch, OffsetFetchRequest, k09_offset_fetch::handle),
+    exclusive!(
+        FindCoordinator,
+        FindCoordinatorRequest,
+        k10_find_coordinator::handle
+    ),
+    exclusive!(JoinGroup, JoinGroupRequest, k11_join_group::handle),
+    exclusive!(Heartbeat, HeartbeatRequest, k12_heartbeat::handle),
+    exclusive!(LeaveGroup, LeaveGroupRequest, k13_leave_group::handle),
+    exclusive!(SyncGroup, SyncGroupRequest, k14_sync_group::handle),
+    exclusive!(DescribeGroups, DescribeGroupsRequest, k15_describe_groups::handle),
+    exclusive!(ListGroups, ListGroupsRequest, k16_list_groups::handle),
     raw!(ApiVersions, k18_api_versions::start),
     exclusive!(
         InitProducerId,
@@ -85,6 +98,8 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
+    exclusive!(DeleteGroups, DeleteGroupsRequest, k42_delete_groups::handle),
+    exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
     ready!(
         DescribeProducers,
         DescribeProducersRequest,

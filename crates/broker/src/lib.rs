@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod coordinator;
 pub mod dispatch;
 pub mod features;
 pub mod fetch;

@@ -1,7 +1,7 @@
 //! The latest metadata image and what this broker derived from it.
 //!
-//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings, partitions, the
-//! image itself. Whoever finds something in the image finds the rest done.
+//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings, partitions,
+//! coordinators, the image itself. Whoever finds something in the image finds the rest done.
 
 use std::sync::Arc;
 
@@ -10,14 +10,16 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
 use crate::config::{BrokerConfig, ConfigException, Layers, Settings};
+use crate::coordinator::GroupCoordinator;
 use crate::partition::registry::Partitions;
 
-/// Image, settings and partitions of this broker.
+/// Image, settings, partitions and coordinators of this broker.
 pub struct MetadataCache {
     image: ArcSwap<MetadataImage>,
     layers: ArcSwap<Layers>,
     config: ArcSwap<BrokerConfig>,
     partitions: Partitions,
+    groups: GroupCoordinator,
 }
 
 impl MetadataCache {
@@ -27,11 +29,13 @@ impl MetadataCache {
     /// A static setting is not valid.
     pub fn new(layers: Layers, partitions: Partitions) -> Result<Self, ConfigException> {
         let config = BrokerConfig::resolve(&layers)?;
+        let groups = GroupCoordinator::new(&config);
         Ok(MetadataCache {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             layers: ArcSwap::from_pointee(layers),
             config: ArcSwap::from_pointee(config),
             partitions,
+            groups,
         })
     }
 
@@ -55,6 +59,11 @@ impl MetadataCache {
         &self.partitions
     }
 
+    /// The group coordinator.
+    pub fn groups(&self) -> &GroupCoordinator {
+        &self.groups
+    }
+
     /// Lets an image take effect. Called by the quorum, for one image after the other.
     pub fn publish(&self, image: Arc<MetadataImage>, delta: &MetadataDelta) {
         if delta
@@ -66,6 +75,7 @@ impl MetadataCache {
         }
         self.partitions
             .apply(&image, delta, &self.layers(), &self.config());
+        self.groups.apply(&image, delta, &self.partitions);
         self.image.store(image);
     }
 

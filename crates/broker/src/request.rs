@@ -42,6 +42,17 @@ impl ConnectionContext {
         }
     }
 
+    /// The client's address as Java prints it, which is how groups show their members: a slash, and no short form of IPv6.
+    pub fn java_address(&self) -> String {
+        match self.client_host.to_canonical() {
+            IpAddr::V4(address) => format!("/{address}"),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h] = address.segments();
+                format!("/{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{f:x}:{g:x}:{h:x}")
+            }
+        }
+    }
+
     /// `client_id` to keep, without an allocation when it is that of the request before.
     pub fn client_id(&self, client_id: &str) -> Rc<str> {
         let mut last = self.client_id.borrow_mut();

@@ -132,6 +132,8 @@ impl Server {
             advertised,
             stopping.clone(),
         ));
+        let timed = broker.clone();
+        tokio::spawn(async move { timed.groups().run_timers(timed.stopping.clone()).await });
         let workers = Arc::new(Workers::start(
             worker_count(config.num_network_threads),
             &broker,

@@ -176,6 +176,8 @@ view! {
         offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor",
         /// Segment size of `__consumer_offsets`, bytes.
         offsets_topic_segment_bytes: i32 = "offsets.topic.segment.bytes",
+        /// Id of the codec of `__consumer_offsets`.
+        offsets_topic_compression_codec: i32 = "offsets.topic.compression.codec",
         /// How long a group's offsets are kept, minutes.
         offsets_retention_minutes: i32 = "offsets.retention.minutes",
         /// How often expired offsets are looked for, milliseconds.
@@ -198,6 +200,14 @@ view! {
         transaction_state_log_min_isr: i32 = "transaction.state.log.min.isr",
         /// Segment size of `__transaction_state`, bytes.
         transaction_state_log_segment_bytes: i32 = "transaction.state.log.segment.bytes",
+        /// Partitions of `__share_group_state`.
+        share_coordinator_state_topic_num_partitions: i32 = "share.coordinator.state.topic.num.partitions",
+        /// Replicas of `__share_group_state`.
+        share_coordinator_state_topic_replication_factor: i16 = "share.coordinator.state.topic.replication.factor",
+        /// The least in-sync replicas of `__share_group_state`.
+        share_coordinator_state_topic_min_isr: i16 = "share.coordinator.state.topic.min.isr",
+        /// Segment size of `__share_group_state`, bytes.
+        share_coordinator_state_topic_segment_bytes: i32 = "share.coordinator.state.topic.segment.bytes",
     }
 }
 

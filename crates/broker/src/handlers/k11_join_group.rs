@@ -1,0 +1,53 @@
+//! JoinGroup: a member asks to be in the next generation of its group.
+//!
+//! Versions 0–9. The answer comes when the generation is complete, unless the member is refused: INVALID_GROUP_ID,
+//! INVALID_SESSION_TIMEOUT, MEMBER_ID_REQUIRED, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL,
+//! GROUP_MAX_SIZE_REACHED, and the coordinator's own errors.
+
+use barnabas_coordinator::{Caller, Reply};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse, StrBytes};
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// From this version on the protocol's name may be null, and is where there is none.
+const NULL_PROTOCOL_SINCE: i16 = 7;
+
+/// Parks the member with its coordinator.
+pub async fn handle(
+    broker: &Broker,
+    context: &RequestContext,
+    request: JoinGroupRequest,
+) -> JoinGroupResponse {
+    let client_host = context.connection.java_address();
+    let caller = Caller {
+        api_version: context.api_version,
+        client_id: &context.client_id,
+        client_host: &client_host,
+    };
+    let answered = broker
+        .groups()
+        .park(&request.group_id, &broker.stopping, |core, token, now_ms| {
+            core.join(&request, caller, Uuid::new_v4(), token, now_ms)
+        });
+    let mut response = match answered.await {
+        Ok(Reply::Join(response)) => response,
+        Ok(Reply::Sync(_)) => refused(ErrorCode::UnknownServerError),
+        Err(_) if request.group_id.is_empty() => {
+            refused(ErrorCode::InvalidGroupId).with_member_id(request.member_id)
+        }
+        Err(error) => refused(error),
+    };
+    let protocol_name = response.protocol_name.take().filter(|name| !name.is_empty());
+    response.protocol_name = match context.api_version {
+        NULL_PROTOCOL_SINCE.. => protocol_name,
+        _ => Some(protocol_name.unwrap_or(StrBytes::new())),
+    };
+    response
+}
+
+fn refused(error: ErrorCode) -> JoinGroupResponse {
+    JoinGroupResponse::default().with_error_code(error.code())
+}

@@ -1,0 +1,42 @@
+//! DescribeGroups: state, protocol and members of groups.
+//!
+//! Versions 0–6. Errors of a group: the coordinator's own, and GROUP_ID_NOT_FOUND from version 6 on; before, a group that
+//! does not exist is `Dead`.
+
+use barnabas_protocol::messages::describe_groups_response::DescribedGroup;
+use barnabas_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// From this version on a client may ask what it may do with the group (KIP-430).
+const AUTHORIZED_OPERATIONS_SINCE: i16 = 3;
+/// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, each the bit of its number: all there is to do with a group.
+const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+
+/// Answers for every group that is named.
+pub async fn handle(
+    broker: &Broker,
+    context: &RequestContext,
+    request: DescribeGroupsRequest,
+) -> DescribeGroupsResponse {
+    let mut groups = Vec::with_capacity(request.groups.len());
+    let operations =
+        context.api_version >= AUTHORIZED_OPERATIONS_SINCE && request.include_authorized_operations;
+    for group_id in request.groups {
+        let described = broker.groups().request(&group_id, |core, _| {
+            Ok((Vec::new(), core.describe(&group_id, context.api_version)))
+        });
+        let mut group = match described.await {
+            Ok(group) => group,
+            Err(error) => DescribedGroup::default()
+                .with_group_id(group_id.clone())
+                .with_error_code(error.code()),
+        };
+        if operations && group.error_code == 0 {
+            group.authorized_operations = ALL_OPERATIONS;
+        }
+        groups.push(group);
+    }
+    DescribeGroupsResponse::default().with_groups(groups)
+}

@@ -1,0 +1,69 @@
+//! OffsetDelete: offsets go that a group committed for topics it does not read.
+//!
+//! Version 0. Errors of the whole: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own. Errors
+//! of a partition: UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::offset_delete_request::OffsetDeleteRequestPartition;
+use barnabas_protocol::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
+use barnabas_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// Deletes the offsets of partitions that exist and answers for all.
+pub async fn handle(
+    broker: &Broker,
+    _context: &RequestContext,
+    mut request: OffsetDeleteRequest,
+) -> OffsetDeleteResponse {
+    let mut answers: Vec<OffsetDeleteResponseTopic> = Vec::new();
+    {
+        let image = broker.image();
+        request.topics.retain_mut(|topic| {
+            let exists = |partition: &OffsetDeleteRequestPartition| {
+                image
+                    .topics
+                    .partition(&topic.name, partition.partition_index)
+                    .is_some()
+            };
+            let (has, lacks) = std::mem::take(&mut topic.partitions)
+                .into_iter()
+                .partition::<Vec<_>, _>(exists);
+            topic.partitions = has;
+            if !lacks.is_empty() || image.topics.by_name(&topic.name).is_none() {
+                let unknown = OffsetDeleteResponsePartition::default()
+                    .with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+                let lacks = lacks
+                    .iter()
+                    .map(|p| unknown.clone().with_partition_index(p.partition_index));
+                let answer = OffsetDeleteResponseTopic::default().with_name(topic.name.clone());
+                merge(&mut answers, answer.with_partitions(lacks.collect()));
+            }
+            !topic.partitions.is_empty()
+        });
+    }
+    let deleted = broker.groups().request(&request.group_id, |core, _| {
+        let outcome = core.delete_offsets(&request)?;
+        Ok((outcome.records, outcome.reply))
+    });
+    let error = match deleted.await {
+        Ok(topics) => {
+            topics.into_iter().for_each(|topic| merge(&mut answers, topic));
+            return OffsetDeleteResponse::default().with_topics(answers);
+        }
+        Err(_) if request.group_id.is_empty() => ErrorCode::InvalidGroupId,
+        Err(error) => error,
+    };
+    OffsetDeleteResponse::default().with_error_code(error.code())
+}
+
+/// A topic that has an answer gets further partitions there, as Kafka merges them.
+fn merge(answers: &mut Vec<OffsetDeleteResponseTopic>, mut topic: OffsetDeleteResponseTopic) {
+    match answers.iter_mut().find(|known| known.name == topic.name) {
+        Some(known) => known.partitions.append(&mut topic.partitions),
+        None => answers.push(topic),
+    }
+}

@@ -64,12 +64,12 @@ fn start_logs(flag: Option<&str>) -> Result<(), String> {
         (None, Ok(filter)) if !filter.is_empty() => filter,
         _ => "info".to_owned(),
     };
-    // A plain level is about this broker; the libraries under it tell every heartbeat at info.
+    // A plain level is about this program; the libraries under it tell every heartbeat at info.
     let is_level = ["trace", "debug", "info"]
         .iter()
         .any(|level| filter.eq_ignore_ascii_case(level));
     let filter = if is_level {
-        format!("{filter},openraft=warn,sled=warn")
+        format!("warn,barnabas={filter}")
     } else {
         filter
     };

@@ -1,4 +1,5 @@
 //! Tests that look at the whole workspace and at the broker from outside.
 
 mod architecture;
+mod process;
 mod workspace;

@@ -1,5 +1,6 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
+mod background;
 pub mod broker;
 pub mod cli;
 pub mod config;

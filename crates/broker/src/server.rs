@@ -10,10 +10,11 @@ use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_storage::{LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::background;
 use crate::broker::{Broker, now_ms};
 use crate::config::load::StartSettings;
 use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
@@ -68,6 +69,7 @@ pub struct Server {
     quorum: Quorum,
     workers: Arc<Workers>,
     acceptors: JoinSet<io::Result<()>>,
+    background: JoinHandle<()>,
 }
 
 impl Server {
@@ -153,11 +155,13 @@ impl Server {
                 acceptors.spawn(accepting);
             }
         }
+        let background = tokio::spawn(background::run(broker.clone()));
         Ok(Server {
             broker,
             quorum,
             workers,
             acceptors,
+            background,
         })
     }
 
@@ -177,6 +181,9 @@ impl Server {
         let joined = tokio::task::spawn_blocking(move || Arc::into_inner(workers).map(Workers::join));
         if let Err(error) = joined.await {
             tracing::error!(%error, "the worker threads could not be joined");
+        }
+        if let Err(error) = self.background.await {
+            tracing::error!(%error, "the background jobs ended early");
         }
         if let Err(error) = self.quorum.shutdown().await {
             tracing::error!(%error, "the quorum did not stop cleanly");

@@ -161,13 +161,9 @@ view! {
         max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots",
         /// How long an idle producer's state is kept, milliseconds.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms",
-        /// How often the recovery point is written, milliseconds.
-        log_flush_offset_checkpoint_interval_ms: i32 = "log.flush.offset.checkpoint.interval.ms",
-        /// How often the log start offsets are written, milliseconds.
-        log_flush_start_offset_checkpoint_interval_ms: i32 = "log.flush.start.offset.checkpoint.interval.ms",
         /// How often logs are looked at for a due flush, milliseconds.
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
-        /// How often the high watermarks are written, milliseconds.
+        /// How often the checkpoints (high watermarks, recovery points, log starts) are written, milliseconds.
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
 
         /// Partitions of `__consumer_offsets`.

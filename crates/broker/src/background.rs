@@ -1,0 +1,104 @@
+//! What a broker does while nobody asks: checkpoints, due flushes, forgetting idle producers.
+//!
+//! Runs on the runtime that [`crate::server::Server`] was started on; what may wait for the disk runs apart from it.
+//! Ends when the broker stops; the last checkpoint is that of the shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_storage::LogCheckpoint;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::broker::{Broker, now_ms};
+
+/// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
+const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
+
+/// Runs the jobs until the broker stops.
+pub async fn run(broker: Arc<Broker>) {
+    let config = broker.config().clone();
+    let mut checkpoints = every(config.replica_high_watermark_checkpoint_interval_ms);
+    let mut flushes = every(config.log_flush_scheduler_interval_ms);
+    let mut expirations = every(PRODUCER_EXPIRATION_CHECK.as_millis() as i64);
+    let mut written: Vec<LogCheckpoint> = Vec::new();
+    loop {
+        tokio::select! {
+            () = broker.stopping.cancelled() => return,
+            _ = checkpoints.tick() => {
+                let current = current_checkpoints(&broker);
+                if current != written {
+                    written = current;
+                    write_checkpoints(&broker, written.clone()).await;
+                }
+            }
+            _ = flushes.tick() => flush_due(&broker).await,
+            _ = expirations.tick() => {
+                for partition in broker.partitions().all() {
+                    partition.with_log(|log, _| log.remove_expired_producers(now_ms()));
+                }
+            }
+        }
+    }
+}
+
+/// Ticks every `period_ms`, the first time after one period. Kafka's "never" is the largest long.
+fn every(period_ms: i64) -> Interval {
+    const A_CENTURY_MS: u64 = 100 * 365 * 24 * 3_600_000;
+    let period = Duration::from_millis(u64::try_from(period_ms).unwrap_or(1).clamp(1, A_CENTURY_MS));
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// What the checkpoints should hold, sorted so that two of them can be compared.
+fn current_checkpoints(broker: &Broker) -> Vec<LogCheckpoint> {
+    let checkpoint = |partition: Arc<crate::partition::Partition>| {
+        partition.with_log(|log, high_watermark| LogCheckpoint {
+            topic: log.topic().clone(),
+            partition: log.partition(),
+            recovery_point: log.recovery_point(),
+            log_start_offset: log.log_start_offset(),
+            high_watermark,
+        })
+    };
+    let mut checkpoints: Vec<LogCheckpoint> = broker
+        .partitions()
+        .all()
+        .into_iter()
+        .filter_map(checkpoint)
+        .collect();
+    checkpoints.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+    checkpoints
+}
+
+async fn write_checkpoints(broker: &Arc<Broker>, checkpoints: Vec<LogCheckpoint>) {
+    let log_dir = broker.log_dir.clone();
+    let writing = tokio::task::spawn_blocking(move || log_dir.write_checkpoints(&checkpoints));
+    match writing.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the checkpoints could not be written"),
+        Err(error) => tracing::error!(%error, "writing the checkpoints ended early"),
+    }
+}
+
+async fn flush_due(broker: &Arc<Broker>) {
+    let partitions = broker.partitions().all();
+    let flushing = tokio::task::spawn_blocking(move || {
+        for partition in partitions {
+            let now_ms = now_ms();
+            let flushed = partition.with_log(|log, _| {
+                if log.flush_is_due(now_ms) {
+                    log.flush(now_ms)
+                } else {
+                    Ok(())
+                }
+            });
+            if let Some(Err(error)) = flushed {
+                tracing::error!(partition = %partition.id().partition, topic = %partition.id().topic, %error, "a log could not be flushed");
+            }
+        }
+    });
+    if let Err(error) = flushing.await {
+        tracing::error!(%error, "flushing ended early");
+    }
+}

@@ -74,6 +74,7 @@ pub static APIS: &[Api] = &[
     raw!(Produce, k00_produce::start),
     raw!(Fetch, k01_fetch::start),
     ready!(ListOffsets, ListOffsetsRequest, k02_list_offsets::handle),
+    exclusive!(Metadata, MetadataRequest, k03_metadata::handle),
     exclusive!(OffsetCommit, OffsetCommitRequest, k08_offset_commit::handle),
     exclusive!(OffsetFetch, OffsetFetchRequest, k09_offset_fetch::handle),
     exclusive!(
@@ -88,6 +89,8 @@ pub static APIS: &[Api] = &[
     exclusive!(DescribeGroups, DescribeGroupsRequest, k15_describe_groups::handle),
     exclusive!(ListGroups, ListGroupsRequest, k16_list_groups::handle),
     raw!(ApiVersions, k18_api_versions::start),
+    exclusive!(CreateTopics, CreateTopicsRequest, k19_create_topics::handle),
+    exclusive!(DeleteTopics, DeleteTopicsRequest, k20_delete_topics::handle),
     exclusive!(
         InitProducerId,
         InitProducerIdRequest,
@@ -98,8 +101,18 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
+    exclusive!(
+        CreatePartitions,
+        CreatePartitionsRequest,
+        k37_create_partitions::handle
+    ),
     exclusive!(DeleteGroups, DeleteGroupsRequest, k42_delete_groups::handle),
     exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
+    ready!(
+        DescribeCluster,
+        DescribeClusterRequest,
+        k60_describe_cluster::handle
+    ),
     ready!(
         DescribeProducers,
         DescribeProducersRequest,

@@ -1,12 +1,12 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
+pub mod authorized_operations;
 mod background;
 pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod coordinator;
 pub mod dispatch;
-pub mod features;
 pub mod fetch;
 pub mod handlers;
 pub mod metadata_cache;
@@ -15,3 +15,4 @@ pub mod partition;
 pub mod producer_ids;
 pub mod request;
 pub mod server;
+pub mod topic_creation;

@@ -18,13 +18,13 @@ use crate::background;
 use crate::broker::{Broker, now_ms};
 use crate::config::load::StartSettings;
 use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
-use crate::features;
 use crate::metadata_cache::MetadataCache;
 use crate::network::acceptor::{self, SocketOptions};
 use crate::network::admission::Admission;
 use crate::network::worker::Workers;
 use crate::partition::registry::Partitions;
 use crate::request::Listener;
+use barnabas_metadata::features;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,7 @@ impl Server {
                 default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
             },
             validator: Arc::new(ControllerRules::new(layers)),
-            bootstrap: features::bootstrap(),
+            bootstrap: features::bootstrap_records(config.min_insync_replicas),
         };
         let cache = metadata.clone();
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;
@@ -307,7 +307,7 @@ fn registration(
         broker_id: node_id,
         incarnation_id: Uuid::new_v4(),
         endpoints: endpoints.collect(),
-        features: features::supported(),
+        features: features::broker_features(),
         rack: rack.clone(),
         log_dirs: vec![identity.directory_id],
     }

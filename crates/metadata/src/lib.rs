@@ -11,7 +11,6 @@ pub mod controller;
 pub mod error;
 pub mod features;
 pub mod image;
-pub mod meta_properties;
 pub mod quorum;
 
 pub mod records;

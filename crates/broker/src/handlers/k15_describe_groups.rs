@@ -6,13 +6,12 @@
 use barnabas_protocol::messages::describe_groups_response::DescribedGroup;
 use barnabas_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 
+use crate::authorized_operations;
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
 /// From this version on a client may ask what it may do with the group (KIP-430).
 const AUTHORIZED_OPERATIONS_SINCE: i16 = 3;
-/// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, each the bit of its number: all there is to do with a group.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 /// Answers for every group that is named.
 pub async fn handle(
@@ -34,7 +33,7 @@ pub async fn handle(
                 .with_error_code(error.code()),
         };
         if operations && group.error_code == 0 {
-            group.authorized_operations = ALL_OPERATIONS;
+            group.authorized_operations = authorized_operations::GROUP;
         }
         groups.push(group);
     }

@@ -17,9 +17,9 @@ use bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::dispatch::{APIS, encode};
-use crate::features;
 use crate::network::response::{Outcome, Reply};
 use crate::request::RequestContext;
+use barnabas_metadata::features;
 
 /// First version in which the client names its software.
 const CLIENT_SOFTWARE_SINCE: i16 = 3;
@@ -45,7 +45,7 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
 }
 
 fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
-    let supported = features::supported().into_iter().map(|feature| {
+    let supported = features::broker_features().into_iter().map(|feature| {
         // Clients before version 4 take a least level of 0 for a missing one.
         let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
         SupportedFeatureKey::default()

@@ -3,6 +3,8 @@
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::StrBytes;
 
+use crate::error::MetadataError;
+
 /// What came of one item of a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {}", code.name(), message.as_deref().unwrap_or("no message"))]
@@ -33,8 +35,14 @@ impl ApiError {
     }
 }
 
+impl From<MetadataError> for ApiError {
+    fn from(error: MetadataError) -> Self {
+        Self::new(error.error_code(), error.to_string())
+    }
+}
+
 /// The error code and message of an outcome, as most responses carry them.
-pub(crate) fn code_and_message<T>(outcome: &Result<T, ApiError>) -> (i16, Option<StrBytes>) {
+pub fn code_and_message<T>(outcome: &Result<T, ApiError>) -> (i16, Option<StrBytes>) {
     match outcome {
         Ok(_) => (ErrorCode::None.code(), None),
         Err(error) => (error.code.code(), error.wire_message()),

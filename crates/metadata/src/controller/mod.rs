@@ -20,7 +20,7 @@ mod update_features;
 mod validator;
 
 pub use alter_configs::{AlterConfigOp, AlterConfigs, ConfigOutcomes, IncrementalAlterConfigs};
-pub use api_error::ApiError;
+pub use api_error::{ApiError, code_and_message};
 pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use context::{ControllerSettings, DecideContext, Random};
 pub use create_partitions::CreatePartitions;

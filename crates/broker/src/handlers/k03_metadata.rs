@@ -1,0 +1,256 @@
+//! Metadata (key 3): brokers, topics, and who leads which partition; creates topics that are asked for and missing.
+//!
+//! Versions 0–13. Errors of the whole: INVALID_REQUEST for a topic without a name or with an id before version 12. Of a topic:
+//! UNKNOWN_TOPIC_OR_PARTITION (also while it is being created), UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION. Of a partition:
+//! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND (from version 6), REPLICA_NOT_AVAILABLE (version 0).
+
+use std::collections::BTreeSet;
+
+use barnabas_metadata::controller::topic_name;
+use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use barnabas_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, StrBytes, TopicName};
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+use crate::{authorized_operations, topic_creation};
+
+/// First version that finds topics by id.
+const TOPIC_IDS_SINCE: i16 = 12;
+/// First version with an error of the whole.
+const ERROR_CODE_SINCE: i16 = 13;
+/// First version that tells a listener that the leader lacks from a leader that is down.
+const LISTENER_ERRORS_SINCE: i16 = 6;
+
+/// Answers from the latest image, after creating what is missing and may be created.
+pub async fn handle(broker: &Broker, context: &RequestContext, request: MetadataRequest) -> MetadataResponse {
+    if let Err(error) = check(&request, context.api_version) {
+        return refused(&request, error, context.api_version);
+    }
+    let wanted = Wanted::of(&request, context.api_version);
+    let create = request.allow_auto_topic_creation && broker.config().auto_create_topics_enable;
+    let mut created = BTreeSet::new();
+    if let (Wanted::Names(names), true) = (&wanted, create) {
+        let missing =
+            |name: &&str| broker.image().topics.by_name(name).is_none() && topic_name::validate(name).is_ok();
+        created = names.iter().copied().filter(missing).collect();
+        topic_creation::create_topics(broker, created.iter().copied()).await;
+    }
+    let image = broker.image();
+    let answer = Answer {
+        image: &image,
+        listener: &context.connection.listener.name,
+        version: context.api_version,
+    };
+    let mut topics = match &wanted {
+        Wanted::All => image.topics.iter().map(|topic| answer.topic(topic)).collect(),
+        Wanted::Ids(ids) => answer.by_ids(ids),
+        // A topic that this request creates is reported missing, as Apache Kafka does: the client asks again.
+        Wanted::Names(names) => {
+            let existing = names.difference(&created).copied();
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                existing.partition(|name| image.topics.by_name(name).is_some());
+            let known = known.into_iter().filter_map(|name| image.topics.by_name(name));
+            let mut topics: Vec<_> = known.map(|topic| answer.topic(topic)).collect();
+            topics.extend(unknown.into_iter().chain(created).map(missing));
+            topics
+        }
+    };
+    if request.include_topic_authorized_operations {
+        for topic in &mut topics {
+            topic.topic_authorized_operations = authorized_operations::TOPIC;
+        }
+    }
+    let mut response = answer.cluster().with_topics(topics);
+    if request.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = authorized_operations::CLUSTER;
+    }
+    response
+}
+
+/// Which topics are asked for.
+enum Wanted<'a> {
+    All,
+    Ids(BTreeSet<Uuid>),
+    Names(BTreeSet<&'a str>),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(request: &'a MetadataRequest, version: i16) -> Self {
+        let Some(topics) = &request.topics else {
+            return Self::All;
+        };
+        if version == 0 && topics.is_empty() {
+            return Self::All;
+        }
+        let ids: BTreeSet<Uuid> = topics
+            .iter()
+            .map(|topic| topic.topic_id)
+            .filter(|id| !id.is_nil())
+            .collect();
+        if ids.is_empty() {
+            Self::Names(
+                topics
+                    .iter()
+                    .filter_map(|topic| topic.name.as_ref())
+                    .map(|name| &*name.0)
+                    .collect(),
+            )
+        } else {
+            Self::Ids(ids)
+        }
+    }
+}
+
+fn check(request: &MetadataRequest, version: i16) -> Result<(), ErrorCode> {
+    let topics = request.topics.as_deref().unwrap_or_default();
+    let by_id = version >= TOPIC_IDS_SINCE;
+    if !by_id
+        && topics
+            .iter()
+            .any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
+    {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    // Neither a name nor an id, and no other topic with an id: there is nothing to look up.
+    let named = |topic: &_| -> bool {
+        let topic: &barnabas_protocol::messages::metadata_request::MetadataRequestTopic = topic;
+        topic.name.is_some()
+    };
+    if topics.iter().all(|topic| topic.topic_id.is_nil()) && !topics.iter().all(named) {
+        return Err(ErrorCode::UnknownServerError);
+    }
+    Ok(())
+}
+
+/// The answer to a request that is wrong as a whole: every topic has the error, nothing else is told.
+fn refused(request: &MetadataRequest, error: ErrorCode, version: i16) -> MetadataResponse {
+    let topics = request.topics.iter().flatten().map(|topic| {
+        MetadataResponseTopic::default()
+            .with_name(Some(topic.name.clone().unwrap_or_default()))
+            .with_topic_id(topic.topic_id)
+            .with_error_code(error.code())
+    });
+    let code = if version >= ERROR_CODE_SINCE {
+        error.code()
+    } else {
+        0
+    };
+    MetadataResponse::default()
+        .with_topics(topics.collect())
+        .with_error_code(code)
+}
+
+fn missing(name: &str) -> MetadataResponseTopic {
+    let error = match topic_name::validate(name) {
+        Ok(()) => ErrorCode::UnknownTopicOrPartition,
+        Err(_) => ErrorCode::InvalidTopicException,
+    };
+    MetadataResponseTopic::default()
+        .with_error_code(error.code())
+        .with_name(Some(TopicName(StrBytes::from_string(name.to_owned()))))
+        .with_is_internal(topic_name::is_internal(name))
+}
+
+struct Answer<'a> {
+    image: &'a MetadataImage,
+    listener: &'a str,
+    version: i16,
+}
+
+impl Answer<'_> {
+    fn cluster(&self) -> MetadataResponse {
+        let alive = self.image.brokers.values().filter(|broker| !broker.fenced);
+        let brokers: Vec<_> = alive
+            .filter_map(|broker| {
+                let endpoint = broker.endpoint(self.listener)?;
+                let answer = MetadataResponseBroker::default()
+                    .with_node_id(BrokerId(broker.broker_id))
+                    .with_host(StrBytes::from_string(endpoint.host.clone()))
+                    .with_port(endpoint.port.into())
+                    .with_rack(broker.rack.clone().map(StrBytes::from_string));
+                Some(answer)
+            })
+            .collect();
+        // Any broker forwards what is for the controller.
+        let controller = brokers.first().map_or(BrokerId(-1), |broker| broker.node_id);
+        MetadataResponse::default()
+            .with_brokers(brokers)
+            .with_cluster_id(Some(StrBytes::from_string(self.image.cluster_id.to_string())))
+            .with_controller_id(controller)
+    }
+
+    fn by_ids(&self, ids: &BTreeSet<Uuid>) -> Vec<MetadataResponseTopic> {
+        let answer = |id: &Uuid| match self.image.topics.by_id(id) {
+            Some(topic) => self.topic(topic),
+            None => MetadataResponseTopic::default()
+                .with_error_code(ErrorCode::UnknownTopicId.code())
+                .with_name(None)
+                .with_topic_id(*id),
+        };
+        ids.iter().map(answer).collect()
+    }
+
+    fn topic(&self, topic: &TopicImage) -> MetadataResponseTopic {
+        let partitions = (0..)
+            .zip(&topic.partitions)
+            .map(|(index, partition)| self.partition(index, partition));
+        MetadataResponseTopic::default()
+            .with_name(Some(TopicName(StrBytes::from_string(topic.name.to_string()))))
+            .with_topic_id(topic.id)
+            .with_is_internal(topic_name::is_internal(&topic.name))
+            .with_partitions(partitions.collect())
+    }
+
+    fn partition(&self, index: i32, partition: &PartitionImage) -> MetadataResponsePartition {
+        let reachable = |id: i32| {
+            self.image
+                .alive_broker(id)
+                .is_some_and(|broker| broker.endpoint(self.listener).is_some())
+        };
+        // Version 0 leaves out replicas that can't be reached, and says so.
+        let shown = |ids: &[i32]| -> Vec<BrokerId> {
+            ids.iter()
+                .copied()
+                .filter(|id| self.version > 0 || reachable(*id))
+                .map(BrokerId)
+                .collect()
+        };
+        let offline = partition.replicas.iter().copied().filter(|id| !reachable(*id));
+        let (replicas, isr) = (shown(&partition.replicas), shown(&partition.isr));
+        let (leader, error) = if reachable(partition.leader) {
+            let whole = replicas.len() == partition.replicas.len() && isr.len() == partition.isr.len();
+            (
+                partition.leader,
+                if whole {
+                    ErrorCode::None
+                } else {
+                    ErrorCode::ReplicaNotAvailable
+                },
+            )
+        } else {
+            let listener_lacks =
+                self.image.brokers.contains_key(&partition.leader) && self.version >= LISTENER_ERRORS_SINCE;
+            (
+                -1,
+                if listener_lacks {
+                    ErrorCode::ListenerNotFound
+                } else {
+                    ErrorCode::LeaderNotAvailable
+                },
+            )
+        };
+        MetadataResponsePartition::default()
+            .with_error_code(error.code())
+            .with_partition_index(index)
+            .with_leader_id(BrokerId(leader))
+            .with_leader_epoch(partition.leader_epoch)
+            .with_offline_replicas(offline.map(BrokerId).collect())
+            .with_replica_nodes(replicas)
+            .with_isr_nodes(isr)
+    }
+}

@@ -1,0 +1,57 @@
+//! Topics that are created because somebody asks for them: by naming them in Metadata.
+//! Kafka's `AutoTopicCreationManager`.
+
+use barnabas_metadata::controller::CreateTopics;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::create_topics_request::CreatableTopic;
+use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+
+use crate::broker::Broker;
+use crate::config::{BrokerConfig, Settings};
+use crate::coordinator::internal_topics;
+
+/// Creates topics with the settings that fit them. When it returns, those that could be created are in the image; why the others
+/// couldn't goes to the log only, as whoever asked will find them missing.
+pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str>) {
+    let topics: Vec<CreatableTopic> = {
+        let (config, layers) = (broker.config(), broker.metadata.layers());
+        names
+            .into_iter()
+            .map(|name| creatable(name, &config, layers.static_settings()))
+            .collect()
+    };
+    if topics.is_empty() {
+        return;
+    }
+    let request = CreateTopicsRequest::default().with_topics(topics);
+    match broker.controller.submit(CreateTopics(request)).await {
+        Ok(Ok(response)) => {
+            for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {
+                // Somebody else was quicker: what was wanted is there.
+                if topic.error_code != ErrorCode::TopicAlreadyExists.code() {
+                    let reason = topic.error_message.as_deref().unwrap_or_default();
+                    tracing::warn!(topic = &*topic.name.0, reason, "a topic could not be created");
+                }
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "topics could not be created"),
+        Err(error) => tracing::warn!(%error, "topics could not be created"),
+    }
+}
+
+fn creatable(name: &str, config: &BrokerConfig, given: &Settings) -> CreatableTopic {
+    if let Some(topic) = internal_topics::creatable(name, config) {
+        return topic;
+    }
+    // What the broker's file doesn't say, the controller's defaults do.
+    let partitions = given
+        .contains_key("num.partitions")
+        .then_some(config.num_partitions);
+    let factor = given
+        .contains_key("default.replication.factor")
+        .then_some(config.default_replication_factor);
+    CreatableTopic::default()
+        .with_name(TopicName(StrBytes::from_string(name.to_owned())))
+        .with_num_partitions(partitions.unwrap_or(-1))
+        .with_replication_factor(factor.and_then(|factor| i16::try_from(factor).ok()).unwrap_or(-1))
+}

@@ -77,4 +77,4 @@ class Running:
             shown = "\n".join(self.lines()[-60:])
             assert ended is None, f"{self.name} ended with {ended} before {what}\n{shown}"
             assert time.monotonic() < deadline, f"{self.name}: no {what} within {timeout_s} s\n{shown}"
-            time.sleep(0.02)
+            time.sleep(0.05)

@@ -1,0 +1,45 @@
+"""Produces and consumes while the broker is killed and comes back. Usage: load.py BOOTSTRAP TOPIC produce|consume
+
+produce writes "acked PARTITION OFFSET VALUE" for each record that was acknowledged (acks=all), until it is ended;
+consume, a group member, writes "read PARTITION OFFSET VALUE".
+"""
+
+import itertools
+import sys
+
+from confluent_kafka import Consumer, Producer
+
+QUEUE_FULL_WAIT_S = 0.05
+
+
+def produce(bootstrap, topic):
+    def report(error, message):
+        if error:
+            print("failed", error, flush=True)
+        else:
+            print("acked", message.partition(), message.offset(), message.value().decode(), flush=True)
+
+    settings = {"acks": "all", "enable.idempotence": True, "linger.ms": 1, "queue.buffering.max.messages": 500}
+    producer = Producer({"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 500, **settings})
+    for number in itertools.count():
+        while True:
+            try:
+                producer.produce(topic, value=f"{number}", key=f"{number % 50}", on_delivery=report)
+                break
+            except BufferError:
+                producer.poll(QUEUE_FULL_WAIT_S)
+        producer.poll(0)
+
+
+def consume(bootstrap, topic):
+    settings = {"group.id": "crash", "auto.offset.reset": "earliest", "reconnect.backoff.max.ms": 500}
+    consumer = Consumer({"bootstrap.servers": bootstrap, **settings})
+    consumer.subscribe([topic])
+    while True:
+        message = consumer.poll(0.2)
+        if message is not None and not message.error():
+            print("read", message.partition(), message.offset(), message.value().decode(), flush=True)
+
+
+if __name__ == "__main__":
+    {"produce": produce, "consume": consume}[sys.argv[3]](*sys.argv[1:3])

@@ -23,6 +23,10 @@ pub struct GroupConfig {
 /// gave up would otherwise stay in the group for ever (a constant in Kafka, too).
 pub(crate) const NEW_MEMBER_JOIN_TIMEOUT_MS: i32 = 5 * 60 * 1000;
 
+/// The least time before a join phase that nobody came to is tried again: static members stay until their sessions end, and
+/// a client may claim a rebalance timeout of nothing.
+pub(crate) const JOIN_RETRY_MS_MIN: i32 = 1_000;
+
 impl Default for GroupConfig {
     fn default() -> Self {
         GroupConfig {

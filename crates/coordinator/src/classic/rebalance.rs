@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::group::{ClassicGroup, InitialRebalance};
 use super::join::generation_of;
 use super::state::ClassicState;
+use crate::config::JOIN_RETRY_MS_MIN;
 use crate::effect::Reply;
 use crate::group::GroupShard;
 use crate::record::GroupRecord;
@@ -146,7 +147,8 @@ impl GroupShard {
         };
         if !elect_joined_leader(group) && group.members().len() > 0 {
             // Static members only, and none came: wait until their sessions end.
-            let at_ms = now_ms + i64::from(group.rebalance_timeout_ms());
+            let wait_ms = group.rebalance_timeout_ms().max(JOIN_RETRY_MS_MIN);
+            let at_ms = now_ms + i64::from(wait_ms);
             self.timers.schedule(join_timer, at_ms);
             return Vec::new();
         }

@@ -185,3 +185,27 @@ fn removal_by_name() {
         "all at once, one rebalance, an empty group"
     );
 }
+
+#[test]
+fn a_rebalance_timeout_of_nothing_does_not_spin() {
+    let mut harness = Harness::new();
+    stable(&mut harness);
+    let mut request = join_request("", &["range"]).with_group_instance_id(Some(text("a")));
+    request.rebalance_timeout_ms = 0;
+    let (token, _) = harness.send_join(&request, 9);
+    assert_eq!(harness.join_reply(token).error_code, 0);
+    let leaving = MemberIdentity::default().with_group_instance_id(Some(text("b")));
+    harness.shard.leave(GROUP, &[leaving], harness.now_ms).unwrap();
+    let mut tries = 0;
+    while harness
+        .shard
+        .next_deadline()
+        .is_some_and(|at_ms| at_ms <= harness.now_ms)
+    {
+        assert_eq!(harness.shard.on_timer(harness.now_ms), vec![]);
+        tries += 1;
+        assert!(tries < 10, "the same timer comes again and again");
+    }
+    harness.advance(SESSION_MS.into());
+    assert_eq!(harness.describe().group_state.as_str(), "Empty");
+}

@@ -15,7 +15,7 @@ use crate::api::ApiKey;
 use crate::error::ErrorCode;
 use crate::leader::{LeaderIdAndEpoch, NodeEndpoint};
 use crate::malformed::Unencodable;
-use crate::produce::TopicRef;
+use crate::topic_ref::TopicRef;
 use crate::wire::{self, TaggedFields};
 
 /// From this version on there are sessions (KIP-227).
@@ -24,8 +24,6 @@ const SESSIONS_SINCE: i16 = 7;
 const LOG_START_OFFSET_SINCE: i16 = 5;
 /// From this version on a response may name a nearer replica (KIP-392).
 const PREFERRED_READ_REPLICA_SINCE: i16 = 11;
-/// From this version on topics are named by their ids (KIP-516).
-const TOPIC_ID_SINCE: i16 = 13;
 /// From this version on a response tells where leaders are reached (KIP-951).
 const NODE_ENDPOINTS_SINCE: i16 = 16;
 
@@ -200,13 +198,7 @@ impl Encoder<'_> {
         let mut index = 0;
         for topic in &response.topics {
             let out = self.out();
-            match topic.topic {
-                TopicRef::Name(name) if version < TOPIC_ID_SINCE => {
-                    wire::put_string(out, flexible, Some(name))?
-                }
-                TopicRef::Id(id) if version >= TOPIC_ID_SINCE => wire::put_uuid(out, id),
-                other => anyhow::bail!("version {version} can't carry {other:?}"),
-            }
+            topic.topic.put(version, flexible, out)?;
             wire::put_length(out, flexible, Some(topic.partitions.len()))?;
             for partition in &topic.partitions {
                 self.partition(partition, index)?;

@@ -19,4 +19,5 @@ pub mod produce;
 mod reader;
 pub mod records;
 mod shape;
+pub mod topic_ref;
 mod wire;

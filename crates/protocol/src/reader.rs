@@ -1,11 +1,11 @@
 //! A cursor over bytes that nobody has checked: each read proves that its bytes are there.
 //!
-//! The guard, the header and the hand-written codecs stand on it. It never copies, allocates or panics.
+//! The guard, the header and the codecs stand on it. It never copies, allocates or panics.
 
 use crate::malformed::Malformed;
 
 /// The most bytes a string may have (`0x7fff` in Apache Kafka's generated parsers, compact form included).
-const STRING_BYTES_MAX: usize = 0x7fff;
+pub(crate) const STRING_BYTES_MAX: usize = 0x7fff;
 
 /// Reads big-endian values off the front of a slice.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, Malformed> {
         Ok(i32::from_be_bytes(self.array()?))
+    }
+
+    #[inline]
+    pub(crate) fn i64(&mut self) -> Result<i64, Malformed> {
+        Ok(i64::from_be_bytes(self.array()?))
     }
 
     #[inline]

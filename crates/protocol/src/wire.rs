@@ -1,27 +1,37 @@
 //! The primitive types of the protocol, read and written. The generated codecs stand on it.
 //!
-//! Reading is safe on any input: each value proves its bytes first, and an array grows with what is really read. In flexible versions
-//! a length is an unsigned varint of the length plus one, so that 0 says null; elsewhere it is an int16 (strings) or int32, -1 for null.
+//! Reading is safe on any input: each value proves its bytes first, and an array grows with what is really read.
 
 use anyhow::anyhow;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::malformed::Malformed;
 use crate::messages::{ByteBuf, ByteBufMut, Encodable, StrBytes};
+use crate::reader::{Reader, STRING_BYTES_MAX};
 
-/// A string's most bytes on the wire.
-const STRING_BYTES_MAX: usize = 0x7fff;
 /// Array entries to make room for before any has been read.
 const ENTRIES_AT_FIRST: usize = 1024;
 
 type Result<T> = std::result::Result<T, anyhow::Error>;
 
+/// Reads off the front of `buf` with a [`Reader`]. (Every buffer that messages are decoded from is contiguous.)
+fn read<T, B: ByteBuf>(
+    buf: &mut B,
+    read: impl FnOnce(&mut Reader<'_>) -> std::result::Result<T, Malformed>,
+) -> Result<T> {
+    let mut reader = Reader::new(buf.chunk());
+    let value = read(&mut reader)?;
+    let position = reader.position();
+    buf.advance(position);
+    Ok(value)
+}
+
 macro_rules! fixed {
-    ($($get:ident, $put:ident, $type:ty;)*) => {
+    ($($get:ident, $put:ident, $type:ident;)*) => {
         $(
             pub(crate) fn $get<B: ByteBuf>(buf: &mut B) -> Result<$type> {
-                Ok(<$type>::from_be_bytes(get_exactly(buf)?))
+                read(buf, |reader| reader.$type())
             }
 
             pub(crate) fn $put<B: ByteBufMut>(buf: &mut B, value: $type) {
@@ -38,12 +48,6 @@ fixed! {
     get_int64, put_int64, i64;
 }
 
-fn get_exactly<const N: usize, B: ByteBuf>(buf: &mut B) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    buf.try_copy_to_slice(&mut bytes)?;
-    Ok(bytes)
-}
-
 pub(crate) fn get_bool<B: ByteBuf>(buf: &mut B) -> Result<bool> {
     Ok(get_int8(buf)? != 0)
 }
@@ -53,23 +57,11 @@ pub(crate) fn put_bool<B: ByteBufMut>(buf: &mut B, value: bool) {
 }
 
 pub(crate) fn get_uuid<B: ByteBuf>(buf: &mut B) -> Result<Uuid> {
-    Ok(Uuid::from_bytes(get_exactly(buf)?))
+    read(buf, |reader| reader.uuid())
 }
 
 pub(crate) fn put_uuid<B: ByteBufMut>(buf: &mut B, value: Uuid) {
     buf.put_slice(value.as_bytes());
-}
-
-fn get_unsigned_varint<B: ByteBuf>(buf: &mut B) -> Result<u32> {
-    let mut value = 0;
-    for shift in [0, 7, 14, 21, 28] {
-        let [byte] = get_exactly(buf)?;
-        value |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Malformed::VarintTooLong.into())
 }
 
 /// Appends an unsigned varint.
@@ -79,23 +71,6 @@ pub(crate) fn put_unsigned_varint<B: BufMut>(buf: &mut B, mut value: u32) {
         value >>= 7;
     }
     buf.put_u8(value as u8);
-}
-
-fn nullable_length(length: i64) -> Result<Option<usize>> {
-    match length {
-        -1 => Ok(None),
-        0..=0x7fff_ffff => Ok(Some(length as usize)),
-        _ => Err(Malformed::BadLength(length).into()),
-    }
-}
-
-fn get_length<B: ByteBuf>(buf: &mut B, flexible: bool) -> Result<Option<usize>> {
-    let length = if flexible {
-        i64::from(get_unsigned_varint(buf)?) - 1
-    } else {
-        i64::from(get_int32(buf)?)
-    };
-    nullable_length(length)
 }
 
 /// Appends a length or count, `None` being null.
@@ -116,15 +91,9 @@ pub(crate) fn put_length<B: ByteBufMut>(buf: &mut B, flexible: bool, length: Opt
 }
 
 pub(crate) fn get_string<B: ByteBuf>(buf: &mut B, flexible: bool) -> Result<Option<StrBytes>> {
-    let length = if flexible {
-        i64::from(get_unsigned_varint(buf)?) - 1
-    } else {
-        i64::from(get_int16(buf)?)
-    };
-    match nullable_length(length)? {
-        None => Ok(None),
-        Some(length) if length > STRING_BYTES_MAX => Err(Malformed::StringTooLong(length).into()),
+    match read(buf, |reader| reader.string_length(flexible))? {
         Some(length) => Ok(Some(StrBytes::from_utf8(buf.try_get_bytes(length)?)?)),
+        None => Ok(None),
     }
 }
 
@@ -148,7 +117,7 @@ pub(crate) fn put_string<B: ByteBufMut>(buf: &mut B, flexible: bool, value: Opti
 }
 
 pub(crate) fn get_bytes<B: ByteBuf>(buf: &mut B, flexible: bool) -> Result<Option<Bytes>> {
-    match get_length(buf, flexible)? {
+    match read(buf, |reader| reader.length(flexible))? {
         Some(length) => Ok(Some(buf.try_get_bytes(length)?)),
         None => Ok(None),
     }
@@ -165,7 +134,7 @@ pub(crate) fn get_array<T, B: ByteBuf>(
     flexible: bool,
     mut get: impl FnMut(&mut B) -> Result<T>,
 ) -> Result<Option<Vec<T>>> {
-    let Some(count) = get_length(buf, flexible)? else {
+    let Some(count) = read(buf, |reader| reader.length(flexible))? else {
         return Ok(None);
     };
     if count > buf.remaining() {
@@ -211,33 +180,22 @@ pub(crate) fn required_unless<T>(nullable: bool, value: Option<T>) -> Result<Opt
 
 /// How many tagged fields follow. (Each takes two bytes at least, so a lie ends where the bytes end.)
 pub(crate) fn get_tagged_count<B: ByteBuf>(buf: &mut B) -> Result<u32> {
-    get_unsigned_varint(buf)
+    read(buf, |reader| reader.unsigned_varint())
 }
 
 /// A tagged field's tag and size.
 pub(crate) fn get_tag<B: ByteBuf>(buf: &mut B) -> Result<(u32, usize)> {
-    Ok((get_unsigned_varint(buf)?, get_unsigned_varint(buf)? as usize))
+    read(buf, |reader| {
+        Ok((reader.unsigned_varint()?, reader.unsigned_varint()? as usize))
+    })
 }
 
 pub(crate) fn skip<B: ByteBuf>(buf: &mut B, size: usize) -> Result<()> {
-    let remaining = buf.remaining();
-    if size > remaining {
-        return Err(Malformed::Truncated {
-            needed: size,
-            remaining,
-        }
-        .into());
-    }
-    buf.advance(size);
-    Ok(())
+    read(buf, |reader| reader.take(size).map(drop))
 }
 
 pub(crate) fn skip_tagged_fields<B: ByteBuf>(buf: &mut B) -> Result<()> {
-    for _ in 0..get_tagged_count(buf)? {
-        let (_, size) = get_tag(buf)?;
-        skip(buf, size)?;
-    }
-    Ok(())
+    read(buf, |reader| reader.skip_tagged_fields())
 }
 
 pub(crate) fn put_no_tagged_fields<B: ByteBufMut>(buf: &mut B) {

@@ -126,6 +126,8 @@ class Run:
                 self.score.skipped.append(f"{each.name}: {', '.join(missing)} not served")
             for n in range(rounds):
                 prefix = f"{re.sub('[^a-z]', '', each.name.lower())[:24]}-{n}-{self.tag}"
+                if self.options.progress:
+                    print(f"{each.name}/{n}", file=sys.stderr, flush=True)
                 self.both(f"{each.name}/{n}", each.script, prefix, n, each.apis,
                           f"--requests 0 --scenario {each.name}")
 

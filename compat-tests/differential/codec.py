@@ -44,7 +44,7 @@ def encode(message, version, body, out=None):
 def _put_struct(fields, flexible_versions, version, body, where, out):
     if body is None:
         raise Malformed(f"{where}: null struct")
-    unknown = set(body) - {f.name for f in fields}
+    unknown = set(body) - {f.name for f in fields} - {"_tags"}
     if unknown:
         raise Malformed(f"{where}: no field {sorted(unknown)}")
     flexible = version in flexible_versions

@@ -101,12 +101,23 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
+    ready!(
+        DescribeConfigs,
+        DescribeConfigsRequest,
+        k32_describe_configs::handle
+    ),
+    exclusive!(AlterConfigs, AlterConfigsRequest, k33_alter_configs::handle),
     exclusive!(
         CreatePartitions,
         CreatePartitionsRequest,
         k37_create_partitions::handle
     ),
     exclusive!(DeleteGroups, DeleteGroupsRequest, k42_delete_groups::handle),
+    exclusive!(
+        IncrementalAlterConfigs,
+        IncrementalAlterConfigsRequest,
+        k44_incremental_alter_configs::handle
+    ),
     exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
     ready!(
         DescribeCluster,
@@ -117,6 +128,11 @@ pub static APIS: &[Api] = &[
         DescribeProducers,
         DescribeProducersRequest,
         k61_describe_producers::handle
+    ),
+    ready!(
+        ListConfigResources,
+        ListConfigResourcesRequest,
+        k74_list_config_resources::handle
     ),
 ];
 

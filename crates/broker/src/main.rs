@@ -2,17 +2,17 @@
 //!
 //! Exit code 0 after SIGTERM, SIGINT, `--help` and `--version`; 1 when the node can't start or could not stop cleanly.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use barnabas_broker::cli::{self, Command, Start};
 use barnabas_broker::config::load::{Sources, StartSettings, load};
+use barnabas_broker::logging;
 use barnabas_broker::server::Server;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let began = Instant::now();
@@ -57,29 +57,10 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
     runtime.block_on(serve(settings, began))
 }
 
-/// Sends logs to standard error: the flag wins over RUST_LOG, which wins over `info`.
+/// The flag wins over RUST_LOG, which wins over `info`.
 fn start_logs(flag: Option<&str>) -> Result<(), String> {
-    let filter = match (flag, std::env::var("RUST_LOG")) {
-        (Some(filter), _) => filter.to_owned(),
-        (None, Ok(filter)) if !filter.is_empty() => filter,
-        _ => "info".to_owned(),
-    };
-    // A plain level is about this program; the libraries under it tell every heartbeat at info.
-    let is_level = ["trace", "debug", "info"]
-        .iter()
-        .any(|level| filter.eq_ignore_ascii_case(level));
-    let filter = if is_level {
-        format!("warn,barnabas={filter}")
-    } else {
-        filter
-    };
-    let filter = EnvFilter::try_new(&filter).map_err(|error| format!("log filter {filter}: {error}"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
+    let variable = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    logging::start(flag.or(variable.as_deref()).unwrap_or("info"))
 }
 
 fn temporary_folder() -> Result<TempDir, String> {

@@ -1,0 +1,100 @@
+//! AlterConfigs: replaces all dynamic settings of topics, brokers, groups and client metrics subscriptions.
+//!
+//! Versions 0–2. Errors of a resource: INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
+//! controller answers.
+
+use barnabas_metadata::controller::{AlterConfigs, ApiError, code_and_message};
+use barnabas_metadata::records::ConfigResourceType;
+use barnabas_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
+
+use crate::broker::Broker;
+use crate::config::Settings;
+use crate::config_changes::{
+    Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
+    refuse_repeated,
+};
+use crate::request::RequestContext;
+
+/// Judges what is the broker's to judge, then has the controller change the rest.
+pub async fn handle(
+    broker: &Broker,
+    _context: &RequestContext,
+    request: AlterConfigsRequest,
+) -> AlterConfigsResponse {
+    let named: Vec<(i8, &str)> = request
+        .resources
+        .iter()
+        .map(|resource| (resource.resource_type, &*resource.resource_name))
+        .collect();
+    let mut outcomes = refuse_repeated(&named);
+    let mut resources = Vec::new();
+    for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
+        if outcome.is_some() {
+            continue;
+        }
+        if let Err(error) = check(broker, resource) {
+            *outcome = Some(Err(error));
+            continue;
+        }
+        match controllers_resource(resource.resource_type, &resource.resource_name) {
+            Ok(changed) => {
+                let value = |config: &AlterableConfig| config.value.as_ref().map(ToString::to_string);
+                let configs = resource.configs.iter();
+                resources.push((
+                    changed,
+                    configs
+                        .map(|config| (config.name.to_string(), value(config)))
+                        .collect(),
+                ));
+            }
+            Err(error) => *outcome = Some(Err(error)),
+        }
+    }
+    let asked = AlterConfigs {
+        resources,
+        validate_only: request.validate_only,
+    };
+    let controllers = broker
+        .controller
+        .submit(asked)
+        .await
+        .map_err(ApiError::from)
+        .and_then(|reply| reply);
+    let outcomes = fill_in(outcomes, controllers);
+    let responses = request
+        .resources
+        .iter()
+        .zip(&outcomes)
+        .map(|(resource, outcome)| {
+            let (error_code, error_message) = code_and_message(outcome);
+            AlterConfigsResourceResponse::default()
+                .with_error_code(error_code)
+                .with_error_message(error_message)
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone())
+        });
+    AlterConfigsResponse::default().with_responses(responses.collect())
+}
+
+fn check(broker: &Broker, resource: &AlterConfigsResource) -> Outcome {
+    check_configs(
+        resource
+            .configs
+            .iter()
+            .map(|config| (&*config.name, config.value.is_none())),
+    )?;
+    let changed = controllers_resource(resource.resource_type, &resource.resource_name)?;
+    if changed.kind != ConfigResourceType::Broker {
+        return Ok(());
+    }
+    check_broker_name(broker, &changed.name)?;
+    let values = resource.configs.iter().map(|config| {
+        (
+            config.name.to_string(),
+            config.value.clone().unwrap_or_default().to_string(),
+        )
+    });
+    check_broker_settings(broker, &changed.name, &values.collect::<Settings>())
+}

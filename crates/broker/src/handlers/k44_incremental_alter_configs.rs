@@ -1,0 +1,319 @@
+//! IncrementalAlterConfigs (KIP-339): sets, deletes, appends to and subtracts from single settings; for loggers, sets
+//! their levels (KIP-412).
+//!
+//! Versions 0–1. Errors of a resource: INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
+//! controller answers; UNKNOWN_SERVER_ERROR for an operation that does not exist.
+
+use barnabas_metadata::controller::{AlterConfigOp, ApiError, IncrementalAlterConfigs, code_and_message};
+use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+
+use crate::broker::Broker;
+use crate::config::Settings;
+use crate::config::definitions::{self, ConfigType};
+use crate::config_changes::{
+    Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
+    invalid_request, refuse_repeated,
+};
+use crate::logging;
+use crate::request::RequestContext;
+
+/// The codes of `AlterConfigOp.OpType`.
+mod op {
+    pub const SET: i8 = 0;
+    pub const DELETE: i8 = 1;
+    pub const APPEND: i8 = 2;
+    pub const SUBTRACT: i8 = 3;
+}
+
+/// The one logger there is.
+const ROOT_LOGGER: &str = "root";
+
+/// Judges and does what is the broker's, then has the controller change the rest.
+pub async fn handle(
+    broker: &Broker,
+    _context: &RequestContext,
+    request: IncrementalAlterConfigsRequest,
+) -> IncrementalAlterConfigsResponse {
+    let named: Vec<(i8, &str)> = request
+        .resources
+        .iter()
+        .map(|resource| (resource.resource_type, &*resource.resource_name))
+        .collect();
+    let mut outcomes = refuse_repeated(&named);
+    let mut resources = Vec::new();
+    for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
+        if outcome.is_none() {
+            match preprocess(broker, resource, request.validate_only) {
+                Ok(Some(changed)) => resources.push((changed, &resource.configs)),
+                Ok(None) => *outcome = Some(Ok(())),
+                Err(error) => *outcome = Some(Err(error)),
+            }
+        }
+    }
+    let operations = resources.into_iter().map(|(resource, configs)| {
+        let operations: Option<Vec<_>> = configs.iter().map(operation).collect();
+        operations.map(|operations| (resource, operations))
+    });
+    let controllers = match operations.collect() {
+        Some(resources) => {
+            let asked = IncrementalAlterConfigs {
+                resources,
+                validate_only: request.validate_only,
+            };
+            broker
+                .controller
+                .submit(asked)
+                .await
+                .map_err(ApiError::from)
+                .and_then(|reply| reply)
+        }
+        // Kafka's controller falls over the whole request.
+        None => Err(ApiError::bare(ErrorCode::UnknownServerError)),
+    };
+    let outcomes = fill_in(outcomes, controllers);
+    let responses = request
+        .resources
+        .iter()
+        .zip(&outcomes)
+        .map(|(resource, outcome)| {
+            let (error_code, error_message) = code_and_message(outcome);
+            AlterConfigsResourceResponse::default()
+                .with_error_code(error_code)
+                .with_error_message(error_message)
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone())
+        });
+    IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
+}
+
+fn operation(config: &AlterableConfig) -> Option<(String, AlterConfigOp)> {
+    let value = config.value.as_ref().map(ToString::to_string);
+    let operation = match config.config_operation {
+        op::SET => AlterConfigOp::Set(value),
+        op::DELETE => AlterConfigOp::Delete,
+        op::APPEND => AlterConfigOp::Append(value.unwrap_or_default()),
+        op::SUBTRACT => AlterConfigOp::Subtract(value.unwrap_or_default()),
+        _ => return None,
+    };
+    Some((config.name.to_string(), operation))
+}
+
+/// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to do.
+fn preprocess(
+    broker: &Broker,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Result<Option<ConfigResource>, ApiError> {
+    let lacks_value =
+        |config: &AlterableConfig| config.config_operation != op::DELETE && config.value.is_none();
+    check_configs(
+        resource
+            .configs
+            .iter()
+            .map(|config| (&*config.name, lacks_value(config))),
+    )?;
+    let name = &*resource.resource_name;
+    if ConfigResourceType::from_code(resource.resource_type) == Some(ConfigResourceType::BrokerLogger) {
+        alter_loggers(broker, name, &resource.configs, validate_only)?;
+        return Ok(None);
+    }
+    let changed = controllers_resource(resource.resource_type, name)?;
+    if changed.kind == ConfigResourceType::Broker {
+        check_broker_name(broker, name)?;
+        let image = broker.image();
+        let mut settings = image
+            .configs
+            .get(&changed)
+            .map(|map| (**map).clone())
+            .unwrap_or_default();
+        for config in &resource.configs {
+            apply(config, &mut settings)?;
+        }
+        check_broker_settings(broker, name, &settings)?;
+    }
+    Ok(Some(changed))
+}
+
+/// Applies one operation to a broker's dynamic settings, to see what they would be.
+fn apply(config: &AlterableConfig, settings: &mut Settings) -> Outcome {
+    let name = &*config.name;
+    let value = config.value.as_deref().unwrap_or_default();
+    let word = match config.config_operation {
+        op::SET => {
+            settings.insert(name.to_owned(), value.to_owned());
+            return Ok(());
+        }
+        op::DELETE => {
+            settings.remove(name);
+            return Ok(());
+        }
+        op::APPEND => "append",
+        op::SUBTRACT => "subtract",
+        other => return Err(invalid_request(format!("Unknown operations type {other}"))),
+    };
+    let invalid = |message| Err(ApiError::new(ErrorCode::InvalidConfig, message));
+    let Some(key) = definitions::broker().get(name) else {
+        return invalid(format!("Unknown config name: {name}"));
+    };
+    if key.config_type != ConfigType::List {
+        return invalid(format!(
+            "Config value {word} is not allowed for config key: {name}"
+        ));
+    }
+    let current = settings
+        .get(name)
+        .map(String::as_str)
+        .or(key.default)
+        .unwrap_or_default();
+    let mut items: Vec<&str> = current.split(',').filter(|item| !item.is_empty()).collect();
+    for item in value.split(',') {
+        let found = items.iter().position(|have| *have == item);
+        match found {
+            None if config.config_operation == op::APPEND => items.push(item),
+            Some(index) if config.config_operation == op::SUBTRACT => drop(items.remove(index)),
+            _ => {}
+        }
+    }
+    let joined = items.join(",");
+    settings.insert(name.to_owned(), joined);
+    Ok(())
+}
+
+fn alter_loggers(broker: &Broker, name: &str, configs: &[AlterableConfig], validate_only: bool) -> Outcome {
+    match name.parse::<i32>() {
+        Ok(id) if id == broker.node_id => {}
+        Ok(id) => {
+            return Err(invalid_request(format!(
+                "Unexpected node id. Expected {}, but received {id}",
+                broker.node_id
+            )));
+        }
+        Err(_) => {
+            return Err(invalid_request(format!(
+                "Node id must be an integer, but it is: {name}"
+            )));
+        }
+    }
+    for config in configs {
+        check_logger(config)?;
+    }
+    if !validate_only && let Some(level) = configs.iter().find_map(|config| config.value.as_deref()) {
+        logging::set_root_level(level);
+    }
+    Ok(())
+}
+
+fn check_logger(config: &AlterableConfig) -> Outcome {
+    let logger = &*config.name;
+    let invalid_config = |message| Err(ApiError::new(ErrorCode::InvalidConfig, message));
+    let exists = logger == ROOT_LOGGER;
+    match config.config_operation {
+        op::SET | op::DELETE if !exists => invalid_config(format!("Logger {logger} does not exist!")),
+        op::SET => {
+            let level = config.value.as_deref().unwrap_or_default();
+            if logging::LEVELS.contains(&level) {
+                return Ok(());
+            }
+            invalid_config(format!(
+                "Cannot set the log level of {logger} to {level} as it is not a supported log level. Valid log levels \
+                 are {}",
+                logging::LEVELS.join(", ")
+            ))
+        }
+        op::DELETE => Err(invalid_request(
+            "Removing the log level of the root logger is not allowed",
+        )),
+        op::APPEND => Err(invalid_request(
+            "APPEND operation is not allowed for the BROKER_LOGGER resource",
+        )),
+        op::SUBTRACT => Err(invalid_request(
+            "SUBTRACT operation is not allowed for the BROKER_LOGGER resource",
+        )),
+        _ => Err(ApiError::bare(ErrorCode::UnknownServerError)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barnabas_protocol::messages::StrBytes;
+
+    use super::*;
+
+    fn config(name: &str, operation: i8, value: &str) -> AlterableConfig {
+        AlterableConfig::default()
+            .with_name(StrBytes::from_string(name.to_owned()))
+            .with_config_operation(operation)
+            .with_value(Some(StrBytes::from_string(value.to_owned())))
+    }
+
+    #[test]
+    fn operations_change_a_brokers_settings() {
+        let mut settings = Settings::new();
+        for change in [
+            config("log.cleanup.policy", op::APPEND, "compact,delete"),
+            config("message.max.bytes", op::SET, "5"),
+            config("nope", op::SET, "1"),
+            config("nope", op::DELETE, ""),
+        ] {
+            apply(&change, &mut settings).unwrap();
+        }
+        assert_eq!(settings["log.cleanup.policy"], "delete,compact");
+        assert_eq!((settings["message.max.bytes"].as_str(), settings.len()), ("5", 2));
+        apply(
+            &config("log.cleanup.policy", op::SUBTRACT, "delete"),
+            &mut settings,
+        )
+        .unwrap();
+        assert_eq!(settings["log.cleanup.policy"], "compact");
+    }
+
+    #[test]
+    fn operations_that_make_no_sense_are_refused_in_kafkas_words() {
+        let table = [
+            (
+                config("message.max.bytes", op::SUBTRACT, "5"),
+                "Config value subtract is not allowed for config key: message.max.bytes",
+            ),
+            (config("nope", op::APPEND, "5"), "Unknown config name: nope"),
+            (config("nope", 9, "5"), "Unknown operations type 9"),
+        ];
+        for (change, expected) in table {
+            let error = apply(&change, &mut Settings::new()).unwrap_err();
+            assert_eq!(error.message.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn loggers_take_levels_only() {
+        let table = [
+            (
+                config("kafka", op::SET, "INFO"),
+                Some("Logger kafka does not exist!"),
+            ),
+            (
+                config("root", op::DELETE, ""),
+                Some("Removing the log level of the root logger is not allowed"),
+            ),
+            (
+                config("root", op::APPEND, "INFO"),
+                Some("APPEND operation is not allowed for the BROKER_LOGGER resource"),
+            ),
+            (
+                config("root", op::SET, "info"),
+                Some(
+                    "Cannot set the log level of root to info as it is not a supported log level. Valid log levels are \
+                     DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
+                ),
+            ),
+            (config("root", 9, "INFO"), None),
+        ];
+        for (change, expected) in table {
+            assert_eq!(check_logger(&change).unwrap_err().message.as_deref(), expected);
+        }
+        assert_eq!(check_logger(&config("root", op::SET, "TRACE")), Ok(()));
+    }
+}

@@ -1,0 +1,97 @@
+//! The process's log: a filter that can be changed while it runs (the root logger of KIP-412).
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, OnceLock};
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+/// The levels that clients may set (`LogLevelConfig`); log4j's FATAL is our error.
+pub const LEVELS: &[&str] = &["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
+
+struct Root {
+    filter: reload::Handle<EnvFilter, Registry>,
+    level: Mutex<String>,
+}
+
+static ROOT: OnceLock<Root> = OnceLock::new();
+
+/// Sends logs to standard error. `filter` is a level or directives as in RUST_LOG.
+///
+/// # Errors
+/// The filter can't be read, or logs go somewhere already.
+pub fn start(filter: &str) -> Result<(), String> {
+    let directives = directives(filter);
+    let parsed = EnvFilter::try_new(&directives).map_err(|error| format!("log filter {filter}: {error}"))?;
+    let (layer, handle) = reload::Layer::new(parsed);
+    let output = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(layer)
+        .with(output)
+        .try_init()
+        .map_err(|error| error.to_string())?;
+    let upper = filter.to_ascii_uppercase();
+    let level = if LEVELS.contains(&upper.as_str()) {
+        upper
+    } else {
+        "INFO".to_owned()
+    };
+    // Only the first start gets here: a second one has failed to take the subscriber's place.
+    let _ = ROOT.set(Root {
+        filter: handle,
+        level: Mutex::new(level),
+    });
+    Ok(())
+}
+
+/// The root logger's level, one of [`LEVELS`].
+pub fn root_level() -> String {
+    match ROOT.get() {
+        Some(root) => root
+            .level
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone(),
+        None => "INFO".to_owned(),
+    }
+}
+
+/// Sets the root logger's level, one of [`LEVELS`].
+pub fn set_root_level(level: &str) {
+    let Some(root) = ROOT.get() else { return };
+    match EnvFilter::try_new(directives(level)).map(|filter| root.filter.reload(filter)) {
+        Ok(Ok(())) => {
+            *root.level.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = level.to_owned();
+        }
+        Ok(Err(error)) => tracing::error!(%error, level, "the log level could not be changed"),
+        Err(error) => tracing::error!(%error, level, "not a log level"),
+    }
+}
+
+/// A plain level is about this program: the libraries under it tell every heartbeat at info.
+fn directives(filter: &str) -> String {
+    match filter.to_ascii_lowercase().as_str() {
+        level @ ("trace" | "debug" | "info") => format!("warn,barnabas={level}"),
+        "fatal" => "error".to_owned(),
+        _ => filter.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_levels_are_about_this_program() {
+        assert_eq!(directives("INFO"), "warn,barnabas=info");
+        assert_eq!(directives("FATAL"), "error");
+        assert_eq!(directives("warn"), "warn");
+        assert_eq!(
+            directives("info,barnabas_broker=debug"),
+            "info,barnabas_broker=debug"
+        );
+    }
+}

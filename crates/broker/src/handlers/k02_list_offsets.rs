@@ -23,6 +23,8 @@ const CONSUMER: i32 = -1;
 const DEBUGGING: i32 = -2;
 /// The offset and timestamp of an answer that has none.
 const UNKNOWN: i64 = -1;
+/// First version whose answers tell the leader epoch.
+const LEADER_EPOCH_SINCE: i16 = 4;
 
 /// Answers every partition that was asked for.
 pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsRequest) -> ListOffsetsResponse {
@@ -44,11 +46,11 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             if twice.contains(&(topic.name.clone(), partition.partition_index)) {
-                return answer(partition, Err(ErrorCode::InvalidRequest));
+                return answer(partition, context.api_version, Err(ErrorCode::InvalidRequest));
             }
             let found = query(partition.timestamp, context.api_version)
                 .and_then(|query| find(broker, &topic.name, partition, reader, query));
-            answer(partition, found)
+            answer(partition, context.api_version, found)
         });
         ListOffsetsTopicResponse::default()
             .with_name(topic.name.clone())
@@ -90,6 +92,7 @@ fn query(timestamp: i64, version: i16) -> Result<OffsetQuery, ErrorCode> {
 
 fn answer(
     wanted: &ListOffsetsPartition,
+    version: i16,
     found: Result<Option<FoundOffset>, ErrorCode>,
 ) -> ListOffsetsPartitionResponse {
     let response = ListOffsetsPartitionResponse::default()
@@ -97,10 +100,14 @@ fn answer(
         .with_timestamp(UNKNOWN)
         .with_offset(UNKNOWN);
     match found {
-        Ok(Some(found)) => response
-            .with_timestamp(found.timestamp)
-            .with_offset(found.offset)
-            .with_leader_epoch(found.leader_epoch),
+        Ok(Some(found)) => {
+            let response = response.with_timestamp(found.timestamp).with_offset(found.offset);
+            if version < LEADER_EPOCH_SINCE {
+                response
+            } else {
+                response.with_leader_epoch(found.leader_epoch)
+            }
+        }
         Ok(None) => response,
         Err(error) => response.with_error_code(error.code()),
     }

@@ -2,5 +2,7 @@
 
 mod architecture;
 mod compatibility;
+mod connections;
+mod node;
 mod process;
 mod workspace;

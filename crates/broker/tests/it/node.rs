@@ -1,0 +1,212 @@
+//! A node in this process, on a free port and a temporary folder, and a bare connection to it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use barnabas_broker::broker::Broker;
+use barnabas_broker::config::load::{Sources, load};
+use barnabas_broker::server::Server;
+use barnabas_protocol::api::ApiKey;
+use barnabas_protocol::messages::create_topics_request::CreatableTopic;
+use barnabas_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, Decodable, Request, StrBytes, TopicName,
+};
+use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// How long a test waits for bytes before it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running node; stopped when dropped.
+pub struct Node {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its inside.
+    pub broker: Arc<Broker>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+    dir: Option<TempDir>,
+}
+
+impl Node {
+    /// Starts a node on an empty folder.
+    pub fn start() -> Node {
+        Node::start_in(TempDir::new().unwrap(), &[])
+    }
+
+    /// Starts a node on a folder with settings of its own.
+    pub fn start_in(dir: TempDir, overrides: &[(&str, &str)]) -> Node {
+        let mut all = vec![("listeners".to_owned(), "PLAINTEXT://127.0.0.1:0".to_owned())];
+        all.extend(
+            overrides
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_string())),
+        );
+        let sources = Sources {
+            file: None,
+            overrides: all,
+            default_data_dir: dir.path().to_owned(),
+        };
+        let settings = load(&sources).unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let (started, ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let server = Server::start(settings).await.unwrap();
+                started.send(server.broker().clone()).unwrap();
+                stopped.cancelled().await;
+                server.stop().await.unwrap();
+            });
+        });
+        let broker = ready.recv().expect("the node starts");
+        let port = broker.listeners[0].advertised_port;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Node {
+            address,
+            broker,
+            stop,
+            thread: Some(thread),
+            dir: Some(dir),
+        }
+    }
+
+    /// Stops the node cleanly; what it kept is in the folder.
+    pub fn stop(mut self) -> TempDir {
+        self.shut_down();
+        self.dir.take().unwrap()
+    }
+
+    /// Opens a connection.
+    pub fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client {
+            stream,
+            next_correlation_id: 1,
+        }
+    }
+
+    /// Creates a topic.
+    pub fn create_topic(&self, name: &str, partitions: i32) {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(StrBytes::from_string(name.to_owned())))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1);
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(10_000);
+        let mut client = self.connect();
+        client.send(7, &request);
+        let response: CreateTopicsResponse = client.receive::<CreateTopicsRequest>(7).1;
+        assert_eq!(
+            response.topics[0].error_code, 0,
+            "{:?}",
+            response.topics[0].error_message
+        );
+    }
+
+    fn shut_down(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(
+                std::thread::panicking() || ended.is_ok(),
+                "the node stops cleanly"
+            );
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// A connection that sends and receives frames.
+pub struct Client {
+    /// The socket, for what is no frame.
+    pub stream: TcpStream,
+    next_correlation_id: i32,
+}
+
+impl Client {
+    /// The frame of a request, size prefix included, and its correlation id.
+    pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> (Bytes, i32) {
+        let correlation_id = self.next_correlation_id;
+        self.next_correlation_id += 1;
+        let api = ApiKey::from_key(R::KEY).unwrap();
+        let mut frame = BytesMut::new();
+        frame.put_i32(0);
+        frame.put_i16(R::KEY);
+        frame.put_i16(version);
+        frame.put_i32(correlation_id);
+        frame.put_i16(4);
+        frame.put_slice(b"test");
+        if api.request_header_version(version) >= 2 {
+            frame.put_u8(0);
+        }
+        request.encode(&mut frame, version).unwrap();
+        let size = (frame.len() - 4) as i32;
+        frame[..4].copy_from_slice(&size.to_be_bytes());
+        (frame.freeze(), correlation_id)
+    }
+
+    /// Sends a request; answers its correlation id.
+    pub fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
+        let (frame, correlation_id) = self.frame(version, request);
+        self.stream.write_all(&frame).unwrap();
+        correlation_id
+    }
+
+    /// Receives the response to a request of this type: correlation id and body.
+    pub fn receive<R: Request>(&mut self, version: i16) -> (i32, R::Response) {
+        let mut frame = Bytes::from(self.receive_frame().expect("the connection is open"));
+        let correlation_id = i32::from_be_bytes(frame.split_to(4)[..].try_into().unwrap());
+        if ApiKey::from_key(R::KEY).unwrap().response_header_version(version) >= 1 {
+            assert_eq!(frame.split_to(1)[0], 0, "no tagged fields in the header");
+        }
+        let response = R::Response::decode(&mut frame, version).unwrap();
+        assert!(frame.is_empty(), "{} bytes behind the response", frame.len());
+        (correlation_id, response)
+    }
+
+    /// Receives one frame without its size; `None` when the connection was closed before it.
+    pub fn receive_frame(&mut self) -> Option<Vec<u8>> {
+        let mut size = [0; 4];
+        match self.stream.read_exact(&mut size) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no answer in {PATIENCE:?}")
+            }
+            Err(_) => return None,
+        }
+        let mut frame = vec![0; i32::from_be_bytes(size) as usize];
+        self.stream.read_exact(&mut frame).unwrap();
+        Some(frame)
+    }
+}
+
+/// A batch with these values.
+pub fn batch(values: &[&[u8]]) -> Bytes {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for value in values {
+        builder.append(&RecordFields {
+            timestamp: 1,
+            value: Some(value),
+            ..RecordFields::default()
+        });
+    }
+    Bytes::from(builder.build().unwrap())
+}

@@ -145,21 +145,16 @@ impl GroupShard {
         self.timers.next_deadline()
     }
 
-    /// Does what is due at `now_ms`. Call it until there are no records and the next deadline lies ahead: one timer's records
-    /// are replayed before the next timer is looked at.
+    /// Does one thing that is due at `now_ms`, if any is. Call it until the next deadline lies ahead: one timer's records are
+    /// replayed before the next timer is looked at.
     pub fn on_timer(&mut self, now_ms: i64) -> Vec<GroupRecord> {
-        while let Some(key) = self.timers.pop_expired(now_ms) {
-            let records = match key {
-                TimerKey::Session { group, member } => self.expire_session(&group, &member, now_ms),
-                TimerKey::Join { group } => self.expire_join(&group, now_ms),
-                TimerKey::Sync { group } => self.expire_pending_sync(&group, now_ms),
-                TimerKey::Expiry => self.expire_offsets(now_ms),
-            };
-            if !records.is_empty() {
-                return records;
-            }
+        match self.timers.pop_expired(now_ms) {
+            Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now_ms),
+            Some(TimerKey::Join { group }) => self.expire_join(&group, now_ms),
+            Some(TimerKey::Sync { group }) => self.expire_pending_sync(&group, now_ms),
+            Some(TimerKey::Expiry) => self.expire_offsets(now_ms),
+            None => Vec::new(),
         }
-        Vec::new()
     }
 
     /// The append of `records` failed: what waits for them is answered with `error`. Returns further records.

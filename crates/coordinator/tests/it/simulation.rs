@@ -262,7 +262,7 @@ impl Simulation {
 #[test]
 fn groups_keep_their_promises_whatever_happens() {
     let mut assignments = 0;
-    for seed in 1..=200 {
+    for seed in 1..=100 {
         let run = std::panic::catch_unwind(|| {
             let mut simulation = Simulation::new(seed);
             for _ in 0..80 {
@@ -282,7 +282,7 @@ fn groups_keep_their_promises_whatever_happens() {
         }
     }
     assert!(
-        assignments > 5_000,
+        assignments > 2_500,
         "only {assignments} assignments: the simulation does not do its work"
     );
 }

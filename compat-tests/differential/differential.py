@@ -8,6 +8,7 @@ import time
 import brokers
 import compare
 import definitions
+import generated
 import scenarios
 from exceptions import Exceptions
 from normalise import Names, Normaliser
@@ -131,6 +132,22 @@ class Run:
                 self.both(f"{each.name}/{n}", each.script, prefix, n, each.apis,
                           f"--requests 0 --scenario {each.name}")
 
+    def generated(self):
+        """Seeded requests: one script for each API and version, so that what one changes no other sees."""
+        seed, count = self.options.seed, self.options.requests
+        for name, (low, high) in sorted(self.served.items()):
+            if not generated.wanted(name):
+                continue
+            if self.options.api and not any(self._is(api, (name,)) for api in self.options.api):
+                continue
+            api = self.definitions.api(name)
+            for version in range(low, high + 1):
+                if self.options.progress:
+                    print(f"generated.{name}/{version}", file=sys.stderr, flush=True)
+                self.both(f"generated.{name}/{version}", generated.script(api, version, seed, range(count)),
+                          f"g{api.key}-{version}-{self.tag}", 99, (),
+                          f"--no-scenarios --seed {seed} --api {name} --requests {count}")
+
     def _is(self, wanted, apis):
         name = self.definitions.apis[int(wanted)].name if wanted.isdigit() else wanted
         return name in apis
@@ -181,6 +198,8 @@ def main(options):
         run.prepare()
         if not options.no_scenarios:
             run.scenarios()
+        if options.requests:
+            run.generated()
         report(run, options, time.monotonic() - began)
         return 0 if run.score.clean() else 1
     except KeyboardInterrupt:

@@ -30,7 +30,6 @@ class Names:
 
     def __init__(self, running):
         self.started_ms = int(time.time() * 1000)
-        self.port = running.port
         self.symbols = {}
         self.given = set()
         self.texts = {}
@@ -162,8 +161,8 @@ class Normaliser:
             if f.name == "ClusterId" and is_response:
                 return names.learn("cluster", value)
             return names.text(value)
-        if f.name == "Port" and value == names.port:
-            return "<port>"
+        if f.name == "Port":
+            return names.ports.get(value, value)
         if f.entity == "producerId" or f.name in ("ProducerId", "ProducerIdStart"):
             if is_response and api.name in _PRODUCER_MAKERS and value >= 0:
                 return names.learn("producer", value)

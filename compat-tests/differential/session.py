@@ -87,6 +87,11 @@ class Session:
     def has(self, api_name):
         return api_name in self.served
 
+    def learn(self, api_name, part):
+        """Give the ids of a quiet answer (or of a part of one) their symbols."""
+        api = self.definitions.api(api_name)
+        self.normaliser.response(api, api.response.versions.highest, part)
+
     # requests ----------------------------------------------------------------------------------------------------
 
     def connection(self, on="main"):

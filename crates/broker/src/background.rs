@@ -88,7 +88,7 @@ async fn flush_due(broker: &Arc<Broker>) {
             let now_ms = now_ms();
             let flushed = partition.with_log(|log, _| {
                 if log.flush_is_due(now_ms) {
-                    log.flush(now_ms)
+                    log.flush()
                 } else {
                     Ok(())
                 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::background;
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use crate::config::load::StartSettings;
 use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
 use crate::metadata_cache::MetadataCache;
@@ -97,7 +97,7 @@ impl Server {
 
         let log_dir = Arc::new(log_dir);
         let defaults = Arc::new(LogConfig::default());
-        let loaded = log_dir.load(&|_, _| defaults.clone(), now_ms())?;
+        let loaded = log_dir.load(&|_, _| defaults.clone())?;
         let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
@@ -188,7 +188,7 @@ impl Server {
         if let Err(error) = self.quorum.shutdown().await {
             tracing::error!(%error, "the quorum did not stop cleanly");
         }
-        self.broker.partitions().shut_down(now_ms())
+        self.broker.partitions().shut_down()
     }
 }
 

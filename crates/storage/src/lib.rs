@@ -2,16 +2,22 @@
 //!
 //! The broker holds a [`LogDir`] for each of `log.dirs` and a [`Log`] for each partition. Everything is synchronous; the
 //! broker says when and where it runs. Time and random ids are arguments.
-#![allow(clippy::todo)]
 
+mod checkpoint;
 pub mod error;
+mod file_io;
+mod index;
 pub mod kafka_uuid;
+mod layout;
 pub mod log;
-pub mod log_config;
+mod log_config;
 pub mod log_dir;
-pub mod meta_properties;
-pub mod open_files;
+mod meta_properties;
+mod open_files;
 pub mod producer_state;
+mod segment;
+mod txn_index;
+pub mod validate;
 
 pub use error::StorageError;
 pub use log::{
@@ -22,5 +28,3 @@ pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
 pub use producer_state::ProducerEntry;
-
-pub mod validate;

@@ -177,7 +177,7 @@ impl Partition {
             waiters.advanced(core.high_watermark(), i64::from(appended.bytes));
         }
         if log.flush_is_due(now_ms) {
-            log.flush(now_ms).map_err(|error| self.failed(&error))?;
+            log.flush().map_err(|error| self.failed(&error))?;
         }
         Ok(appended)
     }

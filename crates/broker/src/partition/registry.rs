@@ -131,7 +131,7 @@ impl Partitions {
     ///
     /// # Errors
     /// A log could not be closed; there is no clean marker then.
-    pub fn shut_down(&self, now_ms: i64) -> Result<(), StorageError> {
+    pub fn shut_down(&self) -> Result<(), StorageError> {
         let taken = self
             .all()
             .into_iter()
@@ -141,7 +141,6 @@ impl Partitions {
             &mut logs
                 .iter_mut()
                 .map(|(log, high_watermark)| (log, *high_watermark)),
-            now_ms,
         )
     }
 

@@ -4,171 +4,182 @@
 //! synchronous and quick. A log nobody uses is a name and a few numbers: it has no descriptor, no buffer and, before its
 //! first append, no folder. The first use that needs them opens its files.
 
+mod append;
+pub(crate) mod load;
+mod lookup;
+mod open;
+mod read;
+mod snapshots;
+mod truncate;
 mod types;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::error::Result;
+use self::load::{LoadedLog, Loader, Trust};
+use self::open::OpenLog;
+use crate::checkpoint::{EpochEntry, PartitionMetadata};
+use crate::error::{Result, StorageError};
+use crate::file_io::Durability;
+use crate::layout;
 use crate::log_config::LogConfig;
+use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
 pub use types::{
     AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, ReadBound, TimestampOffset,
 };
+pub(crate) use types::{LogOffsets, LogSummary};
 
 /// One partition's log.
 #[derive(Debug)]
-pub struct Log {}
+pub struct Log {
+    log_dir: Arc<Path>,
+    files: Arc<OpenFiles>,
+    topic: Arc<str>,
+    partition: i32,
+    topic_id: Uuid,
+    config: Arc<LogConfig>,
+    state: State,
+    log_start_offset: i64,
+    log_end_offset: i64,
+    recovery_point: i64,
+    size_bytes: u64,
+    checkpointed_high_watermark: i64,
+    first_unstable_offset: Option<i64>,
+    /// A leader epoch of which no record has been written, and so perhaps no file tells.
+    unwritten_epoch: Option<EpochEntry>,
+    /// When the oldest record that isn't flushed was appended, ms.
+    unflushed_since_ms: Option<i64>,
+    /// Taken off `segment.ms`.
+    roll_jitter_ms: i64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was ever written: no folder.
+    Absent,
+    /// The folder's files are as a pause in order leaves them.
+    Closed,
+    /// The files are in use.
+    Open(Box<OpenLog>),
+    /// The disk has failed; nothing is known for certain.
+    Offline,
+}
+
+/// Where a log lies and whose it is.
+#[derive(Clone, Debug)]
+pub(crate) struct LogIdentity {
+    pub log_dir: Arc<Path>,
+    pub files: Arc<OpenFiles>,
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub topic_id: Uuid,
+}
 
 impl Log {
+    /// A log without records or folder.
+    pub(crate) fn absent(identity: LogIdentity, config: Arc<LogConfig>) -> Log {
+        let LogIdentity {
+            log_dir,
+            files,
+            topic,
+            partition,
+            topic_id,
+        } = identity;
+        let mut log = Log {
+            log_dir,
+            files,
+            topic,
+            partition,
+            topic_id,
+            config,
+            state: State::Absent,
+            log_start_offset: 0,
+            log_end_offset: 0,
+            recovery_point: 0,
+            size_bytes: 0,
+            checkpointed_high_watermark: 0,
+            first_unstable_offset: None,
+            unwritten_epoch: None,
+            unflushed_since_ms: None,
+            roll_jitter_ms: 0,
+        };
+        log.choose_jitter();
+        log
+    }
+
+    /// A log whose folder is as a pause in order leaves it.
+    pub(crate) fn closed(identity: LogIdentity, config: Arc<LogConfig>, offsets: &LogOffsets) -> Log {
+        Log {
+            state: State::Closed,
+            log_start_offset: offsets.log_start_offset,
+            log_end_offset: offsets.log_end_offset,
+            recovery_point: offsets.recovery_point.min(offsets.log_end_offset),
+            size_bytes: offsets.size_bytes,
+            checkpointed_high_watermark: offsets.high_watermark,
+            first_unstable_offset: offsets.first_unstable_offset,
+            ..Log::absent(identity, config)
+        }
+    }
+
     /// The topic's name.
     pub fn topic(&self) -> &Arc<str> {
-        todo!()
+        &self.topic
     }
 
     /// The partition's number.
     pub fn partition(&self) -> i32 {
-        todo!()
+        self.partition
     }
 
     /// The topic's id.
     pub fn topic_id(&self) -> Uuid {
-        todo!()
+        self.topic_id
     }
 
     /// The settings in effect.
     pub fn config(&self) -> &Arc<LogConfig> {
-        todo!()
+        &self.config
     }
 
     /// Takes over changed settings; the next append acts upon them.
-    pub fn set_config(&mut self, _config: Arc<LogConfig>) {
-        todo!()
+    pub fn set_config(&mut self, config: Arc<LogConfig>) {
+        self.config = config;
+        self.choose_jitter();
     }
 
     /// Offset of the first record that may be read.
     pub fn log_start_offset(&self) -> i64 {
-        todo!()
+        self.log_start_offset
     }
 
     /// Offset that the next record will get.
     pub fn log_end_offset(&self) -> i64 {
-        todo!()
+        self.log_end_offset
     }
 
     /// All before this offset is known to be on disk.
     pub fn recovery_point(&self) -> i64 {
-        todo!()
+        self.recovery_point
     }
 
     /// The high watermark that the last checkpoint held; 0 for a new log.
     pub fn checkpointed_high_watermark(&self) -> i64 {
-        todo!()
+        self.checkpointed_high_watermark
     }
 
     /// Size of all segments in bytes.
     pub fn size_bytes(&self) -> u64 {
-        todo!()
+        self.size_bytes
     }
 
     /// The offset before which every transaction is decided and replicated; at most `high_watermark` (KIP-98).
-    pub fn last_stable_offset(&self, _high_watermark: i64) -> i64 {
-        todo!()
-    }
-
-    /// Appends whole, validated v2 batches as the partition's leader: assigns offsets and `leader_epoch` in place (both
-    /// lie outside of the CRC), checks and updates the producers' state, rolls the segment if it is time, writes once.
-    ///
-    /// A batch that an idempotent producer sends again is not appended; the answer is the original's
-    /// ([`AppendInfo::duplicate`]).
-    ///
-    /// # Errors
-    /// Those of the producer state (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE),
-    /// RECORD_LIST_TOO_LARGE; KAFKA_STORAGE_ERROR when the disk fails, after which nothing of the batches is served.
-    pub fn append(
-        &mut self,
-        _batches: &mut [u8],
-        _leader_epoch: i32,
-        _origin: AppendOrigin,
-        _now_ms: i64,
-    ) -> Result<AppendInfo> {
-        todo!()
-    }
-
-    /// Appends batches fetched from the leader: offsets and leader epochs stay as they are.
-    ///
-    /// # Errors
-    /// `UnexpectedAppendOffset` if they don't continue the log; KAFKA_STORAGE_ERROR.
-    pub fn append_as_follower(&mut self, _batches: &[u8], _now_ms: i64) -> Result<AppendInfo> {
-        todo!()
-    }
-
-    /// The bytes from the batch that holds `offset` on: at most `max_bytes`, within one segment, up to `bound`. The last
-    /// batch may be cut off, as Kafka's clients expect. With `min_one_message` a first batch larger than
-    /// `max_bytes` comes whole (KIP-74).
-    ///
-    /// # Errors
-    /// OFFSET_OUT_OF_RANGE before the log's start or behind its end.
-    pub fn read(
-        &mut self,
-        _offset: i64,
-        _max_bytes: u32,
-        _bound: ReadBound,
-        _min_one_message: bool,
-    ) -> Result<FetchSlice> {
-        todo!()
-    }
-
-    /// The first record whose timestamp is at least `timestamp_ms`.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
-    pub fn offset_for_timestamp(&mut self, _timestamp_ms: i64) -> Result<Option<TimestampOffset>> {
-        todo!()
-    }
-
-    /// The first record that has the largest timestamp of the log (KIP-734).
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
-    pub fn offset_of_max_timestamp(&mut self) -> Result<Option<TimestampOffset>> {
-        todo!()
-    }
-
-    /// The largest epoch not above `leader_epoch` and the offset at which it ended (KIP-101, KIP-279); the current
-    /// epoch ends at the log's end. `None` if nothing is known.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn end_offset_for_epoch(&mut self, _leader_epoch: i32) -> Result<Option<EpochEndOffset>> {
-        todo!()
-    }
-
-    /// The leader epoch in which the record at `offset` was written.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn epoch_for_offset(&mut self, _offset: i64) -> Result<Option<i32>> {
-        todo!()
-    }
-
-    /// The newest epoch of the log.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn latest_epoch(&mut self) -> Result<Option<i32>> {
-        todo!()
-    }
-
-    /// Notes that this broker leads the partition in `leader_epoch` from the log's end on. Costs no IO before the
-    /// log has a folder.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn assign_leader_epoch(&mut self, _leader_epoch: i32) -> Result<()> {
-        todo!()
+    pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
+        self.first_unstable_offset
+            .map_or(high_watermark, |offset| offset.min(high_watermark))
     }
 
     /// The producers that have written lately (DescribeProducers).
@@ -176,54 +187,56 @@ impl Log {
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
     pub fn active_producers(&mut self) -> Result<Vec<ProducerEntry>> {
-        todo!()
+        let producers = self
+            .open()?
+            .map(|open| open.producers.entries().cloned().collect());
+        Ok(producers.unwrap_or_default())
     }
 
     /// Forgets producers that have been idle for `producer.id.expiration.ms`.
-    pub fn remove_expired_producers(&mut self, _now_ms: i64) {
-        todo!()
+    pub fn remove_expired_producers(&mut self, now_ms: i64) {
+        if let State::Open(open) = &mut self.state {
+            open.producers
+                .remove_expired(now_ms, self.config.producer_id_expiration_ms);
+        }
     }
 
     /// Tells the log how far it is replicated, which may move the last stable offset.
-    pub fn high_watermark_updated(&mut self, _high_watermark: i64) {
-        todo!()
-    }
-
-    /// Raises the first readable offset (DeleteRecords, retention); answers whether it moved.
-    ///
-    /// # Errors
-    /// OFFSET_OUT_OF_RANGE beyond `high_watermark`.
-    pub fn advance_log_start_offset(&mut self, _log_start_offset: i64, _high_watermark: i64) -> Result<bool> {
-        todo!()
-    }
-
-    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn truncate_to(&mut self, _offset: i64) -> Result<bool> {
-        todo!()
-    }
-
-    /// Drops all records; the next one will be at `offset`.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR.
-    pub fn truncate_fully_and_start_at(&mut self, _offset: i64) -> Result<()> {
-        todo!()
+    pub fn high_watermark_updated(&mut self, high_watermark: i64) {
+        if self.first_unstable_offset.is_some()
+            && let State::Open(open) = &mut self.state
+        {
+            open.producers.high_watermark_updated(high_watermark);
+            self.first_unstable_offset = open.producers.first_unstable_offset();
+        }
     }
 
     /// Whether `flush.messages` or `flush.ms` demand a [`Log::flush`].
-    pub fn flush_is_due(&self, _now_ms: i64) -> bool {
-        todo!()
+    pub fn flush_is_due(&self, now_ms: i64) -> bool {
+        self.unflushed_since_ms.is_some_and(|since_ms| {
+            self.log_end_offset - self.recovery_point >= self.config.flush_messages
+                || now_ms.saturating_sub(since_ms) >= self.config.flush_ms
+        })
     }
 
     /// fdatasync of all that was written; moves the recovery point.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then, since Linux forgets dirty pages whose write failed.
-    pub fn flush(&mut self, _now_ms: i64) -> Result<()> {
-        todo!()
+    pub fn flush(&mut self) -> Result<()> {
+        if self.recovery_point >= self.log_end_offset {
+            return Ok(());
+        }
+        let recovery_point = self.recovery_point;
+        if let Some(open) = self.open()?
+            && let Err(error) = open.sync(recovery_point)
+        {
+            self.state = State::Offline;
+            return Err(error);
+        }
+        self.recovery_point = self.log_end_offset;
+        self.unflushed_since_ms = None;
+        Ok(())
     }
 
     /// Writes what lives in memory only (index entries, producers), gives up descriptors and buffers. The next use opens
@@ -232,6 +245,166 @@ impl Log {
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
     pub fn release(&mut self) -> Result<()> {
-        todo!()
+        if let State::Open(open) = &mut self.state {
+            open.save(&self.config, self.log_end_offset)?;
+            let newest = open.epochs.entries().last();
+            self.unwritten_epoch = newest
+                .filter(|entry| entry.start_offset >= self.log_end_offset)
+                .copied();
+            self.state = State::Closed;
+        }
+        Ok(())
+    }
+
+    /// Flushes and releases: the end of the log's use in this process.
+    pub(crate) fn close(&mut self, high_watermark: i64) -> Result<LogSummary> {
+        self.flush()?;
+        self.release()?;
+        if matches!(self.state, State::Offline) {
+            return Err(self.offline());
+        }
+        Ok(LogSummary {
+            topic: self.topic.clone(),
+            topic_id: self.topic_id,
+            partition: self.partition,
+            offsets: LogOffsets {
+                log_start_offset: self.log_start_offset,
+                log_end_offset: self.log_end_offset,
+                recovery_point: self.recovery_point,
+                high_watermark,
+                first_unstable_offset: self.first_unstable_offset,
+                size_bytes: self.size_bytes,
+            },
+            has_folder: self.has_folder(),
+        })
+    }
+
+    /// Whether anything was ever written.
+    pub(crate) fn has_folder(&self) -> bool {
+        !matches!(self.state, State::Absent)
+    }
+
+    /// The folder's path, whether there is one or not.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.log_dir
+            .join(layout::folder_name(&self.topic, self.partition))
+    }
+
+    /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed then.
+    pub(crate) fn recover(&mut self) -> Result<u64> {
+        let trust = Trust::UpTo(self.recovery_point);
+        let loaded = self.load(trust)?;
+        let truncated_bytes = loaded.truncated_bytes;
+        self.adopt(loaded);
+        self.release()?;
+        Ok(truncated_bytes)
+    }
+
+    /// Learns the offsets of a folder that was closed in order by somebody who left no manifest.
+    pub(crate) fn inspect(&mut self) -> Result<()> {
+        let loaded = self.load(Trust::All)?;
+        self.adopt(loaded);
+        self.recovery_point = self.log_end_offset;
+        self.release()
+    }
+
+    /// The open log, opened if need be; `None` for a log without a folder.
+    fn open(&mut self) -> Result<Option<&mut OpenLog>> {
+        match self.state {
+            State::Absent => return Ok(None),
+            State::Offline => return Err(self.offline()),
+            State::Closed => self.open_closed()?,
+            State::Open(_) => {}
+        }
+        match &mut self.state {
+            State::Open(open) => Ok(Some(open)),
+            _ => Ok(None),
+        }
+    }
+
+    fn open_closed(&mut self) -> Result<()> {
+        let mut loaded = self.load(Trust::All)?;
+        let found = (loaded.log_end_offset, loaded.open.size_bytes());
+        if found != (self.log_end_offset, self.size_bytes) {
+            tracing::warn!(topic = %self.topic, partition = self.partition, ?found,
+                expected = ?(self.log_end_offset, self.size_bytes),
+                "the log's files changed behind our back; recovering it");
+            loaded = self.load(Trust::UpTo(self.recovery_point))?;
+        }
+        self.adopt(loaded);
+        Ok(())
+    }
+
+    fn load(&self, trust: Trust) -> Result<LoadedLog> {
+        let folder = self.folder();
+        let loader = Loader {
+            folder: &folder,
+            files: &self.files,
+            config: &self.config,
+            log_start_offset: self.log_start_offset,
+        };
+        loader.load(trust)
+    }
+
+    fn adopt(&mut self, loaded: LoadedLog) {
+        let LoadedLog {
+            mut open,
+            log_end_offset,
+            ..
+        } = loaded;
+        self.log_start_offset = self.log_start_offset.max(open.segment(0).base_offset);
+        self.log_end_offset = log_end_offset;
+        self.recovery_point = self.recovery_point.min(log_end_offset);
+        self.size_bytes = open.size_bytes();
+        self.first_unstable_offset = open.producers.first_unstable_offset();
+        if let Some(entry) = self.unwritten_epoch.take() {
+            open.epochs
+                .assign(entry.epoch, entry.start_offset.min(log_end_offset));
+        }
+        self.state = State::Open(Box::new(open));
+    }
+
+    /// The open log; its folder and first segment are created if need be.
+    fn open_for_writing(&mut self) -> Result<&mut OpenLog> {
+        if matches!(self.state, State::Absent) {
+            self.create_folder()?;
+        }
+        let offline = self.offline();
+        self.open()?.ok_or(offline)
+    }
+
+    fn create_folder(&mut self) -> Result<()> {
+        let folder = self.folder();
+        std::fs::create_dir_all(&folder).map_err(StorageError::io("create", &folder))?;
+        PartitionMetadata {
+            topic_id: self.topic_id,
+        }
+        .write(&folder, Durability::PageCache)?;
+        let mut open = OpenLog::empty(folder, self.files.clone(), self.log_end_offset);
+        open.active.segment.log_file(&open.folder)?;
+        if let Some(entry) = self.unwritten_epoch.take() {
+            open.assign_epoch(entry.epoch, entry.start_offset)?;
+        }
+        self.state = State::Open(Box::new(open));
+        Ok(())
+    }
+
+    fn offline(&self) -> StorageError {
+        StorageError::Offline {
+            topic: self.topic.to_string(),
+            partition: self.partition,
+        }
+    }
+
+    /// Spreads the logs' rolls over `segment.jitter.ms`; which share a log gets only has to differ from its neighbours'.
+    fn choose_jitter(&mut self) {
+        let range = self.config.segment_jitter_ms.min(self.config.segment_ms).max(0);
+        let mixed =
+            self.topic_id.as_u64_pair().0 ^ (self.partition as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.roll_jitter_ms = if range == 0 {
+            0
+        } else {
+            (mixed % range as u64) as i64
+        };
     }
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 /// Who appends; decides how much of a producer's state is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendOrigin {
@@ -106,4 +108,28 @@ pub struct EpochEndOffset {
     pub leader_epoch: i32,
     /// First offset that is not of this epoch or an earlier one.
     pub end_offset: i64,
+}
+
+/// What is remembered of a log while it is closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogOffsets {
+    pub log_start_offset: i64,
+    pub log_end_offset: i64,
+    pub recovery_point: i64,
+    /// As the broker knows it, or as the last checkpoint held it.
+    pub high_watermark: i64,
+    /// First offset of the oldest undecided transaction.
+    pub first_unstable_offset: Option<i64>,
+    pub size_bytes: u64,
+}
+
+/// What the manifest holds of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogSummary {
+    pub topic: Arc<str>,
+    pub topic_id: Uuid,
+    pub partition: i32,
+    pub offsets: LogOffsets,
+    /// Whether anything was ever written.
+    pub has_folder: bool,
 }

@@ -3,28 +3,42 @@
 //! Only one process at a time holds a log directory. After a clean shutdown one file of our own, a cache that may be
 //! deleted, tells all that a start needs to know of its logs; otherwise the folders are read and recovered.
 
+mod load;
+mod manifest;
+
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use uuid::Uuid;
 
-use crate::error::Result;
-use crate::log::Log;
+use crate::checkpoint;
+use crate::error::{Result, StorageError};
+use crate::file_io::{self, Durability};
+use crate::layout;
+use crate::log::{Log, LogIdentity, LogSummary};
 use crate::log_config::LogConfig;
 use crate::meta_properties::MetaProperties;
 use crate::open_files::OpenFiles;
 
+pub use load::Loaded;
+
+const LOCK: &str = ".lock";
+const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+
 /// A log directory this process holds.
 #[derive(Debug)]
-pub struct LogDir {}
-
-/// What [`LogDir::load`] found.
-#[derive(Debug)]
-pub struct Loaded {
-    /// A log for each partition folder, in no order. The broker matches them with the metadata.
-    pub logs: Vec<Log>,
-    /// The last process to hold the directory shut down cleanly.
-    pub clean: bool,
+pub struct LogDir {
+    path: Arc<Path>,
+    files: Arc<OpenFiles>,
+    meta_properties: Option<MetaProperties>,
+    /// Locked for as long as it is open.
+    _lock: File,
 }
 
 /// A partition folder that has been renamed for deletion.
@@ -64,46 +78,65 @@ impl LogDir {
     ///
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
-    pub fn open(_path: &Path, _files: Arc<OpenFiles>) -> Result<LogDir> {
-        todo!()
+    pub fn open(path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
+        fs::create_dir_all(path).map_err(StorageError::io("create", path))?;
+        let path = path.canonicalize().map_err(StorageError::io("open", path))?;
+        let lock_path = path.join(LOCK);
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path);
+        let lock = lock.map_err(StorageError::io("open", &lock_path))?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(StorageError::Locked { path }),
+            Err(error) => return Err(StorageError::io("lock", lock_path)(error.into())),
+        }
+        let meta_properties = MetaProperties::read(&path)?;
+        Ok(LogDir {
+            path: path.into(),
+            files,
+            meta_properties,
+            _lock: lock,
+        })
     }
 
     /// The directory's path, absolute.
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.path
     }
 
     /// What `meta.properties` says; `None` for a new directory.
     pub fn meta_properties(&self) -> Option<&MetaProperties> {
-        todo!()
+        self.meta_properties.as_ref()
     }
 
     /// Writes `meta.properties`.
     ///
     /// # Errors
     /// `Io`.
-    pub fn write_meta_properties(&mut self, _properties: MetaProperties) -> Result<()> {
-        todo!()
-    }
-
-    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read.
-    /// Folders renamed for deletion by an earlier process are removed.
-    ///
-    /// # Errors
-    /// `Io`, `Corrupt`: a log that can't be recovered takes the directory offline.
-    pub fn load(&self, _config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>, _now_ms: i64) -> Result<Loaded> {
-        todo!()
+    pub fn write_meta_properties(&mut self, properties: MetaProperties) -> Result<()> {
+        properties.write(&self.path)?;
+        self.meta_properties = Some(properties);
+        Ok(())
     }
 
     /// A new, empty log. Nothing is written before its first append.
-    pub fn create_log(
-        &self,
-        _topic: Arc<str>,
-        _partition: i32,
-        _topic_id: Uuid,
-        _config: Arc<LogConfig>,
-    ) -> Log {
-        todo!()
+    pub fn create_log(&self, topic: Arc<str>, partition: i32, topic_id: Uuid, config: Arc<LogConfig>) -> Log {
+        Log::absent(self.identity(topic, partition, topic_id), config)
+    }
+
+    fn identity(&self, topic: Arc<str>, partition: i32, topic_id: Uuid) -> LogIdentity {
+        let (log_dir, files) = (self.path.clone(), self.files.clone());
+        LogIdentity {
+            log_dir,
+            files,
+            topic,
+            partition,
+            topic_id,
+        }
     }
 
     /// Deletes a log: renames its folder to `topic-partition.<unique>-delete`. The answer frees the space, which may be
@@ -111,8 +144,17 @@ impl LogDir {
     ///
     /// # Errors
     /// `Io`.
-    pub fn delete_log(&self, _log: Log, _unique: Uuid) -> Result<DeletedLog> {
-        todo!()
+    pub fn delete_log(&self, log: Log, unique: Uuid) -> Result<DeletedLog> {
+        if !log.has_folder() {
+            return Ok(DeletedLog { path: None });
+        }
+        let to = self
+            .path
+            .join(layout::delete_folder_name(log.topic(), log.partition(), unique));
+        let from = log.folder();
+        drop(log);
+        fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+        Ok(DeletedLog { path: Some(to) })
     }
 
     /// Writes the three checkpoint files (`recovery-point-`, `log-start-` and `replication-offset-checkpoint`) for all
@@ -120,8 +162,20 @@ impl LogDir {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write_checkpoints(&self, _logs: &[LogCheckpoint]) -> Result<()> {
-        todo!()
+    pub fn write_checkpoints(&self, logs: &[LogCheckpoint]) -> Result<()> {
+        let write = |name: &str, rows: Vec<(&str, i32, i64)>| {
+            checkpoint::write_offsets(&self.path.join(name), rows.into_iter())
+        };
+        let rows = |offset: fn(&LogCheckpoint) -> i64| {
+            logs.iter()
+                .map(|log| (&*log.topic, log.partition, offset(log)))
+                .collect::<Vec<_>>()
+        };
+        write(RECOVERY_POINTS, rows(|log| log.recovery_point))?;
+        let mut log_start_offsets = rows(|log| log.log_start_offset);
+        log_start_offsets.retain(|(_, _, offset)| *offset > 0);
+        write(LOG_START_OFFSETS, log_start_offsets)?;
+        write(HIGH_WATERMARKS, rows(|log| log.high_watermark))
     }
 
     /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must be all
@@ -129,12 +183,26 @@ impl LogDir {
     ///
     /// # Errors
     /// `Io`; there is no clean marker then.
-    pub fn shut_down<'a>(
-        &self,
-        _logs: &mut dyn Iterator<Item = (&'a mut Log, i64)>,
-        _now_ms: i64,
-    ) -> Result<()> {
-        todo!()
+    pub fn shut_down(&self, logs: &mut dyn Iterator<Item = (&mut Log, i64)>) -> Result<()> {
+        let (mut summaries, mut failure) = (Vec::new(), None);
+        for (log, high_watermark) in logs {
+            match log.close(high_watermark) {
+                Ok(summary) => summaries.push(summary),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let checkpoints: Vec<LogCheckpoint> = summaries.iter().map(checkpoint_of).collect();
+        self.write_checkpoints(&checkpoints)?;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let manifest = self.path.join(manifest::FILE_NAME);
+        file_io::replace(&manifest, &manifest::encode(&summaries), Durability::Synced)?;
+        file_io::replace(
+            &self.path.join(CLEAN_MARKER),
+            br#"{"version":0,"brokerEpoch":-1}"#,
+            Durability::Synced,
+        )
     }
 
     /// Space on the directory's file system (DescribeLogDirs).
@@ -142,7 +210,22 @@ impl LogDir {
     /// # Errors
     /// `Io`.
     pub fn disk_space(&self) -> Result<DiskSpace> {
-        todo!()
+        let space = rustix::fs::statvfs(&*self.path)
+            .map_err(|error| StorageError::io("look at", &*self.path)(error.into()))?;
+        Ok(DiskSpace {
+            total_bytes: space.f_blocks.saturating_mul(space.f_frsize),
+            usable_bytes: space.f_bavail.saturating_mul(space.f_frsize),
+        })
+    }
+}
+
+fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
+    LogCheckpoint {
+        topic: log.topic.clone(),
+        partition: log.partition,
+        recovery_point: log.offsets.recovery_point,
+        log_start_offset: log.offsets.log_start_offset,
+        high_watermark: log.offsets.high_watermark,
     }
 }
 
@@ -152,6 +235,9 @@ impl DeletedLog {
     /// # Errors
     /// `Io`; a later start tries again.
     pub fn remove(self) -> Result<()> {
-        todo!("{:?}", self.path)
+        match self.path {
+            Some(path) => fs::remove_dir_all(&path).map_err(StorageError::io("remove", path)),
+            None => Ok(()),
+        }
     }
 }

@@ -1,0 +1,142 @@
+//! Names of files and folders, as Apache Kafka gives them.
+//!
+//! ```text
+//!  log directory     meta.properties  .lock  .kafka_cleanshutdown  *-checkpoint
+//!  └─ topic-7/       00000000000000000000.log .index .timeindex .txnindex .snapshot
+//!                    leader-epoch-checkpoint  partition.metadata
+//!     topic-7.<32 hex digits>-delete/     to be removed
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+/// Suffix of a folder that waits to be removed.
+pub const DELETE_SUFFIX: &str = "-delete";
+/// Longest name of a folder.
+const NAME_MAX: usize = 255;
+
+/// The files that belong to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentFile {
+    /// The record batches.
+    Log,
+    /// Offset to position.
+    Index,
+    /// Timestamp to offset.
+    TimeIndex,
+    /// Aborted transactions.
+    TxnIndex,
+    /// Producers as of the segment's first offset.
+    Snapshot,
+}
+
+impl SegmentFile {
+    /// All of them.
+    pub const ALL: [SegmentFile; 5] = [
+        SegmentFile::Log,
+        SegmentFile::Index,
+        SegmentFile::TimeIndex,
+        SegmentFile::TxnIndex,
+        SegmentFile::Snapshot,
+    ];
+
+    fn extension(self) -> &'static str {
+        match self {
+            SegmentFile::Log => "log",
+            SegmentFile::Index => "index",
+            SegmentFile::TimeIndex => "timeindex",
+            SegmentFile::TxnIndex => "txnindex",
+            SegmentFile::Snapshot => "snapshot",
+        }
+    }
+
+    /// The file's path in a partition's folder.
+    pub fn path(self, folder: &Path, base_offset: i64) -> PathBuf {
+        folder.join(format!("{base_offset:020}.{}", self.extension()))
+    }
+
+    /// What a file name says; `None` for other files.
+    pub fn parse(name: &str) -> Option<(SegmentFile, i64)> {
+        let (digits, extension) = name.split_once('.')?;
+        let kind = SegmentFile::ALL
+            .into_iter()
+            .find(|kind| kind.extension() == extension)?;
+        let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let base_offset = all_digits.then(|| digits.parse().ok()).flatten()?;
+        Some((kind, base_offset))
+    }
+}
+
+/// The folder of a partition, by its name.
+pub fn folder_name(topic: &str, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+/// The name a partition's folder gets before it is removed. The topic is cut so that the name fits.
+pub fn delete_folder_name(topic: &str, partition: i32, unique: Uuid) -> String {
+    let suffix = format!("-{partition}.{}{DELETE_SUFFIX}", unique.simple());
+    let room = NAME_MAX.saturating_sub(suffix.len());
+    let topic: String = topic.chars().take(room).collect();
+    topic + &suffix
+}
+
+/// Topic and partition of a folder; `None` for a name that is not a partition's.
+pub fn parse_folder_name(name: &str) -> Option<(&str, i32)> {
+    let (topic, partition) = name.rsplit_once('-')?;
+    let all_digits = !partition.is_empty() && partition.bytes().all(|b| b.is_ascii_digit());
+    let partition = all_digits.then(|| partition.parse().ok()).flatten()?;
+    (!topic.is_empty()).then_some((topic, partition))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_names_are_parsed_from_the_last_dash() {
+        let cases = [
+            ("orders-0", Some(("orders", 0))),
+            ("my-topic.v1-17", Some(("my-topic.v1", 17))),
+            ("orders", None),
+            ("orders-", None),
+            ("-3", None),
+            ("orders-x", None),
+            ("orders-0.5f1d-delete", None),
+            ("orders-99999999999", None),
+            ("orders-+1", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(parse_folder_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_deleted_folder_keeps_its_suffix_however_long_the_topic() {
+        let name = delete_folder_name(&"t".repeat(249), 12, Uuid::nil());
+        assert_eq!(name.len(), 255);
+        assert!(
+            name.ends_with("-12.00000000000000000000000000000000-delete"),
+            "{name}"
+        );
+    }
+
+    #[test]
+    fn segment_files_carry_their_base_offset() {
+        let path = SegmentFile::TimeIndex.path(Path::new("t-0"), 170);
+        assert_eq!(path, Path::new("t-0/00000000000000000170.timeindex"));
+        assert_eq!(
+            SegmentFile::parse("00000000000000000170.timeindex"),
+            Some((SegmentFile::TimeIndex, 170))
+        );
+        for other in [
+            "leader-epoch-checkpoint",
+            "0.log.deleted",
+            "x.log",
+            ".log",
+            "-1.log",
+        ] {
+            assert_eq!(SegmentFile::parse(other), None, "{other}");
+        }
+    }
+}

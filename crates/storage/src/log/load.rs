@@ -1,0 +1,379 @@
+//! Opening a log's folder: after a clean pause, or by recovery of all that may not have reached the disk.
+//!
+//! Recovery believes what lies before the recovery point and checks every batch behind it. The first that is torn or
+//! wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
+
+use super::open::OpenLog;
+use super::snapshots::Snapshots;
+use super::types::AppendOrigin;
+use crate::checkpoint::LeaderEpochs;
+use crate::error::{Result, StorageError};
+use crate::layout::SegmentFile;
+use crate::log_config::LogConfig;
+use crate::open_files::OpenFiles;
+use crate::producer_state::ProducerState;
+use crate::segment::{ActiveSegment, Segment};
+use crate::txn_index;
+
+/// How much of a folder is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// All: the log was paused in order.
+    All,
+    /// What lies before this offset.
+    UpTo(i64),
+}
+
+/// A folder that has been opened.
+#[derive(Debug)]
+pub struct LoadedLog {
+    pub open: OpenLog,
+    pub log_end_offset: i64,
+    /// Bytes that recovery cut off.
+    pub truncated_bytes: u64,
+}
+
+/// What is needed to open a folder.
+#[derive(Debug)]
+pub struct Loader<'a> {
+    pub folder: &'a Path,
+    pub files: &'a Arc<OpenFiles>,
+    pub config: &'a LogConfig,
+    pub log_start_offset: i64,
+}
+
+/// The files of a folder.
+struct Listing {
+    /// By base offset.
+    segments: Vec<Segment>,
+    snapshots: Snapshots,
+    /// Base offsets of the segments that have a transaction index.
+    with_aborted: Vec<i64>,
+}
+
+impl Loader<'_> {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// `Io`; `Corrupt` where the trusted part isn't sound.
+    pub fn load(&self, trust: Trust) -> Result<LoadedLog> {
+        let Listing {
+            mut segments,
+            snapshots,
+            with_aborted,
+        } = self.list()?;
+        let mut open = OpenLog::empty(self.folder.to_owned(), self.files.clone(), self.log_start_offset);
+        open.folder_unsynced = matches!(trust, Trust::UpTo(_));
+        open.snapshots = snapshots;
+        open.epochs = match (LeaderEpochs::read(self.folder), trust) {
+            (Ok(epochs), _) => epochs,
+            (Err(error @ StorageError::Corrupt { .. }), Trust::UpTo(_)) => {
+                tracing::warn!(%error, "rebuilding the leader epochs from the log");
+                self.epochs_of(&segments)?
+            }
+            (Err(error), _) => return Err(error),
+        };
+        let truncated_bytes = match trust {
+            Trust::UpTo(recovery_point) => self.recover(&mut open, segments, recovery_point)?,
+            Trust::All => {
+                if let Some(last) = segments.pop() {
+                    for segment in segments {
+                        open.closed.push(self.closed_segment(segment)?);
+                    }
+                    open.active = self.trusted_active(last)?;
+                }
+                0
+            }
+        };
+        let log_end_offset = open.active.next_offset().max(self.log_start_offset);
+        open.snapshots
+            .remove_where(self.folder, |offset| offset > log_end_offset)?;
+        if open.epochs.truncate_from_end(log_end_offset) {
+            open.write_epochs()?;
+        }
+        for index in 0..open.segment_count() {
+            let segment = open.segment_mut(index);
+            segment.has_aborted = with_aborted.contains(&segment.base_offset);
+        }
+        let rebuild_from = match trust {
+            Trust::All => usize::MAX,
+            Trust::UpTo(recovery_point) => open.segment_of(recovery_point),
+        };
+        self.load_producers(&mut open, log_end_offset, rebuild_from)?;
+        Ok(LoadedLog {
+            open,
+            log_end_offset,
+            truncated_bytes,
+        })
+    }
+
+    /// What is in the folder. Left-over temporary files are removed.
+    fn list(&self) -> Result<Listing> {
+        let (mut segments, mut snapshots, mut with_aborted) = (Vec::new(), Vec::new(), Vec::new());
+        let failed = || StorageError::io("list", self.folder);
+        for entry in fs::read_dir(self.folder).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let name = entry.file_name();
+            match name.to_str().and_then(SegmentFile::parse) {
+                Some((SegmentFile::Log, base_offset)) => {
+                    let len = entry.metadata().map_err(failed())?.len();
+                    let size = u32::try_from(len).map_err(|_| {
+                        StorageError::corrupt(entry.path(), len, "no segment is longer than 4 GiB")
+                    })?;
+                    segments.push(Segment::new(base_offset, size, self.files));
+                }
+                Some((SegmentFile::Snapshot, offset)) => snapshots.push(offset),
+                Some((SegmentFile::TxnIndex, base_offset)) => with_aborted.push(base_offset),
+                Some(_) => {}
+                None if name.to_string_lossy().ends_with(".tmp") => {
+                    fs::remove_file(entry.path()).map_err(StorageError::io("remove", entry.path()))?;
+                }
+                None => {}
+            }
+        }
+        segments.sort_unstable_by_key(|segment| segment.base_offset);
+        Ok(Listing {
+            segments,
+            snapshots: Snapshots::new(snapshots),
+            with_aborted,
+        })
+    }
+
+    /// A closed segment of a trusted log; its indexes are rebuilt if one is missing.
+    fn closed_segment(&self, segment: Segment) -> Result<Segment> {
+        let indexes = [SegmentFile::Index, SegmentFile::TimeIndex];
+        if indexes
+            .iter()
+            .all(|kind| kind.path(self.folder, segment.base_offset).exists())
+        {
+            return Ok(segment);
+        }
+        let mut rebuilt = self.rebuild(&segment)?;
+        rebuilt.finish(self.folder, self.config)?;
+        Ok(rebuilt.segment)
+    }
+
+    /// The last segment of a trusted log; its indexes are rebuilt if they are missing or wrong.
+    fn trusted_active(&self, segment: Segment) -> Result<ActiveSegment> {
+        let size = segment.size;
+        let again = Segment::new(segment.base_offset, size, self.files);
+        match ActiveSegment::load(segment, self.folder)? {
+            Some(active) => Ok(active),
+            None => self.rebuild(&again),
+        }
+    }
+
+    fn rebuild(&self, segment: &Segment) -> Result<ActiveSegment> {
+        ActiveSegment::rebuild(
+            self.folder,
+            segment.base_offset,
+            segment.size,
+            self.files,
+            self.config,
+        )
+    }
+
+    /// Checks all from the recovery point on. Answers how many bytes had to be cut off.
+    fn recover(&self, open: &mut OpenLog, segments: Vec<Segment>, recovery_point: i64) -> Result<u64> {
+        let first = segments
+            .partition_point(|segment| segment.base_offset <= recovery_point)
+            .saturating_sub(1);
+        let count = segments.len();
+        let mut truncated_bytes = 0;
+        for (index, segment) in segments.into_iter().enumerate() {
+            let base_offset = segment.base_offset;
+            if truncated_bytes > 0 {
+                tracing::error!(folder = %self.folder.display(), base_offset, bytes = segment.size,
+                    "removing a segment that follows a cut");
+                truncated_bytes += u64::from(segment.size);
+                drop(segment);
+                OpenLog::remove_files(self.folder, base_offset)?;
+            } else if index < first {
+                open.closed.push(self.closed_segment(segment)?);
+            } else {
+                let (mut active, cut) = self.recover_segment(open, segment, recovery_point)?;
+                truncated_bytes += cut;
+                if index + 1 < count {
+                    active.finish(self.folder, self.config)?;
+                }
+                let empty = std::mem::replace(&mut open.active, active);
+                if index > first {
+                    open.closed.push(empty.segment);
+                }
+            }
+        }
+        Ok(truncated_bytes)
+    }
+
+    fn recover_segment(
+        &self,
+        open: &mut OpenLog,
+        segment: Segment,
+        recovery_point: i64,
+    ) -> Result<(ActiveSegment, u64)> {
+        let file_size = segment.size;
+        let mut active = ActiveSegment::new(segment.base_offset, self.files);
+        let file = segment.log_file(self.folder)?;
+        // What was flushed is believed, but its indexes need not have reached the disk. Should a header be wrong all the
+        // same, the checks that follow see it.
+        for (_, header) in segment.scan(&file, self.folder, 0).map_while(Result::ok) {
+            if header.last_offset() >= recovery_point || header.base_offset < active.next_offset() {
+                break;
+            }
+            active.note_batch(&header, self.config);
+        }
+        let mut buffer = Vec::new();
+        let reason = loop {
+            let position = active.segment.size;
+            if position == file_size {
+                break None;
+            }
+            match self.read_batch(&file, position, file_size, &mut buffer) {
+                Ok(Ok(header))
+                    if header.base_offset < active.next_offset()
+                        || !segment.can_hold(header.last_offset()) =>
+                {
+                    break Some(format!(
+                        "offset {} follows {}",
+                        header.base_offset,
+                        active.next_offset()
+                    ));
+                }
+                Ok(Ok(header)) => {
+                    active.note_batch(&header, self.config);
+                    if open
+                        .epochs
+                        .latest()
+                        .is_none_or(|latest| header.partition_leader_epoch > latest)
+                    {
+                        open.assign_epoch(header.partition_leader_epoch, header.base_offset)?;
+                    }
+                }
+                Ok(Err(reason)) => break Some(reason),
+                Err(source) => {
+                    return Err(segment.failed("read", SegmentFile::Log, self.folder, source));
+                }
+            }
+        };
+        let cut = u64::from(file_size - active.segment.size);
+        if let Some(reason) = reason {
+            let path = SegmentFile::Log.path(self.folder, segment.base_offset);
+            tracing::warn!(path = %path.display(), position = active.segment.size, bytes = cut, reason,
+                "cutting off the end of a log that was not closed in order");
+            file.set_len(u64::from(active.segment.size))
+                .map_err(StorageError::io("truncate", path))?;
+        }
+        Ok((active, cut))
+    }
+
+    /// Reads and checks the batch at `position`: the inner error says what is wrong with it.
+    fn read_batch(
+        &self,
+        file: &fs::File,
+        position: u32,
+        end: u32,
+        buffer: &mut Vec<u8>,
+    ) -> std::io::Result<std::result::Result<BatchHeader, String>> {
+        let left = (end - position) as usize;
+        buffer.resize(left.min(BATCH_OVERHEAD), 0);
+        file.read_exact_at(buffer, u64::from(position))?;
+        let size = match BatchHeader::parse(buffer) {
+            Ok(header) => header.size_in_bytes(),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        if size > left {
+            return Ok(Err(format!("a batch of {size} bytes is cut off after {left}")));
+        }
+        buffer.resize(size, 0);
+        file.read_exact_at(buffer, u64::from(position))?;
+        let checked = Batch::parse(buffer).and_then(|batch| batch.verify_crc().map(|()| batch.header));
+        Ok(checked.map_err(|error| error.to_string()).and_then(|header| {
+            if header.last_offset_delta < 0 {
+                Err("the last offset delta is negative".to_owned())
+            } else {
+                Ok(header)
+            }
+        }))
+    }
+
+    fn epochs_of(&self, segments: &[Segment]) -> Result<LeaderEpochs> {
+        let mut epochs = LeaderEpochs::default();
+        for segment in segments {
+            let file = segment.log_file(self.folder)?;
+            // Recovery deals with the first batch that can't be read.
+            for (_, header) in segment.scan(&file, self.folder, 0).map_while(Result::ok) {
+                if epochs
+                    .latest()
+                    .is_none_or(|latest| header.partition_leader_epoch > latest)
+                {
+                    epochs.assign(header.partition_leader_epoch, header.base_offset);
+                }
+            }
+        }
+        Ok(epochs)
+    }
+
+    /// The producers as of the log's end: the latest snapshot and the batches behind it. The transaction indexes of
+    /// segments from `rebuild_from` on are written anew.
+    pub fn load_producers(&self, open: &mut OpenLog, log_end_offset: i64, rebuild_from: usize) -> Result<()> {
+        let snapshot = open.snapshots.read_latest(self.folder, log_end_offset)?;
+        let (from_offset, entries) = snapshot.unwrap_or((self.log_start_offset, Vec::new()));
+        let mut producers = ProducerState::load(entries);
+        if from_offset < log_end_offset {
+            for index in open.segment_of(from_offset)..open.segment_count() {
+                let rebuild = index >= rebuild_from;
+                let any = self.replay(open, index, from_offset, rebuild, &mut producers)?;
+                open.segment_mut(index).has_aborted |= any;
+            }
+        }
+        open.producers = producers;
+        Ok(())
+    }
+
+    /// Feeds the producers with a segment's batches; answers whether the transaction index got entries.
+    fn replay(
+        &self,
+        open: &OpenLog,
+        index: usize,
+        from_offset: i64,
+        rebuild: bool,
+        producers: &mut ProducerState,
+    ) -> Result<bool> {
+        let segment = open.segment(index);
+        if rebuild {
+            txn_index::truncate(self.folder, segment.base_offset, from_offset)?;
+        }
+        let Some((position, _)) = open.find_batch(index, from_offset)? else {
+            return Ok(false);
+        };
+        let file = segment.log_file(self.folder)?;
+        let mut any_aborted = false;
+        for batch in segment.scan(&file, self.folder, position) {
+            let (position, header) = batch?;
+            if !header.has_producer_id() || header.base_offset < from_offset {
+                continue;
+            }
+            let mut payload = Vec::new();
+            if header.is_control() {
+                payload.resize(header.size_in_bytes() - BATCH_OVERHEAD, 0);
+                file.read_exact_at(&mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
+                    .map_err(|source| segment.failed("read", SegmentFile::Log, self.folder, source))?;
+            }
+            producers.stage(&header, &payload, AppendOrigin::Replication)?;
+            let mut aborted = Vec::new();
+            producers.commit(|txn| aborted.push(txn));
+            for txn in aborted.iter().filter(|_| rebuild) {
+                txn_index::append(self.folder, segment.base_offset, txn)?;
+                any_aborted = true;
+            }
+        }
+        Ok(any_aborted)
+    }
+}

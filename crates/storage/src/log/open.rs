@@ -1,0 +1,212 @@
+//! A log whose files are in use: its segments, leader epochs and producers.
+//!
+//! Invariants: there is always an active segment; base offsets rise; every batch in memory's accounts lies whole in a
+//! file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barnabas_protocol::records::BatchHeader;
+
+use super::snapshots::Snapshots;
+use crate::checkpoint::LeaderEpochs;
+use crate::error::Result;
+use crate::file_io::{self, Durability};
+use crate::index::TimeEntry;
+use crate::layout::SegmentFile;
+use crate::log_config::LogConfig;
+use crate::open_files::OpenFiles;
+use crate::producer_state::ProducerState;
+use crate::segment::{ActiveSegment, Segment};
+use crate::txn_index;
+
+/// The files of a log and what is known of them.
+#[derive(Debug)]
+pub struct OpenLog {
+    pub(super) folder: PathBuf,
+    pub(super) files: Arc<OpenFiles>,
+    /// All segments but the last, oldest first.
+    pub(super) closed: Vec<Segment>,
+    pub(super) active: ActiveSegment,
+    pub(super) epochs: LeaderEpochs,
+    pub(super) producers: ProducerState,
+    pub(super) snapshots: Snapshots,
+    /// File names or the epochs changed since the folder was last synced.
+    pub(super) folder_unsynced: bool,
+}
+
+impl OpenLog {
+    /// The files of a log without records. Creates nothing.
+    pub fn empty(folder: PathBuf, files: Arc<OpenFiles>, base_offset: i64) -> Self {
+        OpenLog {
+            active: ActiveSegment::new(base_offset, &files),
+            folder,
+            files,
+            closed: Vec::new(),
+            epochs: LeaderEpochs::default(),
+            producers: ProducerState::default(),
+            snapshots: Snapshots::default(),
+            folder_unsynced: true,
+        }
+    }
+
+    /// How many segments there are.
+    pub fn segment_count(&self) -> usize {
+        self.closed.len() + 1
+    }
+
+    /// A segment; the last one is active.
+    pub fn segment(&self, index: usize) -> &Segment {
+        self.closed.get(index).unwrap_or(&self.active.segment)
+    }
+
+    /// A segment, to be changed.
+    pub fn segment_mut(&mut self, index: usize) -> &mut Segment {
+        self.closed.get_mut(index).unwrap_or(&mut self.active.segment)
+    }
+
+    /// The segment that holds `offset` if any does: the last whose base offset is not above it.
+    pub fn segment_of(&self, offset: i64) -> usize {
+        if self.active.segment.base_offset <= offset {
+            return self.closed.len();
+        }
+        self.closed
+            .partition_point(|segment| segment.base_offset <= offset)
+            .saturating_sub(1)
+    }
+
+    /// Size of all segments in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        (0..self.segment_count())
+            .map(|index| u64::from(self.segment(index).size))
+            .sum()
+    }
+
+    /// Position and header of the first batch in a segment whose last offset is at least `offset`.
+    pub fn find_batch(&self, index: usize, offset: i64) -> Result<Option<(u32, BatchHeader)>> {
+        let position = match self.closed.get(index) {
+            Some(segment) => segment.floor_position(&self.folder, offset)?,
+            None => self.active.floor_position(offset),
+        };
+        self.segment(index).find_from(&self.folder, position, offset)
+    }
+
+    /// Position of that batch, found without IO when the batch begins at `offset` and is one of the last.
+    pub fn find_position(&self, index: usize, offset: i64) -> Result<Option<u32>> {
+        if index == self.closed.len()
+            && let Some(position) = self.active.recent_position(offset)
+        {
+            return Ok(Some(position));
+        }
+        Ok(self.find_batch(index, offset)?.map(|(position, _)| position))
+    }
+
+    /// The largest timestamp of a segment.
+    pub fn max_timestamp(&self, index: usize) -> Result<Option<TimeEntry>> {
+        match self.closed.get(index) {
+            Some(segment) => segment.max_timestamp(&self.folder),
+            None => Ok(self.active.max_timestamp()),
+        }
+    }
+
+    /// The last time index entry of a segment that is not after `timestamp_ms`.
+    pub fn floor_time(&self, index: usize, timestamp_ms: i64) -> Result<Option<TimeEntry>> {
+        match self.closed.get(index) {
+            Some(segment) => segment.floor_time(&self.folder, timestamp_ms),
+            None => Ok(self.active.floor_time(timestamp_ms)),
+        }
+    }
+
+    /// Closes the active segment and begins one at `base_offset`, with a snapshot of the producers.
+    pub fn roll(&mut self, base_offset: i64, config: &LogConfig) -> Result<()> {
+        self.active.finish(&self.folder, config)?;
+        self.snapshots.write(&self.folder, base_offset, &self.producers)?;
+        if self.active.segment.size == 0 && self.active.segment.base_offset == base_offset {
+            return Ok(());
+        }
+        let next = ActiveSegment::new(base_offset, &self.files);
+        next.segment.log_file(&self.folder)?;
+        let full = std::mem::replace(&mut self.active, next);
+        self.closed.push(full.segment);
+        self.folder_unsynced = true;
+        Ok(())
+    }
+
+    /// Makes the staged changes of the producers; aborted transactions go into the transaction index.
+    pub fn commit_producers(&mut self) -> Result<()> {
+        let (folder, segment) = (&self.folder, &mut self.active.segment);
+        let mut indexed = Ok(());
+        self.producers.commit(|aborted| {
+            if indexed.is_ok() {
+                indexed = txn_index::append(folder, segment.base_offset, &aborted);
+                segment.has_aborted = true;
+            }
+        });
+        indexed
+    }
+
+    /// Notes a leader epoch, on disk too if it is new.
+    pub fn assign_epoch(&mut self, epoch: i32, start_offset: i64) -> Result<()> {
+        if self.epochs.assign(epoch, start_offset) {
+            self.write_epochs()?;
+        }
+        Ok(())
+    }
+
+    /// Writes `leader-epoch-checkpoint`; the next flush makes it durable.
+    pub fn write_epochs(&mut self) -> Result<()> {
+        self.folder_unsynced = true;
+        self.epochs.write(&self.folder, Durability::PageCache)
+    }
+
+    /// fdatasync of all segments that reach beyond `recovery_point`, and of the folder if its names changed.
+    pub fn sync(&mut self, recovery_point: i64) -> Result<()> {
+        for index in self.segment_of(recovery_point)..self.segment_count() {
+            let segment = self.segment(index);
+            let file = segment.log_file(&self.folder)?;
+            file.sync_data()
+                .map_err(|source| segment.failed("sync", SegmentFile::Log, &self.folder, source))?;
+        }
+        // Recovery rebuilds the indexes of the segment that holds the recovery point, and believes those before.
+        for segment in &self.closed[self.segment_of(recovery_point).min(self.closed.len())..] {
+            segment.sync_indexes(&self.folder)?;
+        }
+        self.active.save_indexes(&self.folder)?;
+        if self.folder_unsynced {
+            self.epochs.write(&self.folder, Durability::Synced)?;
+            if let Some(log_dir) = self.folder.parent() {
+                file_io::sync_folder(log_dir)?;
+            }
+            self.folder_unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Writes what is only in memory, so that a later open need not scan the log.
+    pub fn save(&mut self, config: &LogConfig, log_end_offset: i64) -> Result<()> {
+        self.active.finish(&self.folder, config)?;
+        self.snapshots
+            .write(&self.folder, log_end_offset, &self.producers)?;
+        let stray = stray_snapshots(&self.closed, &self.active);
+        self.snapshots
+            .remove_where(&self.folder, |offset| offset != log_end_offset && stray(offset))
+    }
+
+    /// Deletes the files of a segment.
+    pub fn remove_files(folder: &Path, base_offset: i64) -> Result<()> {
+        for kind in SegmentFile::ALL {
+            file_io::remove_optional(&kind.path(folder, base_offset))?;
+        }
+        Ok(())
+    }
+}
+
+/// A snapshot belongs to a segment or to the log's end at its last pause; others are left over.
+fn stray_snapshots<'a>(closed: &'a [Segment], active: &'a ActiveSegment) -> impl Fn(i64) -> bool + 'a {
+    move |offset| {
+        active.segment.base_offset != offset
+            && closed
+                .binary_search_by_key(&offset, |segment| segment.base_offset)
+                .is_err()
+    }
+}

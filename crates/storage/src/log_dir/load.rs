@@ -1,0 +1,165 @@
+//! The start: which logs are there, and which of them have to be recovered.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::manifest::{self, ManifestRow};
+use super::{CLEAN_MARKER, DeletedLog, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
+use crate::checkpoint::{self, Offsets, PartitionMetadata};
+use crate::error::{Result, StorageError};
+use crate::file_io;
+use crate::layout::{self, DELETE_SUFFIX};
+use crate::log::{Log, LogOffsets};
+use crate::log_config::LogConfig;
+
+/// The metadata log has a folder like a partition's, and is the controller's.
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// What [`LogDir::load`] found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// A log for each partition folder, in no order. The broker matches them with the metadata.
+    pub logs: Vec<Log>,
+    /// The last process to hold the directory shut down cleanly.
+    pub clean: bool,
+    /// Folders an earlier process renamed for deletion; the broker removes them in the background.
+    pub deleted: Vec<DeletedLog>,
+}
+
+impl LogDir {
+    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read.
+    ///
+    /// # Errors
+    /// `Io`, `Corrupt`: a log that can't be recovered takes the directory offline.
+    pub fn load(&self, config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>) -> Result<Loaded> {
+        let manifest_path = self.path.join(manifest::FILE_NAME);
+        let marker = self.path.join(CLEAN_MARKER);
+        let clean = marker.exists();
+        let folders = self.folders()?;
+        let deleted = folders.iter().filter(|name| name.ends_with(DELETE_SUFFIX));
+        let deleted = deleted
+            .map(|name| DeletedLog {
+                path: Some(self.path.join(name)),
+            })
+            .collect();
+        if !clean {
+            return Ok(Loaded {
+                logs: self.scan(&folders, config_of, clean)?,
+                clean,
+                deleted,
+            });
+        }
+        let rows = file_io::read_optional(&manifest_path)?.and_then(|bytes| manifest::decode(&bytes));
+        let logs = match rows {
+            Some(rows) => rows.into_iter().map(|row| self.known(row, config_of)).collect(),
+            None => self.scan(&folders, config_of, clean)?,
+        };
+        // From now on a crash must be seen as one, after a power cut too.
+        file_io::remove_optional(&marker)?;
+        file_io::remove_optional(&manifest_path)?;
+        file_io::sync_folder(&self.path)?;
+        Ok(Loaded { logs, clean, deleted })
+    }
+
+    fn known(&self, row: ManifestRow, config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>) -> Log {
+        let config = config_of(&row.topic, row.topic_id);
+        Log::closed(
+            self.identity(row.topic, row.partition, row.topic_id),
+            config,
+            &row.offsets,
+        )
+    }
+
+    /// The names of all folders. Names that are no UTF-8 are no partition's.
+    fn folders(&self) -> Result<Vec<String>> {
+        let failed = || StorageError::io("list", &*self.path);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            if entry.file_type().map_err(failed())?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Reads the folders: to recover them, or only to learn their offsets.
+    fn scan(
+        &self,
+        folders: &[String],
+        config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>,
+        clean: bool,
+    ) -> Result<Vec<Log>> {
+        let checkpoints = Checkpoints::read(self)?;
+        let mut topics: HashMap<&str, Arc<str>> = HashMap::new();
+        let mut logs = Vec::new();
+        for name in folders.iter().filter(|name| !name.ends_with(DELETE_SUFFIX)) {
+            let path = self.path.join(name);
+            let Some((topic, partition)) = layout::parse_folder_name(name) else {
+                tracing::warn!(path = %path.display(), "not the folder of a partition; left alone");
+                continue;
+            };
+            if topic == METADATA_TOPIC {
+                continue;
+            }
+            let topic_id = match PartitionMetadata::read(&path)? {
+                Some(metadata) => metadata.topic_id,
+                None => {
+                    tracing::warn!(path = %path.display(), "the folder doesn't say its topic id");
+                    Uuid::nil()
+                }
+            };
+            let shared = topics.entry(topic).or_insert_with(|| topic.into()).clone();
+            let offsets = checkpoints.of(topic, partition);
+            let identity = self.identity(shared, partition, topic_id);
+            let mut log = Log::closed(identity, config_of(topic, topic_id), &offsets);
+            if clean {
+                log.inspect()?;
+            } else {
+                log.recover()?;
+            }
+            logs.push(log);
+        }
+        Ok(logs)
+    }
+}
+
+/// The checkpoint files. One that can't be read is as good as none: more is recovered then.
+struct Checkpoints {
+    recovery_points: Offsets,
+    log_start_offsets: Offsets,
+    high_watermarks: Offsets,
+}
+
+impl Checkpoints {
+    fn read(log_dir: &LogDir) -> Result<Checkpoints> {
+        let read = |name: &str| match checkpoint::read_offsets(&log_dir.path.join(name)) {
+            Err(error @ StorageError::Corrupt { .. }) => {
+                tracing::warn!(%error, "going on without this checkpoint");
+                Ok(Offsets::new())
+            }
+            read => read,
+        };
+        Ok(Checkpoints {
+            recovery_points: read(RECOVERY_POINTS)?,
+            log_start_offsets: read(LOG_START_OFFSETS)?,
+            high_watermarks: read(HIGH_WATERMARKS)?,
+        })
+    }
+
+    fn of(&self, topic: &str, partition: i32) -> LogOffsets {
+        let key = (topic.to_owned(), partition);
+        let offset = |offsets: &Offsets| offsets.get(&key).copied().unwrap_or(0);
+        LogOffsets {
+            log_start_offset: offset(&self.log_start_offsets),
+            recovery_point: offset(&self.recovery_points),
+            high_watermark: offset(&self.high_watermarks),
+            // What recovery finds replaces the rest.
+            log_end_offset: i64::MAX,
+            ..LogOffsets::default()
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a log knows of its idempotent and transactional producers (KIP-98, KIP-360).
+//!
+//! Pure: [`super::log`] says what was appended and keeps the snapshot files. An append is staged batch by batch
+//! ([`ProducerState::stage`]), written to disk, and only then committed, so a failed write leaves no trace.
+
+mod entry;
+mod marker;
+pub mod snapshot;
+
+use std::collections::{BTreeMap, HashMap};
+
+use barnabas_protocol::records::{BatchHeader, NO_PRODUCER_EPOCH};
+
+use crate::error::StorageError;
+use crate::log::{AbortedTxn, AppendOrigin};
+
+pub use entry::{BATCHES_RETAINED, BatchMetadata, ProducerEntry};
+pub use marker::EndTxnMarker;
+
+/// A transaction that a marker has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CompletedTxn {
+    producer_id: i64,
+    first_offset: i64,
+    /// Of the marker.
+    last_offset: i64,
+    aborted: bool,
+}
+
+/// The producers of one log.
+#[derive(Debug, Default)]
+pub struct ProducerState {
+    producers: HashMap<i64, ProducerEntry>,
+    /// Open transactions: offset of the first record to producer id.
+    ongoing: BTreeMap<i64, i64>,
+    /// Ended transactions whose marker isn't replicated yet: first offset to the marker's offset.
+    unreplicated: BTreeMap<i64, i64>,
+    staged: Vec<ProducerEntry>,
+    completed: Vec<CompletedTxn>,
+}
+
+impl ProducerState {
+    /// Takes over the entries of a snapshot.
+    pub fn load(entries: Vec<ProducerEntry>) -> Self {
+        let mut state = ProducerState::default();
+        for entry in entries {
+            if let Some(first_offset) = entry.current_txn_first_offset {
+                state.ongoing.insert(first_offset, entry.producer_id);
+            }
+            state.producers.insert(entry.producer_id, entry);
+        }
+        state
+    }
+
+    /// The batch that `header` repeats, if it is among the producer's last five.
+    pub fn duplicate_of(&self, header: &BatchHeader) -> Option<BatchMetadata> {
+        self.producers.get(&header.producer_id)?.duplicate_of(header)
+    }
+
+    /// Checks a batch that has a producer id and its offsets, and prepares the change it makes. `payload` is what follows
+    /// the header; only a control batch's is looked at.
+    ///
+    /// # Errors
+    /// `InvalidProducerEpoch`, `OutOfOrderSequence`, `InvalidTxnState`, `TransactionCoordinatorFenced`. The whole
+    /// append is refused then: see [`ProducerState::rollback`].
+    pub fn stage(
+        &mut self,
+        header: &BatchHeader,
+        payload: &[u8],
+        origin: AppendOrigin,
+    ) -> Result<(), StorageError> {
+        let id = header.producer_id;
+        let index = match self.staged.iter().position(|entry| entry.producer_id == id) {
+            Some(index) => index,
+            None => {
+                let known = self.producers.get(&id).cloned();
+                self.staged.push(known.unwrap_or_else(|| ProducerEntry::new(id)));
+                self.staged.len() - 1
+            }
+        };
+        let entry = &mut self.staged[index];
+        if header.is_control() {
+            if let Some(marker) = EndTxnMarker::parse(payload) {
+                self.completed
+                    .extend(end_transaction(entry, header, marker, origin)?);
+            }
+            return Ok(());
+        }
+        append_data(entry, header, origin)
+    }
+
+    /// Makes the staged changes; hands aborted transactions to `aborted`, for the transaction index.
+    pub fn commit(&mut self, mut aborted: impl FnMut(AbortedTxn)) {
+        for entry in self.staged.drain(..) {
+            if let Some(first_offset) = entry.current_txn_first_offset {
+                self.ongoing.insert(first_offset, entry.producer_id);
+            }
+            self.producers.insert(entry.producer_id, entry);
+        }
+        for txn in std::mem::take(&mut self.completed) {
+            let next = self
+                .ongoing
+                .iter()
+                .find(|(_, producer_id)| **producer_id != txn.producer_id);
+            let last_stable_offset = next.map_or(txn.last_offset + 1, |(first_offset, _)| *first_offset);
+            self.ongoing.remove(&txn.first_offset);
+            self.unreplicated.insert(txn.first_offset, txn.last_offset);
+            if txn.aborted {
+                aborted(AbortedTxn {
+                    producer_id: txn.producer_id,
+                    first_offset: txn.first_offset,
+                    last_offset: txn.last_offset,
+                    last_stable_offset,
+                });
+            }
+        }
+    }
+
+    /// Forgets the staged changes.
+    pub fn rollback(&mut self) {
+        self.staged.clear();
+        self.completed.clear();
+    }
+
+    /// The first offset whose transaction is undecided, or decided by a marker that isn't replicated.
+    pub fn first_unstable_offset(&self) -> Option<i64> {
+        let ongoing = self.ongoing.keys().next();
+        let unreplicated = self.unreplicated.keys().next();
+        ongoing.into_iter().chain(unreplicated).min().copied()
+    }
+
+    /// Markers below `high_watermark` are replicated: their transactions are decided for good.
+    pub fn high_watermark_updated(&mut self, high_watermark: i64) {
+        if !self.unreplicated.is_empty() {
+            self.unreplicated
+                .retain(|_, marker_offset| *marker_offset >= high_watermark);
+        }
+    }
+
+    /// Forgets producers without an open transaction that have been idle for `producer_id_expiration_ms`.
+    pub fn remove_expired(&mut self, now_ms: i64, producer_id_expiration_ms: i64) {
+        self.producers
+            .retain(|_, entry| !is_expired(entry, now_ms, producer_id_expiration_ms));
+    }
+
+    /// All producers, in no order.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &ProducerEntry> {
+        self.producers.values()
+    }
+
+    /// No producer is known.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+}
+
+fn is_expired(entry: &ProducerEntry, now_ms: i64, producer_id_expiration_ms: i64) -> bool {
+    entry.current_txn_first_offset.is_none()
+        && now_ms.saturating_sub(entry.last_timestamp) >= producer_id_expiration_ms
+}
+
+fn append_data(
+    entry: &mut ProducerEntry,
+    header: &BatchHeader,
+    origin: AppendOrigin,
+) -> Result<(), StorageError> {
+    check_epoch(entry, header, origin)?;
+    if origin == AppendOrigin::Client {
+        check_sequence(entry, header)?;
+    }
+    let batch = BatchMetadata {
+        last_sequence: header.last_sequence(),
+        last_offset: header.last_offset(),
+        offset_delta: header.last_offset_delta,
+        timestamp: header.max_timestamp,
+    };
+    entry.add_batch(header.producer_epoch, batch);
+    match (entry.current_txn_first_offset, header.is_transactional()) {
+        (Some(_), false) => {
+            return Err(StorageError::InvalidTxnState {
+                producer_id: header.producer_id,
+            });
+        }
+        (None, true) => entry.current_txn_first_offset = Some(header.base_offset),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn end_transaction(
+    entry: &mut ProducerEntry,
+    header: &BatchHeader,
+    marker: EndTxnMarker,
+    origin: AppendOrigin,
+) -> Result<Option<CompletedTxn>, StorageError> {
+    check_epoch(entry, header, origin)?;
+    if entry.coordinator_epoch > marker.coordinator_epoch && origin != AppendOrigin::Replication {
+        return Err(StorageError::TransactionCoordinatorFenced {
+            producer_id: header.producer_id,
+            coordinator_epoch: marker.coordinator_epoch,
+            current_epoch: entry.coordinator_epoch,
+        });
+    }
+    entry.set_epoch(header.producer_epoch);
+    entry.coordinator_epoch = marker.coordinator_epoch;
+    entry.last_timestamp = header.max_timestamp;
+    Ok(entry
+        .current_txn_first_offset
+        .take()
+        .map(|first_offset| CompletedTxn {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset: header.base_offset,
+            aborted: !marker.committed,
+        }))
+}
+
+fn check_epoch(
+    entry: &ProducerEntry,
+    header: &BatchHeader,
+    origin: AppendOrigin,
+) -> Result<(), StorageError> {
+    if header.producer_epoch < entry.producer_epoch && origin != AppendOrigin::Replication {
+        return Err(StorageError::InvalidProducerEpoch {
+            producer_id: header.producer_id,
+            epoch: header.producer_epoch,
+            current_epoch: entry.producer_epoch,
+        });
+    }
+    Ok(())
+}
+
+/// A producer goes on where it stopped, or begins a new epoch at 0. One of which nothing is known (all its
+/// batches have been deleted) may begin anywhere.
+fn check_sequence(entry: &ProducerEntry, header: &BatchHeader) -> Result<(), StorageError> {
+    let (last, first) = (entry.last_sequence(), header.base_sequence);
+    let in_order = if entry.producer_epoch == NO_PRODUCER_EPOCH {
+        true
+    } else if header.producer_epoch != entry.producer_epoch {
+        first == 0
+    } else {
+        i64::from(first) == i64::from(last) + 1 || (first == 0 && last == i32::MAX)
+    };
+    if in_order {
+        return Ok(());
+    }
+    Err(StorageError::OutOfOrderSequence {
+        producer_id: header.producer_id,
+        sequence: first,
+        last_sequence: last,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! A segment: one `.log` file of batches with its two indexes. Its offsets start at the base offset in its name.
+//!
+//! Only the last segment of a log grows ([`ActiveSegment`]); the others never change but for deletion and truncation.
+
+mod active;
+mod recent;
+mod scan;
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::sync::Arc;
+
+use barnabas_protocol::records::BatchHeader;
+
+use crate::error::{Result, StorageError};
+use crate::index::{Entry, IndexFile, OffsetEntry, TimeEntry};
+use crate::layout::SegmentFile;
+use crate::open_files::{FileSlot, OpenFiles};
+
+pub use active::{ActiveSegment, Coming};
+pub use scan::HeaderScan;
+
+/// A segment's files; they are opened when used.
+#[derive(Debug)]
+pub struct Segment {
+    /// No record of the segment has a smaller offset, none of the segments before it a larger or equal one.
+    pub base_offset: i64,
+    /// Bytes of whole batches in the log file.
+    pub size: u32,
+    /// There is a transaction index with entries.
+    pub has_aborted: bool,
+    log: FileSlot,
+    index: FileSlot,
+    time_index: FileSlot,
+}
+
+impl Segment {
+    /// A segment whose files exist, or will when it is written to.
+    pub fn new(base_offset: i64, size: u32, files: &Arc<OpenFiles>) -> Self {
+        let slot = || FileSlot::new(files.clone());
+        Segment {
+            base_offset,
+            size,
+            has_aborted: false,
+            log: slot(),
+            index: slot(),
+            time_index: slot(),
+        }
+    }
+
+    /// The log file, for reading and writing.
+    pub fn log_file(&self, folder: &Path) -> Result<Arc<File>> {
+        self.log
+            .get(|| {
+                let path = SegmentFile::Log.path(folder, self.base_offset);
+                OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .open(path)
+            })
+            .map_err(|source| self.failed("open", SegmentFile::Log, folder, source))
+    }
+
+    /// The pool its descriptors belong to.
+    pub fn files(&self) -> &Arc<OpenFiles> {
+        self.log.files()
+    }
+
+    /// `offset` less the base offset; offsets outside of the segment become its first or last possible one.
+    pub fn relative(&self, offset: i64) -> u32 {
+        u32::try_from(offset.saturating_sub(self.base_offset).max(0)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the indexes can express `offset`.
+    pub fn can_hold(&self, offset: i64) -> bool {
+        (0..=i64::from(i32::MAX)).contains(&(offset - self.base_offset))
+    }
+
+    /// Where a search for `offset` begins, by the index file.
+    pub fn floor_position(&self, folder: &Path, offset: i64) -> Result<u32> {
+        let floor = self.search(SegmentFile::Index, folder, |index| {
+            index.floor(self.relative(offset))
+        })?;
+        Ok(floor.map_or(0, |entry: OffsetEntry| entry.position))
+    }
+
+    /// The last entry of the time index not after `timestamp_ms`.
+    pub fn floor_time(&self, folder: &Path, timestamp_ms: i64) -> Result<Option<TimeEntry>> {
+        self.search(SegmentFile::TimeIndex, folder, |index| index.floor(timestamp_ms))
+    }
+
+    /// The largest timestamp of the segment and the last offset of the batch that brought it.
+    pub fn max_timestamp(&self, folder: &Path) -> Result<Option<TimeEntry>> {
+        self.search(SegmentFile::TimeIndex, folder, |index| index.last())
+    }
+
+    fn search<E: Entry>(
+        &self,
+        kind: SegmentFile,
+        folder: &Path,
+        search: impl FnOnce(IndexFile<'_>) -> std::io::Result<Option<E>>,
+    ) -> Result<Option<E>> {
+        let slot = if kind == SegmentFile::Index {
+            &self.index
+        } else {
+            &self.time_index
+        };
+        let found = slot
+            .read(|| kind.path(folder, self.base_offset))
+            .and_then(|file| search(IndexFile::new(&file)?));
+        found.map_err(|source| self.failed("read", kind, folder, source))
+    }
+
+    /// fdatasync of the indexes.
+    pub fn sync_indexes(&self, folder: &Path) -> Result<()> {
+        for kind in [SegmentFile::Index, SegmentFile::TimeIndex] {
+            let path = kind.path(folder, self.base_offset);
+            File::open(&path)
+                .and_then(|file| file.sync_data())
+                .map_err(StorageError::io("sync", path))?;
+        }
+        Ok(())
+    }
+
+    /// The headers from `position` on.
+    pub fn scan<'a>(&self, file: &'a File, folder: &'a Path, position: u32) -> HeaderScan<'a> {
+        HeaderScan::new(file, folder, self.base_offset, position, self.size)
+    }
+
+    /// The first batch from `position` on whose last offset is at least `offset`.
+    pub fn find_from(&self, folder: &Path, position: u32, offset: i64) -> Result<Option<(u32, BatchHeader)>> {
+        let file = self.log_file(folder)?;
+        self.scan(&file, folder, position).find_offset(offset)
+    }
+
+    /// An `Io` error at one of the segment's files.
+    pub fn failed(
+        &self,
+        action: &'static str,
+        kind: SegmentFile,
+        folder: &Path,
+        source: std::io::Error,
+    ) -> StorageError {
+        StorageError::Io {
+            action,
+            path: kind.path(folder, self.base_offset),
+            source,
+        }
+    }
+}

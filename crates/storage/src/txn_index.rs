@@ -1,0 +1,129 @@
+//! The transaction index of a segment (`.txnindex`): the transactions that were aborted by a marker in it (KIP-98).
+//!
+//! ```text
+//!  version i16 = 0 | producer id i64 | first offset i64 | last offset i64 | last stable offset i64     34 bytes
+//! ```
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Result, StorageError};
+use crate::file_io::{self, Durability};
+use crate::layout::SegmentFile;
+use crate::log::AbortedTxn;
+
+const ENTRY_BYTES: usize = 34;
+
+/// Appends an entry.
+///
+/// # Errors
+/// `Io`.
+pub fn append(folder: &Path, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
+    let path = SegmentFile::TxnIndex.path(folder, base_offset);
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(&encode(txn)))
+        .map_err(StorageError::io("append to", path))
+}
+
+/// All entries, in the order of their markers.
+///
+/// # Errors
+/// `Io`, `Corrupt`.
+pub fn read(folder: &Path, base_offset: i64) -> Result<Vec<AbortedTxn>> {
+    let path = SegmentFile::TxnIndex.path(folder, base_offset);
+    let bytes = file_io::read_optional(&path)?.unwrap_or_default();
+    let (rows, rest) = bytes.as_chunks::<ENTRY_BYTES>();
+    let position = |row: usize| (row * ENTRY_BYTES) as u64;
+    if !rest.is_empty() {
+        return Err(StorageError::corrupt(
+            path,
+            position(rows.len()),
+            "the last entry is cut off",
+        ));
+    }
+    let decoded = rows.iter().enumerate().map(|(index, row)| {
+        decode(row).ok_or_else(|| StorageError::corrupt(&path, position(index), "unknown entry version"))
+    });
+    decoded.collect()
+}
+
+/// Drops the entries whose marker lies at `offset` or behind; the file goes when none is left. Answers whether any is.
+///
+/// # Errors
+/// `Io`, `Corrupt`.
+pub fn truncate(folder: &Path, base_offset: i64, offset: i64) -> Result<bool> {
+    let path = SegmentFile::TxnIndex.path(folder, base_offset);
+    let kept: Vec<u8> = read(folder, base_offset)?
+        .iter()
+        .filter(|txn| txn.last_offset < offset)
+        .flat_map(encode)
+        .collect();
+    if kept.is_empty() {
+        file_io::remove_optional(&path)?;
+        return Ok(false);
+    }
+    file_io::replace(&path, &kept, Durability::PageCache)?;
+    Ok(true)
+}
+
+fn encode(txn: &AbortedTxn) -> [u8; ENTRY_BYTES] {
+    let mut row = [0; ENTRY_BYTES];
+    row[2..10].copy_from_slice(&txn.producer_id.to_be_bytes());
+    row[10..18].copy_from_slice(&txn.first_offset.to_be_bytes());
+    row[18..26].copy_from_slice(&txn.last_offset.to_be_bytes());
+    row[26..34].copy_from_slice(&txn.last_stable_offset.to_be_bytes());
+    row
+}
+
+fn decode(row: &[u8; ENTRY_BYTES]) -> Option<AbortedTxn> {
+    let i64_at = |at: usize| {
+        row[at..]
+            .first_chunk()
+            .map_or(0, |bytes| i64::from_be_bytes(*bytes))
+    };
+    (row[..2] == [0, 0]).then(|| AbortedTxn {
+        producer_id: i64_at(2),
+        first_offset: i64_at(10),
+        last_offset: i64_at(18),
+        last_stable_offset: i64_at(26),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn txn(last_offset: i64) -> AbortedTxn {
+        AbortedTxn {
+            producer_id: 9,
+            first_offset: last_offset - 5,
+            last_offset,
+            last_stable_offset: last_offset,
+        }
+    }
+
+    #[test]
+    fn entries_are_appended_read_and_truncated() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path(), 0).unwrap(), []);
+        for last_offset in [10, 20, 30] {
+            append(folder.path(), 0, &txn(last_offset)).unwrap();
+        }
+        assert_eq!(read(folder.path(), 0).unwrap(), [txn(10), txn(20), txn(30)]);
+        assert!(truncate(folder.path(), 0, 30).unwrap());
+        assert_eq!(read(folder.path(), 0).unwrap(), [txn(10), txn(20)]);
+        assert!(!truncate(folder.path(), 0, 10).unwrap());
+        assert!(!SegmentFile::TxnIndex.path(folder.path(), 0).exists());
+    }
+
+    #[test]
+    fn a_torn_entry_is_reported_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(SegmentFile::TxnIndex.path(folder.path(), 0), [0; 40]).unwrap();
+        let error = read(folder.path(), 0).unwrap_err().to_string();
+        assert!(
+            error.ends_with("00000000000000000000.txnindex is corrupt at byte 34: the last entry is cut off")
+        );
+    }
+}

@@ -51,7 +51,7 @@ pub fn check_configs<'a>(configs: impl Iterator<Item = (&'a str, bool)> + Clone)
     }
     Err(invalid_request(format!(
         "Null value not supported for : {}",
-        null.join(",")
+        null.join(", ")
     )))
 }
 
@@ -135,7 +135,7 @@ mod tests {
         );
         assert_eq!(
             message(&[("b", true), ("a", true), ("c", false)]),
-            "Null value not supported for : b,a"
+            "Null value not supported for : b, a"
         );
         assert_eq!(check_configs([("a", false)].into_iter()), Ok(()));
     }

@@ -101,24 +101,45 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
+    ready!(DescribeAcls, DescribeAclsRequest, k29_describe_acls::handle),
+    ready!(CreateAcls, CreateAclsRequest, k30_create_acls::handle),
+    ready!(DeleteAcls, DeleteAclsRequest, k31_delete_acls::handle),
     ready!(
         DescribeConfigs,
         DescribeConfigsRequest,
         k32_describe_configs::handle
     ),
     exclusive!(AlterConfigs, AlterConfigsRequest, k33_alter_configs::handle),
+    ready!(
+        DescribeLogDirs,
+        DescribeLogDirsRequest,
+        k35_describe_log_dirs::handle
+    ),
     exclusive!(
         CreatePartitions,
         CreatePartitionsRequest,
         k37_create_partitions::handle
     ),
     exclusive!(DeleteGroups, DeleteGroupsRequest, k42_delete_groups::handle),
+    exclusive!(ElectLeaders, ElectLeadersRequest, k43_elect_leaders::handle),
     exclusive!(
         IncrementalAlterConfigs,
         IncrementalAlterConfigsRequest,
         k44_incremental_alter_configs::handle
     ),
+    exclusive!(
+        AlterPartitionReassignments,
+        AlterPartitionReassignmentsRequest,
+        k45_alter_partition_reassignments::handle
+    ),
+    ready!(
+        ListPartitionReassignments,
+        ListPartitionReassignmentsRequest,
+        k46_list_partition_reassignments::handle
+    ),
     exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
+    ready!(DescribeQuorum, DescribeQuorumRequest, k55_describe_quorum::handle),
+    exclusive!(UpdateFeatures, UpdateFeaturesRequest, k57_update_features::handle),
     ready!(
         DescribeCluster,
         DescribeClusterRequest,
@@ -129,10 +150,20 @@ pub static APIS: &[Api] = &[
         DescribeProducersRequest,
         k61_describe_producers::handle
     ),
+    exclusive!(
+        UnregisterBroker,
+        UnregisterBrokerRequest,
+        k64_unregister_broker::handle
+    ),
     ready!(
         ListConfigResources,
         ListConfigResourcesRequest,
         k74_list_config_resources::handle
+    ),
+    ready!(
+        DescribeTopicPartitions,
+        DescribeTopicPartitionsRequest,
+        k75_describe_topic_partitions::handle
     ),
 ];
 

@@ -3,6 +3,8 @@
 //! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`. The answer tells the configs that a new
 //! topic has (from version 5).
 
+use std::collections::BTreeMap;
+
 use barnabas_metadata::controller::{ApiError, CreateTopics};
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
@@ -22,8 +24,9 @@ pub async fn handle(
     let outcome = broker.controller.submit(CreateTopics(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(mut response) => {
+            let by_name: BTreeMap<_, _> = asked.iter().map(|topic| (&topic.name, topic)).collect();
             for result in response.topics.iter_mut().filter(|result| result.error_code == 0) {
-                if let Some(topic) = asked.iter().find(|topic| topic.name == result.name) {
+                if let Some(topic) = by_name.get(&result.name) {
                     result.configs = Some(configs(broker, topic));
                 }
             }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::QuorumStatus;
 use super::state_machine::StateMachine;
 use super::types::{Raft, RecordBatch};
 use crate::controller::{ConfigValidator, ControllerSettings, Decide, DecideContext, Random};
@@ -25,6 +26,7 @@ type Job = Box<dyn FnOnce(&MetadataImage, &mut DecideContext<'_>) -> (Vec<Metada
 #[derive(Clone)]
 pub struct ControllerHandle {
     jobs: mpsc::Sender<Job>,
+    raft: Raft,
 }
 
 impl ControllerHandle {
@@ -45,6 +47,11 @@ impl ControllerHandle {
             .map_err(|_| MetadataError::NotController)?;
         reply.await.map_err(|_| MetadataError::NotController)?
     }
+
+    /// How the quorum stands.
+    pub fn status(&self) -> QuorumStatus {
+        QuorumStatus::of(&self.raft)
+    }
 }
 
 pub(super) struct Decider {
@@ -58,12 +65,13 @@ impl Decider {
     /// Starts the task; it ends when every handle is dropped or raft has shut down.
     pub fn start(self) -> ControllerHandle {
         let (jobs, mut inbox) = mpsc::channel::<Job>(QUEUE_MAX);
+        let raft = self.raft.clone();
         tokio::spawn(async move {
             while let Some(job) = inbox.recv().await {
                 self.serve(job).await;
             }
         });
-        ControllerHandle { jobs }
+        ControllerHandle { jobs, raft }
     }
 
     async fn serve(&self, job: Job) {

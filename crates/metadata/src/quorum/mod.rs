@@ -131,11 +131,6 @@ impl Quorum {
         self.state_machine.image()
     }
 
-    /// How the quorum stands.
-    pub fn status(&self) -> QuorumStatus {
-        QuorumStatus::of(&self.raft)
-    }
-
     /// Stops raft and closes the log. Requests that come later fail.
     pub async fn shutdown(self) -> Result<(), MetadataError> {
         self.raft.shutdown().await.map_err(failed)?;

@@ -25,7 +25,7 @@ async fn every_decision_sees_the_one_before_and_is_published_before_its_reply() 
         6,
         "nothing to publish without records"
     );
-    let status = quorum.status();
+    let status = handle.status();
     assert_eq!(
         (status.leader_id, status.voters.as_slice()),
         (1, &[(1, status.high_watermark)][..])

@@ -1,0 +1,68 @@
+//! DescribeLogDirs (key 35): the log directory, how much of the disk is left, and how much each partition takes.
+//!
+//! Versions 1–5. Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+use barnabas_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, StrBytes, TopicName};
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// Answers for all partitions, or for those that are asked for.
+pub fn handle(
+    broker: &Broker,
+    _: &RequestContext,
+    request: DescribeLogDirsRequest,
+) -> DescribeLogDirsResponse {
+    let path = broker.log_dir.path().to_string_lossy().into_owned();
+    let dir = DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path));
+    let dir = match broker.log_dir.disk_space() {
+        Ok(space) => {
+            let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+            dir.with_topics(topics(broker, &request))
+                .with_total_bytes(bytes(space.total_bytes))
+                .with_usable_bytes(bytes(space.usable_bytes))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the log directory can't be described");
+            dir.with_error_code(ErrorCode::KafkaStorageError.code())
+        }
+    };
+    DescribeLogDirsResponse::default().with_results(vec![dir])
+}
+
+fn topics(broker: &Broker, request: &DescribeLogDirsRequest) -> Vec<DescribeLogDirsTopic> {
+    let asked: Option<BTreeSet<(&str, i32)>> = request.topics.as_ref().map(|topics| {
+        topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic.0, *index)))
+            .collect()
+    });
+    let wanted = |topic: &str, partition: i32| {
+        asked
+            .as_ref()
+            .is_none_or(|asked| asked.contains(&(topic, partition)))
+    };
+    let mut by_topic: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    for partition in broker.partitions().all() {
+        let id = partition.id();
+        if wanted(&id.topic, id.partition) {
+            let described = DescribeLogDirsPartition::default()
+                .with_partition_index(id.partition)
+                .with_partition_size(i64::try_from(partition.size_bytes()).unwrap_or(i64::MAX));
+            by_topic.entry(id.topic.to_string()).or_default().push(described);
+        }
+    }
+    let topic = |(name, mut partitions): (String, Vec<DescribeLogDirsPartition>)| {
+        partitions.sort_by_key(|partition| partition.partition_index);
+        DescribeLogDirsTopic::default()
+            .with_name(TopicName(StrBytes::from_string(name)))
+            .with_partitions(partitions)
+    };
+    by_topic.into_iter().map(topic).collect()
+}

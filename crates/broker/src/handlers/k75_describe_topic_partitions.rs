@@ -1,0 +1,165 @@
+//! DescribeTopicPartitions (key 75): topics and their partitions in pages (KIP-966).
+//!
+//! Version 0. Topics come sorted by name; the answer ends after so many partitions, and a cursor says where to go on. Errors of a
+//! topic: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION; of all topics: INVALID_REQUEST for a cursor that fits none.
+
+use std::collections::BTreeSet;
+
+use barnabas_metadata::controller::topic_name;
+use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::describe_topic_partitions_response::{
+    Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use barnabas_protocol::messages::{
+    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, StrBytes, TopicName,
+};
+
+use crate::authorized_operations;
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// Answers from the latest image.
+pub fn handle(
+    broker: &Broker,
+    context: &RequestContext,
+    request: DescribeTopicPartitionsRequest,
+) -> DescribeTopicPartitionsResponse {
+    let image = broker.image();
+    let (first, first_partition) = match &request.cursor {
+        Some(cursor) => (&*cursor.topic_name.0, cursor.partition_index),
+        None => ("", 0),
+    };
+    let all = request.topics.is_empty();
+    let names: BTreeSet<&str> = match all {
+        true => image
+            .topics
+            .iter()
+            .map(|topic| &*topic.name)
+            .filter(|name| *name >= first)
+            .collect(),
+        false => request
+            .topics
+            .iter()
+            .map(|topic| &*topic.name.0)
+            .filter(|name| *name >= first)
+            .collect(),
+    };
+    if request.cursor.is_some() && (first_partition < 0 || (!all && !names.contains(first))) {
+        return refused(&request, ErrorCode::InvalidRequest);
+    }
+    let page = broker
+        .config()
+        .max_request_partition_size_limit
+        .min(request.response_partition_limit)
+        .max(1);
+    let mut left = usize::try_from(page).unwrap_or(1);
+    let mut response = DescribeTopicPartitionsResponse::default();
+    for name in names {
+        if left == 0 {
+            response.next_cursor = Some(cursor(name, 0));
+            break;
+        }
+        let Some(topic) = image.topics.by_name(name) else {
+            response.topics.push(missing(name));
+            continue;
+        };
+        let start = if name == first {
+            usize::try_from(first_partition).unwrap_or(0)
+        } else {
+            0
+        };
+        let described = describe(&image, &context.connection.listener.name, topic, start, left);
+        let end = start + described.partitions.len();
+        left -= described.partitions.len();
+        response.topics.push(described);
+        if end < topic.partitions.len() {
+            response.next_cursor = Some(cursor(name, end as i32));
+            break;
+        }
+    }
+    response
+}
+
+fn refused(request: &DescribeTopicPartitionsRequest, error: ErrorCode) -> DescribeTopicPartitionsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        DescribeTopicPartitionsResponseTopic::default()
+            .with_name(Some(topic.name.clone()))
+            .with_error_code(error.code())
+    });
+    DescribeTopicPartitionsResponse::default().with_topics(topics.collect())
+}
+
+fn cursor(topic: &str, partition: i32) -> Cursor {
+    Cursor::default()
+        .with_topic_name(topic_name_of(topic))
+        .with_partition_index(partition)
+}
+
+fn topic_name_of(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+fn missing(name: &str) -> DescribeTopicPartitionsResponseTopic {
+    let error = match topic_name::validate(name) {
+        Ok(()) => ErrorCode::UnknownTopicOrPartition,
+        Err(_) => ErrorCode::InvalidTopicException,
+    };
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_error_code(error.code())
+        .with_name(Some(topic_name_of(name)))
+        .with_is_internal(topic_name::is_internal(name))
+        .with_topic_authorized_operations(authorized_operations::TOPIC)
+}
+
+fn describe(
+    image: &MetadataImage,
+    listener: &str,
+    topic: &TopicImage,
+    start: usize,
+    count: usize,
+) -> DescribeTopicPartitionsResponseTopic {
+    let numbered = (0..).zip(&topic.partitions).skip(start).take(count);
+    let partitions = numbered.map(|(index, partition)| describe_partition(image, listener, index, partition));
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(topic_name_of(&topic.name)))
+        .with_topic_id(topic.id)
+        .with_is_internal(topic_name::is_internal(&topic.name))
+        .with_partitions(partitions.collect())
+        .with_topic_authorized_operations(authorized_operations::TOPIC)
+}
+
+fn describe_partition(
+    image: &MetadataImage,
+    listener: &str,
+    index: i32,
+    partition: &PartitionImage,
+) -> DescribeTopicPartitionsResponsePartition {
+    let reachable = |id: i32| {
+        image
+            .alive_broker(id)
+            .is_some_and(|broker| broker.endpoint(listener).is_some())
+    };
+    let ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
+    let offline = partition
+        .replicas
+        .iter()
+        .copied()
+        .filter(|id| !reachable(*id))
+        .map(BrokerId);
+    // A leader that can't be reached isn't an error here, it is only not named.
+    let leader = if reachable(partition.leader) {
+        partition.leader
+    } else {
+        -1
+    };
+    DescribeTopicPartitionsResponsePartition::default()
+        .with_partition_index(index)
+        .with_leader_id(BrokerId(leader))
+        .with_leader_epoch(partition.leader_epoch)
+        .with_replica_nodes(ids(&partition.replicas))
+        .with_isr_nodes(ids(&partition.isr))
+        .with_eligible_leader_replicas(Some(Vec::new()))
+        .with_last_known_elr(Some(Vec::new()))
+        .with_offline_replicas(offline.collect())
+}

@@ -20,6 +20,9 @@ use crate::shape::{Field, Kind, Shape};
 /// comes near this number; a Fetch of every partition of a very large cluster has fewer.
 pub const ELEMENTS_MAX: usize = 1 << 18;
 
+/// The least bytes of the count of tagged fields.
+const TAG_COUNT_BYTES_MIN: usize = 1;
+
 /// Proves that `body` (a request without its header) is a request of this API and version, whatever may follow it.
 pub fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Malformed> {
     let unsupported = Malformed::UnsupportedVersion { api, version };
@@ -113,21 +116,36 @@ impl Walk<'_> {
     }
 
     fn elements(&mut self, element: &Kind, count: usize) -> Result<(), Malformed> {
+        let size_min = self.size_min(element);
         // A count never exceeds the bytes that remain, even where an element could be empty: so does Apache Kafka.
-        let size_min = self.size_min(element).max(1);
-        let (needed, remaining) = (count.saturating_mul(size_min), self.reader.remaining());
+        let (needed, remaining) = (count.saturating_mul(size_min.max(1)), self.reader.remaining());
         if needed > remaining {
             return Err(Malformed::Truncated { needed, remaining });
         }
-        if let Kind::Fixed(_) = element {
-            self.reader.take(needed)?;
-            return Ok(());
+        match element {
+            Kind::Fixed(_) => self.reader.take(count * size_min).map(drop),
+            Kind::Struct(fields) if self.is_flat(fields) => {
+                self.count_elements(count)?;
+                if !self.flexible {
+                    return self.reader.take(count * size_min).map(drop);
+                }
+                for _ in 0..count {
+                    self.reader.take(size_min - TAG_COUNT_BYTES_MIN)?;
+                    self.tagged_fields(fields)?;
+                }
+                Ok(())
+            }
+            _ => {
+                self.count_elements(count)?;
+                (0..count).try_for_each(|_| self.value(element, false))
+            }
         }
-        self.count_elements(count)?;
-        for _ in 0..count {
-            self.value(element, false)?;
-        }
-        Ok(())
+    }
+
+    /// Whether a struct's untagged fields have one size: most partitions do, and are many.
+    fn is_flat(&self, fields: &[Field]) -> bool {
+        let mut positional = fields.iter().filter(|field| field.is_positional(self.version));
+        positional.all(|field| matches!(field.kind, Kind::Fixed(_)))
     }
 
     fn count_elements(&mut self, count: usize) -> Result<(), Malformed> {
@@ -166,7 +184,7 @@ impl Walk<'_> {
                             matches!(field.kind, Kind::Struct(_)) && field.nullable.contains(self.version);
                         if present { 1 } else { self.size_min(&field.kind) }
                     });
-                sizes.sum::<usize>() + usize::from(self.flexible)
+                sizes.sum::<usize>() + if self.flexible { TAG_COUNT_BYTES_MIN } else { 0 }
             }
         }
     }

@@ -3,13 +3,14 @@
 //! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings, partitions,
 //! coordinators, the image itself. Whoever finds something in the image finds the rest done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
-use crate::config::{BrokerConfig, ConfigException, Layers, Settings};
+use crate::config::{BrokerConfig, ConfigException, Layers, Settings, effect};
 use crate::coordinator::GroupCoordinator;
 use crate::partition::registry::Partitions;
 
@@ -76,7 +77,27 @@ impl MetadataCache {
         self.partitions
             .apply(&image, delta, &self.layers(), &self.config());
         self.groups.apply(&image, delta, &self.partitions);
+        Self::warn_of_ineffective(&image, delta);
         self.image.store(image);
+    }
+
+    /// Says which of the settings that changed do nothing yet.
+    fn warn_of_ineffective(image: &MetadataImage, delta: &MetadataDelta) {
+        let mut names = BTreeSet::new();
+        for resource in &delta.configs_changed {
+            let Some(settings) = image.configs.get(resource) else {
+                continue;
+            };
+            names.extend(
+                settings
+                    .keys()
+                    .filter(|name| !effect::has_effect(resource.kind, name)),
+            );
+        }
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+            tracing::warn!("settings that have no effect yet were set: {}", names.join(", "));
+        }
     }
 
     fn reconfigure(&self, image: &MetadataImage) {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use super::definitions::{self, ConfigKey};
 use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, broker_listeners};
-use super::typed::{BrokerConfig, TopicConfig};
+use super::typed::BrokerConfig;
 use super::value::Value;
-use super::{ConfigException, properties, validate, yaml};
+use super::{ConfigException, effect, properties, validate, yaml};
 
 /// Where the settings come from.
 #[derive(Debug, Default)]
@@ -237,19 +237,6 @@ fn data_dir(config: &BrokerConfig) -> Result<PathBuf, LoadError> {
     }
 }
 
-/// Whether giving `name` a value changes anything: it has a field in a typed view, or gives such a topic setting its
-/// default, or bounds what groups may ask.
-fn has_effect(name: &str) -> bool {
-    let gives_topic_default = || {
-        let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);
-        TopicConfig::NAMES
-            .iter()
-            .filter_map(in_effect)
-            .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
-    };
-    BrokerConfig::NAMES.contains(&name) || name == "broker.id" || gives_topic_default()
-}
-
 fn warnings_for(given: &Settings) -> Vec<String> {
     let (known, unknown): (Vec<&String>, Vec<&String>) = given
         .keys()
@@ -257,7 +244,7 @@ fn warnings_for(given: &Settings) -> Vec<String> {
     let ineffective: Vec<&str> = known
         .into_iter()
         .map(String::as_str)
-        .filter(|name| !has_effect(name))
+        .filter(|name| !effect::of_broker(name))
         .collect();
     let mut warnings = Vec::new();
     for name in unknown {

@@ -7,6 +7,7 @@
 mod controller_rules;
 pub mod definitions;
 pub mod describe;
+pub mod effect;
 mod iso_duration;
 mod layers;
 mod listeners;

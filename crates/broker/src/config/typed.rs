@@ -2,7 +2,7 @@
 //!
 //! A view is resolved whole from [`Layers`] (and a topic's own settings) whenever one of them changes, and
 //! shared as an `Arc`; reading a field costs nothing. A setting that is not a field here has no effect yet, and whoever
-//! gives it a value is warned (see `load` and `TopicConfig::NAMES`).
+//! gives it a value is warned (see `effect`).
 
 use super::ConfigException;
 use super::definitions::{self, ConfigKey};
@@ -118,19 +118,11 @@ view! {
         log_dirs: Option<Vec<String>> = "log.dirs",
         /// The data folder where `log.dirs` is null.
         log_dir: Vec<String> = "log.dir",
-        /// Where the metadata quorum keeps its log; null means the first data folder.
-        metadata_log_dir: Option<String> = "metadata.log.dir",
 
         /// The largest request, bytes.
         socket_request_max_bytes: i32 = "socket.request.max.bytes",
-        /// Request bytes the process may hold before it stops reading; -1 means no limit of its own.
-        queued_max_request_bytes: i64 = "queued.max.request.bytes",
         /// Connections that may wait to be accepted.
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
-        /// SO_SNDBUF, bytes; -1 leaves it to the system.
-        socket_send_buffer_bytes: i32 = "socket.send.buffer.bytes",
-        /// SO_RCVBUF, bytes; -1 leaves it to the system.
-        socket_receive_buffer_bytes: i32 = "socket.receive.buffer.bytes",
         /// How long a connection may be idle, milliseconds.
         connections_max_idle_ms: i64 = "connections.max.idle.ms",
         /// Connections the broker accepts in all.
@@ -148,12 +140,8 @@ view! {
         num_partitions: i32 = "num.partitions",
         /// Replicas of a topic created without a count.
         default_replication_factor: i32 = "default.replication.factor",
-        /// Partitions one DescribeTopicPartitions response may hold.
-        max_request_partition_size_limit: i32 = "max.request.partition.size.limit",
         /// The least in-sync replicas an acks=all produce needs.
         min_insync_replicas: i32 = "min.insync.replicas",
-        /// The largest record batch, bytes.
-        message_max_bytes: i32 = "message.max.bytes",
 
         /// The most bytes a fetch response holds.
         fetch_max_bytes: i32 = "fetch.max.bytes",
@@ -304,10 +292,7 @@ mod tests {
             ),
             (1, 1, 50)
         );
-        assert_eq!(
-            (view.socket_request_max_bytes, view.message_max_bytes),
-            (104_857_600, 1_048_588)
-        );
+        assert_eq!(view.socket_request_max_bytes, 104_857_600);
         assert_eq!((view.log_dirs, view.broker_rack), (None, None));
     }
 

@@ -5,4 +5,5 @@ mod compatibility;
 mod connections;
 mod node;
 mod process;
+mod settings_in_effect;
 mod workspace;

@@ -1,0 +1,50 @@
+//! Which settings have an effect. Whoever sets one that has none is warned, at start and at run time.
+
+use barnabas_metadata::records::ConfigResourceType;
+
+use super::definitions;
+use super::typed::{BrokerConfig, TopicConfig};
+
+/// Settings that are read where they are given, because their default means something else than the same value given.
+const READ_RAW: &[&str] = &[
+    "broker.id",
+    "socket.send.buffer.bytes",
+    "socket.receive.buffer.bytes",
+];
+
+/// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives a topic setting
+/// that has one its default.
+pub(super) fn of_broker(name: &str) -> bool {
+    let gives_topic_default = || {
+        let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);
+        TopicConfig::NAMES
+            .iter()
+            .filter_map(in_effect)
+            .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
+    };
+    BrokerConfig::NAMES.contains(&name) || READ_RAW.contains(&name) || gives_topic_default()
+}
+
+/// Whether setting `name` on a resource of this kind at run time changes anything.
+pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
+    match kind {
+        ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name),
+        ConfigResourceType::Broker => of_broker(name),
+        ConfigResourceType::BrokerLogger => true,
+        ConfigResourceType::ClientMetrics | ConfigResourceType::Group => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_reader_has_an_effect() {
+        assert!(has_effect(ConfigResourceType::Topic, "max.message.bytes"));
+        assert!(!has_effect(ConfigResourceType::Topic, "remote.storage.enable"));
+        assert!(has_effect(ConfigResourceType::Broker, "message.max.bytes"));
+        assert!(has_effect(ConfigResourceType::Broker, "num.partitions"));
+        assert!(!has_effect(ConfigResourceType::Broker, "ssl.keystore.location"));
+    }
+}

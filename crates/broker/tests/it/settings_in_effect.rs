@@ -1,0 +1,35 @@
+//! A setting counts as being in effect because the typed views have a field for it: then somebody must read the field.
+
+use crate::workspace::{root, rust_files, without_comments};
+
+/// Fields that `config/load.rs` and `config/listeners.rs` read at start.
+const READ_AT_START: &str = "crates/broker/src/config/l";
+
+#[test]
+fn every_field_of_the_typed_views_is_read() {
+    let views = std::fs::read_to_string(root().join("crates/broker/src/config/typed.rs")).unwrap();
+    let fields: Vec<&str> = views
+        .lines()
+        .filter(|line| line.starts_with("        ") && line.ends_with("\",") && line.contains("= \""))
+        .filter_map(|line| line.trim().split(':').next())
+        .collect();
+    assert!(fields.len() > 40, "{fields:?}");
+    let readers: Vec<String> = rust_files("crates/broker/src")
+        .into_iter()
+        .filter(|(file, _)| !file.starts_with("crates/broker/src/config/") || file.starts_with(READ_AT_START))
+        .map(|(_, text)| without_comments(&text))
+        .collect();
+    let is_read = |field: &&str| readers.iter().any(|text| reads(text, field));
+    let unread: Vec<&&str> = fields.iter().filter(|field| !is_read(field)).collect();
+    assert!(
+        unread.is_empty(),
+        "nobody reads these, so they have no effect and do not belong into config/typed.rs: {unread:#?}"
+    );
+}
+
+fn reads(text: &str, field: &str) -> bool {
+    text.match_indices(field).any(|(at, _)| {
+        let after = text[at + field.len()..].chars().next();
+        text[..at].trim_end().ends_with('.') && !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}

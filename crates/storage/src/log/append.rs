@@ -173,7 +173,7 @@ impl Log {
         for batch in batches(bytes) {
             let header = batch?.header;
             open.active.note_batch(&header, &config);
-            if open.epochs.latest() != Some(header.partition_leader_epoch)
+            if (open.epochs_unsaved || open.epochs.latest() != Some(header.partition_leader_epoch))
                 && let Err(error) = open.assign_epoch(header.partition_leader_epoch, header.base_offset)
             {
                 // The batches say it too: recovery rebuilds the epochs.

@@ -358,8 +358,9 @@ impl Log {
         self.size_bytes = open.size_bytes();
         self.first_unstable_offset = open.producers.first_unstable_offset();
         if let Some(entry) = self.unwritten_epoch.take() {
-            open.epochs
-                .assign(entry.epoch, entry.start_offset.min(log_end_offset));
+            // It goes to disk with its first record: reading must not write.
+            let start_offset = entry.start_offset.min(log_end_offset);
+            open.epochs_unsaved = open.epochs.assign(entry.epoch, start_offset);
         }
         self.state = State::Open(Box::new(open));
     }

@@ -29,6 +29,8 @@ pub struct OpenLog {
     pub(super) closed: Vec<Segment>,
     pub(super) active: ActiveSegment,
     pub(super) epochs: LeaderEpochs,
+    /// The newest epoch is not in its checkpoint yet.
+    pub(super) epochs_unsaved: bool,
     pub(super) producers: ProducerState,
     pub(super) snapshots: Snapshots,
     /// File names or the epochs changed since the folder was last synced.
@@ -44,6 +46,7 @@ impl OpenLog {
             files,
             closed: Vec::new(),
             epochs: LeaderEpochs::default(),
+            epochs_unsaved: false,
             producers: ProducerState::default(),
             snapshots: Snapshots::default(),
             folder_unsynced: true,
@@ -147,7 +150,7 @@ impl OpenLog {
 
     /// Notes a leader epoch, on disk too if it is new.
     pub fn assign_epoch(&mut self, epoch: i32, start_offset: i64) -> Result<()> {
-        if self.epochs.assign(epoch, start_offset) {
+        if self.epochs.assign(epoch, start_offset) || self.epochs_unsaved {
             self.write_epochs()?;
         }
         Ok(())
@@ -156,7 +159,9 @@ impl OpenLog {
     /// Writes `leader-epoch-checkpoint`; the next flush makes it durable.
     pub fn write_epochs(&mut self) -> Result<()> {
         self.folder_unsynced = true;
-        self.epochs.write(&self.folder, Durability::PageCache)
+        self.epochs.write(&self.folder, Durability::PageCache)?;
+        self.epochs_unsaved = false;
+        Ok(())
     }
 
     /// fdatasync of all segments that reach beyond `recovery_point`, and of the folder if its names changed.

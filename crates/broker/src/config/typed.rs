@@ -134,6 +134,8 @@ view! {
 
         /// Whether Metadata requests create topics.
         auto_create_topics_enable: bool = "auto.create.topics.enable",
+        /// Partitions one DescribeTopicPartitions response may hold.
+        max_request_partition_size_limit: i32 = "max.request.partition.size.limit",
         /// Whether topics may be deleted.
         delete_topic_enable: bool = "delete.topic.enable",
         /// Partitions of a topic created without a count.

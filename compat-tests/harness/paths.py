@@ -13,7 +13,10 @@ JAVA_CLASSPATH = BUILT / "java" / "classpath.txt"
 
 def barnabas_binary() -> Path:
     """The binary under test: $BARNABAS, else the release build."""
-    return Path(os.environ.get("BARNABAS", REPOSITORY / "target" / "release" / "barnabas"))
+    binary = Path(os.environ.get("BARNABAS", REPOSITORY / "target" / "release" / "barnabas"))
+    if not binary.exists():
+        raise FileNotFoundError(f"{binary}: build it with cargo build --release, or set BARNABAS")
+    return binary
 
 
 def java_classpath() -> str:

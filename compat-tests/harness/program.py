@@ -35,18 +35,19 @@ def _shown(command: list[str]) -> str:
 
 
 class Running:
-    """A program that runs beside the test, its output in a file. Use as a context manager."""
+    """A program that runs beside the test, its output in files. Use as a context manager."""
 
     def __init__(self, name: str, command: list[str], folder: Path, cwd: Path | None = None):
         self.name = name
         self.output = folder / f"{name}.out"
-        with self.output.open("wb") as output:
+        self.errors = folder / f"{name}.err"
+        with self.output.open("wb") as output, self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 command,
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 start_new_session=True,
             )
 
@@ -74,7 +75,9 @@ class Running:
             value = condition(self.lines())
             if value:
                 return value
-            shown = "\n".join(self.lines()[-60:])
+            if ended is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            shown = "\n".join([*self.lines()[-40:], *self.errors.read_text(errors="replace").splitlines()[-40:]])
             assert ended is None, f"{self.name} ended with {ended} before {what}\n{shown}"
-            assert time.monotonic() < deadline, f"{self.name}: no {what} within {timeout_s} s\n{shown}"
-            time.sleep(0.05)
+            raise AssertionError(f"{self.name}: no {what} within {timeout_s} s\n{shown}")

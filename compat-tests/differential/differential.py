@@ -4,6 +4,7 @@ import re
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import brokers
 import compare
@@ -78,34 +79,33 @@ class Run:
         self.now_ms = int(time.time() * 1000)
         self.timings = []
         self.gaps = []
+        self.lock = threading.Lock()
 
     def names(self):
         return [side.running.name for side in self.sides]
 
     def both(self, where, script, prefix, round_number, focus, replay=""):
         """Run one script against both brokers at the same time and compare the transcripts."""
-        results = [None, None]
-        broken = []
+        if self.options.progress:
+            print(where, file=sys.stderr, flush=True)
         started = time.monotonic()
 
-        def work(i):
-            try:
-                session = self.sides[i].session(self.served, prefix, round_number, focus, self.now_ms)
-                results[i] = run_script(script, session)
-            except Exception as problem:  # a broken script must fail the run, not hang it
-                broken.append(problem)
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.timings.append((time.monotonic() - started, where))
-        if broken:
-            raise broken[0]
-        for side, steps in zip(self.sides, results, strict=True):
-            for before, after in zip(steps, steps[1:], strict=False):
-                self.gaps.append((after.at - before.at, f"{where} {after.title()} on {side.running.name}"))
-        self.score.transcripts(where, *results, self.exceptions, replay)
+        def work(side):
+            return run_script(script, side.session(self.served, prefix, round_number, focus, self.now_ms))
+        with ThreadPoolExecutor(2) as pair:
+            results = list(pair.map(work, self.sides))
+        with self.lock:
+            self.timings.append((time.monotonic() - started, where))
+            for side, steps in zip(self.sides, results, strict=True):
+                for before, after in zip(steps, steps[1:], strict=False):
+                    self.gaps.append((after.at - before.at, f"{where} {after.title()} on {side.running.name}"))
+            self.score.transcripts(where, *results, self.exceptions, replay)
+
+    def all(self, jobs):
+        """Run scripts side by side; a broken one fails the run."""
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            for done in [pool.submit(self.both, *job) for job in jobs]:
+                done.result()
 
     def prepare(self):
         """Both brokers have their internal topics before the first script."""
@@ -115,9 +115,9 @@ class Run:
         self.both("prepare", script, f"prepare-{self.tag}", 0, ())
 
     def scenarios(self):
+        together, alone = [], []
         for each in scenarios.load_all():
-            wanted = self.options.scenario
-            if wanted and not any(text in each.name for text in wanted):
+            if self.options.scenario and not any(text in each.name for text in self.options.scenario):
                 continue
             if self.options.api and not any(self._is(api, each.apis) for api in self.options.api):
                 continue
@@ -127,14 +127,16 @@ class Run:
                 self.score.skipped.append(f"{each.name}: {', '.join(missing)} not served")
             for n in range(rounds):
                 prefix = f"{re.sub('[^a-z]', '', each.name.lower())[:24]}-{n}-{self.tag}"
-                if self.options.progress:
-                    print(f"{each.name}/{n}", file=sys.stderr, flush=True)
-                self.both(f"{each.name}/{n}", each.script, prefix, n, each.apis,
-                          f"--requests 0 --scenario {each.name}")
+                (alone if each.alone else together).append(
+                    (f"{each.name}/{n}", each.script, prefix, n, each.apis, f"--requests 0 --scenario {each.name}"))
+        self.all(together)
+        for job in alone:
+            self.both(*job)
 
     def generated(self):
         """Seeded requests: one script for each API and version, so that what one changes no other sees."""
         seed, count = self.options.seed, self.options.requests
+        jobs = []
         for name, (low, high) in sorted(self.served.items()):
             if not generated.wanted(name):
                 continue
@@ -142,11 +144,10 @@ class Run:
                 continue
             api = self.definitions.api(name)
             for version in range(low, high + 1):
-                if self.options.progress:
-                    print(f"generated.{name}/{version}", file=sys.stderr, flush=True)
-                self.both(f"generated.{name}/{version}", generated.script(api, version, seed, range(count)),
-                          f"g{api.key}-{version}-{self.tag}", 99, (),
-                          f"--no-scenarios --seed {seed} --api {name} --requests {count}")
+                jobs.append((f"generated.{name}/{version}", generated.script(api, version, seed, range(count)),
+                             f"g{api.key}-{version}-{self.tag}", 99, (),
+                             f"--no-scenarios --seed {seed} --api {name} --requests {count}"))
+        self.all(jobs)
 
     def _is(self, wanted, apis):
         name = self.definitions.apis[int(wanted)].name if wanted.isdigit() else wanted
@@ -155,6 +156,7 @@ class Run:
 
 def report(run, options, seconds):
     score = run.score
+    score.failures.sort(key=lambda failure: (failure["where"], failure["step"]))
     shown = score.failures if not options.limit else score.failures[:options.limit]
     for failure in shown:
         print(compare.show(failure, run.names(), options.whole), end="\n\n")

@@ -25,7 +25,8 @@ TOPIC_A, TOPIC_B = uuid.UUID(int=1001), uuid.UUID(int=1002)
 DEFINITIONS = definitions.load(brokers.clients_jar())
 PAIRS = [(api, version) for api in DEFINITIONS.apis.values() for version in api.response.versions]
 # Numbers and names that the broker makes up: only their identity over a whole transcript counts.
-MADE_UP = {("InitProducerId", "ProducerId"), ("AllocateProducerIds", "ProducerIdStart"), ("Fetch", "SessionId")}
+MADE_UP = {("InitProducerId", "ProducerId"), ("InitProducerId", "OngoingTxnProducerId"),
+           ("AllocateProducerIds", "ProducerIdStart"), ("Fetch", "SessionId")}
 
 
 class AnyWorld:

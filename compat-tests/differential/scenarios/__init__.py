@@ -16,6 +16,7 @@ class Scenario:
     apis: tuple
     script: Callable
     once: bool
+    alone: bool
 
     def rounds(self, served):
         """How many rounds cover every version of its APIs; none when one of them is not served."""
@@ -29,11 +30,12 @@ class Scenario:
 REGISTRY = []
 
 
-def scenario(*apis, once=False):
-    """Register a script. `once`: the script itself goes through the versions, one round is enough."""
+def scenario(*apis, once=False, alone=False):
+    """Register a script. `once`: the script itself goes through the versions, one round is enough. `alone`: it
+    changes what every other script sees, or would see what others change."""
     def register(script):
         name = f"{script.__module__.rpartition('.')[2]}.{script.__name__}"
-        REGISTRY.append(Scenario(name, apis, script, once))
+        REGISTRY.append(Scenario(name, apis, script, once, alone))
         return script
     return register
 

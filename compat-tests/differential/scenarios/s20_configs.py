@@ -99,7 +99,7 @@ def incremental_topic(s):
         incremental(s, kind, "a", ("retention.ms", SET, "1"), note="type")
 
 
-@scenario("IncrementalAlterConfigs")
+@scenario("IncrementalAlterConfigs", alone=True)
 def incremental_broker(s):
     for name in ("", "1", "2", "one", "-1", "1 "):
         for change in (("log.retention.ms", SET, "123456789"), ("no.such", SET, "1"), ("log.retention.ms", SET, "bad"),

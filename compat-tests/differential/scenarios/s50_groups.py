@@ -127,7 +127,6 @@ def join_errors(s):
         m = Member(s, group, "m")
         # Apache Kafka never answers one of these
         s.call("JoinGroup", m.join_body(**more), note=note, timeout=1.5)
-        describe(s, group, note=f"after {note}")
 
 
 @scenario("JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "DescribeGroups")

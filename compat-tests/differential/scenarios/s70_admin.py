@@ -122,7 +122,7 @@ def describe_transactions(s):
         s.every("DescribeTransactions", {"TransactionalIds": ids})
 
 
-@scenario("ListTransactions", once=True)
+@scenario("ListTransactions", once=True, alone=True)
 def list_transactions(s):
     for states in ([], ["Ongoing"], ["nonsense"], [""]):
         for producers in ([], [5], [-1]):

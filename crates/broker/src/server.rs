@@ -101,6 +101,9 @@ impl Server {
         let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
+        let static_quorum = layers
+            .given("controller.quorum.voters")
+            .is_some_and(|voters| !voters.trim().is_empty());
         let options = QuorumOptions {
             dir: data_dir.join(METADATA_DIR),
             cluster_id: identity.cluster_id.clone(),
@@ -110,7 +113,7 @@ impl Server {
                 default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
             },
             validator: Arc::new(ControllerRules::new(layers)),
-            bootstrap: features::bootstrap_records(config.min_insync_replicas),
+            bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
         };
         let cache = metadata.clone();
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;

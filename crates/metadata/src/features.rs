@@ -71,12 +71,17 @@ pub fn feature(name: &str) -> Option<&'static Feature> {
 }
 
 /// What a new cluster starts with: every feature at its greatest level, and the min.insync.replicas that eligible leader
-/// replicas must find set for the whole cluster.
-pub fn bootstrap_records(min_insync_replicas: i32) -> Vec<MetadataRecord> {
-    let levels = FEATURES.iter().map(|feature| MetadataRecord::FeatureLevel {
-        name: feature.name.to_owned(),
-        level: feature.max,
-    });
+/// replicas must find set for the whole cluster. With voters that the configuration names (`static_quorum`) kraft.version stays 0:
+/// such a quorum can't change its voters.
+pub fn bootstrap_records(min_insync_replicas: i32, static_quorum: bool) -> Vec<MetadataRecord> {
+    let starts = |feature: &&Feature| !(static_quorum && feature.name == KRAFT_VERSION);
+    let levels = FEATURES
+        .iter()
+        .filter(starts)
+        .map(|feature| MetadataRecord::FeatureLevel {
+            name: feature.name.to_owned(),
+            level: feature.max,
+        });
     let min_isr = MetadataRecord::Config {
         resource: ConfigResource::default_broker(),
         name: "min.insync.replicas".to_owned(),

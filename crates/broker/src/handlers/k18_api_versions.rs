@@ -45,13 +45,14 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
 }
 
 fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
-    let supported = features::broker_features().into_iter().map(|feature| {
-        // Clients before version 4 take a least level of 0 for a missing one.
-        let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
+    // Clients before version 4 stumble over a least level of 0; Apache Kafka keeps such features from them.
+    let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
+    let shown = features::FEATURES.iter().filter(|feature| feature.min >= least);
+    let supported = shown.map(|feature| {
         SupportedFeatureKey::default()
-            .with_name(StrBytes::from_string(feature.name))
-            .with_min_version(feature.min_supported_version.max(least))
-            .with_max_version(feature.max_supported_version)
+            .with_name(StrBytes::from_static_str(feature.name))
+            .with_min_version(feature.min)
+            .with_max_version(feature.max)
     });
     let image = broker.image();
     let finalized = image.features.levels.iter().map(|(name, &level)| {

@@ -56,7 +56,11 @@ fn configs(broker: &Broker, topic: &CreatableTopic) -> Vec<CreatableTopicConfigs
     let given: Settings = given.collect();
     let mut entries = describe::topic_entries(&broker.metadata.layers(), &given);
     entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let config = |entry: describe::ConfigEntry| {
+    let config = |mut entry: describe::ConfigEntry| {
+        // What was given is told as it was given.
+        if let (false, Some(given)) = (entry.is_sensitive, given.get(&entry.name)) {
+            entry.value = Some(given.clone());
+        }
         CreatableTopicConfigs::default()
             .with_name(StrBytes::from_string(entry.name))
             .with_value(entry.value.map(StrBytes::from_string))

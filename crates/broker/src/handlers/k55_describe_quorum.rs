@@ -4,6 +4,7 @@
 //! `__cluster_metadata`.
 
 use barnabas_metadata::controller::topic_name::CLUSTER_METADATA_TOPIC_NAME;
+use barnabas_metadata::features;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_quorum_request::TopicData as AskedTopic;
 use barnabas_protocol::messages::describe_quorum_response::{
@@ -55,6 +56,8 @@ fn refused(topics: &[AskedTopic], version: i16) -> DescribeQuorumResponse {
 fn answer(broker: &Broker, version: i16, topic: &AskedTopic) -> DescribeQuorumResponse {
     let status = broker.controller.status();
     let image = broker.image();
+    // Voters that the configuration names are known by their ids alone.
+    let with_directories = image.features.level(features::KRAFT_VERSION) > 0;
     let now = if version >= TIMES_SINCE { now_ms() } else { -1 };
     let voters = status.voters.iter().map(|(id, log_end_offset)| {
         let state = ReplicaState::default()
@@ -64,7 +67,9 @@ fn answer(broker: &Broker, version: i16, topic: &AskedTopic) -> DescribeQuorumRe
             .with_last_caught_up_timestamp(now);
         let directory = image.brokers.get(id).and_then(|broker| broker.log_dirs.first());
         match directory {
-            Some(directory) if version >= NODES_SINCE => state.with_replica_directory_id(*directory),
+            Some(directory) if version >= NODES_SINCE && with_directories => {
+                state.with_replica_directory_id(*directory)
+            }
             _ => state,
         }
     });
@@ -81,20 +86,34 @@ fn answer(broker: &Broker, version: i16, topic: &AskedTopic) -> DescribeQuorumRe
         return response;
     }
     let nodes = status.voters.iter().map(|(id, _)| {
-        let endpoints = image
-            .brokers
-            .get(id)
-            .map(|broker| broker.endpoints.as_slice())
-            .unwrap_or_default();
-        let listener = |endpoint: &barnabas_metadata::records::BrokerEndpoint| {
-            Listener::default()
-                .with_name(StrBytes::from_string(endpoint.listener.clone()))
-                .with_host(StrBytes::from_string(endpoint.host.clone()))
-                .with_port(endpoint.port)
-        };
         Node::default()
             .with_node_id(BrokerId(*id))
-            .with_listeners(endpoints.iter().map(listener).collect())
+            .with_listeners(controller_listener(broker, *id).into_iter().collect())
     });
     response.with_nodes(nodes.collect())
+}
+
+/// Where a voter is reached: at the address that the voters' list has for it, or its own controller listener.
+fn controller_listener(broker: &Broker, voter: i32) -> Option<Listener> {
+    let config = broker.config();
+    let name = config.controller_listener_names.first()?;
+    let layers = broker.metadata.layers();
+    let in_list = layers
+        .given("controller.quorum.voters")
+        .into_iter()
+        .flat_map(|voters| voters.split(','));
+    let listed = in_list.filter_map(|entry| {
+        let (id, address) = entry.trim().split_once('@')?;
+        (id.parse() == Ok(voter)).then_some(address)
+    });
+    let own = config.listeners.iter().filter_map(|listener| {
+        let (of, address) = listener.split_once("://")?;
+        of.eq_ignore_ascii_case(name).then_some(address)
+    });
+    let (host, port) = listed.chain(own).next()?.rsplit_once(':')?;
+    let answer = Listener::default()
+        .with_name(StrBytes::from_string(name.clone()))
+        .with_host(StrBytes::from_string(host.to_owned()))
+        .with_port(port.parse().ok()?);
+    Some(answer)
 }

@@ -3,6 +3,7 @@
 //! Versions 0–2. Errors: INVALID_UPDATE_VERSION; one feature that can't be updated fails all.
 
 use barnabas_metadata::controller::{ApiError, UpdateFeatures};
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::update_features_response::UpdatableFeatureResult;
 use barnabas_protocol::messages::{StrBytes, UpdateFeaturesRequest, UpdateFeaturesResponse};
 
@@ -26,13 +27,21 @@ pub async fn handle(
     let outcome = broker.controller.submit(UpdateFeatures(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(()) => {
+            // Apache Kafka names the error that isn't one.
+            let none = StrBytes::from_static_str(ErrorCode::None.name());
             let each = if context.api_version <= RESULTS_UNTIL {
                 features
             } else {
                 Vec::new()
             };
-            let result = |feature| UpdatableFeatureResult::default().with_feature(feature);
-            UpdateFeaturesResponse::default().with_results(each.into_iter().map(result).collect())
+            let result = |feature| {
+                UpdatableFeatureResult::default()
+                    .with_feature(feature)
+                    .with_error_message(Some(none.clone()))
+            };
+            UpdateFeaturesResponse::default()
+                .with_error_message(None)
+                .with_results(each.into_iter().map(result).collect())
         }
         Err(error) => {
             let reason = error.message.unwrap_or_default();

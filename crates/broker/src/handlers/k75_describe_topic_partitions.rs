@@ -48,6 +48,10 @@ pub fn handle(
     if request.cursor.is_some() && (first_partition < 0 || (!all && !names.contains(first))) {
         return refused(&request, ErrorCode::InvalidRequest);
     }
+    // Apache Kafka can't say what one may do with a topic without a name, and says so for all.
+    if names.contains("") {
+        return refused(&request, ErrorCode::UnknownServerError);
+    }
     let page = broker
         .config()
         .max_request_partition_size_limit

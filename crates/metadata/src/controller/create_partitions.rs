@@ -9,7 +9,7 @@ use barnabas_protocol::messages::{CreatePartitionsRequest, TopicName};
 
 use super::api_error::code_and_message;
 use super::assignment::{self, Assignment};
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
@@ -29,6 +29,13 @@ impl Decide for CreatePartitions {
         let duplicate = ApiError::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
         for (name, _) in counts.iter().filter(|(_, count)| **count > 1) {
             results.push(result_of(name, &Err(duplicate.clone())));
+        }
+        let single = counts.values().any(|count| *count == 1);
+        if let (true, Err(error)) = (single, check_deadline(request.timeout_ms)) {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(error),
+            };
         }
         let mut records = Vec::new();
         for topic in request.topics.iter().filter(|topic| counts[&topic.name] == 1) {

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::alter_configs::check_configs;
 use super::assignment::{self, Assignment};
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records, topic_name};
+use super::{
+    ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records, topic_name,
+};
 use crate::image::{ConfigMap, MetadataImage};
 use crate::records::{ConfigResource, MetadataRecord};
 
@@ -59,6 +61,9 @@ fn create_topics(
     let (prohibited, allowed): (Vec<&CreatableTopic>, Vec<&CreatableTopic>) = single
         .into_iter()
         .partition(|topic| *topic.name.0 == *topic_name::CLUSTER_METADATA_TOPIC_NAME);
+    if !allowed.is_empty() {
+        check_deadline(request.timeout_ms)?;
+    }
     check_partition_total(&allowed, ctx)?;
 
     let mut records = Vec::new();
@@ -159,6 +164,7 @@ fn result_of(topic: &CreatableTopic, topic_id: Uuid, partitions: &[Assignment]) 
     let replication_factor = partitions.first().map_or(0, |partition| partition.replicas.len());
     CreatableTopicResult::default()
         .with_name(topic.name.clone())
+        .with_error_message(None)
         .with_topic_id(topic_id)
         .with_num_partitions(partitions.len() as i32)
         .with_replication_factor(replication_factor as i16)

@@ -7,7 +7,7 @@ use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
 use barnabas_protocol::messages::{DeleteTopicsRequest, TopicName};
 use uuid::Uuid;
 
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
@@ -20,6 +20,17 @@ impl Decide for DeleteTopics {
     fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let mut plan = Plan::default();
         plan.read(&self.0);
+        let single = plan
+            .names
+            .values()
+            .chain(plan.ids.values())
+            .any(|count| *count == 1);
+        if let (true, Err(error)) = (single, check_deadline(self.0.timeout_ms)) {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(error),
+            };
+        }
         plan.resolve(image);
         let records: Vec<_> = plan
             .doomed
@@ -33,11 +44,10 @@ impl Decide for DeleteTopics {
             };
         }
         for (id, name) in std::mem::take(&mut plan.doomed) {
-            plan.results.push(
-                DeletableTopicResult::default()
-                    .with_name(Some(name))
-                    .with_topic_id(id),
-            );
+            let deleted = DeletableTopicResult::default()
+                .with_name(Some(name))
+                .with_topic_id(id);
+            plan.results.push(deleted.with_error_message(None));
         }
         Decision {
             records,
@@ -91,7 +101,10 @@ impl Plan {
         for (id, _) in ids.iter().filter(|(_, count)| **count == 1) {
             match image.topics.by_id(id) {
                 Some(topic) => drop(self.doomed.insert(*id, name_of(&topic.name))),
-                None => self.refuse(None, *id, ApiError::bare(ErrorCode::UnknownTopicId)),
+                None => {
+                    let message = "This server does not host this topic ID.";
+                    self.refuse(None, *id, ApiError::new(ErrorCode::UnknownTopicId, message));
+                }
             }
         }
         for (name, _) in names.into_iter().filter(|(_, count)| *count == 1) {

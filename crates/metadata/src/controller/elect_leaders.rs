@@ -7,7 +7,7 @@ use barnabas_protocol::messages::{ElectLeadersRequest, StrBytes, TopicName};
 use super::api_error::code_and_message;
 use super::assignment::is_active;
 use super::brokers::leader_change;
-use super::{ApiError, Decide, DecideContext, Decision};
+use super::{ApiError, Decide, DecideContext, Decision, check_deadline};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, PartitionChangeRecord};
 
@@ -24,6 +24,19 @@ impl Decide for ElectLeaders {
     type Reply = Result<Vec<ReplicaElectionResult>, ApiError>;
 
     fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        // Nothing is asked for, so nothing is wrong.
+        if self.0.topic_partitions.as_ref().is_some_and(Vec::is_empty) {
+            return Decision {
+                records: Vec::new(),
+                reply: Ok(Vec::new()),
+            };
+        }
+        if let Err(error) = check_deadline(self.0.timeout_ms) {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(error),
+            };
+        }
         let election = match self.0.election_type {
             0 => Election::Preferred,
             1 => Election::Unclean,
@@ -96,13 +109,20 @@ fn elect(
         partition.ok_or_else(|| unknown(format!("No such partition as {topic_name}-{partition_id}")))?;
     let in_sync = |id: &i32| partition.isr.contains(id) && is_active(*id, image);
     match election {
-        Election::Preferred if partition.has_preferred_leader() => {
-            Err(ApiError::bare(ErrorCode::ElectionNotNeeded))
-        }
-        Election::Unclean if partition.has_leader() => Err(ApiError::bare(ErrorCode::ElectionNotNeeded)),
+        Election::Preferred if partition.has_preferred_leader() => Err(ApiError::new(
+            ErrorCode::ElectionNotNeeded,
+            "Leader election not needed for topic partition.",
+        )),
+        Election::Unclean if partition.has_leader() => Err(ApiError::new(
+            ErrorCode::ElectionNotNeeded,
+            "Leader election not needed for topic partition.",
+        )),
         Election::Preferred => match partition.replicas.first() {
             Some(leader) if in_sync(leader) => Ok(leader_change(topic.id, partition_id, *leader)),
-            _ => Err(ApiError::bare(ErrorCode::PreferredLeaderNotAvailable)),
+            _ => Err(ApiError::new(
+                ErrorCode::PreferredLeaderNotAvailable,
+                "The preferred leader was not available.",
+            )),
         },
         Election::Unclean => {
             if let Some(leader) = partition.replicas.iter().find(|id| in_sync(id)) {
@@ -113,7 +133,12 @@ fn elect(
                 .iter()
                 .copied()
                 .find(|id| is_active(*id, image));
-            let leader = leader.ok_or_else(|| ApiError::bare(ErrorCode::EligibleLeadersNotAvailable))?;
+            let leader = leader.ok_or_else(|| {
+                ApiError::new(
+                    ErrorCode::EligibleLeadersNotAvailable,
+                    "Eligible topic partition leaders are not available.",
+                )
+            })?;
             // What the others have may be more than what the new leader has: they start over from it.
             Ok(MetadataRecord::PartitionChange(PartitionChangeRecord {
                 topic_id: topic.id,

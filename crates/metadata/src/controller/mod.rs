@@ -64,3 +64,12 @@ fn too_many_records() -> ApiError {
         "Unable to perform excessively large batch operation.",
     )
 }
+
+/// Refuses a request whose time is up before it began: Kafka's controller drops it from its queue.
+fn check_deadline(timeout_ms: i32) -> Result<(), ApiError> {
+    if timeout_ms > 0 {
+        Ok(())
+    } else {
+        Err(ApiError::bare(ErrorCode::RequestTimedOut))
+    }
+}

@@ -2,6 +2,7 @@
 //! Kafka's `ReplicationControlManager`; a reassignment is completed by the ISR changes that follow it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::alter_partition_reassignments_request::ReassignablePartition;
@@ -13,11 +14,12 @@ use barnabas_protocol::messages::list_partition_reassignments_response::{
     OngoingPartitionReassignment, OngoingTopicReassignment,
 };
 use barnabas_protocol::messages::{
-    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, BrokerId, StrBytes, TopicName,
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, BrokerId,
+    ListPartitionReassignmentsRequest, StrBytes, TopicName,
 };
 
 use super::api_error::code_and_message;
-use super::{ApiError, Decide, DecideContext, Decision, assignment};
+use super::{ApiError, Decide, DecideContext, Decision, assignment, check_deadline};
 use crate::image::{MetadataImage, PartitionImage, TopicImage};
 use crate::records::{MetadataRecord, PartitionChangeRecord};
 
@@ -25,10 +27,16 @@ use crate::records::{MetadataRecord, PartitionChangeRecord};
 pub struct AlterPartitionReassignments(pub AlterPartitionReassignmentsRequest);
 
 impl Decide for AlterPartitionReassignments {
-    type Reply = AlterPartitionReassignmentsResponse;
+    type Reply = Result<AlterPartitionReassignmentsResponse, ApiError>;
 
     fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let request = self.0;
+        if let (false, Err(error)) = (request.topics.is_empty(), check_deadline(request.timeout_ms)) {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(error),
+            };
+        }
         let resize = request.allow_replication_factor_change;
         let mut records = Vec::new();
         let mut response =
@@ -51,7 +59,7 @@ impl Decide for AlterPartitionReassignments {
         }
         Decision {
             records,
-            reply: response,
+            reply: Ok(response),
         }
     }
 }
@@ -156,26 +164,28 @@ fn changed(
 }
 
 /// The reassignments under way: of all topics, or of the partitions named; topics without any are left out.
+///
+/// # Errors
+/// REQUEST_TIMED_OUT when there is no time to look.
 pub fn list_partition_reassignments(
     image: &MetadataImage,
-    topics: Option<&[ListPartitionReassignmentsTopics]>,
-) -> Vec<OngoingTopicReassignment> {
-    match topics {
-        None => image
-            .topics
-            .iter()
-            .filter_map(|topic| ongoing(topic, 0..topic.partitions.len() as i32))
-            .collect(),
-        Some(topics) => topics
-            .iter()
-            .filter_map(|asked| {
-                ongoing(
-                    image.topics.by_name(&asked.name.0)?,
-                    asked.partition_indexes.iter().copied(),
-                )
-            })
-            .collect(),
+    request: &ListPartitionReassignmentsRequest,
+) -> Result<Vec<OngoingTopicReassignment>, ApiError> {
+    let Some(topics) = &request.topics else {
+        check_deadline(request.timeout_ms)?;
+        let of_topic = |topic: &Arc<TopicImage>| ongoing(topic, 0..topic.partitions.len() as i32);
+        return Ok(image.topics.iter().filter_map(of_topic).collect());
+    };
+    if !topics.is_empty() {
+        check_deadline(request.timeout_ms)?;
     }
+    let of_topic = |asked: &ListPartitionReassignmentsTopics| {
+        ongoing(
+            image.topics.by_name(&asked.name.0)?,
+            asked.partition_indexes.iter().copied(),
+        )
+    };
+    Ok(topics.iter().filter_map(of_topic).collect())
 }
 
 fn ongoing(topic: &TopicImage, partitions: impl Iterator<Item = i32>) -> Option<OngoingTopicReassignment> {

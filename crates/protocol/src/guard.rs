@@ -69,7 +69,7 @@ impl Walk<'_> {
         for _ in 0..self.reader.unsigned_varint()? {
             let tag = self.reader.unsigned_varint()?;
             let size = self.reader.unsigned_varint()?;
-            match fields.iter().find(|field| field.tag == tag) {
+            match fields.iter().find(|field| field.tag == Some(tag)) {
                 Some(field) if field.tagged.contains(self.version) => self.field(field)?,
                 Some(_) => return Err(Malformed::UnexpectedTag(tag)),
                 None => {
@@ -292,6 +292,8 @@ mod tests {
         // a known tag's size is not looked at, as in Apache Kafka
         assert_eq!(fetch(12, &[1, 0, 99, 2, b'c']), Ok(()));
         assert!(fetch(12, &[1, 9, 99, 0]).is_err());
+        // the largest tag is an unknown one like any other
+        assert_eq!(fetch(12, &[1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]), Ok(()));
     }
 
     #[test]

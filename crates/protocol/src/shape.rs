@@ -41,7 +41,7 @@ pub(crate) struct Field {
     /// The versions in which the field is a tagged one.
     pub(crate) tagged: Versions,
     /// Its tag in these versions.
-    pub(crate) tag: u32,
+    pub(crate) tag: Option<u32>,
 }
 
 /// A field that is there, without a tag and never null, in versions `first` to `last`.
@@ -52,7 +52,7 @@ pub(crate) const fn field(kind: Kind, first: i16, last: i16) -> Field {
         versions,
         nullable: Versions::NONE,
         tagged: Versions::NONE,
-        tag: u32::MAX,
+        tag: None,
     }
 }
 
@@ -67,7 +67,7 @@ impl Field {
     pub(crate) const fn tagged(self, tag: u32, first: i16, last: i16) -> Field {
         Field {
             tagged: Versions { first, last },
-            tag,
+            tag: Some(tag),
             ..self
         }
     }

@@ -3,8 +3,11 @@
 //! Versions 3–13. Answered when the leader has the records (acks=1), when all in-sync replicas have them (acks=all), or
 //! never (acks=0: an error closes the connection, which is all a client can notice). Errors of a partition:
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
-//! (`barnabas_storage::validate`) and of idempotent producers, REQUEST_TIMED_OUT, KAFKA_STORAGE_ERROR; of all:
-//! INVALID_REQUIRED_ACKS.
+//! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, REQUEST_TIMED_OUT,
+//! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic cannot be,
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id.
+//!
+//! There are no transactions yet: their batches get NOT_ENOUGH_REPLICAS, as from an Apache Kafka without coordinator.
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
@@ -17,6 +20,7 @@ use barnabas_protocol::produce::{
     ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse,
     RecordError, TopicRef,
 };
+use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::AppendOrigin;
 use barnabas_storage::validate::{self, Rejection};
 use tokio::sync::oneshot;
@@ -83,9 +87,6 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
 
 /// What makes the whole request fail before anything is appended.
 fn refuse_all(request: &ProduceRequest<'_>) -> Option<Rejection> {
-    if !(ACKS_ALL..=1).contains(&request.acks) {
-        return Some(rejection(ErrorCode::InvalidRequiredAcks));
-    }
     let mut records = request
         .partitions
         .iter()
@@ -93,9 +94,27 @@ fn refuse_all(request: &ProduceRequest<'_>) -> Option<Rejection> {
     match records.try_fold(false, |found, records| {
         Ok(found || validate::starts_transactional(records)?)
     }) {
+        Ok(true) if request.transactional_id.is_none() => {
+            Some(rejection(ErrorCode::TransactionalIdAuthorizationFailed))
+        }
         Ok(_) => None,
         Err(rejection) => Some(rejection),
     }
+}
+
+/// Refuses a batch that belongs to a transaction: nothing here could end it, and it would hold back the last stable
+/// offset for ever. The answer is Kafka's while it finds no transaction coordinator.
+fn refuse_transactional(records: &[u8]) -> Result<(), Rejection> {
+    let header = BatchHeader::parse(records).map_err(Rejection::from)?;
+    if !(header.is_transactional() && header.has_producer_id()) {
+        return Ok(());
+    }
+    let message = "Unable to verify the partition has been added to the transaction. \
+                   Underlying error: COORDINATOR_NOT_AVAILABLE";
+    Err(Rejection {
+        message: Some(message.to_owned()),
+        ..rejection(ErrorCode::NotEnoughReplicas)
+    })
 }
 
 /// A partition's records are in its log.
@@ -118,6 +137,10 @@ fn append(
         .as_deref_mut()
         .ok_or(rejection(ErrorCode::InvalidRecord))?;
     validate::check_produce(context.api_version, records)?;
+    if !(ACKS_ALL..=1).contains(&acks) {
+        return Err(rejection(ErrorCode::InvalidRequiredAcks));
+    }
+    refuse_transactional(records)?;
     if acks == ACKS_ALL {
         partition.check_in_sync().map_err(rejection)?;
     }

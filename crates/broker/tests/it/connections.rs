@@ -10,6 +10,8 @@ use barnabas_protocol::messages::{
     ApiVersionsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest, StrBytes, TopicName,
 };
 
+use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
+
 use crate::node::{Client, Node, batch};
 
 /// Versions without topic ids.
@@ -233,4 +235,82 @@ fn an_address_gets_no_more_connections_than_configured() {
     let sent = first.send(API_VERSIONS, &ApiVersionsRequest::default());
     assert_eq!(first.receive::<ApiVersionsRequest>(API_VERSIONS).0, sent);
     assert!(node.connect().receive_frame().is_none());
+}
+
+/// The error codes of a Produce with one partition for each of `topics`, all with the same records.
+fn produce_errors(
+    client: &mut Client,
+    topics: &[&str],
+    acks: i16,
+    id: Option<&str>,
+    records: &[u8],
+) -> Vec<i16> {
+    let topic_data = topics.iter().map(|topic| {
+        let partition = PartitionProduceData::default()
+            .with_index(0)
+            .with_records(Some(records.to_vec().into()));
+        TopicProduceData::default()
+            .with_name(topic_name(topic))
+            .with_partition_data(vec![partition])
+    });
+    let request = ProduceRequest::default()
+        .with_acks(acks)
+        .with_timeout_ms(10_000)
+        .with_transactional_id(id.map(|id| StrBytes::from_string(id.to_owned()).into()))
+        .with_topic_data(topic_data.collect());
+    client.send(PRODUCE, &request);
+    let (_, response) = client.receive::<ProduceRequest>(PRODUCE);
+    let answers = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    answers.map(|answer| answer.error_code).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_produce_is_told_in_kafkas_order() {
+    let node = Node::start();
+    node.create_topic("t", 1);
+    let mut client = node.connect();
+    let mut builder = BatchBuilder::new(Compression::None)
+        .producer(5, 0, 0)
+        .transactional();
+    builder.append(&RecordFields::default());
+    let transactional = builder.build().unwrap();
+    let sound = batch(&[b"value"]);
+    let two = [&sound[..], &sound].concat();
+    const CORRUPT: i16 = 2;
+    const UNKNOWN_TOPIC: i16 = 3;
+    const NOT_ENOUGH_REPLICAS: i16 = 19;
+    const INVALID_ACKS: i16 = 21;
+    const TRANSACTIONAL_ID: i16 = 53;
+    const INVALID_RECORD: i16 = 87;
+    let cases: &[(&str, i16, Option<&str>, &[u8], [i16; 2])] = &[
+        ("sound", -1, None, &sound, [0, UNKNOWN_TOPIC]),
+        ("a frame that cannot be", 2, None, &[0; 61], [CORRUPT, CORRUPT]),
+        ("acks", 2, None, &sound, [INVALID_ACKS, UNKNOWN_TOPIC]),
+        ("two batches", 2, None, &two, [INVALID_RECORD, UNKNOWN_TOPIC]),
+        (
+            "no transactional id",
+            2,
+            None,
+            &transactional,
+            [TRANSACTIONAL_ID, TRANSACTIONAL_ID],
+        ),
+        (
+            "a transaction",
+            -1,
+            Some("id"),
+            &transactional,
+            [NOT_ENOUGH_REPLICAS, UNKNOWN_TOPIC],
+        ),
+    ];
+    for (name, acks, id, records, expected) in cases {
+        assert_eq!(
+            produce_errors(&mut client, &["t", "unknown"], *acks, *id, records),
+            expected,
+            "{name}"
+        );
+    }
+    assert_eq!(end_offset(&mut client, "t"), 1);
 }

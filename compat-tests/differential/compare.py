@@ -4,6 +4,7 @@ Tier one: outcome and every field. Tier two: the texts of error messages, report
 """
 
 import pprint
+import re
 from collections import Counter
 
 MESSAGES = ("ErrorMessage", "BatchIndexErrorMessage")
@@ -112,4 +113,19 @@ def table(score):
     total, same = sum(score.compared.values()), sum(score.equal.values())
     if total:
         lines.append(f"{'all':32} {total:>9} {same:>7} {100 * same / total:>6.2f}% {sum(score.messages.values()):>16}")
+    return "\n".join(lines)
+
+
+def grouped(score, names):
+    """Differences of one kind on one line: the same field, the same two values."""
+    kinds = {}
+    for failure in score.failures:
+        path, left, right = failure["differences"][0]
+        place = re.sub(r"\[\d+\]", "", path) or "outcome"
+        kinds.setdefault((failure["api"], place, _short(left, 90), _short(right, 90)), []).append(failure)
+    lines = []
+    for (api, place, left, right), found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+        first = found[0]
+        lines.append(f"{len(found):5} {api} {place}: {names[0]} {left}, {names[1]} {right}\n"
+                     f"        first: {first['where']} step {first['step']}: {first['title']}")
     return "\n".join(lines)

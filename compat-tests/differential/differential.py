@@ -74,6 +74,7 @@ class Run:
         self.sides = [Side(left, self.definitions, self.exceptions), Side(right, self.definitions, self.exceptions)]
         a, b = (side.served for side in self.sides)
         self.served = {api: (max(a[api][0], b[api][0]), min(a[api][1], b[api][1])) for api in a if api in b}
+        self.exceptions.unserved = {self.definitions.api(name).key for name in a if name not in b}
         self.score = compare.Score()
         self.tag = f"{int(time.time()) % 36**4:05d}"
         self.now_ms = int(time.time() * 1000)
@@ -158,10 +159,12 @@ def report(run, options, seconds):
     score = run.score
     score.failures.sort(key=lambda failure: (failure["where"], failure["step"]))
     shown = score.failures if not options.limit else score.failures[:options.limit]
-    for failure in shown:
+    for failure in () if options.group else shown:
         print(compare.show(failure, run.names(), options.whole), end="\n\n")
-    if len(score.failures) > len(shown):
+    if len(score.failures) > len(shown) and not options.group:
         print(f"… {len(score.failures) - len(shown)} more differences (--limit 0 shows all)\n")
+    if options.group:
+        print(compare.grouped(score, run.names()))
     if options.messages:
         for (api, left, right), where in sorted(score.message_samples.items()):
             print(f"~ {api} at {where}\n      {run.names()[0]:>9}: {left}\n      {run.names()[1]:>9}: {right}")

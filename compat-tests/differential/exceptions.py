@@ -19,6 +19,8 @@ class Exceptions:
         self.masks = {}
         self.orders = {}
         self.steps = []
+        # keys that only the reference serves so far: left out of the table it advertises
+        self.unserved = set()
         for rule in tree.get("mask", []):
             self.masks.setdefault((rule["api"], rule["field"]), []).append(rule)
         for rule in tree.get("unordered", []):

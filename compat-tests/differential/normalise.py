@@ -88,6 +88,9 @@ class Normaliser:
         return self._struct(api, api.request, api.request.fields, version, body, "", False)
 
     def response(self, api, version, body):
+        if api.name == "ApiVersions":
+            rows = [row for row in body["ApiKeys"] if row["ApiKey"] not in self.exceptions.unserved]
+            body = {**body, "ApiKeys": rows}
         self._learn(api, body)
         return self._struct(api, api.response, api.response.fields, version, body, "", True)
 

@@ -143,14 +143,16 @@ class Session:
         self.record(pending.api, pending.version, body, outcome, note)
         return outcome
 
-    def raw(self, api_name, version, body_bytes, header_version=None, note="", timeout=3, length=None, api=None):
+    def raw(self, api_name, version, body_bytes, header_version=None, note="", timeout=3, length=None, api=None,
+            kind_only=False):
         """Send a body that is not built from a definition; `api` may carry a key that does not exist."""
         api = api or self.definitions.api(api_name)
         connection = self.connection("raw")
         frame = connection.frame(api, version, body_bytes, header_version)
         connection.send(frame, length)
         outcome = connection.receive(api, version, connection.correlation, timeout)
-        self.steps.append(Step(api.name, version, {"raw": body_bytes.hex()}, self._outcome(api, version, outcome), note))
+        shown = outcome.kind if kind_only else self._outcome(api, version, outcome)
+        self.steps.append(Step(api.name, version, {"raw": body_bytes.hex()}, shown, note))
         return outcome
 
     def record(self, api, version, body, outcome, note):

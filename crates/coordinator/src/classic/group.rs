@@ -13,7 +13,7 @@ use super::member::{ClassicMember, MemberProtocol};
 use super::state::ClassicState;
 use super::subscription;
 use crate::effect::Token;
-use crate::placement::java_hash;
+use crate::java_order::{hash_map_order, java_hash};
 
 /// The protocol type of consumers, whose subscriptions the coordinator can read.
 pub(crate) const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
@@ -277,23 +277,24 @@ impl ClassicGroup {
         }
     }
 
-    /// The protocol with the most votes among those that every member supports. Where votes are even, Kafka takes the one
-    /// that its hash table of 16 buckets lists first, and so must this.
+    /// The protocol with the most votes among those that every member supports. Where votes are even, the one that
+    /// Kafka's hash table lists first wins.
     pub(crate) fn select_protocol(&self) -> Option<Box<str>> {
-        let mut votes: BTreeMap<(i32, &str), usize> = BTreeMap::new();
+        let mut votes: Vec<(&str, usize)> = Vec::new();
         for member in self.members.values() {
             let name = member.vote(|name| self.is_candidate(name))?;
-            let hash = java_hash(name);
-            *votes
-                .entry(((hash ^ (hash as u32 >> 16) as i32) & 15, name))
-                .or_default() += 1;
+            match votes.iter_mut().find(|(voted, _)| *voted == name) {
+                Some((_, count)) => *count += 1,
+                None => votes.push((name, 1)),
+            }
         }
+        hash_map_order(&mut votes, |(name, _)| java_hash(name));
         // max_by_key takes the last of equals.
         votes
             .iter()
             .rev()
-            .max_by_key(|(_, count)| **count)
-            .map(|((_, name), _)| (*name).into())
+            .max_by_key(|(_, count)| *count)
+            .map(|(name, _)| (*name).into())
     }
 
     /// Starts the next generation with the members that are there: CompletingRebalance, or Empty if there are none.

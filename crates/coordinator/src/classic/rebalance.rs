@@ -152,6 +152,10 @@ impl GroupShard {
             self.timers.schedule(join_timer, at_ms);
             return Vec::new();
         }
+        if group.members().len() > 0 && group.select_protocol().is_none() {
+            // Only a member that names a protocol twice brings this about. As in Kafka it waits until its session ends.
+            return Vec::new();
+        }
         group.initial_rebalance = None;
         group.init_next_generation(now_ms);
         if group.state == ClassicState::Empty {

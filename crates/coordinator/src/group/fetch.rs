@@ -1,5 +1,8 @@
 //! OffsetFetch, versions 1 to 10, for one group: the offsets asked for, or all.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use barnabas_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use barnabas_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
@@ -7,6 +10,7 @@ use barnabas_protocol::messages::offset_fetch_response::{
 use barnabas_protocol::messages::{StrBytes, TopicName};
 
 use super::GroupShard;
+use crate::java_order::{java_hash, timeline_map_order};
 use crate::record::CommittedOffset;
 
 /// The answer where nothing was committed.
@@ -46,19 +50,22 @@ impl GroupShard {
         answer
     }
 
+    /// All that the group has committed, in the order in which Kafka's tables hold it.
     fn all_offsets(&self, group_id: &str) -> Vec<OffsetFetchResponseTopics> {
-        self.offsets
-            .of_group(group_id)
-            .map(|(name, partitions)| {
-                let mut topic = OffsetFetchResponseTopics::default();
-                topic.name = TopicName(StrBytes::from_string(name.to_string()));
-                topic.partitions = partitions
-                    .iter()
-                    .map(|(index, offset)| partition(*index, Some(offset)))
-                    .collect();
-                topic
-            })
-            .collect()
+        let mut topics: Vec<_> = self.offsets.of_group(group_id).collect();
+        timeline_map_order(&mut topics, |(name, _)| java_hash(name));
+        let answer = |(name, partitions): (&Arc<str>, &BTreeMap<i32, CommittedOffset>)| {
+            let mut partitions: Vec<_> = partitions.iter().collect();
+            timeline_map_order(&mut partitions, |(index, _)| **index);
+            let mut topic = OffsetFetchResponseTopics::default();
+            topic.name = TopicName(StrBytes::from_string(name.to_string()));
+            topic.partitions = partitions
+                .into_iter()
+                .map(|(index, offset)| partition(*index, Some(offset)))
+                .collect();
+            topic
+        };
+        topics.into_iter().map(answer).collect()
     }
 }
 

@@ -283,3 +283,18 @@ fn a_repeated_join_supersedes_the_parked_one() {
     harness.advance(6_000);
     assert_eq!(harness.join_reply(second).generation_id, 1);
 }
+
+#[test]
+fn a_protocol_named_twice_leads_to_no_generation() {
+    let mut harness = Harness::new();
+    let token = harness.join_new(&["range", "range"]);
+    assert_eq!(harness.advance(6_000), vec![]);
+    assert!(harness.is_parked(token));
+    assert_eq!(harness.describe().group_state.as_str(), "PreparingRebalance");
+    let records = harness.advance(300_000);
+    assert_eq!(harness.join_reply(token), refusal("", ErrorCode::UnknownMemberId));
+    assert_eq!(
+        (records.len(), harness.describe().group_state.as_str()),
+        (1, "Empty")
+    );
+}

@@ -5,9 +5,12 @@
 
 use std::sync::{Arc, RwLock};
 
-use barnabas_coordinator::{GroupConfig, GroupRecord, GroupShard, Reply, Token, partition_for};
+use barnabas_coordinator::{
+    GroupConfig, GroupRecord, GroupShard, Reply, Token, hash_map_order, java_hash, partition_for,
+};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::GroupId;
 use barnabas_protocol::records::compression::Compression;
 use tokio_util::sync::CancellationToken;
 
@@ -178,6 +181,25 @@ impl GroupCoordinator {
             }
         }
         Ok(answers)
+    }
+
+    /// The groups by the shard that coordinates them; answers come in the order in which Kafka goes through its shards.
+    pub fn by_shard(&self, group_ids: Vec<GroupId>) -> Vec<Vec<GroupId>> {
+        let count = i32::try_from(self.shards().len()).unwrap_or(i32::MAX);
+        let mut shards: Vec<(i32, Vec<GroupId>)> = Vec::new();
+        for group_id in group_ids {
+            let index = partition_for(&group_id, count);
+            match shards.iter_mut().find(|(known, _)| *known == index) {
+                Some((_, groups)) => groups.push(group_id),
+                None => shards.push((index, vec![group_id])),
+            }
+        }
+        // The hash of Java's TopicPartition.
+        let topic = java_hash(CONSUMER_OFFSETS);
+        hash_map_order(&mut shards, |(index, _)| {
+            index.wrapping_add(31).wrapping_mul(31).wrapping_add(topic)
+        });
+        shards.into_iter().map(|(_, groups)| groups).collect()
     }
 
     /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.

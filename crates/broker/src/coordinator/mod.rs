@@ -15,5 +15,6 @@ pub mod internal_topics;
 mod load;
 mod shard;
 mod timers;
+mod write;
 
 pub use group_coordinator::GroupCoordinator;

@@ -8,14 +8,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use barnabas_coordinator::{CoordinatorError, Effect, GroupConfig, GroupRecord, GroupShard, Reply, Token};
+use barnabas_coordinator::{Effect, GroupConfig, GroupRecord, GroupShard, Reply, Token};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
-use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
-use barnabas_storage::AppendOrigin;
 use tokio::sync::oneshot;
 
 use super::load::{LoadError, read_log};
+use super::write::{client_error, write};
 use crate::partition::Partition;
 
 /// A log up to this size is loaded by the first request that needs it; the loader thread takes care of larger ones.
@@ -60,45 +59,6 @@ struct Active {
     next_token: u64,
     /// After the last record appended.
     end_offset: i64,
-}
-
-/// Why an append failed.
-#[derive(Debug, thiserror::Error)]
-enum AppendError {
-    #[error(transparent)]
-    Encode(#[from] CoordinatorError),
-    #[error(transparent)]
-    Batch(#[from] RecordsError),
-    #[error("the log refused the records: {0}")]
-    Log(ErrorCode),
-    #[error("a record is larger than the topic allows")]
-    TooLarge,
-}
-
-impl AppendError {
-    /// What a client is told (`CoordinatorOperationExceptionHelper`).
-    fn code(&self) -> ErrorCode {
-        match self {
-            AppendError::Encode(_) | AppendError::Batch(_) | AppendError::TooLarge => {
-                ErrorCode::UnknownServerError
-            }
-            AppendError::Log(error) => client_error(*error),
-        }
-    }
-}
-
-/// What a client is told when the log answers `error`.
-fn client_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
-            ErrorCode::CoordinatorNotAvailable
-        }
-        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
-        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
-            ErrorCode::UnknownServerError
-        }
-        other => other,
-    }
 }
 
 impl Shard {
@@ -287,7 +247,7 @@ impl Shard {
         if records.is_empty() {
             return Ok(());
         }
-        match self.write(&records, now_ms) {
+        match write(&self.partition, self.compression, &records, now_ms) {
             Ok(end_offset) => {
                 active.end_offset = end_offset;
                 for record in records {
@@ -304,37 +264,6 @@ impl Shard {
                 Err(code)
             }
         }
-    }
-
-    /// Writes records to the log, in as many batches as their size asks for. Returns the log's end.
-    fn write(&self, records: &[GroupRecord], now_ms: i64) -> Result<i64, AppendError> {
-        let batch_bytes_max =
-            usize::try_from(self.partition.settings().config.max_message_bytes).unwrap_or(0);
-        let mut bytes = Vec::new();
-        let mut builder = BatchBuilder::new(self.compression);
-        for record in records {
-            let encoded = record.encode()?;
-            let fields = RecordFields {
-                timestamp: now_ms,
-                key: Some(&encoded.key),
-                value: encoded.value.as_deref(),
-                headers: &[],
-            };
-            let value_bytes = encoded.value.as_ref().map_or(0, bytes::Bytes::len);
-            let record_bytes = encoded.key.len() + value_bytes + RECORD_OVERHEAD_BYTES;
-            if builder.records_count() > 0 && builder.uncompressed_size() + record_bytes > batch_bytes_max {
-                let full = std::mem::replace(&mut builder, BatchBuilder::new(self.compression));
-                push_batch(&mut bytes, full, batch_bytes_max)?;
-            }
-            builder.append(&fields);
-        }
-        push_batch(&mut bytes, builder, batch_bytes_max)?;
-        self.partition.check_in_sync().map_err(AppendError::Log)?;
-        let appended = self
-            .partition
-            .append(&mut bytes, AppendOrigin::Coordinator, now_ms)
-            .map_err(AppendError::Log)?;
-        Ok(appended.last_offset + 1)
     }
 
     /// Does what is due by now, hands out the answers, and notes when something is due next.
@@ -370,16 +299,4 @@ impl Shard {
     fn lock(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-/// More than a record's lengths, deltas and attributes take beside its key and value.
-const RECORD_OVERHEAD_BYTES: usize = 32;
-
-fn push_batch(bytes: &mut Vec<u8>, batch: BatchBuilder, batch_bytes_max: usize) -> Result<(), AppendError> {
-    let batch = batch.build()?;
-    if batch.len() > batch_bytes_max {
-        return Err(AppendError::TooLarge);
-    }
-    bytes.extend_from_slice(&batch);
-    Ok(())
 }

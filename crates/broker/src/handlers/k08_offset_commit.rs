@@ -37,10 +37,10 @@ pub async fn handle(
             Ok((outcome.records, outcome.reply))
         });
         match committed.await {
-            Ok(topics) => topics.into_iter().for_each(|topic| answers.merge(topic)),
-            Err(error) => request.topics.iter().for_each(|topic| {
-                answers.merge(refused(topic, error));
-            }),
+            Ok(topics) => answers.merge_all(topics),
+            Err(error) => {
+                answers.merge_all(request.topics.iter().map(|topic| refused(topic, error)).collect())
+            }
         }
     }
     OffsetCommitResponse::default().with_topics(answers.topics)
@@ -114,6 +114,15 @@ struct Answers {
 }
 
 impl Answers {
+    /// Takes over the coordinator's answers: as they are if there are no others.
+    fn merge_all(&mut self, topics: Vec<OffsetCommitResponseTopic>) {
+        if self.topics.is_empty() {
+            self.topics = topics.into_iter().map(|topic| self.identified(topic)).collect();
+        } else {
+            topics.into_iter().for_each(|topic| self.merge(topic));
+        }
+    }
+
     fn merge(&mut self, mut topic: OffsetCommitResponseTopic) {
         let is_same = |other: &&mut OffsetCommitResponseTopic| match self.by_id {
             true => other.topic_id == topic.topic_id,
@@ -123,11 +132,16 @@ impl Answers {
             known.partitions.append(&mut topic.partitions);
             return;
         }
-        // A field that the version does not have must not be set.
+        let topic = self.identified(topic);
+        self.topics.push(topic);
+    }
+
+    /// A field that the version does not have must not be set.
+    fn identified(&self, mut topic: OffsetCommitResponseTopic) -> OffsetCommitResponseTopic {
         match self.by_id {
             true => topic.name = TopicName::default(),
             false => topic.topic_id = Uuid::nil(),
         }
-        self.topics.push(topic);
+        topic
     }
 }

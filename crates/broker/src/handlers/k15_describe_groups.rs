@@ -22,7 +22,7 @@ pub async fn handle(
     let mut groups = Vec::with_capacity(request.groups.len());
     let operations =
         context.api_version >= AUTHORIZED_OPERATIONS_SINCE && request.include_authorized_operations;
-    for group_id in request.groups {
+    for group_id in broker.groups().by_shard(request.groups).into_iter().flatten() {
         let described = broker.groups().request(&group_id, |core, _| {
             Ok((Vec::new(), core.describe(&group_id, context.api_version)))
         });

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use barnabas_coordinator::{hash_set_order, java_hash};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_groups_response::DeletableGroupResult;
 use barnabas_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
@@ -18,11 +19,14 @@ pub async fn handle(
     request: DeleteGroupsRequest,
 ) -> DeleteGroupsResponse {
     let mut named = BTreeSet::new();
-    let mut results = Vec::with_capacity(request.groups_names.len());
-    for group_id in request.groups_names {
-        if !named.insert(group_id.to_string()) {
-            continue;
-        }
+    let mut groups = request.groups_names;
+    groups.retain(|group_id| named.insert(group_id.to_string()));
+    let mut results = Vec::with_capacity(groups.len());
+    let shards = broker.groups().by_shard(groups).into_iter();
+    for group_id in shards.flat_map(|mut groups| {
+        hash_set_order(&mut groups, |group_id| java_hash(group_id));
+        groups
+    }) {
         let deleted = broker.groups().request(&group_id, |core, _| {
             core.delete_group(&group_id).map(|records| (records, ()))
         });

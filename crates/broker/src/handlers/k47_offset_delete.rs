@@ -51,7 +51,12 @@ pub async fn handle(
     });
     let error = match deleted.await {
         Ok(topics) => {
-            topics.into_iter().for_each(|topic| merge(&mut answers, topic));
+            // The coordinator's answers stay as they are if there are no others.
+            if answers.is_empty() {
+                answers = topics;
+            } else {
+                topics.into_iter().for_each(|topic| merge(&mut answers, topic));
+            }
             return OffsetDeleteResponse::default().with_topics(answers);
         }
         Err(_) if request.group_id.is_empty() => ErrorCode::InvalidGroupId,

@@ -3,6 +3,7 @@
 mod architecture;
 mod compatibility;
 mod connections;
+mod groups;
 mod node;
 mod process;
 mod settings_in_effect;

@@ -1,0 +1,94 @@
+//! Writing a shard's records: encoded, in batches that the topic allows, appended as the leader.
+
+use barnabas_coordinator::{CoordinatorError, GroupRecord};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::compression::Compression;
+use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
+use barnabas_storage::AppendOrigin;
+
+use crate::partition::Partition;
+
+/// Why an append failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AppendError {
+    #[error(transparent)]
+    Encode(#[from] CoordinatorError),
+    #[error(transparent)]
+    Batch(#[from] RecordsError),
+    #[error("the log refused the records: {0}")]
+    Log(ErrorCode),
+    #[error("a record is larger than the topic allows")]
+    TooLarge,
+}
+
+impl AppendError {
+    /// What a client is told (`CoordinatorOperationExceptionHelper`).
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            AppendError::Encode(_) | AppendError::Batch(_) | AppendError::TooLarge => {
+                ErrorCode::UnknownServerError
+            }
+            AppendError::Log(error) => client_error(*error),
+        }
+    }
+}
+
+/// What a client is told when the log answers `error`.
+pub(super) fn client_error(error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
+            ErrorCode::CoordinatorNotAvailable
+        }
+        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge | ErrorCode::InvalidFetchSize => {
+            ErrorCode::UnknownServerError
+        }
+        other => other,
+    }
+}
+
+/// Writes records to the log, in as many batches as their size asks for. Returns the log's end.
+pub(super) fn write(
+    partition: &Partition,
+    compression: Compression,
+    records: &[GroupRecord],
+    now_ms: i64,
+) -> Result<i64, AppendError> {
+    let batch_bytes_max = usize::try_from(partition.settings().config.max_message_bytes).unwrap_or(0);
+    let mut bytes = Vec::new();
+    let mut builder = BatchBuilder::new(compression);
+    for record in records {
+        let encoded = record.encode()?;
+        let fields = RecordFields {
+            timestamp: now_ms,
+            key: Some(&encoded.key),
+            value: encoded.value.as_deref(),
+            headers: &[],
+        };
+        let value_bytes = encoded.value.as_ref().map_or(0, bytes::Bytes::len);
+        let record_bytes = encoded.key.len() + value_bytes + RECORD_OVERHEAD_BYTES;
+        if builder.records_count() > 0 && builder.uncompressed_size() + record_bytes > batch_bytes_max {
+            let full = std::mem::replace(&mut builder, BatchBuilder::new(compression));
+            push_batch(&mut bytes, full, batch_bytes_max)?;
+        }
+        builder.append(&fields);
+    }
+    push_batch(&mut bytes, builder, batch_bytes_max)?;
+    partition.check_in_sync().map_err(AppendError::Log)?;
+    let appended = partition
+        .append(&mut bytes, AppendOrigin::Coordinator, now_ms)
+        .map_err(AppendError::Log)?;
+    Ok(appended.last_offset + 1)
+}
+
+/// More than a record's lengths, deltas and attributes take beside its key and value.
+const RECORD_OVERHEAD_BYTES: usize = 32;
+
+fn push_batch(bytes: &mut Vec<u8>, batch: BatchBuilder, batch_bytes_max: usize) -> Result<(), AppendError> {
+    let batch = batch.build()?;
+    if batch.len() > batch_bytes_max {
+        return Err(AppendError::TooLarge);
+    }
+    bytes.extend_from_slice(&batch);
+    Ok(())
+}

@@ -9,7 +9,7 @@ use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
-use barnabas_storage::{LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use barnabas_storage::{DeletedLog, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -98,6 +98,7 @@ impl Server {
         let log_dir = Arc::new(log_dir);
         let defaults = Arc::new(LogConfig::default());
         let loaded = log_dir.load(&|_, _| defaults.clone())?;
+        remove_deleted(loaded.deleted);
         let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
@@ -197,6 +198,18 @@ impl Server {
 
 /// The folder of the metadata log within the log directory; not a partition's, though named like one.
 const METADATA_DIR: &str = "__cluster_metadata-0";
+
+/// Frees the space of logs whose deletion an earlier process didn't finish, beside the start.
+fn remove_deleted(deleted: Vec<DeletedLog>) {
+    if deleted.is_empty() {
+        return;
+    }
+    tokio::task::spawn_blocking(move || {
+        for error in deleted.into_iter().filter_map(|deleted| deleted.remove().err()) {
+            tracing::warn!(%error, "a deleted log could not be removed");
+        }
+    });
+}
 
 /// Reads or, in a new directory, writes whose the directory is.
 fn identity(log_dir: &mut LogDir, node_id: i32) -> Result<MetaProperties, StartError> {

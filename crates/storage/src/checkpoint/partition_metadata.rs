@@ -1,5 +1,7 @@
 //! `partition.metadata`: the topic id a folder belongs to (KIP-516).
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use uuid::Uuid;
@@ -45,6 +47,18 @@ impl PartitionMetadata {
                 0,
                 format!("malformed content {text:?}"),
             )),
+        }
+    }
+
+    /// Makes the file durable, if there is one.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sync(folder: &Path) -> Result<()> {
+        let path = folder.join(FILE_NAME);
+        match File::open(&path).and_then(|file| file.sync_all()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("sync", path)(error)),
+            _ => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader, RecordsError, Skim
 use super::open::OpenLog;
 use super::types::{EpochEndOffset, TimestampOffset};
 use super::{Log, State};
-use crate::checkpoint::EpochEntry;
+use crate::checkpoint::{EpochEntry, LeaderEpochs};
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 use crate::segment::Segment;
@@ -64,13 +64,13 @@ impl Log {
         let log_end_offset = self.log_end_offset;
         match self.open()? {
             Some(open) => Ok(open.epochs.end_offset_for(leader_epoch, log_end_offset)),
-            None => Ok(self
-                .unwritten_epoch
-                .filter(|entry| entry.epoch == leader_epoch)
-                .map(|_| EpochEndOffset {
-                    leader_epoch,
-                    end_offset: log_end_offset,
-                })),
+            None => {
+                let mut epochs = LeaderEpochs::default();
+                if let Some(entry) = self.unwritten_epoch {
+                    epochs.assign(entry.epoch, entry.start_offset);
+                }
+                Ok(epochs.end_offset_for(leader_epoch, log_end_offset))
+            }
         }
     }
 

@@ -256,10 +256,26 @@ impl Log {
         Ok(())
     }
 
-    /// Flushes and releases: the end of the log's use in this process.
-    pub(crate) fn close(&mut self, high_watermark: i64) -> Result<LogSummary> {
-        self.flush()?;
-        self.release()?;
+    /// Whether there is anything a [`Log::flush`] would write.
+    pub(crate) fn is_unflushed(&self) -> bool {
+        self.recovery_point < self.log_end_offset
+    }
+
+    /// Takes note that the whole file system was synced after the log's release.
+    pub(crate) fn synced_with_others(&mut self) {
+        debug_assert!(
+            !matches!(self.state, State::Open(_)),
+            "a released log has no unwritten state"
+        );
+        self.recovery_point = self.log_end_offset;
+        self.unflushed_since_ms = None;
+    }
+
+    /// What a later start needs to know of a log that has been flushed and released.
+    ///
+    /// # Errors
+    /// `Offline`: nothing certain is known.
+    pub(crate) fn summary(&self, high_watermark: i64) -> Result<LogSummary> {
         if matches!(self.state, State::Offline) {
             return Err(self.offline());
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use barnabas_protocol::records::BatchHeader;
 
 use super::snapshots::Snapshots;
-use crate::checkpoint::LeaderEpochs;
+use crate::checkpoint::{LeaderEpochs, PartitionMetadata};
 use crate::error::Result;
 use crate::file_io::{self, Durability};
 use crate::index::TimeEntry;
@@ -178,6 +178,7 @@ impl OpenLog {
         }
         self.active.save_indexes(&self.folder)?;
         if self.folder_unsynced {
+            PartitionMetadata::sync(&self.folder)?;
             self.epochs.write(&self.folder, Durability::Synced)?;
             if let Some(log_dir) = self.folder.parent() {
                 file_io::sync_folder(log_dir)?;

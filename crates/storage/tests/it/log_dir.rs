@@ -310,3 +310,48 @@ fn space_is_told() {
     let space = fixture.open().disk_space().unwrap();
     assert!(space.total_bytes >= space.usable_bytes && space.usable_bytes > 0);
 }
+
+#[test]
+fn many_logs_stop_cleanly_together() {
+    let fixture = Fixture::new(LogConfig::default());
+    let log_dir = fixture.open();
+    let mut logs: Vec<_> = (0..20)
+        .map(|partition| fixture.create(&log_dir, partition))
+        .collect();
+    for log in logs.iter_mut().skip(1) {
+        append(log, one(1));
+    }
+    log_dir
+        .shut_down(&mut logs.iter_mut().map(|log| (log, 1)))
+        .unwrap();
+    drop((logs, log_dir));
+    let log_dir = fixture.open();
+    let (mut logs, clean) = fixture.load(&log_dir);
+    assert!(clean);
+    assert_eq!(logs.len(), 19, "the first was never written to");
+    for log in &mut logs {
+        assert_eq!((log.recovery_point(), log.log_end_offset()), (1, 1));
+        assert_eq!(base_offsets(log, 0), [0]);
+    }
+}
+
+#[test]
+fn a_failing_disk_is_an_error_and_leaves_no_trace() {
+    let fixture = Fixture::new(LogConfig::default());
+    let log_dir = fixture.open();
+    let mut log = fixture.create(&log_dir, 0);
+    append(&mut log, one(1));
+    log.release().unwrap();
+    let (folder, aside) = (fixture.path().join("orders-0"), fixture.path().join("aside"));
+    std::fs::rename(&folder, &aside).unwrap();
+    let failed = log
+        .append(&mut one(2), 0, AppendOrigin::Client, 1_000)
+        .unwrap_err();
+    assert_eq!(failed.error_code(), ErrorCode::KafkaStorageError);
+    let failed = log.read(0, 100, ReadBound::LogEnd, true).unwrap_err();
+    assert_eq!(failed.error_code(), ErrorCode::KafkaStorageError);
+    assert!(failed.to_string().contains("orders-0"), "{failed}");
+    std::fs::rename(&aside, &folder).unwrap();
+    assert_eq!(append(&mut log, one(2)).base_offset, 1);
+    assert_eq!(base_offsets(&mut log, 0), [0, 1]);
+}

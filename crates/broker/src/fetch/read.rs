@@ -3,67 +3,11 @@
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::AbortedTxn;
 
-use super::session::{Answer, FetchKey, FetchPartition};
-use crate::network::response::FileRange;
+use super::session::FetchKey;
+use crate::partition::fetch::{FetchPartition, FetchedPartition};
 use crate::partition::waiters::FetchWaiter;
 use crate::partition::{Isolation, Partition};
-
-/// What one partition answers.
-#[derive(Debug)]
-pub struct FetchedPartition {
-    /// [`ErrorCode::None`] or what stands in the way.
-    pub error: ErrorCode,
-    /// Offset below which all is committed; -1 with an error.
-    pub high_watermark: i64,
-    /// Offset below which all transactions are decided; -1 with an error.
-    pub last_stable_offset: i64,
-    /// First offset of the log; -1 with an error.
-    pub log_start_offset: i64,
-    /// The epoch and end offset up to which the client's log agrees with ours (KIP-595), if it has diverged.
-    pub diverging: Option<(i32, i64)>,
-    /// For read_committed: the aborted transactions among the records.
-    pub aborted_transactions: Option<Vec<AbortedTxn>>,
-    /// The records' place in their segment file.
-    pub records: Option<FileRange>,
-}
-
-impl FetchedPartition {
-    /// A partition that can't be read.
-    pub fn error(error: ErrorCode) -> Self {
-        FetchedPartition {
-            error,
-            high_watermark: -1,
-            last_stable_offset: -1,
-            log_start_offset: -1,
-            diverging: None,
-            aborted_transactions: Some(Vec::new()),
-            records: None,
-        }
-    }
-
-    /// Length of the records in bytes.
-    pub fn records_len(&self) -> usize {
-        self.records.as_ref().map_or(0, |range| range.len)
-    }
-
-    /// What a session remembers of it.
-    pub fn answer(&self) -> Answer {
-        Answer {
-            error: self.error,
-            high_watermark: self.high_watermark,
-            log_start_offset: self.log_start_offset,
-            records_len: self.records_len(),
-            diverging: self.diverging.is_some(),
-        }
-    }
-
-    /// Whether the client should hear of it without waiting for more bytes.
-    fn is_urgent(&self) -> bool {
-        self.error != ErrorCode::None || self.diverging.is_some()
-    }
-}
 
 /// The partitions of one Fetch, resolved, and its limits.
 pub struct FetchTargets {

@@ -7,9 +7,9 @@ use barnabas_protocol::fetch::{
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::produce::TopicRef;
 
-use super::read::FetchedPartition;
 use super::session::{FetchKey, INVALID_SESSION_ID};
 use crate::network::response::{Chunk, Reply, frame_buffer};
+use crate::partition::fetch::FetchedPartition;
 use crate::request::RequestContext;
 
 /// Encodes the reply to one Fetch.

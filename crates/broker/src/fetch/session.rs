@@ -9,6 +9,8 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
+use crate::partition::fetch::{FetchPartition, FetchedPartition};
+
 /// Epoch of the first request of a session.
 const INITIAL_EPOCH: i32 = 0;
 /// Epoch of a request that wants no session, or ends the one it names.
@@ -29,21 +31,6 @@ pub struct FetchKey {
     pub partition: i32,
 }
 
-/// What a Fetch asks of one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchPartition {
-    /// First offset wanted.
-    pub fetch_offset: i64,
-    /// The follower's log start offset, -1 from a consumer.
-    pub log_start_offset: i64,
-    /// Most bytes of this partition.
-    pub max_bytes: i32,
-    /// The leader epoch the client knows, -1 for none.
-    pub current_leader_epoch: i32,
-    /// The epoch of the last record the client has, -1 for none (KIP-595).
-    pub last_fetched_epoch: i32,
-}
-
 /// What a session remembers of the answer it gave for a partition; only a difference is answered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -57,6 +44,19 @@ pub struct Answer {
     pub records_len: usize,
     /// Whether a diverging epoch was found.
     pub diverging: bool,
+}
+
+impl Answer {
+    /// The part of `fetched` that is remembered.
+    pub fn of(fetched: &FetchedPartition) -> Self {
+        Answer {
+            error: fetched.error,
+            high_watermark: fetched.high_watermark,
+            log_start_offset: fetched.log_start_offset,
+            records_len: fetched.records_len(),
+            diverging: fetched.diverging.is_some(),
+        }
+    }
 }
 
 #[derive(Debug)]

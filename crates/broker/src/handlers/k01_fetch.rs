@@ -16,9 +16,10 @@ use crate::broker::{Broker, now_ms};
 use crate::dispatch::decode;
 use crate::fetch::read::{FetchRead, FetchTargets};
 use crate::fetch::response::FetchReply;
-use crate::fetch::session::{FetchContext, FetchKey, FetchPartition, FetchPlan};
+use crate::fetch::session::{Answer, FetchContext, FetchKey, FetchPlan};
 use crate::network::response::{Outcome, Reply};
 use crate::partition::Isolation;
+use crate::partition::fetch::FetchPartition;
 use crate::request::RequestContext;
 
 /// First version that gives topics by id.
@@ -141,7 +142,7 @@ impl Fetch {
                 let answered: Vec<_> = answered.collect();
                 let remembered = answered
                     .iter()
-                    .map(|((key, wanted, _), fetched)| (key.clone(), *wanted, fetched.answer()));
+                    .map(|((key, wanted, _), fetched)| (key.clone(), *wanted, Answer::of(fetched)));
                 let session_id = broker.fetch_sessions().create(
                     reply.uses_topic_ids,
                     remembered,
@@ -160,7 +161,7 @@ impl Fetch {
                 let answered: Vec<_> = answered.map(|((key, ..), fetched)| (key, fetched)).collect();
                 let answers: Vec<_> = answered
                     .iter()
-                    .map(|(key, fetched)| (key.clone(), fetched.answer()))
+                    .map(|(key, fetched)| (key.clone(), Answer::of(fetched)))
                     .collect();
                 match broker.fetch_sessions().answer(session_id, epoch, &answers) {
                     Ok(changed) => {

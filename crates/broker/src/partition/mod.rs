@@ -4,6 +4,7 @@
 //! queue. What the high watermark may do, [`core`] decides.
 
 pub mod core;
+pub mod fetch;
 pub mod registry;
 pub mod settings;
 pub mod waiters;
@@ -17,10 +18,9 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use self::core::{Assignment, PartitionCore};
+use self::fetch::{FetchPartition, FetchedPartition};
 use self::settings::TopicSettings;
 use self::waiters::{FetchWaiter, Waiters};
-use crate::fetch::read::FetchedPartition;
-use crate::fetch::session::FetchPartition;
 use crate::network::response::FileRange;
 
 /// Names a partition.

@@ -34,7 +34,13 @@ impl Log {
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then.
     pub fn truncate_fully_and_start_at(&mut self, offset: i64) -> Result<()> {
-        if let Some(open) = self.open()? {
+        // The name of a segment keeps the offset over a restart.
+        let open = if offset > 0 {
+            Some(self.open_for_writing()?)
+        } else {
+            self.open()?
+        };
+        if let Some(open) = open {
             let cut = open.truncate_fully(offset);
             self.truncated(cut, offset)?;
         }

@@ -169,32 +169,31 @@ pub fn client_metrics_entries(overrides: &Settings) -> Vec<ConfigEntry> {
 
 /// The settings of this broker: all that Kafka knows, and what else the file, the command line or an AlterConfigs named.
 pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
-    let known = definitions::broker()
-        .iter()
-        .filter(|key| !key.internal)
-        .map(|key| {
-            // Kafka shows node.id as broker.id as well.
-            let source_key = if key.name == "broker.id" {
-                definitions::broker().get("node.id").unwrap_or(key)
-            } else {
-                key
+    // An internal setting shows where somebody has set it.
+    let listed = |key: &&ConfigKey| !key.internal || layers.given(key.name).is_some();
+    let known = definitions::broker().iter().filter(listed).map(|key| {
+        // Kafka shows node.id as broker.id as well.
+        let source_key = if key.name == "broker.id" {
+            definitions::broker().get("node.id").unwrap_or(key)
+        } else {
+            key
+        };
+        let value = layers
+            .effective(source_key)
+            .ok()
+            .flatten()
+            .and_then(|value| value.text());
+        let mut synonyms = broker_synonyms(layers, key.name, true);
+        if key.name == "broker.id" && layers.given("broker.id").is_none() {
+            let own = ConfigSynonym {
+                name: key.name.to_owned(),
+                value: value.clone(),
+                source: ConfigSource::StaticBroker,
             };
-            let value = layers
-                .effective(source_key)
-                .ok()
-                .flatten()
-                .and_then(|value| value.text());
-            let mut synonyms = broker_synonyms(layers, key.name, true);
-            if key.name == "broker.id" && layers.given("broker.id").is_none() {
-                let own = ConfigSynonym {
-                    name: key.name.to_owned(),
-                    value: value.clone(),
-                    source: ConfigSource::StaticBroker,
-                };
-                synonyms.insert(0, own);
-            }
-            entry_of(key, value, synonyms, key.update == UpdateMode::ReadOnly)
-        });
+            synonyms.insert(0, own);
+        }
+        entry_of(key, value, synonyms, key.update == UpdateMode::ReadOnly)
+    });
     let given = [
         layers.dynamic_broker(),
         layers.dynamic_default(),
@@ -351,6 +350,7 @@ mod tests {
             ("log.retention.hours", "168"),
             ("log.segment.bytes", "1073741824"),
             ("own.plugin.password", "hush"),
+            ("log.initial.task.delay.ms", "5"),
         ]))
         .with_dynamic(settings(&[("min.insync.replicas", "1")]), Settings::new())
     }
@@ -427,6 +427,10 @@ mod tests {
                 "168 4 true 3 log.retention.hours=168@4 log.retention.hours=168@5",
             ),
             ("log.retention.ms", "null 5 false 5 "),
+            (
+                "log.initial.task.delay.ms",
+                "5 4 true 5 log.initial.task.delay.ms=5@4 log.initial.task.delay.ms=30000@5",
+            ),
             ("ssl.keystore.password", "null 5 false 9 "),
             ("own.plugin.password", "null 4 false 0 own.plugin.password=null@4"),
             ("log.roll.hours", "168 5 true 3 log.roll.hours=168@5"),
@@ -434,7 +438,7 @@ mod tests {
         for (name, expected) in table {
             assert_eq!(find(&entries, name), expected, "{name}");
         }
-        assert_eq!(entries.len(), 341);
+        assert_eq!(entries.len(), 342);
         assert_eq!(
             find(&cluster_entries(&layers()), "min.insync.replicas"),
             "1 3 false 3 min.insync.replicas=1@3"

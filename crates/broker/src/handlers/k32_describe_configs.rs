@@ -33,11 +33,20 @@ pub fn handle(
         documentation: request.include_documentation,
         types: context.api_version >= TYPES_SINCE,
     };
+    // Kafka's broker refuses the whole request for one resource of a kind that it does not know.
+    let known =
+        |resource: &DescribeConfigsResource| ConfigResourceType::from_code(resource.resource_type).is_some();
+    let understood = request.resources.iter().all(known);
     let results = request.resources.iter().map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
-        match entries(broker, resource) {
+        let entries = if understood {
+            entries(broker, resource)
+        } else {
+            Err(unknown_kind())
+        };
+        match entries {
             Ok(entries) => {
                 let asked = |entry: &ConfigEntry| is_asked_for(resource, &entry.name);
                 result.with_error_message(Some(StrBytes::default())).with_configs(
@@ -93,25 +102,38 @@ fn entries(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<Co
                 broker.node_id
             )),
         },
-        Some(ConfigResourceType::BrokerLogger) if name.is_empty() => invalid("Broker id must not be empty".to_owned()),
+        Some(ConfigResourceType::BrokerLogger) if name.is_empty() => {
+            invalid("Broker id must not be empty".to_owned())
+        }
         Some(ConfigResourceType::BrokerLogger) => match broker_id(name)? {
             id if id == broker.node_id => Ok(vec![root_logger()]),
-            id => invalid(format!("Unexpected broker id, expected {} but received {id}", broker.node_id)),
+            id => invalid(format!(
+                "Unexpected broker id, expected {} but received {id}",
+                broker.node_id
+            )),
         },
         Some(ConfigResourceType::ClientMetrics) if name.is_empty() => {
             invalid("Client metrics subscription name must not be empty".to_owned())
         }
-        Some(ConfigResourceType::ClientMetrics) => {
-            Ok(describe::client_metrics_entries(&own(ConfigResourceType::ClientMetrics)))
+        Some(ConfigResourceType::ClientMetrics) => Ok(describe::client_metrics_entries(&own(
+            ConfigResourceType::ClientMetrics,
+        ))),
+        Some(ConfigResourceType::Group) if name.is_empty() => {
+            invalid("Group name must not be empty".to_owned())
         }
-        Some(ConfigResourceType::Group) if name.is_empty() => invalid("Group name must not be empty".to_owned()),
-        Some(ConfigResourceType::Group) => Ok(describe::group_entries(&layers, &own(ConfigResourceType::Group))),
-        None => invalid(
-            "This most likely occurs because of a request being malformed by the client library or the message was \
-             sent to an incompatible broker. See the broker logs for more details."
-                .to_owned(),
-        ),
+        Some(ConfigResourceType::Group) => {
+            Ok(describe::group_entries(&layers, &own(ConfigResourceType::Group)))
+        }
+        None => Err(unknown_kind()),
     }
+}
+
+fn unknown_kind() -> ApiError {
+    ApiError::new(
+        ErrorCode::InvalidRequest,
+        "This most likely occurs because of a request being malformed by the client library or the message was sent to an \
+         incompatible broker. See the broker logs for more details.",
+    )
 }
 
 fn broker_id(name: &str) -> Result<i32, ApiError> {

@@ -32,8 +32,10 @@ pub fn handle(
         return ListConfigResourcesResponse::default().with_error_code(ErrorCode::UnsupportedVersion.code());
     };
     let mut resources = Vec::new();
+    // Kafka lists the kinds from the last to the first.
     for kind in listable
         .iter()
+        .rev()
         .filter(|kind| asked.is_empty() || asked.contains(kind))
     {
         for name in names(broker, *kind) {

@@ -128,17 +128,46 @@ pub fn broker(layers: &Layers) -> Result<(), ConfigException> {
         !given("log.retention.ms") || long("log.retention.ms")? != 0,
         "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
     )?;
-    // Zero threads is a division by zero in Kafka.
-    let threads = long("log.cleaner.threads")?.max(1);
+    let threads = long("log.cleaner.threads")?;
+    if threads == 0 {
+        // What Kafka says, dividing the buffer among no threads.
+        return Err(ConfigException::new("/ by zero"));
+    }
     requirement(
         long("log.cleaner.dedupe.buffer.size")? / threads > 1024 * 1024,
         "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
     )?;
+    check_connection_overrides(layers.given(CONNECTION_OVERRIDES).unwrap_or_default())?;
     let queued = long("queued.max.request.bytes")?;
     requirement(
         queued <= 0 || queued >= long("socket.request.max.bytes")?,
         "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
     )
+}
+
+const CONNECTION_OVERRIDES: &str = "max.connections.per.ip.overrides";
+
+/// Checks `address:count` pairs, in the words of Java's `substring` and `parseInt`, which is where Kafka fails.
+fn check_connection_overrides(overrides: &str) -> Result<(), ConfigException> {
+    for pair in overrides
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+    {
+        let Some((_, count)) = pair.rsplit_once(':') else {
+            return Err(ConfigException::new(format!(
+                "Error parsing configuration property '{CONNECTION_OVERRIDES}': begin 0, end -1, length {}",
+                pair.encode_utf16().count()
+            )));
+        };
+        if count.trim().parse::<i32>().is_err() {
+            return Err(ConfigException::new(format!(
+                "Error parsing configuration property '{CONNECTION_OVERRIDES}': For input string: \"{}\"",
+                count.trim()
+            )));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -187,6 +216,13 @@ mod tests {
                 "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
                  failed for num.io.threads=100, value should not be greater than double the current value 8 for \
                  configuration Invalid dynamic configuration",
+            ),
+            ("log.cleaner.threads", "0", false, "/ by zero"),
+            (
+                "max.connections.per.ip.overrides",
+                "bad",
+                false,
+                "Error parsing configuration property 'max.connections.per.ip.overrides': begin 0, end -1, length 3",
             ),
             (
                 "principal.builder.class",

@@ -36,6 +36,11 @@ impl Chunk {
             Chunk::File(range) => range.len,
         }
     }
+
+    /// Whether this chunk puts nothing on the wire.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// What is sent for one request.

@@ -285,7 +285,9 @@ fn what_is_wrong_with_a_produce_is_told_in_kafkas_order() {
     const INVALID_ACKS: i16 = 21;
     const TRANSACTIONAL_ID: i16 = 53;
     const INVALID_RECORD: i16 = 87;
-    let cases: &[(&str, i16, Option<&str>, &[u8], [i16; 2])] = &[
+    /// What is wrong, the acks, the transactional id, the records, and the codes of the two partitions.
+    type Case<'a> = (&'a str, i16, Option<&'a str>, &'a [u8], [i16; 2]);
+    let cases: &[Case<'_>] = &[
         ("sound", -1, None, &sound, [0, UNKNOWN_TOPIC]),
         ("a frame that cannot be", 2, None, &[0; 61], [CORRUPT, CORRUPT]),
         ("acks", 2, None, &sound, [INVALID_ACKS, UNKNOWN_TOPIC]),

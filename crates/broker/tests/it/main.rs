@@ -1,5 +1,7 @@
 //! Tests that look at the whole workspace and at the broker from outside.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
+
 mod architecture;
 mod compatibility;
 mod connections;

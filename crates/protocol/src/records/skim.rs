@@ -4,7 +4,7 @@
 
 use std::io::BufRead;
 
-use super::record::header_count;
+use super::record::{Record, header_count};
 use super::varint::{decode_varint, decode_varlong};
 use super::{Compression, InvalidRecord, RecordsError};
 
@@ -15,12 +15,10 @@ pub struct SkimmedRecord {
     pub timestamp_delta: i64,
     /// Offset less the batch's `base_offset`.
     pub offset_delta: i32,
-    /// Bytes of the key as declared; negative for null.
+    /// Bytes of the key; -1 for null.
     pub key_len: i32,
-    /// Bytes of the value as declared; negative for null.
+    /// Bytes of the value; -1 for null.
     pub value_len: i32,
-    /// Bytes of the record, its own length field left out.
-    pub body_len: usize,
 }
 
 /// Reads declared records off a decompressor; see [`super::compression::Decompressor`].
@@ -71,10 +69,14 @@ impl<R: BufRead> Skim<R> {
         if ended {
             return Err(InvalidRecord::PrematureEnd.into());
         }
+        self.read += 1;
+        if let Some(record) = self.buffered_record()? {
+            return Ok(Some(record));
+        }
         let length = decode_varint(|| self.byte())?;
         let body_len = usize::try_from(length).map_err(|_| InvalidRecord::Size { expected: length })?;
         self.body_rest = body_len;
-        let record = self.body(body_len)?;
+        let record = self.body()?;
         if self.body_rest != 0 {
             let read = body_len - self.body_rest;
             return Err(InvalidRecord::SizeMismatch {
@@ -83,11 +85,29 @@ impl<R: BufRead> Skim<R> {
             }
             .into());
         }
-        self.read += 1;
         Ok(Some(record))
     }
 
-    fn body(&mut self, body_len: usize) -> Result<SkimmedRecord, RecordsError> {
+    /// The next record if the reader's buffer holds all of it and it is sound; most are read this way.
+    fn buffered_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
+        let buffer = self.fill()?;
+        let Ok((record, rest)) = Record::parse(buffer) else {
+            return Ok(None);
+        };
+        let len = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i32);
+        let skimmed = SkimmedRecord {
+            timestamp_delta: record.timestamp_delta,
+            offset_delta: record.offset_delta,
+            key_len: len(record.key),
+            value_len: len(record.value),
+        };
+        let read = buffer.len() - rest.len();
+        self.consume(read)?;
+        Ok(Some(skimmed))
+    }
+
+    /// Reads a record's fields byte by byte, across the reader's buffers.
+    fn body(&mut self) -> Result<SkimmedRecord, RecordsError> {
         self.body_byte()?;
         let timestamp_delta = decode_varlong(|| self.body_byte())?;
         let offset_delta = self.body_varint()?;
@@ -104,7 +124,6 @@ impl<R: BufRead> Skim<R> {
             offset_delta,
             key_len,
             value_len,
-            body_len,
         })
     }
 
@@ -141,13 +160,13 @@ impl<R: BufRead> Skim<R> {
         decode_varint(|| self.body_byte())
     }
 
-    /// Skips a length-prefixed byte string and returns its length as declared; negative is null.
+    /// Skips a length-prefixed byte string and returns its length; -1 for null, which any negative length means.
     fn skip_nullable(&mut self) -> Result<i32, RecordsError> {
         let declared = self.body_varint()?;
         if let Ok(len) = usize::try_from(declared) {
             self.skip(len)?;
         }
-        Ok(declared)
+        Ok(declared.max(-1))
     }
 
     fn skip(&mut self, len: usize) -> Result<(), RecordsError> {

@@ -38,6 +38,23 @@ macro_rules! ready {
     };
 }
 
+/// A row whose handler is `fn handle(&Broker, &RequestContext, Request) -> Option<Response>`: without an answer the
+/// connection is closed.
+macro_rules! checked {
+    ($key:ident, $request:ident, $handler:path) => {
+        Api {
+            key: ApiKey::$key,
+            start: |broker, context, body| {
+                let request = decode::<messages::$request>(&context, body);
+                match request.and_then(|request| $handler(broker, &context, request)) {
+                    Some(response) => Outcome::Ready(encode(&context, &response)),
+                    None => Outcome::Ready(Reply::Close),
+                }
+            },
+        }
+    };
+}
+
 /// A row whose handler is `async fn handle(&Broker, &RequestContext, Request) -> Response`: later requests of the
 /// connection start when it is done.
 macro_rules! exclusive {
@@ -101,9 +118,9 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
-    ready!(DescribeAcls, DescribeAclsRequest, k29_describe_acls::handle),
-    ready!(CreateAcls, CreateAclsRequest, k30_create_acls::handle),
-    ready!(DeleteAcls, DeleteAclsRequest, k31_delete_acls::handle),
+    checked!(DescribeAcls, DescribeAclsRequest, k29_describe_acls::handle),
+    checked!(CreateAcls, CreateAclsRequest, k30_create_acls::handle),
+    checked!(DeleteAcls, DeleteAclsRequest, k31_delete_acls::handle),
     ready!(
         DescribeConfigs,
         DescribeConfigsRequest,

@@ -1,5 +1,6 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
+mod acl_codes;
 pub mod authorized_operations;
 mod background;
 pub mod broker;

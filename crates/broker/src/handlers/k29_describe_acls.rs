@@ -1,6 +1,6 @@
 //! DescribeAcls (key 29): answered as Apache Kafka does without an authorizer.
 //!
-//! Versions 1–3. Errors: SECURITY_DISABLED, always; a code that doesn't exist closes the connection.
+//! Versions 1–3. Errors: SECURITY_DISABLED, always; the code UNKNOWN closes the connection.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{DescribeAclsRequest, DescribeAclsResponse, StrBytes};

@@ -1,6 +1,6 @@
 //! DeleteAcls (key 31): answered as Apache Kafka does without an authorizer.
 //!
-//! Versions 1–3. Errors of every filter: SECURITY_DISABLED; a code that doesn't exist closes the connection.
+//! Versions 1–3. Errors of every filter: SECURITY_DISABLED; the code UNKNOWN closes the connection.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_acls_response::DeleteAclsFilterResult;

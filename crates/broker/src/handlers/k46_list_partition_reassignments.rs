@@ -18,7 +18,9 @@ pub fn handle(
     request: ListPartitionReassignmentsRequest,
 ) -> ListPartitionReassignmentsResponse {
     match list_partition_reassignments(&broker.image(), &request) {
-        Ok(ongoing) => ListPartitionReassignmentsResponse::default().with_topics(ongoing),
+        Ok(ongoing) => ListPartitionReassignmentsResponse::default()
+            .with_error_message(None)
+            .with_topics(ongoing),
         Err(error) => refused(&request, &error),
     }
 }

@@ -112,7 +112,10 @@ impl Plan {
                 self.refuse(
                     Some(name),
                     Uuid::nil(),
-                    ApiError::bare(ErrorCode::UnknownTopicOrPartition),
+                    ApiError::new(
+                        ErrorCode::UnknownTopicOrPartition,
+                        "This server does not host this topic-partition.",
+                    ),
                 );
                 continue;
             };

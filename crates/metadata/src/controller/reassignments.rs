@@ -31,7 +31,14 @@ impl Decide for AlterPartitionReassignments {
 
     fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let request = self.0;
-        if let (false, Err(error)) = (request.topics.is_empty(), check_deadline(request.timeout_ms)) {
+        if request.topics.is_empty() {
+            let response = AlterPartitionReassignmentsResponse::default().with_error_message(None);
+            return Decision {
+                records: Vec::new(),
+                reply: Ok(response),
+            };
+        }
+        if let Err(error) = check_deadline(request.timeout_ms) {
             return Decision {
                 records: Vec::new(),
                 reply: Err(error),
@@ -39,8 +46,9 @@ impl Decide for AlterPartitionReassignments {
         }
         let resize = request.allow_replication_factor_change;
         let mut records = Vec::new();
-        let mut response =
-            AlterPartitionReassignmentsResponse::default().with_allow_replication_factor_change(resize);
+        let mut response = AlterPartitionReassignmentsResponse::default()
+            .with_error_message(None)
+            .with_allow_replication_factor_change(resize);
         for topic in request.topics {
             let alter = |partition: &ReassignablePartition| {
                 let outcome = reassign(&topic.name.0, partition, resize, image);

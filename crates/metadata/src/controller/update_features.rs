@@ -97,6 +97,7 @@ fn check(
     }
     let node_id = ctx.settings.node_id;
     match features::feature(name) {
+        None if level == 0 => return invalid(&format!("Feature {name} not found.")),
         None => {
             return invalid(&format!(
                 "Local controller {node_id} does not support this feature."

@@ -1,0 +1,125 @@
+//! An image that decisions are made against, and a source of numbers that repeats itself.
+
+use barnabas_metadata::controller::{
+    ApiError, ConfigKind, ConfigValidator, ControllerSettings, Decide, DecideContext, Decision, Random,
+};
+use barnabas_metadata::image::{ConfigMap, MetadataImage};
+use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResourceType, MetadataRecord};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{BrokerId, StrBytes, TopicName};
+use uuid::Uuid;
+
+/// Counts ids up; always takes the first of several.
+struct Counter(u128);
+
+impl Random for Counter {
+    fn uuid(&mut self) -> Uuid {
+        self.0 += 1;
+        Uuid::from_u128(self.0)
+    }
+
+    fn below(&mut self, _: usize) -> usize {
+        0
+    }
+}
+
+/// Knows the list `cleanup.policy`, whose default is `delete`, and `retention.ms`, which has to be a number.
+struct TwoConfigs;
+
+impl ConfigValidator for TwoConfigs {
+    fn kind(&self, _: ConfigResourceType, name: &str) -> Option<ConfigKind> {
+        match name {
+            "cleanup.policy" => Some(ConfigKind::List),
+            "retention.ms" => Some(ConfigKind::Scalar),
+            _ => None,
+        }
+    }
+
+    fn default_value(&self, _: ConfigResourceType, name: &str) -> Option<String> {
+        (name == "cleanup.policy").then(|| "delete".into())
+    }
+
+    fn validate(&self, _: &ConfigResource, new: &ConfigMap, _: &ConfigMap) -> Result<(), ApiError> {
+        match new.get("retention.ms") {
+            Some(value) if value.parse::<i64>().is_err() => Err(ApiError::new(
+                ErrorCode::InvalidConfig,
+                "retention.ms is not a number",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A cluster under test.
+pub struct Cluster {
+    pub image: MetadataImage,
+}
+
+impl Cluster {
+    /// A cluster of these brokers: id and rack.
+    pub fn of(brokers: &[(i32, Option<&str>)]) -> Self {
+        let records: Vec<_> = brokers.iter().map(|(id, rack)| register(*id, *rack)).collect();
+        Self {
+            image: MetadataImage::empty().apply(&records, 1, 1).0,
+        }
+    }
+
+    /// One broker, number 1.
+    pub fn of_one() -> Self {
+        Self::of(&[(1, None)])
+    }
+
+    /// Decides without changing anything.
+    pub fn decide<R: Decide>(&self, request: R) -> Decision<R::Reply> {
+        let settings = ControllerSettings {
+            node_id: 1,
+            default_num_partitions: 2,
+            default_replication_factor: 1,
+        };
+        let mut ctx = DecideContext {
+            now_ms: 0,
+            settings: &settings,
+            random: &mut Counter(100 * self.image.offset as u128),
+            validator: &TwoConfigs,
+            next_offset: self.image.offset + 1,
+        };
+        request.decide(&self.image, &mut ctx)
+    }
+
+    /// Decides and applies.
+    pub fn submit<R: Decide>(&mut self, request: R) -> R::Reply {
+        let decision = self.decide(request);
+        self.apply(&decision.records);
+        decision.reply
+    }
+
+    pub fn apply(&mut self, records: &[MetadataRecord]) {
+        self.image = self.image.apply(records, self.image.offset + 1, 1).0;
+    }
+}
+
+fn register(broker_id: i32, rack: Option<&str>) -> MetadataRecord {
+    MetadataRecord::RegisterBroker(BrokerRegistration {
+        broker_id,
+        broker_epoch: 1,
+        incarnation_id: Uuid::from_u128(1),
+        endpoints: vec![],
+        features: vec![],
+        rack: rack.map(str::to_owned),
+        fenced: false,
+        in_controlled_shutdown: false,
+        log_dirs: vec![Uuid::from_u128(broker_id as u128)],
+    })
+}
+
+pub fn topic_name(name: &str) -> TopicName {
+    TopicName(text(name))
+}
+
+pub fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+pub fn broker_ids(ids: &[i32]) -> Vec<BrokerId> {
+    ids.iter().copied().map(BrokerId).collect()
+}

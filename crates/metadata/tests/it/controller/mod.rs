@@ -1,0 +1,7 @@
+//! The controller's decisions: requests against an image, and the records and replies that come of them.
+
+mod brokers;
+mod configs;
+mod fixture;
+mod placement;
+mod topics;

@@ -2,7 +2,7 @@
 //! back.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use barnabas_metadata::MetadataError;
@@ -276,31 +276,45 @@ fn bind(listeners: &[ListenerConfig], options: SocketOptions) -> Result<Vec<Boun
         .collect()
 }
 
-/// Opens a listener's sockets, one for each address of its host, all on one port.
+/// Opens a listener's sockets, one for each address of its host, all on one port. Families of addresses that the machine
+/// has switched off are passed over.
 fn bind_one(config: &ListenerConfig, options: SocketOptions) -> io::Result<(u16, Vec<TcpListener>)> {
-    let addresses: Vec<SocketAddr> = match &config.host {
-        Some(host) => std::net::ToSocketAddrs::to_socket_addrs(&(host.as_str(), config.port))?.collect(),
-        None => vec![(std::net::Ipv6Addr::UNSPECIFIED, config.port).into()],
+    let at = |ip: IpAddr| SocketAddr::new(ip, config.port);
+    let addresses: Vec<SocketAddr> = match config.host.as_deref() {
+        // Whatever the hosts file says: clients may try either.
+        Some("localhost") => vec![at(Ipv4Addr::LOCALHOST.into()), at(Ipv6Addr::LOCALHOST.into())],
+        Some(host) => (host, config.port).to_socket_addrs()?.collect(),
+        None => vec![at(Ipv6Addr::UNSPECIFIED.into()), at(Ipv4Addr::UNSPECIFIED.into())],
     };
     let mut port = config.port;
     let mut sockets: Vec<TcpListener> = Vec::new();
+    let mut missing = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for mut address in addresses {
         address.set_port(port);
         match acceptor::bind(address, options) {
             Ok(socket) => {
                 port = socket.local_addr()?.port();
                 sockets.push(socket);
+                if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+                    break;
+                }
             }
-            // localhost may resolve to an address of a family that the machine has switched off.
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !sockets.is_empty() => {}
+            Err(error) if is_family_missing(&error) => missing = error,
+            // The system chose a port for the first address that the second one has not free.
+            Err(error) if config.port == 0 && !sockets.is_empty() => missing = error,
             Err(error) => return Err(error),
         }
     }
     if sockets.is_empty() {
-        Err(io::ErrorKind::AddrNotAvailable.into())
+        Err(missing)
     } else {
         Ok((port, sockets))
     }
+}
+
+fn is_family_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
 fn host_name() -> String {

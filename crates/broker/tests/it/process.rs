@@ -148,6 +148,18 @@ fn a_node_says_that_it_is_ready_answers_and_ends_cleanly() {
 }
 
 #[test]
+fn localhost_is_both_loopback_addresses() {
+    let node = Node::start(&["--ephemeral", "--listen", "localhost:0"]);
+    let port = node.address().rsplit_once(':').unwrap().1;
+    assert_eq!(api_versions(&format!("127.0.0.1:{port}")), (77, 0));
+    // A machine may have IPv6 switched off.
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        assert_eq!(api_versions(&format!("[::1]:{port}")), (77, 0));
+    }
+    assert_eq!(node.end(Signal::TERM), Some(0));
+}
+
+#[test]
 fn a_restart_keeps_the_cluster_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();

@@ -12,6 +12,13 @@ const READ_RAW: &[&str] = &[
     "socket.receive.buffer.bytes",
 ];
 
+/// Settings that Kafka changes at run time and this broker at its start alone.
+const AT_START: &[&str] = &[
+    "listeners",
+    "listener.security.protocol.map",
+    "num.network.threads",
+];
+
 /// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives a topic setting
 /// that has one its default.
 pub(super) fn of_broker(name: &str) -> bool {
@@ -29,7 +36,7 @@ pub(super) fn of_broker(name: &str) -> bool {
 pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     match kind {
         ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name),
-        ConfigResourceType::Broker => of_broker(name),
+        ConfigResourceType::Broker => of_broker(name) && !AT_START.contains(&name),
         ConfigResourceType::BrokerLogger => true,
         ConfigResourceType::ClientMetrics | ConfigResourceType::Group => false,
     }
@@ -45,6 +52,10 @@ mod tests {
         assert!(!has_effect(ConfigResourceType::Topic, "remote.storage.enable"));
         assert!(has_effect(ConfigResourceType::Broker, "message.max.bytes"));
         assert!(has_effect(ConfigResourceType::Broker, "num.partitions"));
+        assert!(
+            of_broker("num.network.threads")
+                && !has_effect(ConfigResourceType::Broker, "num.network.threads")
+        );
         assert!(!has_effect(ConfigResourceType::Broker, "ssl.keystore.location"));
     }
 }

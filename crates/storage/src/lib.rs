@@ -21,7 +21,8 @@ pub mod validate;
 
 pub use error::StorageError;
 pub use log::{
-    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, TimestampOffset,
+    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, RolledFlush,
+    TimestampOffset,
 };
 pub use log_config::LogConfig;
 pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};

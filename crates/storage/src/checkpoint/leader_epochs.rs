@@ -1,7 +1,7 @@
 //! Which leader epoch began at which offset (KIP-101, KIP-279): `leader-epoch-checkpoint` and its content in memory.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::read_rows;
 use crate::error::Result;
@@ -24,6 +24,11 @@ pub struct EpochEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaderEpochs {
     entries: Vec<EpochEntry>,
+}
+
+/// Its path in a partition's folder.
+pub fn leader_epochs_path(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
 }
 
 impl LeaderEpochs {

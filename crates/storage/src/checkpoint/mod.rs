@@ -17,8 +17,8 @@ use std::path::Path;
 use crate::error::{Result, StorageError};
 use crate::file_io::{self, Durability};
 
-pub use leader_epochs::{EpochEntry, LeaderEpochs};
-pub use partition_metadata::PartitionMetadata;
+pub use leader_epochs::{EpochEntry, LeaderEpochs, leader_epochs_path};
+pub use partition_metadata::{PartitionMetadata, partition_metadata_path};
 
 /// Offsets by topic and partition.
 pub type Offsets = HashMap<(String, i32), i64>;

@@ -1,8 +1,6 @@
 //! `partition.metadata`: the topic id a folder belongs to (KIP-516).
 
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -17,6 +15,11 @@ const FILE_NAME: &str = "partition.metadata";
 pub struct PartitionMetadata {
     /// The topic's id.
     pub topic_id: Uuid,
+}
+
+/// Its path in a partition's folder.
+pub fn partition_metadata_path(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
 }
 
 impl PartitionMetadata {
@@ -47,18 +50,6 @@ impl PartitionMetadata {
                 0,
                 format!("malformed content {text:?}"),
             )),
-        }
-    }
-
-    /// Makes the file durable, if there is one.
-    ///
-    /// # Errors
-    /// `Io`.
-    pub fn sync(folder: &Path) -> Result<()> {
-        let path = folder.join(FILE_NAME);
-        match File::open(&path).and_then(|file| file.sync_all()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("sync", path)(error)),
-            _ => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@
 //! first append, no folder. The first use that needs them opens its files.
 
 mod append;
+mod flush;
 pub(crate) mod load;
 mod lookup;
 mod open;
@@ -28,6 +29,7 @@ use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
+pub use flush::RolledFlush;
 pub use types::{
     AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, ReadBound, TimestampOffset,
 };
@@ -53,6 +55,10 @@ pub struct Log {
     unwritten_epoch: Option<EpochEntry>,
     /// When the oldest record that isn't flushed was appended, ms.
     unflushed_since_ms: Option<i64>,
+    /// Cuts so far: a flush that began before one says nothing of what was written after it.
+    truncations: u32,
+    /// Opened or looked into since [`Log::release_if_idle`] last asked.
+    used: bool,
     /// Taken off `segment.ms`.
     roll_jitter_ms: i64,
 }
@@ -105,6 +111,8 @@ impl Log {
             first_unstable_offset: None,
             unwritten_epoch: None,
             unflushed_since_ms: None,
+            truncations: 0,
+            used: false,
             roll_jitter_ms: 0,
         };
         log.choose_jitter();
@@ -211,34 +219,6 @@ impl Log {
         }
     }
 
-    /// Whether `flush.messages` or `flush.ms` demand a [`Log::flush`].
-    pub fn flush_is_due(&self, now_ms: i64) -> bool {
-        self.unflushed_since_ms.is_some_and(|since_ms| {
-            self.log_end_offset - self.recovery_point >= self.config.flush_messages
-                || now_ms.saturating_sub(since_ms) >= self.config.flush_ms
-        })
-    }
-
-    /// fdatasync of all that was written; moves the recovery point.
-    ///
-    /// # Errors
-    /// KAFKA_STORAGE_ERROR; the log is offline then, since Linux forgets dirty pages whose write failed.
-    pub fn flush(&mut self) -> Result<()> {
-        if self.recovery_point >= self.log_end_offset {
-            return Ok(());
-        }
-        let recovery_point = self.recovery_point;
-        if let Some(open) = self.open()?
-            && let Err(error) = open.sync(recovery_point)
-        {
-            self.state = State::Offline;
-            return Err(error);
-        }
-        self.recovery_point = self.log_end_offset;
-        self.unflushed_since_ms = None;
-        Ok(())
-    }
-
     /// Writes what lives in memory only (index entries, producers), gives up descriptors and buffers. The next use opens
     /// the files again.
     ///
@@ -256,19 +236,18 @@ impl Log {
         Ok(())
     }
 
-    /// Whether there is anything a [`Log::flush`] would write.
-    pub(crate) fn is_unflushed(&self) -> bool {
-        self.recovery_point < self.log_end_offset
-    }
-
-    /// Takes note that the whole file system was synced after the log's release.
-    pub(crate) fn synced_with_others(&mut self) {
-        debug_assert!(
-            !matches!(self.state, State::Open(_)),
-            "a released log has no unwritten state"
-        );
-        self.recovery_point = self.log_end_offset;
-        self.unflushed_since_ms = None;
+    /// Releases the log if it hasn't been used since the last call. To be called every few minutes.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR.
+    pub fn release_if_idle(&mut self) -> Result<()> {
+        let used = std::mem::take(&mut self.used);
+        // Only an open log follows how its transactions are replicated.
+        if used || self.first_unstable_offset.is_some() {
+            Ok(())
+        } else {
+            self.release()
+        }
     }
 
     /// What a later start needs to know of a log that has been flushed and released.
@@ -326,6 +305,7 @@ impl Log {
 
     /// The open log, opened if need be; `None` for a log without a folder.
     fn open(&mut self) -> Result<Option<&mut OpenLog>> {
+        self.used = true;
         match self.state {
             State::Absent => return Ok(None),
             State::Offline => return Err(self.offline()),

@@ -3,14 +3,16 @@
 //! Invariants: there is always an active segment; base offsets rise; every batch in memory's accounts lies whole in a
 //! file.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_protocol::records::BatchHeader;
 
 use super::snapshots::Snapshots;
-use crate::checkpoint::{LeaderEpochs, PartitionMetadata};
-use crate::error::Result;
+use crate::checkpoint::{LeaderEpochs, leader_epochs_path, partition_metadata_path};
+use crate::error::{Result, StorageError};
 use crate::file_io::{self, Durability};
 use crate::index::TimeEntry;
 use crate::layout::SegmentFile;
@@ -166,26 +168,42 @@ impl OpenLog {
 
     /// fdatasync of all segments that reach beyond `recovery_point`, and of the folder if its names changed.
     pub fn sync(&mut self, recovery_point: i64) -> Result<()> {
-        for index in self.segment_of(recovery_point)..self.segment_count() {
-            let segment = self.segment(index);
-            let file = segment.log_file(&self.folder)?;
-            file.sync_data()
-                .map_err(|source| segment.failed("sync", SegmentFile::Log, &self.folder, source))?;
-        }
         // Recovery rebuilds the indexes of the segment that holds the recovery point, and believes those before.
         for segment in &self.closed[self.segment_of(recovery_point).min(self.closed.len())..] {
-            segment.sync_indexes(&self.folder)?;
-        }
-        self.active.save_indexes(&self.folder)?;
-        if self.folder_unsynced {
-            PartitionMetadata::sync(&self.folder)?;
-            self.epochs.write(&self.folder, Durability::Synced)?;
-            if let Some(log_dir) = self.folder.parent() {
-                file_io::sync_folder(log_dir)?;
+            for (path, file) in segment.files_to_sync(&self.folder)? {
+                file.sync_data().map_err(StorageError::io("sync", path))?;
             }
-            self.folder_unsynced = false;
+        }
+        let segment = &self.active.segment;
+        segment
+            .log_file(&self.folder)?
+            .sync_data()
+            .map_err(|source| segment.failed("sync", SegmentFile::Log, &self.folder, source))?;
+        self.active.save_indexes(&self.folder)?;
+        for (path, file) in self.folder_to_sync()? {
+            file.sync_all().map_err(StorageError::io("sync", path))?;
         }
         Ok(())
+    }
+
+    /// The folder, whose names must be durable, and the small files beside the segments; nothing if they are already.
+    pub fn folder_to_sync(&mut self) -> Result<Vec<(PathBuf, Arc<File>)>> {
+        let mut files = Vec::new();
+        if std::mem::take(&mut self.folder_unsynced) {
+            let small = [
+                leader_epochs_path(&self.folder),
+                partition_metadata_path(&self.folder),
+            ];
+            let log_dir = self.folder.parent().map(Path::to_owned);
+            for path in small.into_iter().chain([self.folder.clone()]).chain(log_dir) {
+                match File::open(&path) {
+                    Ok(file) => files.push((path, Arc::new(file))),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(StorageError::io("open", path)(error)),
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Writes what is only in memory, so that a later open need not scan the log.

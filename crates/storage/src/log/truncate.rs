@@ -76,6 +76,7 @@ impl Log {
     }
 
     fn truncated(&mut self, cut: Result<u64>, offset: i64) -> Result<()> {
+        self.truncations += 1;
         match cut {
             Ok(size_bytes) => {
                 self.size_bytes = size_bytes;

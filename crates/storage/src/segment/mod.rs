@@ -7,7 +7,7 @@ mod recent;
 mod scan;
 
 use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_protocol::records::BatchHeader;
@@ -113,15 +113,18 @@ impl Segment {
         found.map_err(|source| self.failed("read", kind, folder, source))
     }
 
-    /// fdatasync of the indexes.
-    pub fn sync_indexes(&self, folder: &Path) -> Result<()> {
+    /// The files that must be on disk before recovery may believe the segment.
+    pub fn files_to_sync(&self, folder: &Path) -> Result<Vec<(PathBuf, Arc<File>)>> {
+        let mut files = vec![(
+            SegmentFile::Log.path(folder, self.base_offset),
+            self.log_file(folder)?,
+        )];
         for kind in [SegmentFile::Index, SegmentFile::TimeIndex] {
             let path = kind.path(folder, self.base_offset);
-            File::open(&path)
-                .and_then(|file| file.sync_data())
-                .map_err(StorageError::io("sync", path))?;
+            let file = File::open(&path).map_err(StorageError::io("open", &path))?;
+            files.push((path, Arc::new(file)));
         }
-        Ok(())
+        Ok(files)
     }
 
     /// The headers from `position` on.

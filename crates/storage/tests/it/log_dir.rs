@@ -355,3 +355,17 @@ fn a_failing_disk_is_an_error_and_leaves_no_trace() {
     assert_eq!(append(&mut log, one(2)).base_offset, 1);
     assert_eq!(base_offsets(&mut log, 0), [0, 1]);
 }
+
+#[test]
+fn an_idle_log_gives_its_descriptors_up() {
+    let fixture = Fixture::new(LogConfig::default());
+    let files = Arc::new(OpenFiles::new(10));
+    let log_dir = LogDir::open(fixture.path(), files.clone()).unwrap();
+    let mut log = fixture.create(&log_dir, 0);
+    append(&mut log, one(1));
+    log.release_if_idle().unwrap();
+    assert_eq!(files.open_count(), 1, "it was used");
+    log.release_if_idle().unwrap();
+    assert_eq!(files.open_count(), 0);
+    assert_eq!(base_offsets(&mut log, 0), [0]);
+}

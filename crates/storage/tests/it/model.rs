@@ -80,8 +80,10 @@ impl History {
             75..80 => self.look_up_time(),
             80..83 => self.truncate(),
             83..85 => self.advance_start(),
-            85..88 => self.log().flush().unwrap(),
-            88..91 => self.log().release().unwrap(),
+            85..87 => self.log().flush().unwrap(),
+            87..88 => self.flush_rolled(),
+            88..90 => self.log().release().unwrap(),
+            90..91 => self.log().release_if_idle().unwrap(),
             91..93 => self.new_epoch(),
             93..94 => self.checkpoint(),
             94..97 => self.reopen(true),
@@ -244,6 +246,20 @@ impl History {
                 .advance_log_start_offset(batch.base_offset, end)
                 .unwrap();
             self.log_start_offset = self.log_start_offset.max(batch.base_offset);
+        }
+    }
+
+    fn flush_rolled(&mut self) {
+        if let Some(flush) = self.log().rolled_flush().unwrap() {
+            let before = self.log().recovery_point();
+            let truncated = self.random.below(3) == 0 && self.log_end_offset > 0;
+            if truncated {
+                self.truncate();
+            }
+            let outcome = flush.run();
+            self.log().rolled_flushed(&flush, outcome).unwrap();
+            assert!(truncated || self.log().recovery_point() > before);
+            assert!(self.log().recovery_point() <= self.log_end_offset);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a broker does while nobody asks: checkpoints, due flushes, forgetting idle producers.
+//! What a broker does while nobody asks: checkpoints, flushes, forgetting idle producers and idle logs.
 //!
 //! Runs on the runtime that [`crate::server::Server`] was started on; what may wait for the disk runs apart from it.
 //! Ends when the broker stops; the last checkpoint is that of the shutdown.
@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_storage::LogCheckpoint;
+use barnabas_storage::{Log, LogCheckpoint, StorageError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::broker::{Broker, now_ms};
+use crate::partition::Partition;
 
 /// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
 const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
@@ -25,18 +26,15 @@ pub async fn run(broker: Arc<Broker>) {
         tokio::select! {
             () = broker.stopping.cancelled() => return,
             _ = checkpoints.tick() => {
+                apart(&broker, flush_rolled).await;
                 let current = current_checkpoints(&broker);
                 if current != written {
                     written = current;
                     write_checkpoints(&broker, written.clone()).await;
                 }
             }
-            _ = flushes.tick() => flush_due(&broker).await,
-            _ = expirations.tick() => {
-                for partition in broker.partitions().all() {
-                    partition.with_log(|log, _| log.remove_expired_producers(now_ms()));
-                }
-            }
+            _ = flushes.tick() => apart(&broker, flush_due).await,
+            _ = expirations.tick() => apart(&broker, forget_idle).await,
         }
     }
 }
@@ -52,7 +50,7 @@ fn every(period_ms: i64) -> Interval {
 
 /// What the checkpoints should hold, sorted so that two of them can be compared.
 fn current_checkpoints(broker: &Broker) -> Vec<LogCheckpoint> {
-    let checkpoint = |partition: Arc<crate::partition::Partition>| {
+    let checkpoint = |partition: Arc<Partition>| {
         partition.with_log(|log, high_watermark| LogCheckpoint {
             topic: log.topic().clone(),
             partition: log.partition(),
@@ -81,24 +79,54 @@ async fn write_checkpoints(broker: &Arc<Broker>, checkpoints: Vec<LogCheckpoint>
     }
 }
 
-async fn flush_due(broker: &Arc<Broker>) {
+/// Runs a job for each partition on a thread that may wait for the disk.
+async fn apart(broker: &Arc<Broker>, job: fn(&Partition) -> Result<(), StorageError>) {
     let partitions = broker.partitions().all();
-    let flushing = tokio::task::spawn_blocking(move || {
+    let running = tokio::task::spawn_blocking(move || {
         for partition in partitions {
-            let now_ms = now_ms();
-            let flushed = partition.with_log(|log, _| {
-                if log.flush_is_due(now_ms) {
-                    log.flush()
-                } else {
-                    Ok(())
-                }
-            });
-            if let Some(Err(error)) = flushed {
-                tracing::error!(partition = %partition.id().partition, topic = %partition.id().topic, %error, "a log could not be flushed");
+            if let Err(error) = job(&partition) {
+                let id = partition.id();
+                tracing::error!(partition = %id.partition, topic = %id.topic, %error, "a log failed");
             }
         }
     });
-    if let Err(error) = flushing.await {
-        tracing::error!(%error, "flushing ended early");
+    if let Err(error) = running.await {
+        tracing::error!(%error, "a background job ended early");
     }
+}
+
+fn flush_due(partition: &Partition) -> Result<(), StorageError> {
+    let now_ms = now_ms();
+    let flush = |log: &mut Log| {
+        if log.flush_is_due(now_ms) {
+            log.flush()
+        } else {
+            Ok(())
+        }
+    };
+    partition.with_log(|log, _| flush(log)).unwrap_or(Ok(()))
+}
+
+/// Syncs segments that were closed, so that a crash costs a check of the last ones only. The partition's lock is free
+/// meanwhile.
+fn flush_rolled(partition: &Partition) -> Result<(), StorageError> {
+    let Some(flush) = partition
+        .with_log(|log, _| log.rolled_flush())
+        .transpose()?
+        .flatten()
+    else {
+        return Ok(());
+    };
+    let outcome = flush.run();
+    let noted = partition.with_log(|log, _| log.rolled_flushed(&flush, outcome));
+    noted.unwrap_or(Ok(()))
+}
+
+/// Forgets producers and closes files that nobody has used for long.
+fn forget_idle(partition: &Partition) -> Result<(), StorageError> {
+    let forget = |log: &mut Log| {
+        log.remove_expired_producers(now_ms());
+        log.release_if_idle()
+    };
+    partition.with_log(|log, _| forget(log)).unwrap_or(Ok(()))
 }

@@ -15,7 +15,7 @@ use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 use crate::node::{Client, Node, batch};
 
 /// Versions without topic ids.
-const PRODUCE: i16 = 9;
+pub const PRODUCE: i16 = 9;
 const FETCH: i16 = 12;
 const LIST_OFFSETS: i16 = 7;
 const API_VERSIONS: i16 = 2;
@@ -24,7 +24,7 @@ fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-fn produce(topic: &str, acks: i16, values: &[&[u8]]) -> ProduceRequest {
+pub fn produce(topic: &str, acks: i16, values: &[&[u8]]) -> ProduceRequest {
     let partition = PartitionProduceData::default()
         .with_index(0)
         .with_records(Some(batch(values)));

@@ -8,5 +8,6 @@ mod connections;
 mod groups;
 mod node;
 mod process;
+mod run_time;
 mod settings_in_effect;
 mod workspace;

@@ -265,3 +265,50 @@ fn without_the_topic_there_is_no_coordinator() {
         ErrorCode::InvalidGroupId.code()
     );
 }
+
+#[test]
+fn a_large_log_is_loaded_beside_the_requests() {
+    let node = Node::start();
+    node.create_topic("t", 300);
+    let mut client = node.connect();
+    find_coordinator(&mut client);
+    // More than one batch may hold, and more than a request loads by itself.
+    let partition = |index| {
+        OffsetCommitRequestPartition::default()
+            .with_partition_index(index)
+            .with_committed_offset(i64::from(index))
+            .with_committed_metadata(Some(text(&"m".repeat(4_000))))
+    };
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(TopicName(text("t")))
+        .with_partitions((0..300).map(partition).collect());
+    let request = OffsetCommitRequest::default()
+        .with_group_id(group_id())
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic]);
+    let answer = call(&mut client, COMMIT, &request);
+    assert!(
+        answer.topics[0]
+            .partitions
+            .iter()
+            .all(|partition| partition.error_code == 0)
+    );
+
+    let node = Node::start_in(node.stop(), &[]);
+    let mut client = node.connect();
+    let loading = ErrorCode::CoordinatorLoadInProgress.code();
+    eventually(|| offsets(&mut client), |offsets| *offsets != Err(loading)).unwrap();
+    let group = OffsetFetchRequestGroup::default()
+        .with_group_id(group_id())
+        .with_topics(None);
+    let response = call(
+        &mut client,
+        FETCH,
+        &OffsetFetchRequest::default().with_groups(vec![group]),
+    );
+    let partitions = &response.groups[0].topics[0].partitions;
+    assert_eq!(partitions.len(), 300);
+    for partition in partitions {
+        assert_eq!(partition.committed_offset, i64::from(partition.partition_index));
+    }
+}

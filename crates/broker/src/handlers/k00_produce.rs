@@ -49,7 +49,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let mut waiting = Vec::new();
     for partition in &mut request.partitions {
         let appended = match &refused {
-            Some(rejection) => Err(rejection.clone()),
+            Some(rejection) => Err(Refused::before_the_log(rejection.clone())),
             None => append(broker, &context, partition, acks, now_ms),
         };
         let answer = match appended {
@@ -57,7 +57,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
                 waiting.extend(committed.map(|committed| (answers.len(), committed)));
                 answer
             }
-            Err(rejection) => answer_of(partition.index, rejection),
+            Err(refused) => answer_of(partition.index, refused),
         };
         answers.push((TopicName::of(partition.topic), answer));
     }
@@ -124,13 +124,57 @@ struct Produced {
     committed: Option<oneshot::Receiver<Result<(), ErrorCode>>>,
 }
 
+/// A partition's records are not in its log.
+struct Refused {
+    rejection: Rejection,
+    /// The log's first offset, -1 where Apache Kafka doesn't tell it.
+    log_start_offset: i64,
+}
+
+impl Refused {
+    fn before_the_log(rejection: Rejection) -> Self {
+        Refused {
+            rejection,
+            log_start_offset: -1,
+        }
+    }
+
+    /// Refused by the log itself: its start is told unless the error is one of the expected ones.
+    fn by_the_log(rejection: Rejection, partition: &Partition) -> Self {
+        let expected = matches!(
+            rejection.error_code,
+            ErrorCode::UnknownTopicOrPartition
+                | ErrorCode::NotLeaderOrFollower
+                | ErrorCode::MessageTooLarge
+                | ErrorCode::RecordListTooLarge
+                | ErrorCode::CorruptMessage
+                | ErrorCode::KafkaStorageError
+        );
+        Refused {
+            rejection,
+            log_start_offset: if expected { -1 } else { partition.offsets().0 },
+        }
+    }
+}
+
 fn append(
     broker: &Broker,
     context: &RequestContext,
     produced: &mut ProducePartition<'_>,
     acks: i16,
     now_ms: i64,
-) -> Result<Produced, Rejection> {
+) -> Result<Produced, Refused> {
+    let (partition, records) = check(broker, context, produced, acks).map_err(Refused::before_the_log)?;
+    write(&partition, records, acks, now_ms).map_err(|rejection| Refused::by_the_log(rejection, &partition))
+}
+
+/// All that can be told before the log is asked.
+fn check<'r>(
+    broker: &Broker,
+    context: &RequestContext,
+    produced: &'r mut ProducePartition<'_>,
+    acks: i16,
+) -> Result<(Arc<Partition>, &'r mut [u8]), Rejection> {
     let partition = find(broker, produced).map_err(rejection)?;
     let records = produced
         .records
@@ -141,6 +185,11 @@ fn append(
         return Err(rejection(ErrorCode::InvalidRequiredAcks));
     }
     refuse_transactional(records)?;
+    Ok((partition, records))
+}
+
+/// Validates the records and appends them.
+fn write(partition: &Partition, records: &mut [u8], acks: i16, now_ms: i64) -> Result<Produced, Rejection> {
     if acks == ACKS_ALL {
         partition.check_in_sync().map_err(rejection)?;
     }
@@ -159,7 +208,7 @@ fn append(
         .append(batch.bytes_mut(), origin, now_ms)
         .map_err(rejection)?;
     let answer = ProducePartitionResponse {
-        index: produced.index,
+        index: id.partition,
         error: ErrorCode::None,
         base_offset: appended.base_offset,
         log_append_time_ms: appended.log_append_time,
@@ -189,9 +238,14 @@ fn rejection(error_code: ErrorCode) -> Rejection {
     }
 }
 
-fn answer_of(index: i32, rejection: Rejection) -> ProducePartitionResponse {
+fn answer_of(index: i32, refused: Refused) -> ProducePartitionResponse {
+    let Refused {
+        rejection,
+        log_start_offset,
+    } = refused;
     let record_errors = rejection.record_errors.into_iter();
     ProducePartitionResponse {
+        log_start_offset,
         error_message: rejection.message,
         record_errors: record_errors
             .map(|error| RecordError {

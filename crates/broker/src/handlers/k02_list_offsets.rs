@@ -2,21 +2,25 @@
 //!
 //! Versions 1–11. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
 //! UNKNOWN_LEADER_EPOCH, INVALID_REQUEST for one named twice, UNSUPPORTED_VERSION for a sentinel that the version
-//! doesn't know, KAFKA_STORAGE_ERROR.
+//! doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an isolation level that isn't one.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::RangeInclusive;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use barnabas_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
-use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::broker::Broker;
 use crate::partition::{FoundOffset, Isolation, OffsetQuery, Reader};
 use crate::request::RequestContext;
 
+/// read_uncommitted and read_committed.
+const ISOLATION_LEVELS: RangeInclusive<i8> = 0..=1;
 /// The replica id of a consumer.
 const CONSUMER: i32 = -1;
 /// The replica id of a tool that reads from any replica.
@@ -34,29 +38,58 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
         DEBUGGING => Reader::AnyReplica,
         _ => Reader::Follower,
     };
-    let mut seen = HashSet::new();
-    let mut twice = HashSet::new();
-    for topic in &request.topics {
-        for partition in &topic.partitions {
-            if !seen.insert((topic.name.clone(), partition.partition_index)) {
-                twice.insert((topic.name.clone(), partition.partition_index));
-            }
-        }
-    }
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
-            if twice.contains(&(topic.name.clone(), partition.partition_index)) {
-                return answer(partition, context.api_version, Err(ErrorCode::InvalidRequest));
-            }
-            let found = query(partition.timestamp, context.api_version)
-                .and_then(|query| find(broker, &topic.name, partition, reader, query));
-            answer(partition, context.api_version, found)
+    let known_isolation = ISOLATION_LEVELS.contains(&request.isolation_level);
+    let topics = by_topic(&request).into_iter().map(|(name, wanted)| {
+        let partitions = wanted.into_iter().map(|Wanted { partition, twice }| {
+            let version = context.api_version;
+            let found = if !known_isolation {
+                Err(ErrorCode::UnknownServerError)
+            } else if twice {
+                Err(ErrorCode::InvalidRequest)
+            } else {
+                query(partition.timestamp, version)
+                    .and_then(|query| find(broker, name, partition, reader, query))
+            };
+            answer(partition, version, found)
         });
         ListOffsetsTopicResponse::default()
-            .with_name(topic.name.clone())
+            .with_name(name.clone())
             .with_partitions(partitions.collect())
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+/// A partition that was asked for, once or more often.
+struct Wanted<'a> {
+    partition: &'a ListOffsetsPartition,
+    twice: bool,
+}
+
+/// Every topic once and in it every partition once, in the order of the request.
+fn by_topic(request: &ListOffsetsRequest) -> Vec<(&TopicName, Vec<Wanted<'_>>)> {
+    let mut topics: Vec<(&TopicName, Vec<Wanted<'_>>)> = Vec::new();
+    let mut topic_places = HashMap::new();
+    let mut places: HashMap<(usize, i32), usize> = HashMap::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let place = *topic_places.entry(&topic.name).or_insert_with(|| {
+                topics.push((&topic.name, Vec::new()));
+                topics.len() - 1
+            });
+            let wanted = &mut topics[place].1;
+            match places.entry((place, partition.partition_index)) {
+                Entry::Occupied(known) => wanted[*known.get()].twice = true,
+                Entry::Vacant(unknown) => {
+                    unknown.insert(wanted.len());
+                    wanted.push(Wanted {
+                        partition,
+                        twice: false,
+                    });
+                }
+            }
+        }
+    }
+    topics
 }
 
 fn find(

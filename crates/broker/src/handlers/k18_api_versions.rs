@@ -1,7 +1,7 @@
 //! ApiVersions (KIP-511): the APIs and features of this broker.
 //!
-//! Versions 0–4. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the whole table,
-//! so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
+//! Versions 0–4. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of
+//! ApiVersions itself, so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
 //! version that is not made of letters, digits, dots and dashes.
 
 use std::sync::Arc;
@@ -31,7 +31,13 @@ const MIN_LEVEL_0_SINCE: i16 = 4;
 pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8]) -> Outcome {
     if !ApiKey::ApiVersions.supports(context.api_version) {
         context.api_version = 0;
-        return Outcome::Ready(encode(&context, &error(ErrorCode::UnsupportedVersion)));
+        return Outcome::Ready(encode(
+            &context,
+            &error(
+                ErrorCode::UnsupportedVersion,
+                vec![api_version(ApiKey::ApiVersions)],
+            ),
+        ));
     }
     let body = Bytes::copy_from_slice(body);
     let Ok(request) = codec::decode_request::<ApiVersionsRequest>(context.api_version, body) else {
@@ -39,7 +45,7 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
     };
     let named = [&request.client_software_name, &request.client_software_version];
     if context.api_version >= CLIENT_SOFTWARE_SINCE && !named.into_iter().all(|name| is_software_name(name)) {
-        return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest)));
+        return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest, Vec::new())));
     }
     Outcome::Ready(encode(&context, &table(broker, context.api_version)))
 }
@@ -68,27 +74,27 @@ fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
         .with_finalized_features(finalized.collect())
 }
 
-fn error(error: ErrorCode) -> ApiVersionsResponse {
+fn error(error: ErrorCode, api_keys: Vec<ApiVersion>) -> ApiVersionsResponse {
     ApiVersionsResponse::default()
         .with_error_code(error.code())
-        .with_api_keys(api_versions())
+        .with_api_keys(api_keys)
 }
 
 fn api_versions() -> Vec<ApiVersion> {
-    APIS.iter()
-        .map(|api| {
-            // librdkafka before 2.11 refuses a broker that does not serve Produce from 0; 3 is the least one can use.
-            let min = if api.key == ApiKey::Produce {
-                0
-            } else {
-                api.key.min_version()
-            };
-            ApiVersion::default()
-                .with_api_key(api.key.key())
-                .with_min_version(min)
-                .with_max_version(api.key.max_version())
-        })
-        .collect()
+    APIS.iter().map(|api| api_version(api.key)).collect()
+}
+
+fn api_version(key: ApiKey) -> ApiVersion {
+    // librdkafka before 2.11 refuses a broker that does not serve Produce from 0; 3 is the least one can use.
+    let min = if key == ApiKey::Produce {
+        0
+    } else {
+        key.min_version()
+    };
+    ApiVersion::default()
+        .with_api_key(key.key())
+        .with_min_version(min)
+        .with_max_version(key.max_version())
 }
 
 /// Letters and digits, with dots and dashes between them.

@@ -1,7 +1,8 @@
 //! InitProducerId: an id under which a producer's batches are told apart from their duplicates (KIP-98).
 //!
 //! Versions 0–5. Deviation: transactions are not served yet, so a transactional id is refused with
-//! UNSUPPORTED_VERSION, which clients report at once. Errors else: INVALID_REQUEST for an empty transactional id,
+//! UNSUPPORTED_VERSION, which clients report at once. Errors else: INVALID_REQUEST for an empty transactional id
+//! and for a producer id without its epoch or the other way round,
 //! COORDINATOR_NOT_AVAILABLE while the controller can't be asked.
 
 use barnabas_protocol::error::ErrorCode;
@@ -9,6 +10,11 @@ use barnabas_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse,
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
+
+/// Stands for no producer id yet.
+const NO_PRODUCER_ID: ProducerId = ProducerId(-1);
+/// Stands for no producer epoch yet.
+const NO_PRODUCER_EPOCH: i16 = -1;
 
 /// Gives a new id with epoch 0.
 pub async fn handle(
@@ -20,6 +26,10 @@ pub async fn handle(
         Some(id) if id.is_empty() => return error(ErrorCode::InvalidRequest),
         Some(_) => return error(ErrorCode::UnsupportedVersion),
         None => {}
+    }
+    let epoch_missing = request.producer_epoch == NO_PRODUCER_EPOCH;
+    if (request.producer_id == NO_PRODUCER_ID) != epoch_missing {
+        return error(ErrorCode::InvalidRequest);
     }
     let broker_epoch = broker
         .image()
@@ -44,6 +54,6 @@ pub async fn handle(
 fn error(error: ErrorCode) -> InitProducerIdResponse {
     InitProducerIdResponse::default()
         .with_error_code(error.code())
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1)
+        .with_producer_id(NO_PRODUCER_ID)
+        .with_producer_epoch(NO_PRODUCER_EPOCH)
 }

@@ -15,6 +15,9 @@ pub struct Assignment {
     pub isr: Vec<i32>,
 }
 
+/// Stands for a leader epoch that a client doesn't know.
+const NO_EPOCH: i32 = -1;
+
 /// One partition as this broker sees it.
 #[derive(Debug)]
 pub struct PartitionCore {
@@ -81,13 +84,13 @@ impl PartitionCore {
         }
     }
 
-    /// Compares the leader epoch a client knows (negative: none) with ours, as KIP-320 says.
+    /// Compares the leader epoch a client knows (-1: none) with ours, as KIP-320 says.
     ///
     /// # Errors
     /// FENCED_LEADER_EPOCH for an older one, UNKNOWN_LEADER_EPOCH for a newer one.
     pub fn check_epoch(&self, current_leader_epoch: i32) -> Result<(), ErrorCode> {
         match current_leader_epoch {
-            epoch if epoch < 0 || epoch == self.leader_epoch() => Ok(()),
+            epoch if epoch == NO_EPOCH || epoch == self.leader_epoch() => Ok(()),
             epoch if epoch < self.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
             _ => Err(ErrorCode::UnknownLeaderEpoch),
         }

@@ -11,6 +11,9 @@ use crate::log::EpochEndOffset;
 /// Its name in a partition's folder.
 const FILE_NAME: &str = "leader-epoch-checkpoint";
 
+/// Asks for no epoch.
+const UNKNOWN_EPOCH: i32 = -1;
+
 /// A leader epoch and the offset of its first record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochEntry {
@@ -99,7 +102,7 @@ impl LeaderEpochs {
 
     /// The largest epoch not above `requested`, and where it ended; as Kafka's `endOffsetFor`.
     pub fn end_offset_for(&self, requested: i32, log_end_offset: i64) -> Option<EpochEndOffset> {
-        if requested < 0 {
+        if requested == UNKNOWN_EPOCH {
             return None;
         }
         if self.latest() == Some(requested) {

@@ -14,7 +14,9 @@ pub struct FetchTargets {
     /// In the order in which they are served.
     pub partitions: Vec<(FetchKey, FetchPartition, Result<Arc<Partition>, ErrorCode>)>,
     /// Most bytes of records, but for a first batch that is larger.
-    pub max_bytes: usize,
+    pub max_bytes: i32,
+    /// Whether a follower asks: there are none, so nothing is led for it.
+    pub from_follower: bool,
     /// Which records the client may see.
     pub isolation: Isolation,
 }
@@ -38,17 +40,25 @@ impl FetchTargets {
             bytes: 0,
             urgent: false,
         };
+        let mut left = self.max_bytes;
         for (_, request, target) in &self.partitions {
-            let left = self.max_bytes.saturating_sub(read.bytes);
-            let max_bytes = left.min(usize::try_from(request.max_bytes).unwrap_or(0));
             let fetched = match target {
+                Ok(_) if self.from_follower => FetchedPartition::failed(ErrorCode::NotLeaderOrFollower),
                 Ok(partition) => partition
-                    .fetch(request, max_bytes, read.bytes == 0, self.isolation)
-                    .unwrap_or_else(FetchedPartition::error),
-                Err(error) => FetchedPartition::error(*error),
+                    .fetch(
+                        request,
+                        left.min(request.max_bytes),
+                        read.bytes == 0,
+                        self.isolation,
+                    )
+                    .unwrap_or_else(FetchedPartition::failed),
+                Err(error) => FetchedPartition::unknown(*error),
             };
+            let len = i32::try_from(fetched.records_len()).unwrap_or(i32::MAX);
+            left = left.saturating_sub(len).max(0);
+            // What is not known here is told with the rest; it doesn't end the wait.
+            read.urgent |= target.is_ok() && fetched.is_urgent();
             read.bytes += fetched.records_len();
-            read.urgent |= fetched.is_urgent();
             read.partitions.push(fetched);
         }
         read
@@ -64,6 +74,11 @@ impl FetchTargets {
             targets: self,
             waiter,
         }
+    }
+
+    /// Whether there is a partition to wait for.
+    pub fn is_empty(&self) -> bool {
+        self.known().next().is_none()
     }
 
     fn known(&self) -> impl Iterator<Item = &Arc<Partition>> {

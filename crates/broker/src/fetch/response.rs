@@ -26,6 +26,16 @@ impl FetchReply {
         self.encode(error, INVALID_SESSION_ID, &[])
     }
 
+    /// A reply that fails every partition asked for, in the versions that say it so.
+    pub fn failure(&self, error: ErrorCode, session_id: i32, keys: Vec<FetchKey>) -> Reply {
+        let partitions: Vec<_> = keys
+            .into_iter()
+            .map(|key| (key, FetchedPartition::unknown(error)))
+            .collect();
+        let told = if self.uses_topic_ids { &[] } else { &partitions[..] };
+        self.encode(error, session_id, told)
+    }
+
     /// A reply with these partitions.
     pub fn partitions(&self, session_id: i32, partitions: Vec<(FetchKey, FetchedPartition)>) -> Reply {
         self.encode(ErrorCode::None, session_id, &partitions)

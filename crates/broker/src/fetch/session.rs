@@ -224,7 +224,7 @@ impl SessionCache {
         now_ms: i64,
         mut propose_id: impl FnMut() -> i32,
     ) -> i32 {
-        if answered.len() == 0 || !self.make_room(answered.len(), now_ms) {
+        if !self.make_room(answered.len(), now_ms) {
             return INVALID_SESSION_ID;
         }
         let session_id = loop {

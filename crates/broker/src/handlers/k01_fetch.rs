@@ -5,9 +5,12 @@
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
 //! UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::FetchRequest;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -68,7 +71,7 @@ impl Fetch {
             now_ms(),
         );
         let (session, plan) = opened.map_err(|error| reply.error(error))?;
-        let partitions = plan.into_iter().map(|(key, wanted)| {
+        let found = plan.into_iter().map(|(key, wanted)| {
             let found = if uses_topic_ids {
                 broker.partitions().by_id(&key.topic_id, key.partition)
             } else {
@@ -76,16 +79,27 @@ impl Fetch {
             };
             (key, wanted, found)
         });
-        let isolation = if request.isolation_level == 1 {
-            Isolation::ReadCommitted
-        } else {
-            Isolation::ReadUncommitted
-        };
+        let mut partitions: Vec<_> = found.collect();
+        // As in Apache Kafka: first what can be read, then unknown topic ids, then what else is unknown.
+        partitions.sort_by_key(|(.., found)| match found {
+            Ok(_) => 0,
+            Err(ErrorCode::UnknownTopicId) => 1,
+            Err(_) => 2,
+        });
         let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
-        let targets = FetchTargets {
-            partitions: partitions.collect(),
-            max_bytes: usize::try_from(max_bytes).unwrap_or(0),
-            isolation,
+        let mut targets = FetchTargets {
+            partitions,
+            max_bytes,
+            from_follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
+            isolation: Isolation::ReadUncommitted,
+        };
+        targets.isolation = match request.isolation_level {
+            1 => Isolation::ReadCommitted,
+            level if level != 0 && !targets.is_empty() => {
+                let keys = asked(request, uses_topic_ids).map(|(key, _)| key).collect();
+                return Err(reply.failure(ErrorCode::UnknownServerError, request.session_id, keys));
+            }
+            _ => Isolation::ReadUncommitted,
         };
         Ok(Fetch {
             broker: broker.clone(),
@@ -98,7 +112,7 @@ impl Fetch {
     }
 
     fn is_complete(&self, read: &FetchRead) -> bool {
-        read.bytes >= self.min_bytes || read.urgent || self.targets.partitions.is_empty()
+        read.bytes >= self.min_bytes || read.urgent || self.targets.is_empty()
     }
 
     /// Registers, then reads, then waits, so that no append is missed in between.
@@ -182,33 +196,50 @@ impl Fetch {
     }
 }
 
-/// What the request asks for, and what its session is to forget.
+/// What the request asks for, and what its session is to forget. Of a partition named twice the last word counts.
 fn plan(request: &FetchRequest, uses_topic_ids: bool) -> (FetchPlan, Vec<FetchKey>) {
-    let key = |topic: &str, topic_id: Uuid, partition: i32| FetchKey {
-        topic_id: if uses_topic_ids { topic_id } else { Uuid::nil() },
-        topic: Arc::from(if uses_topic_ids { "" } else { topic }),
-        partition,
-    };
-    let mut wanted = Vec::new();
-    for topic in &request.topics {
-        for partition in &topic.partitions {
+    let mut wanted: FetchPlan = Vec::new();
+    let mut places: HashMap<FetchKey, usize> = HashMap::new();
+    for (key, partition) in asked(request, uses_topic_ids) {
+        match places.entry(key.clone()) {
+            Entry::Occupied(known) => wanted[*known.get()].1 = partition,
+            Entry::Vacant(unknown) => {
+                unknown.insert(wanted.len());
+                wanted.push((key, partition));
+            }
+        }
+    }
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|&partition| key(&topic.topic, topic.topic_id, partition, uses_topic_ids))
+    });
+    (wanted, forgotten.collect())
+}
+
+/// Every partition of the request, in its order.
+fn asked(request: &FetchRequest, uses_topic_ids: bool) -> impl Iterator<Item = (FetchKey, FetchPartition)> {
+    request.topics.iter().flat_map(move |topic| {
+        topic.partitions.iter().map(move |partition| {
             let asked = FetchPartition {
                 fetch_offset: partition.fetch_offset,
                 log_start_offset: partition.log_start_offset,
                 max_bytes: partition.partition_max_bytes,
-                current_leader_epoch: partition.current_leader_epoch,
+                // Any negative epoch stands for none.
+                current_leader_epoch: partition.current_leader_epoch.max(-1),
                 last_fetched_epoch: partition.last_fetched_epoch,
             };
-            wanted.push((key(&topic.topic, topic.topic_id, partition.partition), asked));
-        }
+            let key = key(&topic.topic, topic.topic_id, partition.partition, uses_topic_ids);
+            (key, asked)
+        })
+    })
+}
+
+fn key(topic: &str, topic_id: Uuid, partition: i32, uses_topic_ids: bool) -> FetchKey {
+    FetchKey {
+        topic_id: if uses_topic_ids { topic_id } else { Uuid::nil() },
+        topic: Arc::from(if uses_topic_ids { "" } else { topic }),
+        partition,
     }
-    let mut forgotten = Vec::new();
-    for topic in &request.forgotten_topics_data {
-        for &partition in &topic.partitions {
-            forgotten.push(key(&topic.topic, topic.topic_id, partition));
-        }
-    }
-    (wanted, forgotten)
 }
 
 /// A positive number nobody can guess.

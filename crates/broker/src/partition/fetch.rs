@@ -40,8 +40,16 @@ pub struct FetchedPartition {
 }
 
 impl FetchedPartition {
-    /// A partition that can't be read.
-    pub fn error(error: ErrorCode) -> Self {
+    /// A partition that could not be read.
+    pub fn failed(error: ErrorCode) -> Self {
+        FetchedPartition {
+            aborted_transactions: None,
+            ..FetchedPartition::unknown(error)
+        }
+    }
+
+    /// A partition that is not read at all. As in Apache Kafka its transactions are an empty list, not null.
+    pub fn unknown(error: ErrorCode) -> Self {
         FetchedPartition {
             error,
             high_watermark: -1,

@@ -207,11 +207,12 @@ impl Partition {
     /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`.
     ///
     /// # Errors
-    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR.
+    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
+    /// there are records.
     pub fn fetch(
         &self,
         request: &FetchPartition,
-        max_bytes: usize,
+        max_bytes: i32,
         min_one_message: bool,
         isolation: Isolation,
     ) -> Result<FetchedPartition, ErrorCode> {
@@ -241,7 +242,12 @@ impl Partition {
             Isolation::ReadUncommitted => ReadBound::HighWatermark(high_watermark),
             Isolation::ReadCommitted => ReadBound::LastStable(fetched.last_stable_offset),
         };
-        let max_bytes = u32::try_from(max_bytes).unwrap_or(u32::MAX);
+        let has_records = (log.log_start_offset()..high_watermark).contains(&request.fetch_offset);
+        let max_bytes = match u32::try_from(max_bytes) {
+            Ok(max_bytes) => max_bytes,
+            Err(_) if has_records => return Err(ErrorCode::UnknownServerError),
+            Err(_) => 0,
+        };
         let slice = log
             .read(request.fetch_offset, max_bytes, bound, min_one_message)
             .map_err(|error| self.failed(&error))?;

@@ -203,13 +203,16 @@ fn a_client_that_closes_its_side_still_gets_its_answers() {
 fn a_stop_answers_parked_fetches_and_keeps_the_records() {
     let node = Node::start();
     node.create_topic("t", 1);
+    node.create_topic("empty", 1);
     let mut client = node.connect();
-    client.send(PRODUCE, &produce("t", -1, &[b"value"]));
-    client.receive::<ProduceRequest>(PRODUCE);
-    let parked = client.send(FETCH, &fetch("t", 1, 1, 600_000));
-    assert_eq!(end_offset(&mut node.connect(), "t"), 1);
+    let parked = client.send(FETCH, &fetch("empty", 0, 1, 600_000));
+    let produced = client.send(PRODUCE, &produce("t", -1, &[b"value"]));
+    // The record shows that the connection has read what was sent before it.
+    let mut other = node.connect();
+    while end_offset(&mut other, "t") < 1 {}
     let dir = node.stop();
     assert_eq!(client.receive::<FetchRequest>(FETCH).0, parked);
+    assert_eq!(client.receive::<ProduceRequest>(PRODUCE).0, produced);
     assert!(client.receive_frame().is_none());
 
     let node = Node::start_in(dir, &[]);

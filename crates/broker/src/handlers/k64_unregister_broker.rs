@@ -1,8 +1,10 @@
 //! UnregisterBroker (key 64): forgets a broker that won't come back.
 //!
-//! Version 0. Errors: BROKER_ID_NOT_REGISTERED. A broker that is running registers again at once, as Apache Kafka's does.
+//! Version 0. Errors: BROKER_ID_NOT_REGISTERED. Deviation: a broker that is told to forget itself registers again at once; Apache
+//! Kafka's serves nobody any more until it is restarted.
 
-use barnabas_metadata::controller::{ApiError, UnregisterBroker};
+use barnabas_metadata::controller::{ApiError, RegisterBroker, UnregisterBroker};
+use barnabas_metadata::records::BrokerRegistration;
 use barnabas_protocol::messages::{UnregisterBrokerRequest, UnregisterBrokerResponse};
 
 use crate::broker::Broker;
@@ -14,16 +16,30 @@ pub async fn handle(
     _: &RequestContext,
     request: UnregisterBrokerRequest,
 ) -> UnregisterBrokerResponse {
-    let outcome = broker
-        .controller
-        .submit(UnregisterBroker {
-            broker_id: request.broker_id.0,
-        })
-        .await;
-    match outcome.map_err(ApiError::from).and_then(|reply| reply) {
-        Ok(()) => UnregisterBrokerResponse::default(),
+    match unregister(broker, request.broker_id.0).await {
+        Ok(()) => UnregisterBrokerResponse::default().with_error_message(None),
         Err(error) => UnregisterBrokerResponse::default()
             .with_error_code(error.code.code())
             .with_error_message(error.wire_message()),
+    }
+}
+
+async fn unregister(broker: &Broker, broker_id: i32) -> Result<(), ApiError> {
+    let own = broker.image().brokers.get(&broker.node_id).cloned();
+    broker.controller.submit(UnregisterBroker { broker_id }).await??;
+    if let (Some(own), true) = (own, broker_id == broker.node_id) {
+        broker.controller.submit(again(&own)).await?;
+    }
+    Ok(())
+}
+
+fn again(own: &BrokerRegistration) -> RegisterBroker {
+    RegisterBroker {
+        broker_id: own.broker_id,
+        incarnation_id: own.incarnation_id,
+        endpoints: own.endpoints.clone(),
+        features: own.features.clone(),
+        rack: own.rack.clone(),
+        log_dirs: own.log_dirs.clone(),
     }
 }

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod controller;
+mod image;
 mod quorum;
 mod support;

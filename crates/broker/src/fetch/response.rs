@@ -5,6 +5,7 @@ use barnabas_protocol::fetch::{
     AbortedTransaction, EpochEndOffset, FetchChunk, FetchPartitionResponse, FetchResponse, FetchTopicResponse,
 };
 use barnabas_protocol::header::encode_response_header;
+use barnabas_protocol::messages::FetchRequest;
 use barnabas_protocol::produce::TopicRef;
 
 use super::session::{FetchKey, INVALID_SESSION_ID};
@@ -23,42 +24,52 @@ pub struct FetchReply {
 impl FetchReply {
     /// A reply that is an error as a whole.
     pub fn error(&self, error: ErrorCode) -> Reply {
-        self.encode(error, INVALID_SESSION_ID, &[])
+        self.encode(error, INVALID_SESSION_ID, Vec::new(), &[])
     }
 
-    /// A reply that fails every partition asked for, in the versions that say it so.
-    pub fn failure(&self, error: ErrorCode, session_id: i32, keys: Vec<FetchKey>) -> Reply {
-        let partitions: Vec<_> = keys
-            .into_iter()
-            .map(|key| (key, FetchedPartition::unknown(error)))
-            .collect();
-        let told = if self.uses_topic_ids { &[] } else { &partitions[..] };
-        self.encode(error, session_id, told)
+    /// A reply that is an error as a whole and, where topics have names, of every partition as it was asked for.
+    pub fn failure(&self, error: ErrorCode, request: &FetchRequest) -> Reply {
+        let named = request.topics.iter().filter(|_| !self.uses_topic_ids);
+        let topics = named.map(|topic| {
+            let partitions = topic.partitions.iter().map(|asked| {
+                let failed = FetchedPartition::unknown(error);
+                partition(asked.partition, &failed)
+            });
+            FetchTopicResponse {
+                topic: TopicRef::Name(&topic.topic),
+                partitions: partitions.collect(),
+            }
+        });
+        self.encode(error, request.session_id, topics.collect(), &[])
     }
 
     /// A reply with these partitions.
     pub fn partitions(&self, session_id: i32, partitions: Vec<(FetchKey, FetchedPartition)>) -> Reply {
-        self.encode(ErrorCode::None, session_id, &partitions)
+        // A topic is named once for a run of its partitions; the order is the session's.
+        let same_topic =
+            |a: &(FetchKey, _), b: &(FetchKey, _)| a.0.topic_id == b.0.topic_id && a.0.topic == b.0.topic;
+        let topics = partitions.chunk_by(same_topic).map(|run| FetchTopicResponse {
+            topic: self.topic(&run[0].0),
+            partitions: run
+                .iter()
+                .map(|(key, fetched)| partition(key.partition, fetched))
+                .collect(),
+        });
+        self.encode(ErrorCode::None, session_id, topics.collect(), &partitions)
     }
 
     fn encode(
         &self,
         error: ErrorCode,
         session_id: i32,
+        topics: Vec<FetchTopicResponse<'_>>,
         partitions: &[(FetchKey, FetchedPartition)],
     ) -> Reply {
-        // A topic is named once for a run of its partitions; the order is the session's.
-        let same_topic =
-            |a: &(FetchKey, _), b: &(FetchKey, _)| a.0.topic_id == b.0.topic_id && a.0.topic == b.0.topic;
-        let topics = partitions.chunk_by(same_topic).map(|run| FetchTopicResponse {
-            topic: self.topic(&run[0].0),
-            partitions: run.iter().map(|(key, fetched)| partition(key, fetched)).collect(),
-        });
         let response = FetchResponse {
             throttle_time_ms: 0,
             error,
             session_id,
-            topics: topics.collect(),
+            topics,
             node_endpoints: Vec::new(),
         };
         let context = &self.context;
@@ -98,9 +109,9 @@ impl FetchReply {
 /// First capacity of a response's head: that of a few partitions.
 const HEAD_BYTES: usize = 256;
 
-fn partition(key: &FetchKey, fetched: &FetchedPartition) -> FetchPartitionResponse {
+fn partition(index: i32, fetched: &FetchedPartition) -> FetchPartitionResponse {
     FetchPartitionResponse {
-        index: key.partition,
+        index,
         error: fetched.error,
         high_watermark: fetched.high_watermark,
         last_stable_offset: fetched.last_stable_offset,

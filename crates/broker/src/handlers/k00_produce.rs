@@ -11,6 +11,8 @@
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +49,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let now_ms = now_ms();
     let mut answers = Vec::with_capacity(request.partitions.len());
     let mut waiting = Vec::new();
-    for partition in &mut request.partitions {
+    for partition in last_words(&mut request.partitions) {
         let appended = match &refused {
             Some(rejection) => Err(Refused::before_the_log(rejection.clone())),
             None => append(broker, &context, partition, acks, now_ms),
@@ -83,6 +85,25 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         }
         encode(&context, &answers)
     }))
+}
+
+/// The partitions of the request; of one that is named twice the last records count, in the place of the first.
+fn last_words<'p, 'r>(partitions: &'p mut [ProducePartition<'r>]) -> Vec<&'p mut ProducePartition<'r>> {
+    let mut places = HashMap::with_capacity(partitions.len());
+    let mut words: Vec<&mut ProducePartition<'_>> = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        match places.entry((partition.topic, partition.index)) {
+            Entry::Occupied(known) => {
+                let place: usize = *known.get();
+                words[place] = partition;
+            }
+            Entry::Vacant(unknown) => {
+                unknown.insert(words.len());
+                words.push(partition);
+            }
+        }
+    }
+    words
 }
 
 /// What makes the whole request fail before anything is appended.

@@ -87,19 +87,20 @@ impl Fetch {
             Err(_) => 2,
         });
         let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
-        let mut targets = FetchTargets {
+        let isolation = match request.isolation_level {
+            0 => Isolation::ReadUncommitted,
+            1 => Isolation::ReadCommitted,
+            // Apache Kafka finds out when it reads, so not while there is nothing to read.
+            _ if partitions.iter().any(|(.., found)| found.is_ok()) => {
+                return Err(reply.failure(ErrorCode::UnknownServerError, request));
+            }
+            _ => Isolation::ReadUncommitted,
+        };
+        let targets = FetchTargets {
             partitions,
             max_bytes,
             from_follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
-            isolation: Isolation::ReadUncommitted,
-        };
-        targets.isolation = match request.isolation_level {
-            1 => Isolation::ReadCommitted,
-            level if level != 0 && !targets.is_empty() => {
-                let keys = asked(request, uses_topic_ids).map(|(key, _)| key).collect();
-                return Err(reply.failure(ErrorCode::UnknownServerError, request.session_id, keys));
-            }
-            _ => Isolation::ReadUncommitted,
+            isolation,
         };
         Ok(Fetch {
             broker: broker.clone(),

@@ -38,13 +38,13 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
         DEBUGGING => Reader::AnyReplica,
         _ => Reader::Follower,
     };
-    let known_isolation = ISOLATION_LEVELS.contains(&request.isolation_level);
+    if !ISOLATION_LEVELS.contains(&request.isolation_level) {
+        return failure(&request, context.api_version);
+    }
     let topics = by_topic(&request).into_iter().map(|(name, wanted)| {
         let partitions = wanted.into_iter().map(|Wanted { partition, twice }| {
             let version = context.api_version;
-            let found = if !known_isolation {
-                Err(ErrorCode::UnknownServerError)
-            } else if twice {
+            let found = if twice {
                 Err(ErrorCode::InvalidRequest)
             } else {
                 query(partition.timestamp, version)
@@ -55,6 +55,21 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
         ListOffsetsTopicResponse::default()
             .with_name(name.clone())
             .with_partitions(partitions.collect())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+/// Fails every partition as it was asked for.
+fn failure(request: &ListOffsetsRequest, version: i16) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        ListOffsetsTopicResponse::default()
+            .with_name(topic.name.clone())
+            .with_partitions(
+                partitions
+                    .map(|partition| answer(partition, version, Err(ErrorCode::UnknownServerError)))
+                    .collect(),
+            )
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
 }

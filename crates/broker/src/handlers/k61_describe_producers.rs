@@ -1,7 +1,9 @@
 //! DescribeProducers (KIP-664): who has written to a partition lately.
 //!
-//! Version 0. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
+//! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
+//! KAFKA_STORAGE_ERROR.
 
+use barnabas_metadata::controller::topic_name;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_producers_response::{
     PartitionResponse, ProducerState, TopicResponse,
@@ -22,7 +24,9 @@ pub fn handle(
 ) -> DescribeProducersResponse {
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partition_indexes.iter().map(|&index| {
-            let found = broker.partitions().by_name(&topic.name, index);
+            let found = topic_name::validate(&topic.name)
+                .map_err(|_| ErrorCode::InvalidTopicException)
+                .and_then(|()| broker.partitions().by_name(&topic.name, index));
             let answer = PartitionResponse::default().with_partition_index(index);
             match found.and_then(|partition| partition.active_producers()) {
                 Ok(producers) => answer.with_active_producers(producers.iter().map(producer).collect()),

@@ -31,8 +31,8 @@ const SCRATCH_BYTES: usize = 256 * 1024;
 const READ_BYTES_PER_TURN: usize = 512 * 1024;
 /// Requests of one connection that may be outstanding.
 const REQUESTS_IN_FLIGHT_MAX: usize = 256;
-/// Response bytes that may wait for the client before its next request is read.
-const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Response bytes that may wait for the client, or for an older response, before its next request starts.
+const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that are received beyond a request that lets no other start.
 const HELD_BYTES_MAX: usize = 64 * 1024;
 /// How long a stopping process waits for a client to take its last responses.
@@ -73,6 +73,7 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
         broker,
         input: BytesMut::new(),
         replies: VecDeque::new(),
+        replies_bytes: 0,
         output: Output::default(),
         writable: true,
         reading: true,
@@ -125,6 +126,8 @@ struct Connection {
     input: BytesMut,
     /// Oldest first.
     replies: VecDeque<Slot>,
+    /// Bytes of those that are ready.
+    replies_bytes: usize,
     output: Output,
     /// Whether the socket may take more; false until it says so.
     writable: bool,
@@ -150,6 +153,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 reply = first_reply(&mut self.replies) => {
+                    self.replies_bytes += reply.len();
                     self.replies[0] = Slot::Ready(reply);
                     last_active = Instant::now();
                 }
@@ -180,7 +184,7 @@ impl Connection {
         self.reading
             && !exclusive
             && self.replies.len() < REQUESTS_IN_FLIGHT_MAX
-            && self.output.len() < OUTPUT_BYTES_MAX
+            && self.output.len() + self.replies_bytes < OUTPUT_BYTES_MAX
     }
 
     /// Whether more bytes may be received: while requests can't start, only a little beyond them, so that the end
@@ -263,8 +267,9 @@ impl Connection {
                     exclusive: true,
                 },
             };
-            if matches!(slot, Slot::Ready(Reply::Close)) {
-                self.reading = false;
+            if let Slot::Ready(reply) = &slot {
+                self.replies_bytes += reply.len();
+                self.reading &= !matches!(reply, Reply::Close);
             }
             self.replies.push_back(slot);
             position += end;
@@ -278,12 +283,14 @@ impl Connection {
             let Some(Slot::Ready(reply)) = self.replies.pop_front() else {
                 break;
             };
+            self.replies_bytes -= reply.len();
             match reply {
                 Reply::Frame(chunks) => self.output.push(chunks),
                 Reply::Nothing => {}
                 Reply::Close => {
                     self.reading = false;
                     self.replies.clear();
+                    self.replies_bytes = 0;
                 }
             }
         }

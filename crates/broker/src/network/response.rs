@@ -55,6 +55,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// Bytes this reply puts on the wire.
+    pub fn len(&self) -> usize {
+        match self {
+            Reply::Frame(chunks) => chunks.iter().map(Chunk::len).sum(),
+            Reply::Nothing | Reply::Close => 0,
+        }
+    }
+
     /// A frame wholly in memory. `buffer` starts with four bytes that are kept free for the size.
     pub fn frame(mut buffer: BytesMut) -> Reply {
         let size = (buffer.len() - SIZE_PREFIX) as i32;

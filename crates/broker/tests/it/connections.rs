@@ -4,10 +4,12 @@ use std::io::Write;
 use std::net::Shutdown;
 
 use barnabas_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use barnabas_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use barnabas_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use barnabas_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use barnabas_protocol::messages::{
-    ApiVersionsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest, StrBytes, TopicName,
+    ApiVersionsRequest, FetchRequest, FindCoordinatorRequest, JoinGroupRequest, ListOffsetsRequest,
+    ProduceRequest, StrBytes, TopicName,
 };
 
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
@@ -19,6 +21,8 @@ pub const PRODUCE: i16 = 9;
 const FETCH: i16 = 12;
 const LIST_OFFSETS: i16 = 7;
 const API_VERSIONS: i16 = 2;
+/// A version that gives a member its id at once.
+const JOIN_GROUP: i16 = 3;
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
@@ -318,4 +322,35 @@ fn what_is_wrong_with_a_produce_is_told_in_kafkas_order() {
         );
     }
     assert_eq!(end_offset(&mut client, "t"), 1);
+}
+
+#[test]
+fn requests_behind_one_that_lets_no_other_start_wait_for_it() {
+    let delayed = [("group.initial.rebalance.delay.ms", "300")];
+    let node = Node::start_in(tempfile::TempDir::new().unwrap(), &delayed);
+    let mut client = node.connect();
+    client.send(
+        0,
+        &FindCoordinatorRequest::default().with_key(StrBytes::from_static_str("g")),
+    );
+    client.receive::<FindCoordinatorRequest>(0);
+    let protocol = JoinGroupRequestProtocol::default().with_name(StrBytes::from_static_str("range"));
+    let join = JoinGroupRequest::default()
+        .with_group_id(StrBytes::from_static_str("g").into())
+        .with_session_timeout_ms(10_000)
+        .with_rebalance_timeout_ms(10_000)
+        .with_protocol_type(StrBytes::from_static_str("consumer"))
+        .with_protocols(vec![protocol]);
+    let joined = client.send(JOIN_GROUP, &join);
+    // Each in a packet of its own, while the join waits for more members.
+    let behind: Vec<i32> = (0..50)
+        .map(|_| client.send(API_VERSIONS, &ApiVersionsRequest::default()))
+        .collect();
+    let (first, response) = client.receive::<JoinGroupRequest>(JOIN_GROUP);
+    assert_eq!((first, response.error_code), (joined, 0));
+    let received: Vec<i32> = behind
+        .iter()
+        .map(|_| client.receive::<ApiVersionsRequest>(API_VERSIONS).0)
+        .collect();
+    assert_eq!(received, behind);
 }

@@ -153,7 +153,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 reply = first_reply(&mut self.replies) => {
-                    self.replies_bytes += reply.len();
+                    self.replies_bytes += reply.wire_bytes();
                     self.replies[0] = Slot::Ready(reply);
                     last_active = Instant::now();
                 }
@@ -268,7 +268,7 @@ impl Connection {
                 },
             };
             if let Slot::Ready(reply) = &slot {
-                self.replies_bytes += reply.len();
+                self.replies_bytes += reply.wire_bytes();
                 self.reading &= !matches!(reply, Reply::Close);
             }
             self.replies.push_back(slot);
@@ -283,7 +283,7 @@ impl Connection {
             let Some(Slot::Ready(reply)) = self.replies.pop_front() else {
                 break;
             };
-            self.replies_bytes -= reply.len();
+            self.replies_bytes -= reply.wire_bytes();
             match reply {
                 Reply::Frame(chunks) => self.output.push(chunks),
                 Reply::Nothing => {}

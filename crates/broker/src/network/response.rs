@@ -56,7 +56,7 @@ pub enum Reply {
 
 impl Reply {
     /// Bytes this reply puts on the wire.
-    pub fn len(&self) -> usize {
+    pub fn wire_bytes(&self) -> usize {
         match self {
             Reply::Frame(chunks) => chunks.iter().map(Chunk::len).sum(),
             Reply::Nothing | Reply::Close => 0,

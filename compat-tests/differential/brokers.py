@@ -5,6 +5,7 @@ KAFKA_LIBS names a folder that has them already.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,14 +100,17 @@ class Running:
         raise RuntimeError(f"{self.name} did not start\n{tail}")
 
     def stop(self):
-        if self.process is None or self.process.poll() is not None:
+        """End the process if it was started here, and remove its folder."""
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.log.parent, ignore_errors=True)
 
 
 def running(name, address):
@@ -115,9 +119,9 @@ def running(name, address):
     return Running(name, host or "127.0.0.1", int(port))
 
 
-def start_kafka(name="kafka", folder=None) -> Running:
+def start_kafka(name="kafka") -> Running:
     """A fresh Apache Kafka in a temporary folder."""
-    folder = Path(folder or tempfile.mkdtemp(prefix="differential-"))
+    folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
     settings = _write(folder, port, controller_port)
     java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
@@ -128,9 +132,9 @@ def start_kafka(name="kafka", folder=None) -> Running:
     return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port, controller_port)
 
 
-def start_barnabas(binary, name="barnabas", folder=None) -> Running:
+def start_barnabas(binary, name="barnabas") -> Running:
     """A fresh barnabas in a temporary folder."""
-    folder = Path(folder or tempfile.mkdtemp(prefix="differential-"))
+    folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
     return _start(name, [str(binary), str(_write(folder, port, controller_port))], folder, port,
                   controller_port)

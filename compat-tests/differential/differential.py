@@ -1,6 +1,7 @@
 """The run: start or find the two brokers, run every script against both, compare, report."""
 
 import re
+import signal
 import sys
 import threading
 import time
@@ -109,10 +110,12 @@ class Run:
                 done.result()
 
     def prepare(self):
-        """Both brokers have their internal topics before the first script."""
+        """Both brokers have their internal topics and a block of producer ids before the first script."""
         def script(s):
             if s.has("FindCoordinator") and s.has("DescribeGroups"):
                 s.coordinator("first")
+            if s.has("InitProducerId"):
+                s.first_producer_id()
         self.both("prepare", script, f"prepare-{self.tag}", 0, ())
 
     def scenarios(self):
@@ -180,6 +183,7 @@ def report(run, options, seconds):
 
 def main(options):
     started = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the brokers are stopped then, too
     try:
         if options.start_only:
             kafka = brokers.start_kafka()

@@ -11,23 +11,21 @@ class Exceptions:
 
     [[mask]]       the value is replaced by "<masked>" when it is neither null nor negative
     [[unordered]]  the list is a set: it is sorted by the field `by` (or by itself)
-    [[step]]       one scenario's step is not compared
+    [[known]]      a difference that is still there: by scenario (or API), by note and by field where given
     """
 
     def __init__(self, path=FILE):
         tree = tomllib.loads(path.read_text()) if path else {}
         self.masks = {}
         self.orders = {}
-        self.steps = []
         # keys that only the reference serves so far: left out of the table it advertises
         self.unserved = set()
         for rule in tree.get("mask", []):
             self.masks.setdefault((rule["api"], rule["field"]), []).append(rule)
         for rule in tree.get("unordered", []):
             self.orders[(rule["api"], rule["field"])] = rule
-        for rule in tree.get("step", []):
-            self.steps.append(rule)
-        for rule in [*tree.get("mask", []), *tree.get("unordered", []), *tree.get("step", [])]:
+        self.known = tree.get("known", [])
+        for rule in [*tree.get("mask", []), *tree.get("unordered", []), *self.known]:
             if not rule.get("reason"):
                 raise ValueError(f"an exception needs a reason: {rule}")
 
@@ -47,3 +45,10 @@ class Exceptions:
         if not by:
             return sorted(value, key=str)
         return sorted(value, key=lambda item: [str(item.get(name)) for name in by])
+
+    def is_known(self, scenario, note, path):
+        """Whether a difference at `path` (indices taken off) is on the list of those that are still there."""
+        return any(
+            rule["scenario"] == scenario and rule.get("note", note) == note
+            and path.startswith(rule.get("field", ""))
+            for rule in self.known)

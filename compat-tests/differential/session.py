@@ -237,6 +237,16 @@ class Session:
             time.sleep(0.02)
         raise NoAnswer("setup: no coordinator")
 
+    def first_producer_id(self):
+        """Wait until the broker has a block of producer ids."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            made = self.quiet("InitProducerId", {"TransactionalId": None, "TransactionTimeoutMs": 1000})
+            if made["ErrorCode"] == 0:
+                return
+            time.sleep(0.02)
+        raise NoAnswer("setup: no producer ids")
+
     def produce(self, topic, data, partition=0):
         """Append batches; the base offset comes back."""
         answer = self.quiet("Produce", {

@@ -88,18 +88,15 @@ def find_coordinator(s):
     for key_type in (0, 1, 2, 3, -1, 127):
         for version in s.versions("FindCoordinator"):
             for keys in (["a"], [""], ["a", "b"], ["a", "a"], [], ["x:y"], ["g:AAAAAAAAAAAAAAAAAAAAAQ:0"]):
+                asked = {"Key": keys[0] if keys else "", "KeyType": key_type, "CoordinatorKeys": keys}
                 if key_type in (1, 2):
                     # the topic behind it is made on the first call: wait for it
-                    if key_type == 1:
-                        s.until("FindCoordinator", {"Key": keys[0] if keys else "", "KeyType": key_type,
-                                                    "CoordinatorKeys": keys},
-                                lambda a: 15 not in [a.body.get("ErrorCode")]
-                                + [c["ErrorCode"] for c in a.body.get("Coordinators", [])], version)
-                        continue
+                    s.until("FindCoordinator", asked, lambda a: 15 not in [
+                        a.body.get("ErrorCode"), *(c["ErrorCode"] for c in a.body.get("Coordinators", []))], version)
+                    continue
                 if version < 4 and len(keys) != 1:
                     continue
-                s.call("FindCoordinator", {"Key": keys[0] if keys else "", "KeyType": key_type,
-                                           "CoordinatorKeys": keys}, version)
+                s.call("FindCoordinator", asked, version)
 
 
 @scenario("DescribeCluster", once=True)

@@ -68,6 +68,10 @@ def unknown_places(s):
     both["TopicData"] += body(s, s.name("never"), batch())["TopicData"]
     s.call("Produce", both, note="one good, one unknown")
     s.unanswered("Produce", body(s, s.name("never"), batch(), acks=0), note="acks 0, unknown topic")
+    apart = body(s, a, batch([b"good"]))
+    apart["TopicData"] += both["TopicData"][1:]
+    apart["TopicData"] += body(s, a, batch(), partition=7)["TopicData"]
+    s.call("Produce", apart, note="topic named twice")
     log(s, a)
 
 

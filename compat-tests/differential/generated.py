@@ -289,7 +289,7 @@ def script(api, version, seed, numbers):
 
 
 # Apache Kafka leaves some requests for these without an answer.
-PATIENCE = {"AlterConfigs": 1.5, "WriteTxnMarkers": 1.5, "DescribeShareGroupOffsets": 1.5, "AddPartitionsToTxn": 1.5}
+PATIENCE = {"AlterConfigs": 3, "WriteTxnMarkers": 2, "DescribeShareGroupOffsets": 2, "AddPartitionsToTxn": 2}
 # What must have been applied before the next request is answered the same way on both sides.
 CHANGES = {"CreateTopics", "DeleteTopics", "CreatePartitions"}
 

@@ -143,7 +143,7 @@ class Session:
         self.record(pending.api, pending.version, body, outcome, note)
         return outcome
 
-    def raw(self, api_name, version, body_bytes, header_version=None, note="", timeout=3, length=None, api=None,
+    def raw(self, api_name, version, body_bytes, header_version=None, note="", timeout=8, length=None, api=None,
             kind_only=False):
         """Send a body that is not built from a definition; `api` may carry a key that does not exist."""
         api = api or self.definitions.api(api_name)
@@ -280,7 +280,7 @@ class Session:
                 return
 
     def _shows(self, resource, value):
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + SETTLE_SECONDS
         asked = {"Resources": [{**resource, "ConfigurationKeys": ["segment.index.bytes"]}]}
         while time.monotonic() < deadline:
             rows = self.quiet("DescribeConfigs", asked)["Results"][0]["Configs"]

@@ -126,7 +126,8 @@ def join_errors(s):
         group = s.name(f"g{number}") if group is None else group
         m = Member(s, group, "m")
         # Apache Kafka never answers one of these
-        s.call("JoinGroup", m.join_body(**more), note=note, timeout=1.5)
+        s.call("JoinGroup", m.join_body(**more), note=note,
+               timeout=1.5 if note == "protocol twice" else 15)
 
 
 @scenario("JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "DescribeGroups")

@@ -80,7 +80,7 @@ def frames(s):
         connection.socket.sendall(struct.pack(">i", length))
         if length > 0:
             connection.socket.sendall(b"\0" * min(length, 8))
-        outcome = connection.receive(marker, 0, -1, 0.7)
+        outcome = connection.receive(marker, 0, -1, 1.5)
         s.note(f"length {length}", outcome.kind)
         connection.close()
     connection = s.connection("frames")

@@ -4,6 +4,7 @@
 //!  log directory     meta.properties  .lock  .kafka_cleanshutdown  *-checkpoint
 //!  └─ topic-7/       00000000000000000000.log .index .timeindex .txnindex .snapshot
 //!                    leader-epoch-checkpoint  partition.metadata
+//!                    00000000000000000000.log.deleted     to be removed
 //!     topic-7.<32 hex digits>-delete/     to be removed
 //! ```
 
@@ -13,6 +14,8 @@ use uuid::Uuid;
 
 /// Suffix of a folder that waits to be removed.
 pub const DELETE_SUFFIX: &str = "-delete";
+/// Extension of a file that waits to be removed.
+pub const DELETED_EXTENSION: &str = "deleted";
 /// Longest name of a folder.
 const NAME_MAX: usize = 255;
 
@@ -66,6 +69,14 @@ impl SegmentFile {
         let base_offset = all_digits.then(|| digits.parse().ok()).flatten()?;
         Some((kind, base_offset))
     }
+}
+
+/// The path a file gets before it is removed.
+pub fn deleted_path(path: &Path) -> PathBuf {
+    let mut marked = path.as_os_str().to_owned();
+    marked.push(".");
+    marked.push(DELETED_EXTENSION);
+    marked.into()
 }
 
 /// The folder of a partition, by its name.

@@ -4,11 +4,12 @@
 //! broker says when and where it runs. Time and random ids are arguments.
 
 mod checkpoint;
+pub mod deletion;
 pub mod error;
 mod file_io;
 mod index;
 pub mod kafka_uuid;
-mod layout;
+pub mod layout;
 pub mod log;
 mod log_config;
 pub mod log_dir;
@@ -19,10 +20,11 @@ mod segment;
 mod txn_index;
 pub mod validate;
 
+pub use deletion::DeletionQueue;
 pub use error::StorageError;
 pub use log::{
-    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, RolledFlush,
-    TimestampOffset,
+    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, RemovedSegments,
+    RetentionCheck, RetentionVerdict, RolledFlush, TimestampOffset,
 };
 pub use log_config::LogConfig;
 pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};

@@ -19,6 +19,14 @@ pub struct LogConfig {
     pub flush_messages: i64,
     /// `flush.ms`: fdatasync after so many milliseconds.
     pub flush_ms: i64,
+    /// `cleanup.policy` has `delete`: old records go by `retention.ms` and `retention.bytes`.
+    pub cleanup_delete: bool,
+    /// `retention.ms`: a segment whose records are all older goes; -1 for never.
+    pub retention_ms: i64,
+    /// `retention.bytes`: the oldest segments go while the log would still be this large; -1 for any size.
+    pub retention_bytes: i64,
+    /// `file.delete.delay.ms`: a file that has left the log is removed after this time.
+    pub file_delete_delay_ms: i64,
     /// `producer.id.expiration.ms`, a broker setting: idle producers are forgotten after this time.
     pub producer_id_expiration_ms: i64,
 }
@@ -34,6 +42,10 @@ impl Default for LogConfig {
             preallocate: false,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
+            cleanup_delete: true,
+            retention_ms: 7 * 24 * 60 * 60 * 1000,
+            retention_bytes: -1,
+            file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
         }
     }

@@ -214,6 +214,8 @@ view! {
         flush_messages: i64 = "flush.messages",
         /// Milliseconds between two forced flushes.
         flush_ms: i64 = "flush.ms",
+        /// How long a file that has left the log waits to be removed, milliseconds.
+        file_delete_delay_ms: i64 = "file.delete.delay.ms",
         /// Log bytes between two index entries.
         index_interval_bytes: i32 = "index.interval.bytes",
         /// The largest record batch, bytes.
@@ -228,6 +230,10 @@ view! {
         min_insync_replicas: i32 = "min.insync.replicas",
         /// Whether a segment's file is allocated in full when it is created.
         preallocate: bool = "preallocate",
+        /// The size down to which the oldest segments are removed, bytes; -1 for no limit.
+        retention_bytes: i64 = "retention.bytes",
+        /// The age at which records are removed, milliseconds; -1 for never.
+        retention_ms: i64 = "retention.ms",
         /// The size at which a segment is rolled, bytes.
         segment_bytes: i32 = "segment.bytes",
         /// The largest index file, bytes.

@@ -51,6 +51,7 @@ impl TopicSettings {
     }
 
     fn new(config: TopicConfig, broker: &BrokerConfig) -> Self {
+        let has_policy = |name| config.cleanup_policy.iter().any(|policy| policy == name);
         let log = LogConfig {
             segment_bytes: unsigned(config.segment_bytes),
             segment_ms: config.segment_ms,
@@ -60,6 +61,10 @@ impl TopicSettings {
             preallocate: config.preallocate,
             flush_messages: config.flush_messages,
             flush_ms: config.flush_ms,
+            cleanup_delete: has_policy("delete"),
+            retention_ms: config.retention_ms,
+            retention_bytes: config.retention_bytes,
+            file_delete_delay_ms: config.file_delete_delay_ms,
             producer_id_expiration_ms: i64::from(broker.producer_id_expiration_ms),
         };
         let validation = ValidationSettings {
@@ -71,7 +76,7 @@ impl TopicSettings {
             timestamp_before_max_ms: config.message_timestamp_before_max_ms,
             timestamp_after_max_ms: config.message_timestamp_after_max_ms,
             compression: target_compression(&config),
-            compacted: config.cleanup_policy.iter().any(|policy| policy == "compact"),
+            compacted: has_policy("compact"),
         };
         TopicSettings {
             config,

@@ -10,12 +10,14 @@ pub(crate) mod load;
 mod lookup;
 mod open;
 mod read;
+mod removal;
+mod retention;
 mod snapshots;
 mod truncate;
 mod types;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 
@@ -30,6 +32,8 @@ use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
 pub use flush::RolledFlush;
+use removal::OldestSegment;
+pub use removal::{RemovedSegments, RetentionCheck, RetentionVerdict};
 pub use types::{
     AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, ReadBound, TimestampOffset,
 };
@@ -61,6 +65,10 @@ pub struct Log {
     used: bool,
     /// Taken off `segment.ms`.
     roll_jitter_ms: i64,
+    /// What the last retention check saw, if it left all as it was.
+    oldest_segment: Option<OldestSegment>,
+    /// Alive while files of removed segments still have their names.
+    removing: Weak<()>,
 }
 
 #[derive(Debug)]
@@ -114,6 +122,8 @@ impl Log {
             truncations: 0,
             used: false,
             roll_jitter_ms: 0,
+            oldest_segment: None,
+            removing: Weak::new(),
         };
         log.choose_jitter();
         log
@@ -184,10 +194,12 @@ impl Log {
         self.size_bytes
     }
 
-    /// The offset before which every transaction is decided and replicated; at most `high_watermark` (KIP-98).
+    /// The offset before which every transaction is decided and replicated (KIP-98): at most `high_watermark`, at
+    /// least the log's start.
     pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
-        self.first_unstable_offset
-            .map_or(high_watermark, |offset| offset.min(high_watermark))
+        self.first_unstable_offset.map_or(high_watermark, |offset| {
+            offset.max(self.log_start_offset).min(high_watermark)
+        })
     }
 
     /// The producers that have written lately (DescribeProducers).
@@ -242,8 +254,8 @@ impl Log {
     /// KAFKA_STORAGE_ERROR.
     pub fn release_if_idle(&mut self) -> Result<()> {
         let used = std::mem::take(&mut self.used);
-        // Only an open log follows how its transactions are replicated.
-        if used || self.first_unstable_offset.is_some() {
+        // Only an open log follows how its transactions are replicated, and knows which files aren't its own any more.
+        if used || self.first_unstable_offset.is_some() || self.removing.strong_count() > 0 {
             Ok(())
         } else {
             self.release()

@@ -58,6 +58,11 @@ impl Snapshots {
         Ok(())
     }
 
+    /// Takes the snapshots for which `is_gone` holds off the list and answers them; their files stay.
+    pub fn forget_where(&mut self, is_gone: impl Fn(i64) -> bool) -> Vec<i64> {
+        self.offsets.extract_if(.., |offset| is_gone(*offset)).collect()
+    }
+
     /// Removes the snapshots for which `is_gone` holds.
     ///
     /// # Errors

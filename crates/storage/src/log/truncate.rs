@@ -72,11 +72,13 @@ impl Log {
             open.write_epochs()?;
         }
         self.log_start_offset = log_start_offset;
+        self.recovery_point = self.recovery_point.max(log_start_offset);
         Ok(true)
     }
 
     fn truncated(&mut self, cut: Result<u64>, offset: i64) -> Result<()> {
         self.truncations += 1;
+        self.oldest_segment = None;
         match cut {
             Ok(size_bytes) => {
                 self.size_bytes = size_bytes;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::manifest::{self, ManifestRow};
 use super::{CLEAN_MARKER, DeletedLog, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
 use crate::checkpoint::{self, Offsets, PartitionMetadata};
+use crate::deletion;
 use crate::error::{Result, StorageError};
 use crate::file_io;
 use crate::layout::{self, DELETE_SUFFIX};
@@ -112,6 +113,7 @@ impl LogDir {
                     Uuid::nil()
                 }
             };
+            deletion::remove_leftovers(&path)?;
             let shared = topics.entry(topic).or_insert_with(|| topic.into()).clone();
             let offsets = checkpoints.of(topic, partition);
             let identity = self.identity(shared, partition, topic_id);

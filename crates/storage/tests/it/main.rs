@@ -6,4 +6,5 @@ mod fixture;
 mod log_dir;
 mod model;
 mod producers;
+mod retention;
 mod time;

@@ -1,0 +1,124 @@
+//! Files that wait to be removed.
+//!
+//! What leaves a log is renamed at once (`.deleted`, `-delete`) and removed `file.delete.delay.ms` later, so that nothing slow
+//! happens where a log changes. Whoever still reads from a file keeps its descriptor. What a crash leaves behind is
+//! removed by the next start.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Result, StorageError};
+use crate::layout::{self, SegmentFile};
+
+/// Paths with the times at which they may be removed. Pure: the broker's thread has the clock.
+#[derive(Debug, Default)]
+pub struct DeletionQueue {
+    /// The earliest is on top.
+    waiting: BinaryHeap<Reverse<(i64, PathBuf)>>,
+}
+
+impl DeletionQueue {
+    /// Adds a file or folder that may be removed from `due_ms` on.
+    pub fn push(&mut self, path: PathBuf, due_ms: i64) {
+        self.waiting.push(Reverse((due_ms, path)));
+    }
+
+    /// When the next path is due.
+    pub fn next_due_ms(&self) -> Option<i64> {
+        self.waiting.peek().map(|Reverse((due_ms, _))| *due_ms)
+    }
+
+    /// Takes out a path that is due.
+    pub fn take_due(&mut self, now_ms: i64) -> Option<PathBuf> {
+        self.next_due_ms().filter(|&due_ms| due_ms <= now_ms)?;
+        self.waiting.pop().map(|Reverse((_, path))| path)
+    }
+}
+
+/// Renames files of a segment that has left its log, so that no later start takes them for a part of it; answers the new
+/// paths. Files that aren't there are passed over.
+///
+/// # Errors
+/// `Io`.
+pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> Result<Vec<PathBuf>> {
+    let mut marked = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let from = kind.path(folder, base_offset);
+        let to = layout::deleted_path(&from);
+        match fs::rename(&from, &to) {
+            Ok(()) => marked.push(to),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(StorageError::io("rename", from)(error)),
+        }
+    }
+    Ok(marked)
+}
+
+/// Removes a file or a folder with all that is in it; one that is gone already is no error.
+///
+/// # Errors
+/// `Io`; a later start tries again.
+pub fn remove(path: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what an earlier process had renamed for deletion in a partition's folder.
+///
+/// # Errors
+/// `Io`.
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    let failed = || StorageError::io("list", folder);
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        if path.extension() == Some(OsStr::new(layout::DELETED_EXTENSION)) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_leave_the_queue_when_they_are_due() {
+        let mut queue = DeletionQueue::default();
+        assert_eq!(queue.next_due_ms(), None);
+        for (path, due_ms) in [("late", 30), ("early", 10), ("middle", 20)] {
+            queue.push(path.into(), due_ms);
+        }
+        assert_eq!(queue.next_due_ms(), Some(10));
+        assert_eq!(queue.take_due(9), None);
+        assert_eq!(queue.take_due(25), Some("early".into()));
+        assert_eq!(queue.take_due(25), Some("middle".into()));
+        assert_eq!(queue.take_due(25), None);
+        assert_eq!(queue.take_due(30), Some("late".into()));
+    }
+
+    #[test]
+    fn marked_files_are_no_segments_and_go_as_leftovers() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = SegmentFile::Log.path(folder.path(), 7);
+        fs::write(&log, "x").unwrap();
+        let marked = mark_deleted(folder.path(), 7, &SegmentFile::ALL).unwrap();
+        assert_eq!(marked, [folder.path().join("00000000000000000007.log.deleted")]);
+        assert!(!log.exists() && marked[0].exists());
+        fs::write(SegmentFile::Log.path(folder.path(), 8), "y").unwrap();
+        remove_leftovers(folder.path()).unwrap();
+        assert!(!marked[0].exists() && SegmentFile::Log.path(folder.path(), 8).exists());
+        remove(&marked[0]).unwrap();
+    }
+}

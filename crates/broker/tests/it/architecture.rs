@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metadata", &["protocol"]),
     ("coordinator", &["protocol"]),
     ("broker", &["protocol", "storage", "metadata", "coordinator"]),
+    ("bench", &["protocol"]),
 ];
 
 /// Dependencies that have one home: nobody else may name them.

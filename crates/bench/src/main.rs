@@ -1,0 +1,62 @@
+//! `barnabas-bench WORKLOAD --address HOST:PORT [--option value]…`: one measurement against a server that runs; prints JSON.
+
+use std::process::ExitCode;
+
+use barnabas_bench::error::Failure;
+use barnabas_bench::options::Options;
+use barnabas_bench::{floor, load, touch};
+
+const USAGE: &str = "\
+barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME] [--partitions N]
+               [--topic-configs NAME=VALUE,…] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND]
+
+  produce   [--connections N] [--in-flight N] [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1] [--idempotent] [--keep]
+  fetch     [--connections N] [--preload SIZE] [--fetch-bytes SIZE] [--batch SIZE] [--record SIZE] [--keep]
+  tail      [--consumers N] [--window BATCHES] [--in-flight N] [--batch SIZE] [--record SIZE] [--acks -1|1]
+
+barnabas-bench floor --address HOST:PORT --folder DIR [--threads N] [--fetch-bytes SIZE]    the floor program
+barnabas-bench touch --bytes SIZE                                                           touches memory
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(workload) = arguments.next() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match run(&workload, arguments) {
+        Ok(printed) => {
+            println!("{printed}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("barnabas-bench {workload}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_json::Value, Failure> {
+    let mut options = Options::parse(arguments)?;
+    let report = match workload {
+        "produce" => load::produce(options)?,
+        "fetch" => load::fetch(options)?,
+        "tail" => load::tail(options)?,
+        "floor" => {
+            let (address, folder): (_, std::path::PathBuf) =
+                (options.required("address")?, options.required("folder")?);
+            let threads = options.take("threads", 2)?;
+            let fetch_bytes = options.bytes("fetch-bytes", 1 << 20)? as usize;
+            options.finish()?;
+            floor::serve(address, &folder, threads, fetch_bytes)?;
+            return Ok(serde_json::Value::Null);
+        }
+        "touch" => {
+            let bytes = options.bytes("bytes", 1 << 30)?;
+            options.finish()?;
+            return Ok(serde_json::json!({ "pages": touch::touch(bytes)? }));
+        }
+        other => return Err(Failure::Usage(format!("no workload {other}\n{USAGE}"))),
+    };
+    serde_json::to_value(report).map_err(|error| Failure::Unexpected(error.to_string()))
+}

@@ -1,0 +1,4 @@
+//! What a connection can do in a measurement.
+
+pub mod consumer;
+pub mod sender;

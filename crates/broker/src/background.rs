@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_storage::{Log, LogCheckpoint, StorageError};
+use barnabas_storage::{Log, StorageError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::broker::{Broker, now_ms};
+use crate::checkpoints;
 use crate::partition::Partition;
 
 /// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
@@ -18,20 +19,15 @@ const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
 /// Runs the jobs until the broker stops.
 pub async fn run(broker: Arc<Broker>) {
     let config = broker.config().clone();
-    let mut checkpoints = every(config.replica_high_watermark_checkpoint_interval_ms);
+    let mut checkpoint_ticks = every(config.replica_high_watermark_checkpoint_interval_ms);
     let mut flushes = every(config.log_flush_scheduler_interval_ms);
     let mut expirations = every(PRODUCER_EXPIRATION_CHECK.as_millis() as i64);
-    let mut written: Vec<LogCheckpoint> = Vec::new();
     loop {
         tokio::select! {
             () = broker.stopping.cancelled() => return,
-            _ = checkpoints.tick() => {
+            _ = checkpoint_ticks.tick() => {
                 apart(&broker, flush_rolled).await;
-                let current = current_checkpoints(&broker);
-                if current != written {
-                    written = current;
-                    write_checkpoints(&broker, written.clone()).await;
-                }
+                checkpoints::write_apart(&broker).await;
             }
             _ = flushes.tick() => apart(&broker, flush_due).await,
             _ = expirations.tick() => apart(&broker, forget_idle).await,
@@ -46,37 +42,6 @@ fn every(period_ms: i64) -> Interval {
     let mut interval = interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-/// What the checkpoints should hold, sorted so that two of them can be compared.
-fn current_checkpoints(broker: &Broker) -> Vec<LogCheckpoint> {
-    let checkpoint = |partition: Arc<Partition>| {
-        partition.with_log(|log, high_watermark| LogCheckpoint {
-            topic: log.topic().clone(),
-            partition: log.partition(),
-            recovery_point: log.recovery_point(),
-            log_start_offset: log.log_start_offset(),
-            high_watermark,
-        })
-    };
-    let mut checkpoints: Vec<LogCheckpoint> = broker
-        .partitions()
-        .all()
-        .into_iter()
-        .filter_map(checkpoint)
-        .collect();
-    checkpoints.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-    checkpoints
-}
-
-async fn write_checkpoints(broker: &Arc<Broker>, checkpoints: Vec<LogCheckpoint>) {
-    let log_dir = broker.log_dir.clone();
-    let writing = tokio::task::spawn_blocking(move || log_dir.write_checkpoints(&checkpoints));
-    match writing.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "the checkpoints could not be written"),
-        Err(error) => tracing::error!(%error, "writing the checkpoints ended early"),
-    }
 }
 
 /// Runs a job for each partition on a thread that may wait for the disk.

@@ -9,6 +9,7 @@ use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_storage::LogDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoints::Checkpoints;
 use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::fetch::session::SessionCache;
@@ -33,6 +34,8 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
+    /// What the checkpoint files hold.
+    pub checkpoints: Checkpoints,
     fetch_sessions: Mutex<SessionCache>,
 }
 
@@ -56,6 +59,7 @@ impl Broker {
             listeners,
             producer_ids: ProducerIds::default(),
             stopping,
+            checkpoints: Checkpoints::default(),
             fetch_sessions,
         }
     }

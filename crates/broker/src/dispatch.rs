@@ -108,6 +108,7 @@ pub static APIS: &[Api] = &[
     raw!(ApiVersions, k18_api_versions::start),
     exclusive!(CreateTopics, CreateTopicsRequest, k19_create_topics::handle),
     exclusive!(DeleteTopics, DeleteTopicsRequest, k20_delete_topics::handle),
+    exclusive!(DeleteRecords, DeleteRecordsRequest, k21_delete_records::handle),
     exclusive!(
         InitProducerId,
         InitProducerIdRequest,

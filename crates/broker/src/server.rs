@@ -9,7 +9,7 @@ use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
-use barnabas_storage::{DeletedLog, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use barnabas_storage::{LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::network::admission::Admission;
 use crate::network::worker::Workers;
 use crate::partition::registry::Partitions;
 use crate::request::Listener;
+use crate::retention;
 use barnabas_metadata::features;
 
 /// Why a node did not start.
@@ -70,6 +71,7 @@ pub struct Server {
     workers: Arc<Workers>,
     acceptors: JoinSet<io::Result<()>>,
     background: JoinHandle<()>,
+    retention: std::thread::JoinHandle<()>,
 }
 
 impl Server {
@@ -98,8 +100,8 @@ impl Server {
         let log_dir = Arc::new(log_dir);
         let defaults = Arc::new(LogConfig::default());
         let loaded = log_dir.load(&|_, _| defaults.clone())?;
-        remove_deleted(loaded.deleted);
         let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
+        partitions.deletions().add(loaded.deleted, 0);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
         let static_quorum = layers
@@ -160,12 +162,14 @@ impl Server {
             }
         }
         let background = tokio::spawn(background::run(broker.clone()));
+        let retention = retention::start(broker.clone())?;
         Ok(Server {
             broker,
             quorum,
             workers,
             acceptors,
             background,
+            retention,
         })
     }
 
@@ -181,8 +185,14 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), StorageError> {
         self.broker.stopping.cancel();
         while self.acceptors.join_next().await.is_some() {}
-        let workers = self.workers;
-        let joined = tokio::task::spawn_blocking(move || Arc::into_inner(workers).map(Workers::join));
+        let (workers, retention) = (self.workers, self.retention);
+        self.broker.partitions().deletions().stop();
+        let joined = tokio::task::spawn_blocking(move || {
+            if retention.join().is_err() {
+                tracing::error!("the retention thread ended early");
+            }
+            Arc::into_inner(workers).map(Workers::join)
+        });
         if let Err(error) = joined.await {
             tracing::error!(%error, "the worker threads could not be joined");
         }
@@ -198,18 +208,6 @@ impl Server {
 
 /// The folder of the metadata log within the log directory; not a partition's, though named like one.
 const METADATA_DIR: &str = "__cluster_metadata-0";
-
-/// Frees the space of logs whose deletion an earlier process didn't finish, beside the start.
-fn remove_deleted(deleted: Vec<DeletedLog>) {
-    if deleted.is_empty() {
-        return;
-    }
-    tokio::task::spawn_blocking(move || {
-        for error in deleted.into_iter().filter_map(|deleted| deleted.remove().err()) {
-            tracing::warn!(%error, "a deleted log could not be removed");
-        }
-    });
-}
 
 /// Reads or, in a new directory, writes whose the directory is.
 fn identity(log_dir: &mut LogDir, node_id: i32) -> Result<MetaProperties, StartError> {

@@ -27,7 +27,7 @@ pub use log::{
     RetentionCheck, RetentionVerdict, RolledFlush, TimestampOffset,
 };
 pub use log_config::LogConfig;
-pub use log_dir::{DeletedLog, DiskSpace, Loaded, LogCheckpoint, LogDir};
+pub use log_dir::{DiskSpace, Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
 pub use producer_state::ProducerEntry;

@@ -360,12 +360,12 @@ mod tests {
 
     #[test]
     fn unknown_settings_are_warned_of() {
-        let start = from_overrides(&[("num.partition", "3"), ("log.retention.hours", "1")]).unwrap();
+        let start = from_overrides(&[("num.partition", "3"), ("background.threads", "1")]).unwrap();
         assert_eq!(
             start.warnings,
             [
                 "unknown setting: num.partition",
-                "settings that have no effect yet: log.retention.hours"
+                "settings that have no effect yet: background.threads"
             ]
         );
     }

@@ -156,6 +156,11 @@ view! {
         /// How often the checkpoints (high watermarks, recovery points, log starts) are written, milliseconds.
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
 
+        /// How often old segments are looked for, milliseconds.
+        log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms",
+        /// How long the folder of a deleted partition waits to be removed, milliseconds.
+        log_segment_delete_delay_ms: i64 = "log.segment.delete.delay.ms",
+
         /// Partitions of `__consumer_offsets`.
         offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions",
         /// Replicas of `__consumer_offsets`.

@@ -17,6 +17,7 @@ pub mod k16_list_groups;
 pub mod k18_api_versions;
 pub mod k19_create_topics;
 pub mod k20_delete_topics;
+pub mod k21_delete_records;
 pub mod k22_init_producer_id;
 pub mod k23_offset_for_leader_epoch;
 pub mod k29_describe_acls;

@@ -275,6 +275,38 @@ impl Partition {
             .map_err(|error| self.failed(&error))
     }
 
+    /// Deletes the records before `offset`, or before the high watermark where it is -1; answers the new low watermark.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION where records go by compaction alone, OFFSET_OUT_OF_RANGE,
+    /// KAFKA_STORAGE_ERROR.
+    pub fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
+        const HIGH_WATERMARK: i64 = -1;
+        let compacted_only = {
+            let settings = self.settings();
+            settings.validation.compacted && !settings.log.cleanup_delete
+        };
+        let mut guard = self.lock();
+        let State { log, core, .. } = &mut *guard;
+        core.check_leader()?;
+        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if compacted_only {
+            return Err(ErrorCode::PolicyViolation);
+        }
+        let high_watermark = core.high_watermark();
+        let offset = if offset == HIGH_WATERMARK {
+            high_watermark
+        } else {
+            offset
+        };
+        if offset < 0 {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        log.advance_log_start_offset(offset, high_watermark)
+            .map_err(|error| self.failed(&error))?;
+        Ok(log.log_start_offset())
+    }
+
     /// First and end offset of the log.
     pub fn offsets(&self) -> (i64, i64) {
         let state = self.lock();

@@ -16,6 +16,7 @@ use super::core::Assignment;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::config::{BrokerConfig, Layers};
+use crate::deletions::Deletions;
 
 /// The local partitions of one topic; the index is the partition's number.
 type LocalPartitions = Vec<Option<Arc<Partition>>>;
@@ -30,6 +31,7 @@ struct Maps {
 pub struct Partitions {
     node_id: i32,
     log_dir: Arc<LogDir>,
+    deletions: Deletions,
     maps: RwLock<Maps>,
     /// Logs that were found at the start and that no image has claimed yet.
     found: Mutex<HashMap<(Uuid, i32), Log>>,
@@ -45,6 +47,7 @@ impl Partitions {
         Partitions {
             node_id,
             log_dir,
+            deletions: Deletions::default(),
             maps: RwLock::default(),
             found: Mutex::new(found),
         }
@@ -77,6 +80,11 @@ impl Partitions {
             .ok_or(ErrorCode::UnknownTopicOrPartition)
     }
 
+    /// What has been deleted and waits for the removal of its files.
+    pub fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
     /// All local partitions, in no useful order.
     pub fn all(&self) -> Vec<Arc<Partition>> {
         self.read().by_id.values().flatten().flatten().cloned().collect()
@@ -94,7 +102,7 @@ impl Partitions {
         let settings_of =
             |topic: &TopicImage| TopicSettings::of_topic(image, &topic.name, layers, broker, &defaults);
         for topic in &delta.topics_deleted {
-            self.remove(topic);
+            self.remove(topic, broker.log_segment_delete_delay_ms);
         }
         for (topic_id, changes) in &delta.partitions {
             let Some(topic) = image.topics.by_id(topic_id) else {
@@ -141,7 +149,8 @@ impl Partitions {
             &mut logs
                 .iter_mut()
                 .map(|(log, high_watermark)| (log, *high_watermark)),
-        )
+        )?;
+        self.log_dir.note_leftovers(&self.deletions.take_waiting())
     }
 
     fn configure(&self, topic: &TopicImage, settings: &Arc<TopicSettings>) {
@@ -209,7 +218,7 @@ impl Partitions {
         }
     }
 
-    fn remove(&self, topic: &TopicImage) {
+    fn remove(&self, topic: &TopicImage, delay_ms: i64) {
         let removed = {
             let mut maps = self.write();
             if maps.by_name.get(&topic.name) == Some(&topic.id) {
@@ -223,13 +232,9 @@ impl Partitions {
             .flatten()
             .filter_map(|partition| partition.take_log(gone))
         {
-            // The space is freed at once; a fetch that still sends from a file keeps it open until it is done.
-            let deleted = self
-                .log_dir
-                .delete_log(log, Uuid::new_v4())
-                .and_then(|deleted| deleted.remove());
-            if let Err(error) = deleted {
-                tracing::error!(topic = %topic.name, %error, "a log could not be deleted");
+            match self.log_dir.delete_log(log, Uuid::new_v4()) {
+                Ok(path) => self.deletions.add(path, delay_ms),
+                Err(error) => tracing::error!(topic = %topic.name, %error, "a log could not be deleted"),
             }
         }
     }

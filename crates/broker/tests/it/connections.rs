@@ -18,8 +18,8 @@ use crate::node::{Client, Node, batch};
 
 /// Versions without topic ids.
 pub const PRODUCE: i16 = 9;
-const FETCH: i16 = 12;
-const LIST_OFFSETS: i16 = 7;
+pub const FETCH: i16 = 12;
+pub const LIST_OFFSETS: i16 = 7;
 const API_VERSIONS: i16 = 2;
 /// A version that gives a member its id at once.
 const JOIN_GROUP: i16 = 3;
@@ -41,7 +41,7 @@ pub fn produce(topic: &str, acks: i16, values: &[&[u8]]) -> ProduceRequest {
         .with_topic_data(vec![topic])
 }
 
-fn fetch(topic: &str, offset: i64, min_bytes: i32, max_wait_ms: i32) -> FetchRequest {
+pub fn fetch(topic: &str, offset: i64, min_bytes: i32, max_wait_ms: i32) -> FetchRequest {
     let partition = FetchPartition::default()
         .with_partition(0)
         .with_fetch_offset(offset)
@@ -57,19 +57,20 @@ fn fetch(topic: &str, offset: i64, min_bytes: i32, max_wait_ms: i32) -> FetchReq
         .with_topics(vec![topic])
 }
 
-fn end_offset(client: &mut Client, topic: &str) -> i64 {
+pub fn list_offsets(topic: &str, timestamp: i64) -> ListOffsetsRequest {
     let partition = ListOffsetsPartition::default()
         .with_partition_index(0)
-        .with_timestamp(-1);
+        .with_timestamp(timestamp);
     let topic = ListOffsetsTopic::default()
         .with_name(topic_name(topic))
         .with_partitions(vec![partition]);
-    client.send(
-        LIST_OFFSETS,
-        &ListOffsetsRequest::default()
-            .with_replica_id((-1).into())
-            .with_topics(vec![topic]),
-    );
+    ListOffsetsRequest::default()
+        .with_replica_id((-1).into())
+        .with_topics(vec![topic])
+}
+
+fn end_offset(client: &mut Client, topic: &str) -> i64 {
+    client.send(LIST_OFFSETS, &list_offsets(topic, -1));
     client.receive::<ListOffsetsRequest>(LIST_OFFSETS).1.topics[0].partitions[0].offset
 }
 

@@ -10,4 +10,5 @@ mod node;
 mod process;
 mod run_time;
 mod settings_in_effect;
+mod space;
 mod workspace;

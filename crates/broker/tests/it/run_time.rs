@@ -19,7 +19,7 @@ fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-fn set(client: &mut Client, kind: i8, resource: &str, name: &str, value: &str) {
+pub fn set(client: &mut Client, kind: i8, resource: &str, name: &str, value: &str) {
     let config = AlterableConfig::default()
         .with_name(text(name))
         .with_value(Some(text(value)));

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::manifest::{self, ManifestRow};
-use super::{CLEAN_MARKER, DeletedLog, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
+use super::{CLEAN_MARKER, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
 use crate::checkpoint::{self, Offsets, PartitionMetadata};
 use crate::deletion;
 use crate::error::{Result, StorageError};
@@ -26,8 +27,8 @@ pub struct Loaded {
     pub logs: Vec<Log>,
     /// The last process to hold the directory shut down cleanly.
     pub clean: bool,
-    /// Folders an earlier process renamed for deletion; the broker removes them in the background.
-    pub deleted: Vec<DeletedLog>,
+    /// Folders and files an earlier process renamed for deletion; the broker removes them in the background.
+    pub deleted: Vec<PathBuf>,
 }
 
 impl LogDir {
@@ -41,11 +42,8 @@ impl LogDir {
         let clean = marker.exists();
         let folders = self.folders()?;
         let deleted = folders.iter().filter(|name| name.ends_with(DELETE_SUFFIX));
-        let deleted = deleted
-            .map(|name| DeletedLog {
-                path: Some(self.path.join(name)),
-            })
-            .collect();
+        let mut deleted: Vec<PathBuf> = deleted.map(|name| self.path.join(name)).collect();
+        deleted.append(&mut self.take_leftovers()?);
         if !clean {
             return Ok(Loaded {
                 logs: self.scan(&folders, config_of, clean)?,

@@ -3,6 +3,7 @@
 //! Only one process at a time holds a log directory. After a clean shutdown one file of our own, a cache that may be
 //! deleted, tells all that a start needs to know of its logs; otherwise the folders are read and recovered.
 
+mod leftovers;
 mod load;
 mod manifest;
 
@@ -42,13 +43,6 @@ pub struct LogDir {
     meta_properties: Option<MetaProperties>,
     /// Locked for as long as it is open.
     lock: File,
-}
-
-/// A partition folder that has been renamed for deletion.
-#[derive(Debug)]
-#[must_use = "the folder's space is freed by `remove`"]
-pub struct DeletedLog {
-    path: Option<PathBuf>,
 }
 
 /// What the checkpoints hold of one log; see [`LogDir::write_checkpoints`].
@@ -142,14 +136,14 @@ impl LogDir {
         }
     }
 
-    /// Deletes a log: renames its folder to `topic-partition.<unique>-delete`. The answer frees the space, which may be
-    /// slow; Kafka waits `file.delete.delay.ms` first.
+    /// Deletes a log: renames its folder to `topic-partition.<unique>-delete` and answers that path, which is to be removed
+    /// after `file.delete.delay.ms`. `None` for a log without a folder.
     ///
     /// # Errors
     /// `Io`.
-    pub fn delete_log(&self, log: Log, unique: Uuid) -> Result<DeletedLog> {
+    pub fn delete_log(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
         if !log.has_folder() {
-            return Ok(DeletedLog { path: None });
+            return Ok(None);
         }
         let to = self
             .path
@@ -157,7 +151,7 @@ impl LogDir {
         let from = log.folder();
         drop(log);
         fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
-        Ok(DeletedLog { path: Some(to) })
+        Ok(Some(to))
     }
 
     /// Writes the three checkpoint files (`recovery-point-`, `log-start-` and `replication-offset-checkpoint`) for all
@@ -248,18 +242,5 @@ fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
         recovery_point: log.offsets.recovery_point,
         log_start_offset: log.offsets.log_start_offset,
         high_watermark: log.offsets.high_watermark,
-    }
-}
-
-impl DeletedLog {
-    /// Removes the folder.
-    ///
-    /// # Errors
-    /// `Io`; a later start tries again.
-    pub fn remove(self) -> Result<()> {
-        match self.path {
-            Some(path) => fs::remove_dir_all(&path).map_err(StorageError::io("remove", path)),
-            None => Ok(()),
-        }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{AppendOrigin, LogCheckpoint, LogConfig, LogDir, OpenFiles, ReadBound, StorageError};
+use barnabas_storage::{
+    AppendOrigin, LogCheckpoint, LogConfig, LogDir, OpenFiles, ReadBound, StorageError, deletion,
+};
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, TOPIC_ID, append, base_offsets, one};
@@ -169,29 +171,41 @@ fn a_deleted_log_is_renamed_then_removed_by_whoever_comes_first() {
             "orders-{partition}.00000000000000000000000000000005-delete"
         ));
         assert!(renamed.exists());
+        assert_eq!(deleted, Some(renamed.clone()));
         if partition == 0 {
-            deleted.remove().unwrap();
+            deletion::remove(&renamed).unwrap();
             assert!(!renamed.exists());
         }
     }
-    log_dir
-        .delete_log(fixture.create(&log_dir, 2), Uuid::from_u128(5))
-        .unwrap()
-        .remove()
-        .unwrap();
+    let absent = log_dir.delete_log(fixture.create(&log_dir, 2), Uuid::from_u128(5));
+    assert_eq!(absent.unwrap(), None);
     let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
     assert!(loaded.logs.is_empty());
     assert_eq!(loaded.deleted.len(), 1);
-    for deleted in loaded.deleted {
-        deleted.remove().unwrap();
-    }
-    assert!(
-        log_dir
-            .load(&|_, _| fixture.config.clone())
-            .unwrap()
-            .deleted
-            .is_empty()
-    );
+    deletion::remove(&loaded.deleted[0]).unwrap();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    assert!(loaded.deleted.is_empty());
+}
+
+#[test]
+fn files_that_wait_to_be_removed_are_found_after_a_clean_stop() {
+    let fixture = Fixture::new(LogConfig::default());
+    let log_dir = fixture.open();
+    let mut log = fixture.create(&log_dir, 0);
+    append(&mut log, one(1));
+    let marked = fixture.path().join("orders-0/00000000000000000000.log.deleted");
+    let outside = fixture.path().join("../00000000000000000000.log.deleted");
+    let not_marked = fixture.path().join("orders-0/00000000000000000000.log");
+    log_dir
+        .note_leftovers(&[marked.clone(), outside, not_marked])
+        .unwrap();
+    fixture.shut_down(&log_dir, &mut log);
+    drop((log, log_dir));
+    let log_dir = fixture.open();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    assert_eq!(loaded.deleted, [marked]);
+    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    assert!(loaded.deleted.is_empty(), "once is enough");
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! Files and folders that have left their logs and wait for `file.delete.delay.ms` to pass.
+//!
+//! Anybody adds; the thread of [`crate::retention`] removes.
+
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use barnabas_storage::{DeletionQueue, deletion};
+
+use crate::broker::now_ms;
+
+/// The queue that all share.
+#[derive(Debug, Default)]
+pub struct Deletions {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: DeletionQueue,
+    stopped: bool,
+}
+
+impl Deletions {
+    /// Has `paths` removed `delay_ms` from now.
+    pub fn add(&self, paths: impl IntoIterator<Item = PathBuf>, delay_ms: i64) {
+        let due_ms = now_ms().saturating_add(delay_ms);
+        let mut state = self.lock();
+        paths.into_iter().for_each(|path| state.queue.push(path, due_ms));
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Ends [`Deletions::wait`].
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes out what still waits, for the next start to remove.
+    pub fn take_waiting(&self) -> Vec<PathBuf> {
+        let mut state = self.lock();
+        std::iter::from_fn(|| state.queue.take_due(i64::MAX)).collect()
+    }
+
+    /// Removes what is due; ends early when the broker stops.
+    pub fn remove_due(&self) {
+        loop {
+            let mut state = self.lock();
+            let due = if state.stopped {
+                None
+            } else {
+                state.queue.take_due(now_ms())
+            };
+            drop(state);
+            let Some(path) = due else { return };
+            if let Err(error) = deletion::remove(&path) {
+                tracing::error!(%error, "what was deleted could not be removed; the next start tries again");
+            }
+        }
+    }
+
+    /// Waits until something is due or added, `until_ms` has come, or the broker stops: then the answer is `false`.
+    pub fn wait(&self, until_ms: i64) -> bool {
+        let state = self.lock();
+        if state.stopped {
+            return false;
+        }
+        let next_ms = state.queue.next_due_ms().unwrap_or(until_ms).min(until_ms);
+        let wait_ms = u64::try_from(next_ms.saturating_sub(now_ms())).unwrap_or(0);
+        let waited = self.changed.wait_timeout(state, Duration::from_millis(wait_ms));
+        !waited.map_or_else(
+            |poisoned| poisoned.into_inner().0.stopped,
+            |(state, _)| state.stopped,
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_removed_and_the_rest_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["now", "later"].map(|name| folder.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, "x").unwrap());
+        let deletions = Deletions::default();
+        deletions.add([paths[1].clone()], 3_600_000);
+        deletions.add([paths[0].clone()], 0);
+        assert!(deletions.wait(i64::MAX));
+        deletions.remove_due();
+        assert!(!paths[0].exists() && paths[1].exists());
+        deletions.stop();
+        assert!(!deletions.wait(i64::MAX));
+        assert_eq!(deletions.take_waiting(), [paths[1].clone()]);
+    }
+}

@@ -1,0 +1,70 @@
+//! The thread that frees disk space: it removes old segments (`log.retention.check.interval.ms`) and the files of what was
+//! deleted (`file.delete.delay.ms`).
+//!
+//! A thread of its own, since both may wait for the disk. A partition's lock is held only to look at its segments and to
+//! take them out.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use barnabas_storage::StorageError;
+
+use crate::broker::{Broker, now_ms};
+use crate::deletions::Deletions;
+use crate::partition::Partition;
+
+/// Apache Kafka lets a broker start in peace before it looks for old segments (`log.initial.task.delay.ms`, internal).
+const FIRST_CHECK_MS: i64 = 30_000;
+
+/// Starts the thread; it ends with [`Deletions::stop`].
+///
+/// # Errors
+/// The system refuses the thread.
+pub fn start(broker: Arc<Broker>) -> io::Result<JoinHandle<()>> {
+    let interval_ms = broker.config().log_retention_check_interval_ms;
+    std::thread::Builder::new()
+        .name("retention".to_owned())
+        .spawn(move || run(&broker, interval_ms))
+}
+
+fn run(broker: &Broker, interval_ms: i64) {
+    let deletions = broker.partitions().deletions();
+    let mut next_check_ms = now_ms().saturating_add(interval_ms.min(FIRST_CHECK_MS));
+    while deletions.wait(next_check_ms) {
+        deletions.remove_due();
+        if now_ms() >= next_check_ms {
+            check_all(broker, deletions);
+            next_check_ms = now_ms().saturating_add(interval_ms);
+        }
+    }
+}
+
+fn check_all(broker: &Broker, deletions: &Deletions) {
+    for partition in broker.partitions().all() {
+        if broker.stopping.is_cancelled() {
+            return;
+        }
+        if let Err(error) = check(&partition, deletions) {
+            let id = partition.id();
+            tracing::error!(topic = %id.topic, partition = id.partition, %error, "old segments could not be removed");
+        }
+    }
+}
+
+/// Removes a partition's old segments.
+fn check(partition: &Partition, deletions: &Deletions) -> Result<(), StorageError> {
+    let now_ms = now_ms();
+    let begun = partition.with_log(|log, high_watermark| log.retention_check(high_watermark, now_ms));
+    let Some(check) = begun.flatten() else {
+        return Ok(());
+    };
+    let verdict = check.judge(now_ms)?;
+    let removed = partition.with_log(|log, high_watermark| log.remove_oldest(&verdict, high_watermark));
+    let Some(removed) = removed.transpose()?.flatten() else {
+        return Ok(());
+    };
+    let (marked, outcome) = removed.mark();
+    deletions.add(marked, partition.settings().log.file_delete_delay_ms);
+    outcome
+}

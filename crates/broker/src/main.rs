@@ -1,5 +1,7 @@
 //! The `barnabas` binary: arguments, settings, logs, then a node until a signal ends it.
 //!
+//! `barnabas log …` looks into files instead, with exit codes of its own (`cli/log.rs`).
+//!
 //! Exit code 0 after SIGTERM, SIGINT, `--help` and `--version`; 1 when the node can't start or could not stop cleanly.
 
 use std::io::Write;
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => print(cli::HELP),
         Ok(Command::Version) => print(concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Log(command)) => ExitCode::from(cli::log::run(command)),
         Ok(Command::Start(start)) => match run(start, began) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => fail(&why),

@@ -3,7 +3,7 @@
 //! The broker holds a [`LogDir`] for each of `log.dirs` and a [`Log`] for each partition. Everything is synchronous; the
 //! broker says when and where it runs. Time and random ids are arguments.
 
-mod checkpoint;
+pub mod checkpoint;
 pub mod deletion;
 pub mod error;
 mod file_io;
@@ -17,11 +17,12 @@ mod meta_properties;
 mod open_files;
 pub mod producer_state;
 mod segment;
-mod txn_index;
+pub mod txn_index;
 pub mod validate;
 
 pub use deletion::DeletionQueue;
 pub use error::StorageError;
+pub use index::{Entry as IndexEntry, OffsetEntry, TimeEntry};
 pub use log::{
     AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, RemovedSegments,
     RetentionCheck, RetentionVerdict, RolledFlush, TimestampOffset,

@@ -13,7 +13,8 @@ use crate::file_io::{self, Durability};
 use crate::layout::SegmentFile;
 use crate::log::AbortedTxn;
 
-const ENTRY_BYTES: usize = 34;
+/// Size of an entry.
+pub const ENTRY_BYTES: usize = 34;
 
 /// Appends an entry.
 ///

@@ -8,7 +8,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["protocol"]),
     ("metadata", &["protocol"]),
     ("coordinator", &["protocol"]),
-    ("broker", &["protocol", "storage", "metadata", "coordinator"]),
+    ("inspect", &["protocol", "storage"]),
+    (
+        "broker",
+        &["protocol", "storage", "metadata", "coordinator", "inspect"],
+    ),
     ("bench", &["protocol"]),
 ];
 

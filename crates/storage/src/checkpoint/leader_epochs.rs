@@ -35,20 +35,27 @@ pub fn leader_epochs_path(folder: &Path) -> PathBuf {
 }
 
 impl LeaderEpochs {
-    /// Reads the checkpoint in a partition's folder; empty when there is none.
+    /// The rows of the checkpoint in a partition's folder as they stand there; none when there is no file.
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn read(folder: &Path) -> Result<LeaderEpochs> {
-        let rows: Vec<EpochEntry> = read_rows(&folder.join(FILE_NAME), |row| {
+    pub fn rows(folder: &Path) -> Result<Vec<EpochEntry>> {
+        read_rows(&folder.join(FILE_NAME), |row| {
             let (epoch, start_offset) = row.split_once(' ')?;
             Some(EpochEntry {
                 epoch: epoch.parse().ok()?,
                 start_offset: start_offset.parse().ok()?,
             })
-        })?;
+        })
+    }
+
+    /// Reads the checkpoint in a partition's folder; empty when there is none.
+    ///
+    /// # Errors
+    /// `Io`, `Corrupt`.
+    pub fn read(folder: &Path) -> Result<LeaderEpochs> {
         let mut epochs = LeaderEpochs::default();
-        for row in rows {
+        for row in LeaderEpochs::rows(folder)? {
             epochs.assign(row.epoch, row.start_offset);
         }
         Ok(epochs)

@@ -29,11 +29,16 @@ pub use load::Loaded;
 /// A sync for each log takes several writes of the file system's journal; from here on one for all is cheaper.
 const SYNCS_ONE_BY_ONE_MAX: usize = 8;
 
-const LOCK: &str = ".lock";
-const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
-const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
-const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
-const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// Locked by the process that holds the directory.
+pub const LOCK: &str = ".lock";
+/// Left by a process that closed all its logs in order.
+pub const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
+/// Up to where each log is on disk.
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+/// The first readable offset of each log, where it isn't that of its first segment.
+pub const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+/// The high watermark of each partition.
+pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 
 /// A log directory this process holds.
 #[derive(Debug)]

@@ -12,6 +12,11 @@ const VERSION: i16 = 1;
 const HEADER_BYTES: usize = 6;
 const ENTRY_BYTES: usize = 46;
 
+/// Where an entry begins in the file, bytes.
+pub fn position(index: usize) -> u64 {
+    (HEADER_BYTES + 4 + index * ENTRY_BYTES) as u64
+}
+
 /// The snapshot's bytes.
 pub fn encode<'a>(entries: impl ExactSizeIterator<Item = &'a ProducerEntry>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + 4 + entries.len() * ENTRY_BYTES);

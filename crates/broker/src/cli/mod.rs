@@ -1,15 +1,20 @@
 //! The command line of `barnabas`.
 
+pub mod log;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+
+use self::log::LogCommand;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
 A broker that speaks the Kafka protocol.
 
 Usage: barnabas [OPTIONS] [server.properties | server.yaml]
+       barnabas log verify FOLDER...
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
 
@@ -28,6 +33,8 @@ Options:
 pub enum Command {
     /// Start a node.
     Start(Start),
+    /// Look into the files of a log directory.
+    Log(LogCommand),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -52,7 +59,12 @@ pub struct Start {
 /// # Errors
 /// A sentence about the argument that was not understood.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let mut arguments = arguments.into_iter().peekable();
+    let subcommand = arguments.next_if(|first| first == "log");
     let mut parser = lexopt::Parser::from_args(arguments);
+    if subcommand.is_some() {
+        return log::parse(&mut parser).map(Command::Log);
+    }
     let mut start = Start::default();
     let mut data = None;
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -144,9 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn log_has_arguments_of_its_own() {
+        assert_eq!(read(&["log", "-h"]), Ok(Command::Log(LogCommand::Help)));
+        let verify = LogCommand::Verify {
+            folders: vec!["a".into(), "b".into()],
+            json: true,
+        };
+        assert_eq!(
+            read(&["log", "verify", "a", "--json", "b"]),
+            Ok(Command::Log(verify))
+        );
+    }
+
+    #[test]
     fn what_is_not_understood_is_said() {
         let table: &[(&[&str], &str)] = &[
             (&["--nope"], "invalid option '--nope'"),
+            (&["log", "burn"], "log: verify is expected"),
+            (&["log", "verify"], "log verify: a folder is expected"),
             (&["--override", "x"], "--override x: KEY=VALUE is expected"),
             (&["--listen", "here"], "--listen here: HOST:PORT is expected"),
             (&["a", "b"], "unexpected argument \"b\""),

@@ -1,0 +1,313 @@
+package compat;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Fills a broker's folders with every kind of batch there is, and shows every record of a broker.
+ *
+ * <pre>
+ * Files BOOTSTRAP write      topics of all kinds, transactions, a group that has committed half
+ * Files BOOTSTRAP read       one line for each record of every topic of "write", then the ends of the partitions
+ * Files BOOTSTRAP resume     the group's next record in each partition, without committing
+ * Files BOOTSTRAP append     one more idempotent record and one more transaction
+ * </pre>
+ */
+public final class Files {
+    private static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
+    private static final String GROUP = "files-group";
+    private static final long T0 = 1_700_000_000_000L;
+    private static final Map<String, Map<String, String>> TOPICS = new TreeMap<>(Map.of(
+        "files-codecs", Map.of(),
+        "files-segments", Map.of("segment.bytes", "1048576"),
+        "files-transactions", Map.of("segment.bytes", "1048576"),
+        "files-compacted", Map.of("cleanup.policy", "compact", "segment.bytes", "1048576", "min.cleanable.dirty.ratio", "0.01"),
+        "files-append-time", Map.of("message.timestamp.type", "LogAppendTime"),
+        "files-trimmed", Map.of("segment.bytes", "1048576", "retention.ms", "-1"),
+        "files-empty", Map.of()));
+
+    private final String bootstrap;
+
+    private Files(String bootstrap) {
+        this.bootstrap = bootstrap;
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        Files files = new Files(arguments[0]);
+        switch (arguments[1]) {
+            case "write" -> files.write();
+            case "read" -> files.read();
+            case "resume" -> files.resume();
+            case "append" -> files.append();
+            default -> throw new IllegalArgumentException(arguments[1]);
+        }
+    }
+
+    private void write() throws Exception {
+        try (Admin admin = Admin.create(Map.<String, Object>of("bootstrap.servers", bootstrap))) {
+            List<NewTopic> topics = new ArrayList<>();
+            TOPICS.forEach((name, configs) -> topics.add(new NewTopic(name, 2, (short) 1).configs(configs)));
+            admin.createTopics(topics).all().get();
+            codecs();
+            segments();
+            transactions();
+            compacted();
+            plain("files-append-time");
+            trimmed(admin);
+            commitHalf();
+        }
+    }
+
+    /** Every codec, with keys, headers twice and null, tombstones, old timestamps; as an idempotent producer and as none. */
+    private void codecs() throws Exception {
+        for (String codec : CODECS) {
+            for (String idempotent : List.of("true", "false")) {
+                try (var producer = producer(Map.of("compression.type", codec, "enable.idempotence", idempotent, "linger.ms", "50"))) {
+                    for (int i = 0; i < 60; i++) {
+                        var record = new ProducerRecord<>("files-codecs", i % 2, T0 + 1000L * (i % 7), bytes(codec + i), bytes("value " + i));
+                        record.headers().add(new RecordHeader("h", bytes(codec))).add(new RecordHeader("h", null)).add("é", new byte[] {(byte) 0xff, 0});
+                        producer.send(record);
+                    }
+                    producer.send(new ProducerRecord<>("files-codecs", 0, T0, null, bytes("no key")));
+                    producer.send(new ProducerRecord<>("files-codecs", 0, T0, bytes("tombstone"), (byte[]) null));
+                    producer.send(new ProducerRecord<>("files-codecs", 0, T0, new byte[0], new byte[0]));
+                }
+            }
+        }
+    }
+
+    private void segments() throws Exception {
+        Random random = new Random(5);
+        try (var producer = producer(Map.of("linger.ms", "5"))) {
+            for (int i = 0; i < 400; i++) {
+                byte[] value = new byte[9000];
+                random.nextBytes(value);
+                producer.send(new ProducerRecord<>("files-segments", i % 2, T0 + i, bytes("k" + i), value));
+            }
+        }
+    }
+
+    /** Three producers whose transactions overlap; every third is aborted, the last of each stays open. */
+    private void transactions() throws Exception {
+        Random random = new Random(7);
+        List<KafkaProducer<byte[], byte[]>> producers = new ArrayList<>();
+        for (int p = 0; p < 3; p++) {
+            var producer = producer(Map.of("transactional.id", "files-" + p, "transaction.timeout.ms", "600000", "compression.type", CODECS[p]));
+            producer.initTransactions();
+            producers.add(producer);
+        }
+        for (int round = 0; round < 12; round++) {
+            for (var producer : producers) {
+                producer.beginTransaction();
+            }
+            for (int i = 0; i < 24; i++) {
+                byte[] value = new byte[9500];
+                random.nextBytes(value);
+                producers.get(i % 3).send(new ProducerRecord<>("files-transactions", i / 3 % 2, T0 + round, bytes("r" + round + "-" + i), value)).get();
+            }
+            for (int p = 0; p < 3; p++) {
+                if ((round + p) % 3 == 0) {
+                    producers.get(p).abortTransaction();
+                } else {
+                    producers.get(p).commitTransaction();
+                }
+            }
+        }
+        producers.get(0).beginTransaction();
+        producers.get(0).send(new ProducerRecord<>("files-transactions", 0, T0, bytes("open"), bytes("never committed"))).get();
+        for (int p = 1; p < 3; p++) {
+            producers.get(p).close();
+        }
+        // The first one's transaction stays open: the process ends without closing it.
+    }
+
+    /** Keys again and again over several segments, some removed, some in transactions. */
+    private void compacted() throws Exception {
+        Random random = new Random(9);
+        try (var producer = producer(Map.of("compression.type", "lz4", "linger.ms", "5"))) {
+            for (int i = 0; i < 900; i++) {
+                byte[] value = new byte[4000];
+                random.nextBytes(value);
+                String key = "k" + random.nextInt(60);
+                producer.send(new ProducerRecord<>("files-compacted", i % 2, T0 + i, bytes(key), i % 11 == 0 ? null : value));
+            }
+        }
+        try (var producer = producer(Map.of("transactional.id", "files-compacted"))) {
+            producer.initTransactions();
+            for (int round = 0; round < 4; round++) {
+                producer.beginTransaction();
+                for (int i = 0; i < 10; i++) {
+                    producer.send(new ProducerRecord<>("files-compacted", i % 2, T0 + 1000 + round, bytes("t" + i), bytes("round " + round)));
+                }
+                if (round % 2 == 0) {
+                    producer.commitTransaction();
+                } else {
+                    producer.abortTransaction();
+                }
+            }
+        }
+        // Enough to close the segment that holds them.
+        try (var producer = producer(Map.of())) {
+            for (int i = 0; i < 300; i++) {
+                byte[] value = new byte[8000];
+                random.nextBytes(value);
+                producer.send(new ProducerRecord<>("files-compacted", i % 2, T0 + 2000 + i, bytes("z" + i % 5), value));
+            }
+        }
+    }
+
+    private void plain(String topic) throws Exception {
+        try (var producer = producer(Map.of("compression.type", "gzip"))) {
+            for (int i = 0; i < 50; i++) {
+                producer.send(new ProducerRecord<>(topic, i % 2, T0, bytes("k" + i), bytes("v" + i)));
+            }
+        }
+    }
+
+    /** A log whose start was moved by DeleteRecords, once within a segment and once over several. */
+    private void trimmed(Admin admin) throws Exception {
+        Random random = new Random(11);
+        try (var producer = producer(Map.of())) {
+            for (int i = 0; i < 400; i++) {
+                byte[] value = new byte[9000];
+                random.nextBytes(value);
+                producer.send(new ProducerRecord<>("files-trimmed", i % 2, T0 + i, bytes("k" + i), value));
+            }
+        }
+        admin.deleteRecords(Map.of(
+            new TopicPartition("files-trimmed", 0), RecordsToDelete.beforeOffset(7),
+            new TopicPartition("files-trimmed", 1), RecordsToDelete.beforeOffset(170))).all().get();
+    }
+
+    private void commitHalf() {
+        try (var consumer = consumer("read_uncommitted", GROUP)) {
+            Map<TopicPartition, OffsetAndMetadata> half = new TreeMap<>((a, b) -> a.toString().compareTo(b.toString()));
+            consumer.endOffsets(partitions(List.of("files-codecs", "files-segments"))).forEach(
+                (partition, end) -> half.put(partition, new OffsetAndMetadata(end / 2, "half")));
+            consumer.commitSync(half);
+        }
+    }
+
+    private void read() {
+        for (String isolation : List.of("read_uncommitted", "read_committed")) {
+            try (var consumer = consumer(isolation, null)) {
+                Collection<TopicPartition> partitions = partitions(TOPICS.keySet());
+                consumer.assign(partitions);
+                var ends = consumer.endOffsets(partitions);
+                consumer.seekToBeginning(partitions);
+                TreeMap<String, String> lines = new TreeMap<>();
+                while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                    for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
+                        lines.put(String.format("%s-%d %09d", record.topic(), record.partition(), record.offset()), show(record));
+                    }
+                }
+                lines.forEach((place, record) -> System.out.println(isolation + " " + place + " " + record));
+                var starts = new TreeMap<String, Long>();
+                consumer.beginningOffsets(partitions).forEach((partition, offset) -> starts.put(partition.toString(), offset));
+                System.out.println(isolation + " starts " + starts);
+                var sorted = new TreeMap<String, Long>();
+                ends.forEach((partition, offset) -> sorted.put(partition.toString(), offset));
+                System.out.println(isolation + " ends " + sorted);
+            }
+        }
+    }
+
+    private void resume() {
+        try (var consumer = consumer("read_uncommitted", GROUP)) {
+            List<TopicPartition> partitions = partitions(List.of("files-codecs", "files-segments"));
+            consumer.assign(partitions);
+            for (TopicPartition partition : partitions) {
+                System.out.println(partition + " goes on at " + consumer.position(partition));
+            }
+            var committed = consumer.committed(new TreeSetOf(partitions).set());
+            partitions.forEach(partition -> System.out.println(partition + " committed " + committed.get(partition)));
+        }
+    }
+
+    private void append() throws Exception {
+        try (var producer = producer(Map.of())) {
+            System.out.println(producer.send(new ProducerRecord<>("files-segments", 0, T0, bytes("more"), bytes("more"))).get().offset());
+        }
+        // Its predecessor left a transaction open, which this ends.
+        try (var producer = producer(Map.of("transactional.id", "files-0"))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            System.out.println(producer.send(new ProducerRecord<>("files-transactions", 0, T0, bytes("more"), bytes("more"))).get().offset());
+            producer.commitTransaction();
+        }
+    }
+
+    /** A set in the order of the list. */
+    private record TreeSetOf(List<TopicPartition> partitions) {
+        java.util.Set<TopicPartition> set() {
+            return new java.util.LinkedHashSet<>(partitions);
+        }
+    }
+
+    private static List<TopicPartition> partitions(Collection<String> topics) {
+        List<TopicPartition> partitions = new ArrayList<>();
+        for (String topic : new TreeSet<>(topics)) {
+            partitions.add(new TopicPartition(topic, 0));
+            partitions.add(new TopicPartition(topic, 1));
+        }
+        return partitions;
+    }
+
+    private static String show(ConsumerRecord<byte[], byte[]> record) {
+        StringBuilder headers = new StringBuilder();
+        for (Header header : record.headers()) {
+            headers.append(header.key()).append('=').append(base64(header.value())).append(';');
+        }
+        return record.timestampType() + " " + record.timestamp() + " epoch " + record.leaderEpoch().orElse(-1)
+            + " " + base64(record.key()) + " " + base64(record.value()) + " " + headers;
+    }
+
+    private static String base64(byte[] bytes) {
+        return bytes == null ? "null" : "'" + Base64.getEncoder().encodeToString(bytes) + "'";
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private KafkaProducer<byte[], byte[]> producer(Map<String, String> more) {
+        Properties properties = new Properties();
+        properties.put("bootstrap.servers", bootstrap);
+        properties.putAll(more);
+        return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    private KafkaConsumer<byte[], byte[]> consumer(String isolation, String group) {
+        Properties properties = new Properties();
+        properties.put("bootstrap.servers", bootstrap);
+        properties.put("isolation.level", isolation);
+        properties.put("enable.auto.commit", "false");
+        properties.put("auto.offset.reset", "none");
+        if (group != null) {
+            properties.put("group.id", group);
+        }
+        return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+}

@@ -1,0 +1,6 @@
+//! Sound folders, and folders damaged in every way there is.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod verify;

@@ -10,7 +10,7 @@ use barnabas_storage::{Log, StorageError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::broker::{Broker, now_ms};
-use crate::checkpoints;
+use crate::checkpoints::{self, Checkpoint};
 use crate::partition::Partition;
 
 /// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
@@ -19,17 +19,21 @@ const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
 /// Runs the jobs until the broker stops.
 pub async fn run(broker: Arc<Broker>) {
     let config = broker.config().clone();
-    let mut checkpoint_ticks = every(config.replica_high_watermark_checkpoint_interval_ms);
+    let mut high_watermarks = every(config.replica_high_watermark_checkpoint_interval_ms);
+    let mut recovery_points = every(config.log_flush_offset_checkpoint_interval_ms.into());
+    let mut log_starts = every(config.log_flush_start_offset_checkpoint_interval_ms.into());
     let mut flushes = every(config.log_flush_scheduler_interval_ms);
     let mut expirations = every(PRODUCER_EXPIRATION_CHECK.as_millis() as i64);
     loop {
         tokio::select! {
             () = broker.stopping.cancelled() => return,
-            _ = checkpoint_ticks.tick() => {
-                apart(&broker, flush_rolled).await;
-                checkpoints::write_apart(&broker).await;
+            _ = high_watermarks.tick() => {
+                apart(&broker, Partition::flush_rolled).await;
+                checkpoints::write_apart(&broker, Checkpoint::HighWatermarks).await;
             }
-            _ = flushes.tick() => apart(&broker, flush_due).await,
+            _ = recovery_points.tick() => checkpoints::write_apart(&broker, Checkpoint::RecoveryPoints).await,
+            _ = log_starts.tick() => checkpoints::write_apart(&broker, Checkpoint::LogStartOffsets).await,
+            _ = flushes.tick() => apart(&broker, flush_overdue).await,
             _ = expirations.tick() => apart(&broker, forget_idle).await,
         }
     }
@@ -60,31 +64,13 @@ async fn apart(broker: &Arc<Broker>, job: fn(&Partition) -> Result<(), StorageEr
     }
 }
 
-fn flush_due(partition: &Partition) -> Result<(), StorageError> {
+fn flush_overdue(partition: &Partition) -> Result<(), StorageError> {
     let now_ms = now_ms();
-    let flush = |log: &mut Log| {
-        if log.flush_is_due(now_ms) {
-            log.flush()
-        } else {
-            Ok(())
-        }
-    };
-    partition.with_log(|log, _| flush(log)).unwrap_or(Ok(()))
-}
-
-/// Syncs segments that were closed, so that a crash costs a check of the last ones only. The partition's lock is free
-/// meanwhile.
-fn flush_rolled(partition: &Partition) -> Result<(), StorageError> {
-    let Some(flush) = partition
-        .with_log(|log, _| log.rolled_flush())
-        .transpose()?
-        .flatten()
-    else {
-        return Ok(());
-    };
-    let outcome = flush.run();
-    let noted = partition.with_log(|log, _| log.rolled_flushed(&flush, outcome));
-    noted.unwrap_or(Ok(()))
+    if partition.with_log(|log, _| log.flush_is_overdue(now_ms)) == Some(true) {
+        partition.flush()
+    } else {
+        Ok(())
+    }
 }
 
 /// Forgets producers and closes files that nobody has used for long.

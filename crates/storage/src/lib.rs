@@ -24,8 +24,8 @@ pub use deletion::DeletionQueue;
 pub use error::StorageError;
 pub use index::{Entry as IndexEntry, OffsetEntry, TimeEntry};
 pub use log::{
-    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, ReadBound, RemovedSegments,
-    RetentionCheck, RetentionVerdict, RolledFlush, TimestampOffset,
+    AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, Log, LogFlush, ReadBound,
+    RemovedSegments, RetentionCheck, RetentionVerdict, TimestampOffset,
 };
 pub use log_config::LogConfig;
 pub use log_dir::{DiskSpace, Loaded, LogCheckpoint, LogDir};

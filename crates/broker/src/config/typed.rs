@@ -153,7 +153,11 @@ view! {
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms",
         /// How often logs are looked at for a due flush, milliseconds.
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
-        /// How often the checkpoints (high watermarks, recovery points, log starts) are written, milliseconds.
+        /// How often the recovery points are written to their checkpoint, milliseconds.
+        log_flush_offset_checkpoint_interval_ms: i32 = "log.flush.offset.checkpoint.interval.ms",
+        /// How often the logs' first offsets are written to their checkpoint, milliseconds.
+        log_flush_start_offset_checkpoint_interval_ms: i32 = "log.flush.start.offset.checkpoint.interval.ms",
+        /// How often the high watermarks are written to their checkpoint, milliseconds.
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
 
         /// How often old segments are looked for, milliseconds.

@@ -1,6 +1,6 @@
 //! Produce: records from the connection's buffer to the logs, in place.
 //!
-//! Versions 3–13. Answered when the leader has the records (acks=1), when all in-sync replicas have them (acks=all), or
+//! Versions 3–13. Answered when the leader has the records (acks=1; on disk where `flush.messages` says so), when all in-sync replicas have them (acks=all), or
 //! never (acks=0: an error closes the connection, which is all a client can notice). Errors of a partition:
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
 //! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, REQUEST_TIMED_OUT,
@@ -55,8 +55,8 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
             None => append(broker, &context, partition, acks, now_ms),
         };
         let answer = match appended {
-            Ok(Produced { answer, committed }) => {
-                waiting.extend(committed.map(|committed| (answers.len(), committed)));
+            Ok(Produced { answer, pending }) => {
+                waiting.extend(pending.map(|pending| (answers.len(), pending)));
                 answer
             }
             Err(refused) => answer_of(partition.index, refused),
@@ -72,19 +72,32 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     Outcome::Staged(Box::pin(async move {
-        let deadline = Instant::now() + timeout;
-        for (place, committed) in waiting {
-            let error = match tokio::time::timeout_at(deadline, committed).await {
-                Ok(Ok(Ok(()))) => continue,
-                Ok(Ok(Err(error))) => error,
-                // The partition is gone, and the waiter with it.
-                Ok(Err(_)) => ErrorCode::NotLeaderOrFollower,
-                Err(_) => ErrorCode::RequestTimedOut,
-            };
+        let mut fail = |place: usize, error| {
             answers[place].1 = ProducePartitionResponse::error(answers[place].1.index, error);
+        };
+        let mut committing = Vec::new();
+        for (place, pending) in waiting {
+            match pending.flushed().await {
+                Ok(committed) => committing.extend(committed.map(|committed| (place, committed))),
+                Err(error) => fail(place, error),
+            }
+        }
+        // Time counts from here, as it does where the append itself flushes.
+        let deadline = Instant::now() + timeout;
+        for (place, committed) in committing {
+            match tokio::time::timeout_at(deadline, outcome_of(committed)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => fail(place, error),
+                Err(_) => fail(place, ErrorCode::RequestTimedOut),
+            }
         }
         encode(&context, &answers)
     }))
+}
+
+/// What a waiter is told. A partition that is gone takes its waiters with it.
+async fn outcome_of(waiting: Waiting) -> Result<(), ErrorCode> {
+    waiting.await.unwrap_or(Err(ErrorCode::NotLeaderOrFollower))
 }
 
 /// The partitions of the request; of one that is named twice the last records count, in the place of the first.
@@ -141,8 +154,39 @@ fn refuse_transactional(records: &[u8]) -> Result<(), Rejection> {
 /// A partition's records are in its log.
 struct Produced {
     answer: ProducePartitionResponse,
-    /// With acks=all, what tells that they are committed; `None` if they are already.
-    committed: Option<oneshot::Receiver<Result<(), ErrorCode>>>,
+    /// What the answer waits for; `None` if nothing.
+    pending: Option<Pending>,
+}
+
+/// A waiter of a partition.
+type Waiting = oneshot::Receiver<Result<(), ErrorCode>>;
+
+/// What stands between an append and its answer.
+struct Pending {
+    /// The flush that `flush.messages` asks for.
+    flushed: Option<Waiting>,
+    /// With acks=all, the commit.
+    committed: Option<Waiting>,
+}
+
+impl Pending {
+    fn of(partition: &Partition, acks: i16, required_offset: i64) -> Option<Self> {
+        let pending = Pending {
+            flushed: partition.wait_for_flush(required_offset),
+            committed: (acks == ACKS_ALL)
+                .then(|| partition.wait_for_commit(required_offset))
+                .flatten(),
+        };
+        (pending.flushed.is_some() || pending.committed.is_some()).then_some(pending)
+    }
+
+    /// Waits for the flush; what is left is the commit.
+    async fn flushed(self) -> Result<Option<Waiting>, ErrorCode> {
+        if let Some(flushed) = self.flushed {
+            outcome_of(flushed).await?;
+        }
+        Ok(self.committed)
+    }
 }
 
 /// A partition's records are not in its log.
@@ -238,10 +282,10 @@ fn write(partition: &Partition, records: &mut [u8], acks: i16, now_ms: i64) -> R
         error_message: None,
         current_leader: None,
     };
-    let committed = (acks == ACKS_ALL)
-        .then(|| partition.wait_for_commit(appended.last_offset + 1))
+    let pending = (acks != ACKS_NONE)
+        .then(|| Pending::of(partition, acks, appended.last_offset + 1))
         .flatten();
-    Ok(Produced { answer, committed })
+    Ok(Produced { answer, pending })
 }
 
 fn find(broker: &Broker, produced: &ProducePartition<'_>) -> Result<Arc<Partition>, ErrorCode> {

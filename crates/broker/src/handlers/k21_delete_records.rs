@@ -15,7 +15,7 @@ use barnabas_protocol::messages::delete_records_response::{
 use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::Broker;
-use crate::checkpoints;
+use crate::checkpoints::{self, Checkpoint};
 use crate::request::RequestContext;
 
 /// The low watermark of a partition with an error.
@@ -50,7 +50,7 @@ pub async fn handle(
     });
     let topics = topics.collect();
     if deleted {
-        checkpoints::write_apart(broker).await;
+        checkpoints::write_apart(broker, Checkpoint::LogStartOffsets).await;
     }
     DeleteRecordsResponse::default().with_topics(topics)
 }

@@ -5,11 +5,12 @@
 
 pub mod core;
 pub mod fetch;
+pub mod flush;
 pub mod registry;
 pub mod settings;
 pub mod waiters;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use barnabas_protocol::error::ErrorCode;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use self::core::{Assignment, PartitionCore};
 use self::fetch::{FetchPartition, FetchedPartition};
+use self::flush::{FlushGate, Flusher};
 use self::settings::TopicSettings;
 use self::waiters::{FetchWaiter, Waiters};
 use crate::network::response::FileRange;
@@ -86,6 +88,9 @@ pub struct FoundOffset {
 pub struct Partition {
     id: TopicPartition,
     settings: ArcSwap<TopicSettings>,
+    flusher: Arc<Flusher>,
+    /// Itself, for the flusher's queue.
+    itself: Weak<Partition>,
     state: Mutex<State>,
 }
 
@@ -94,17 +99,19 @@ struct State {
     log: Option<Log>,
     core: PartitionCore,
     waiters: Waiters,
+    gate: FlushGate,
 }
 
 impl Partition {
-    /// A partition with the part in it that the metadata gives this broker.
+    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log.
     pub fn new(
         id: TopicPartition,
         node_id: i32,
         assignment: Assignment,
         settings: Arc<TopicSettings>,
         mut log: Log,
-    ) -> Self {
+        flusher: Arc<Flusher>,
+    ) -> Arc<Self> {
         let core = PartitionCore::new(
             node_id,
             assignment,
@@ -116,12 +123,15 @@ impl Partition {
             log: Some(log),
             core,
             waiters: Waiters::default(),
+            gate: FlushGate::default(),
         };
-        let partition = Partition {
+        let partition = Arc::new_cyclic(|itself| Partition {
             id,
             settings: ArcSwap::new(settings),
+            flusher,
+            itself: itself.clone(),
             state: Mutex::new(state),
-        };
+        });
         partition.lock().begin_epoch(&partition.id);
         partition
     }
@@ -165,19 +175,18 @@ impl Partition {
         origin: AppendOrigin,
         now_ms: i64,
     ) -> Result<AppendInfo, ErrorCode> {
-        let mut guard = self.lock();
-        let State { log, core, waiters } = &mut *guard;
+        let mut state = self.lock();
+        let State { log, core, gate, .. } = &mut *state;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let appended = log
             .append(batches, core.leader_epoch(), origin, now_ms)
             .map_err(|error| self.failed(&error))?;
-        if core.appended(log.log_end_offset()) {
-            log.high_watermark_updated(core.high_watermark());
-            waiters.advanced(core.high_watermark(), i64::from(appended.bytes));
-        }
-        if log.flush_is_due(now_ms) {
-            log.flush().map_err(|error| self.failed(&error))?;
+        let enqueue = gate.appended(log, i64::from(appended.bytes));
+        state.advance();
+        drop(state);
+        if enqueue {
+            self.flusher.enqueue(&self.itself);
         }
         Ok(appended)
     }
@@ -202,6 +211,13 @@ impl Partition {
         let mut state = self.lock();
         let committed = state.core.high_watermark() >= required_offset;
         (!committed).then(|| state.waiters.add_ack(required_offset))
+    }
+
+    /// Waits until what `flush.messages` asks to be on disk is so up to `required_offset`; `None` if it is already.
+    pub fn wait_for_flush(&self, required_offset: i64) -> Option<oneshot::Receiver<Result<(), ErrorCode>>> {
+        let mut state = self.lock();
+        let flushed = state.acknowledgeable_end() >= required_offset;
+        (!flushed).then(|| state.waiters.add_flush(required_offset))
     }
 
     /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`.

@@ -13,6 +13,7 @@ use barnabas_storage::{Log, LogConfig, LogDir, StorageError};
 use uuid::Uuid;
 
 use super::core::Assignment;
+use super::flush::Flusher;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::config::{BrokerConfig, Layers};
@@ -32,6 +33,7 @@ pub struct Partitions {
     node_id: i32,
     log_dir: Arc<LogDir>,
     deletions: Deletions,
+    flusher: Arc<Flusher>,
     maps: RwLock<Maps>,
     /// Logs that were found at the start and that no image has claimed yet.
     found: Mutex<HashMap<(Uuid, i32), Log>>,
@@ -48,6 +50,7 @@ impl Partitions {
             node_id,
             log_dir,
             deletions: Deletions::default(),
+            flusher: Arc::default(),
             maps: RwLock::default(),
             found: Mutex::new(found),
         }
@@ -183,13 +186,8 @@ impl Partitions {
             topic_id: topic.id,
             partition: index,
         };
-        let partition = Arc::new(Partition::new(
-            id,
-            self.node_id,
-            assignment,
-            settings.clone(),
-            log,
-        ));
+        let (settings, flusher) = (settings.clone(), self.flusher.clone());
+        let partition = Partition::new(id, self.node_id, assignment, settings, log, flusher);
         let mut maps = self.write();
         maps.by_name.insert(topic.name.clone(), topic.id);
         let locals = maps.by_id.entry(topic.id).or_default();

@@ -37,11 +37,28 @@ impl FetchWaiter {
     }
 }
 
-/// A Produce with acks=all whose records are not on every in-sync replica yet.
+/// A Produce whose records are not yet where they have to be: flushed, or with acks=all on every in-sync replica.
 #[derive(Debug)]
 struct AckWaiter {
     required_offset: i64,
     sender: oneshot::Sender<Result<(), ErrorCode>>,
+}
+
+impl AckWaiter {
+    fn add(waiters: &mut Vec<Self>, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
+        let (sender, receiver) = oneshot::channel();
+        waiters.push(AckWaiter {
+            required_offset,
+            sender,
+        });
+        receiver
+    }
+
+    fn answer(waiters: &mut Vec<Self>, reached: i64) {
+        for waiter in waiters.extract_if(.., |waiter| waiter.required_offset <= reached) {
+            let _ = waiter.sender.send(Ok(()));
+        }
+    }
 }
 
 /// The waiters of one partition; lives under its lock.
@@ -49,6 +66,7 @@ struct AckWaiter {
 pub struct Waiters {
     fetches: Vec<Arc<FetchWaiter>>,
     acks: Vec<AckWaiter>,
+    flushes: Vec<AckWaiter>,
 }
 
 impl Waiters {
@@ -67,23 +85,23 @@ impl Waiters {
 
     /// Waits for the high watermark to reach `required_offset`.
     pub fn add_ack(&mut self, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
-        let (sender, receiver) = oneshot::channel();
-        self.acks.push(AckWaiter {
-            required_offset,
-            sender,
-        });
-        receiver
+        AckWaiter::add(&mut self.acks, required_offset)
+    }
+
+    /// Waits for the log to be flushed up to `required_offset`.
+    pub fn add_flush(&mut self, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
+        AckWaiter::add(&mut self.flushes, required_offset)
+    }
+
+    /// All up to `offset` is flushed, or need not be.
+    pub fn flushed(&mut self, offset: i64) {
+        AckWaiter::answer(&mut self.flushes, offset);
     }
 
     /// The high watermark has come to `high_watermark`, which made `bytes` readable.
     pub fn advanced(&mut self, high_watermark: i64, bytes: i64) {
         self.fetches.retain(|waiter| !waiter.add(bytes));
-        for waiter in self
-            .acks
-            .extract_if(.., |waiter| waiter.required_offset <= high_watermark)
-        {
-            let _ = waiter.sender.send(Ok(()));
-        }
+        AckWaiter::answer(&mut self.acks, high_watermark);
     }
 
     /// The partition has changed its leader, or is gone: everybody looks again, produces get `error`.
@@ -91,7 +109,7 @@ impl Waiters {
         for waiter in self.fetches.drain(..) {
             waiter.woken.notify_one();
         }
-        for waiter in self.acks.drain(..) {
+        for waiter in self.flushes.drain(..).chain(self.acks.drain(..)) {
             let _ = waiter.sender.send(Err(error));
         }
     }

@@ -122,3 +122,47 @@ fn checkpoints_follow_while_the_node_runs() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[test]
+fn what_flush_messages_asks_for_is_on_disk_before_the_answer() {
+    let node = Node::start_in(TempDir::new().unwrap(), &[("log.flush.interval.messages", "1")]);
+    node.create_topic("t", 1);
+    let partition = node.broker.partitions().by_name("t", 0).unwrap();
+    std::thread::scope(|scope| {
+        for producer in 0..8 {
+            let (node, partition) = (&node, &partition);
+            scope.spawn(move || {
+                let mut client = node.connect();
+                let acks = if producer % 2 == 0 { 1 } else { -1 };
+                for _ in 0..10 {
+                    client.send(PRODUCE, &produce("t", acks, &[b"a", b"b"]));
+                    let (_, answer) = client.receive::<ProduceRequest>(PRODUCE);
+                    let answer = &answer.responses[0].partition_responses[0];
+                    assert_eq!(answer.error_code, 0);
+                    let durable = partition.with_log(|log, _| log.recovery_point()).unwrap();
+                    assert!(durable >= answer.base_offset + 2, "{durable} after {answer:?}");
+                }
+            });
+        }
+    });
+    // Nobody sees what a power cut could take back.
+    let (durable, high_watermark) = partition
+        .with_log(|log, high_watermark| (log.recovery_point(), high_watermark))
+        .unwrap();
+    assert_eq!((durable, high_watermark), (160, 160));
+}
+
+#[test]
+fn every_so_many_records_are_flushed_and_the_others_do_not_wait() {
+    let node = Node::start_in(TempDir::new().unwrap(), &[("log.flush.interval.messages", "3")]);
+    node.create_topic("t", 1);
+    let partition = node.broker.partitions().by_name("t", 0).unwrap();
+    let mut client = node.connect();
+    let mut durable = Vec::new();
+    for _ in 0..7 {
+        client.send(PRODUCE, &produce("t", 1, &[b"a"]));
+        client.receive::<ProduceRequest>(PRODUCE);
+        durable.push(partition.with_log(|log, _| log.recovery_point()).unwrap());
+    }
+    assert_eq!(durable, [0, 0, 3, 3, 3, 6, 6]);
+}

@@ -1,64 +1,84 @@
 //! Flushing: what is written becomes durable, and the recovery point moves.
 //!
-//! Two ways: [`Log::flush`] syncs all at once under the partition's lock (`flush.messages`, `flush.ms`, stop); a
-//! [`RolledFlush`] syncs the segments that have been closed, beside the lock, as Apache Kafka does after each roll.
+//! A [`LogFlush`] is taken under the partition's lock, run outside of it, and given back to [`Log::flushed`]: the slow
+//! part, the syncs, holds up nobody. It covers all that was written ([`Log::begin_flush`]), or the segments that have been
+//! closed ([`Log::begin_rolled_flush`]), which Apache Kafka syncs after each roll.
+//!
+//! The recovery point moves only after a real fdatasync of the data, and of the folder where names are new.
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::open::OpenLog;
 use super::{Log, State};
 use crate::error::{Result, StorageError};
 
-/// The files of closed segments that are not known to be on disk. It is taken under the partition's lock, run
-/// outside of it, and given back to [`Log::rolled_flushed`].
+/// Files that must be synced before all up to some offset is known to be on disk.
 #[derive(Debug)]
-pub struct RolledFlush {
-    files: Vec<(PathBuf, Arc<File>)>,
+pub struct LogFlush {
+    /// Segments' files, which must have their content.
+    data: Vec<(PathBuf, Arc<File>)>,
+    /// The folder and the small files beside the segments, which are replaced as a whole.
+    names: Vec<(PathBuf, Arc<File>)>,
     up_to: i64,
     truncations: u32,
 }
 
-impl RolledFlush {
-    /// fdatasync of the files.
+impl LogFlush {
+    /// fdatasync of the segments, fsync of what was created or replaced.
     ///
     /// # Errors
     /// `Io`.
     pub fn run(&self) -> Result<()> {
-        for (path, file) in &self.files {
+        for (path, file) in &self.data {
             file.sync_data().map_err(StorageError::io("sync", path))?;
+        }
+        for (path, file) in &self.names {
+            file.sync_all().map_err(StorageError::io("sync", path))?;
         }
         Ok(())
     }
 }
 
 impl Log {
-    /// Whether `flush.messages` or `flush.ms` demand a [`Log::flush`].
-    pub fn flush_is_due(&self, now_ms: i64) -> bool {
-        self.unflushed_since_ms.is_some_and(|since_ms| {
-            self.log_end_offset - self.recovery_point >= self.config.flush_messages
-                || now_ms.saturating_sub(since_ms) >= self.config.flush_ms
-        })
+    /// Whether `flush.messages` demands a flush before the last append is acknowledged.
+    pub fn flush_is_due(&self) -> bool {
+        self.log_end_offset - self.recovery_point.max(self.flush_begun) >= self.config.flush_messages
     }
 
-    /// fdatasync of all that was written; moves the recovery point.
+    /// Whether `flush.ms` demands a flush: the oldest record that isn't flushed has waited for so long.
+    pub fn flush_is_overdue(&self, now_ms: i64) -> bool {
+        self.unflushed_since_ms
+            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= self.config.flush_ms)
+    }
+
+    /// What has to be synced for all that was written, if anything has.
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR; the log is offline then, since Linux forgets dirty pages whose write failed.
-    pub fn flush(&mut self) -> Result<()> {
+    /// KAFKA_STORAGE_ERROR.
+    pub fn begin_flush(&mut self) -> Result<Option<LogFlush>> {
         if !self.is_unflushed() {
-            return Ok(());
+            return Ok(None);
         }
-        let recovery_point = self.recovery_point;
-        if let Some(open) = self.open()?
-            && let Err(error) = open.sync(recovery_point)
-        {
-            self.state = State::Offline;
-            return Err(error);
-        }
-        self.recovery_point = self.log_end_offset;
+        let (recovery_point, up_to, truncations) =
+            (self.recovery_point, self.log_end_offset, self.truncations);
+        let in_flight = self.names_in_flight > 0;
+        let Some(open) = self.open()? else {
+            return Ok(None);
+        };
+        let names = open.folder_to_sync(in_flight)?;
+        let mut data = open.closed_to_sync(recovery_point)?;
+        data.extend(open.active.segment.records_to_sync(&open.folder)?);
+        self.flush_begun = up_to;
         self.unflushed_since_ms = None;
-        Ok(())
+        self.names_in_flight += u32::from(!names.is_empty());
+        Ok(Some(LogFlush {
+            data,
+            names,
+            up_to,
+            truncations,
+        }))
     }
 
     /// The closed segments behind the recovery point, if there are any. A crash must not cost a check of all that was
@@ -66,8 +86,9 @@ impl Log {
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
-    pub fn rolled_flush(&mut self) -> Result<Option<RolledFlush>> {
+    pub fn begin_rolled_flush(&mut self) -> Result<Option<LogFlush>> {
         let (recovery_point, truncations) = (self.recovery_point, self.truncations);
+        let in_flight = self.names_in_flight > 0;
         let State::Open(open) = &mut self.state else {
             return Ok(None);
         };
@@ -75,28 +96,40 @@ impl Log {
         if up_to <= recovery_point {
             return Ok(None);
         }
-        let mut files = open.folder_to_sync()?;
-        for segment in &open.closed[open.segment_of(recovery_point).min(open.closed.len())..] {
-            files.extend(segment.files_to_sync(&open.folder)?);
-        }
-        Ok(Some(RolledFlush {
-            files,
+        let names = open.folder_to_sync(in_flight)?;
+        let data = open.closed_to_sync(recovery_point)?;
+        self.names_in_flight += u32::from(!names.is_empty());
+        Ok(Some(LogFlush {
+            data,
+            names,
             up_to,
             truncations,
         }))
     }
 
-    /// Takes note of what became of a [`RolledFlush`].
+    /// Takes note of what became of a [`LogFlush`].
     ///
     /// # Errors
-    /// The error it ended with; the log is offline then.
-    pub fn rolled_flushed(&mut self, flush: &RolledFlush, outcome: Result<()>) -> Result<()> {
+    /// The error it ended with; the log is offline then, since Linux forgets dirty pages whose write failed.
+    pub fn flushed(&mut self, flush: &LogFlush, outcome: Result<()>) -> Result<()> {
+        self.names_in_flight -= u32::from(!flush.names.is_empty());
         if outcome.is_err() {
             self.state = State::Offline;
         } else if flush.truncations == self.truncations {
             self.recovery_point = self.recovery_point.max(flush.up_to);
         }
         outcome
+    }
+
+    /// fdatasync of all that was written, at once.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR; the log is offline then.
+    pub fn flush(&mut self) -> Result<()> {
+        match self.begin_flush()? {
+            Some(flush) => self.flushed(&flush, flush.run()),
+            None => Ok(()),
+        }
     }
 
     /// Whether there is anything a [`Log::flush`] would write.
@@ -112,5 +145,17 @@ impl Log {
         );
         self.recovery_point = self.log_end_offset;
         self.unflushed_since_ms = None;
+    }
+}
+
+impl OpenLog {
+    /// The files of the closed segments that reach beyond `recovery_point`: recovery rebuilds the indexes of the segment
+    /// that holds the recovery point, and believes those before.
+    fn closed_to_sync(&self, recovery_point: i64) -> Result<Vec<(PathBuf, Arc<File>)>> {
+        let mut files = Vec::new();
+        for segment in &self.closed[self.segment_of(recovery_point).min(self.closed.len())..] {
+            files.extend(segment.files_to_sync(&self.folder)?);
+        }
+        Ok(files)
     }
 }

@@ -70,7 +70,6 @@ impl Loader<'_> {
             with_aborted,
         } = self.list()?;
         let mut open = OpenLog::empty(self.folder.to_owned(), self.files.clone(), self.log_start_offset);
-        open.folder_unsynced = matches!(trust, Trust::UpTo(_));
         open.snapshots = snapshots;
         open.epochs = match (LeaderEpochs::read(self.folder), trust) {
             (Ok(epochs), _) => epochs,

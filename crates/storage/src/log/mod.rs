@@ -31,7 +31,7 @@ use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
-pub use flush::RolledFlush;
+pub use flush::LogFlush;
 use removal::OldestSegment;
 pub use removal::{RemovedSegments, RetentionCheck, RetentionVerdict};
 pub use types::{
@@ -59,6 +59,10 @@ pub struct Log {
     unwritten_epoch: Option<EpochEntry>,
     /// When the oldest record that isn't flushed was appended, ms.
     unflushed_since_ms: Option<i64>,
+    /// The newest flush that has begun covers all before this offset.
+    flush_begun: i64,
+    /// Flushes that have begun and will make the folder's names durable.
+    names_in_flight: u32,
     /// Cuts so far: a flush that began before one says nothing of what was written after it.
     truncations: u32,
     /// Opened or looked into since [`Log::release_if_idle`] last asked.
@@ -119,6 +123,8 @@ impl Log {
             first_unstable_offset: None,
             unwritten_epoch: None,
             unflushed_since_ms: None,
+            flush_begun: 0,
+            names_in_flight: 0,
             truncations: 0,
             used: false,
             roll_jitter_ms: 0,

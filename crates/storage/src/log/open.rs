@@ -166,30 +166,11 @@ impl OpenLog {
         Ok(())
     }
 
-    /// fdatasync of all segments that reach beyond `recovery_point`, and of the folder if its names changed.
-    pub fn sync(&mut self, recovery_point: i64) -> Result<()> {
-        // Recovery rebuilds the indexes of the segment that holds the recovery point, and believes those before.
-        for segment in &self.closed[self.segment_of(recovery_point).min(self.closed.len())..] {
-            for (path, file) in segment.files_to_sync(&self.folder)? {
-                file.sync_data().map_err(StorageError::io("sync", path))?;
-            }
-        }
-        let segment = &self.active.segment;
-        segment
-            .log_file(&self.folder)?
-            .sync_data()
-            .map_err(|source| segment.failed("sync", SegmentFile::Log, &self.folder, source))?;
-        self.active.save_indexes(&self.folder)?;
-        for (path, file) in self.folder_to_sync()? {
-            file.sync_all().map_err(StorageError::io("sync", path))?;
-        }
-        Ok(())
-    }
-
-    /// The folder, whose names must be durable, and the small files beside the segments; nothing if they are already.
-    pub fn folder_to_sync(&mut self) -> Result<Vec<(PathBuf, Arc<File>)>> {
+    /// The folder, whose names must be durable, and the small files beside the segments; nothing if they are already, and
+    /// no flush that makes them so is `in_flight`.
+    pub fn folder_to_sync(&mut self, in_flight: bool) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = Vec::new();
-        if std::mem::take(&mut self.folder_unsynced) {
+        if std::mem::take(&mut self.folder_unsynced) || in_flight {
             let small = [
                 leader_epochs_path(&self.folder),
                 partition_metadata_path(&self.folder),

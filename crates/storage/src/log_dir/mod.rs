@@ -159,25 +159,51 @@ impl LogDir {
         Ok(Some(to))
     }
 
-    /// Writes the three checkpoint files (`recovery-point-`, `log-start-` and `replication-offset-checkpoint`) for all
-    /// logs of the directory.
+    /// Writes the three checkpoint files for all logs of the directory.
     ///
     /// # Errors
     /// `Io`.
     pub fn write_checkpoints(&self, logs: &[LogCheckpoint]) -> Result<()> {
-        let write = |name: &str, rows: Vec<(&str, i32, i64)>| {
-            checkpoint::write_offsets(&self.path.join(name), rows.into_iter())
-        };
-        let rows = |offset: fn(&LogCheckpoint) -> i64| {
-            logs.iter()
-                .map(|log| (&*log.topic, log.partition, offset(log)))
-                .collect::<Vec<_>>()
-        };
-        write(RECOVERY_POINTS, rows(|log| log.recovery_point))?;
-        let mut log_start_offsets = rows(|log| log.log_start_offset);
-        log_start_offsets.retain(|(_, _, offset)| *offset > 0);
-        write(LOG_START_OFFSETS, log_start_offsets)?;
-        write(HIGH_WATERMARKS, rows(|log| log.high_watermark))
+        self.write_recovery_points(logs)?;
+        self.write_log_start_offsets(logs)?;
+        self.write_high_watermarks(logs)
+    }
+
+    /// Writes `recovery-point-offset-checkpoint` for all logs of the directory.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_recovery_points(&self, logs: &[LogCheckpoint]) -> Result<()> {
+        self.write_offsets(RECOVERY_POINTS, logs.iter(), |log| log.recovery_point)
+    }
+
+    /// Writes `log-start-offset-checkpoint`; logs that begin at 0 need not be named.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_log_start_offsets(&self, logs: &[LogCheckpoint]) -> Result<()> {
+        let started = logs.iter().filter(|log| log.log_start_offset > 0);
+        self.write_offsets(LOG_START_OFFSETS, started, |log| log.log_start_offset)
+    }
+
+    /// Writes `replication-offset-checkpoint` for all logs of the directory.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_high_watermarks(&self, logs: &[LogCheckpoint]) -> Result<()> {
+        self.write_offsets(HIGH_WATERMARKS, logs.iter(), |log| log.high_watermark)
+    }
+
+    fn write_offsets<'a>(
+        &self,
+        name: &str,
+        logs: impl Iterator<Item = &'a LogCheckpoint>,
+        offset: fn(&LogCheckpoint) -> i64,
+    ) -> Result<()> {
+        let rows: Vec<_> = logs
+            .map(|log| (&*log.topic, log.partition, offset(log)))
+            .collect();
+        checkpoint::write_offsets(&self.path.join(name), rows.into_iter())
     }
 
     /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must be all

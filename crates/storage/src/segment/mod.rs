@@ -113,18 +113,31 @@ impl Segment {
         found.map_err(|source| self.failed("read", kind, folder, source))
     }
 
-    /// The files that must be on disk before recovery may believe the segment.
+    /// The files that must be on disk before recovery may believe the closed segment.
     pub fn files_to_sync(&self, folder: &Path) -> Result<Vec<(PathBuf, Arc<File>)>> {
+        let mut files = self.records_to_sync(folder)?;
+        for kind in [SegmentFile::Index, SegmentFile::TimeIndex] {
+            files.push(self.to_sync(kind, folder)?);
+        }
+        Ok(files)
+    }
+
+    /// The files that recovery doesn't rebuild before the recovery point: the records and the aborted transactions.
+    pub fn records_to_sync(&self, folder: &Path) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = vec![(
             SegmentFile::Log.path(folder, self.base_offset),
             self.log_file(folder)?,
         )];
-        for kind in [SegmentFile::Index, SegmentFile::TimeIndex] {
-            let path = kind.path(folder, self.base_offset);
-            let file = File::open(&path).map_err(StorageError::io("open", &path))?;
-            files.push((path, Arc::new(file)));
+        if self.has_aborted {
+            files.push(self.to_sync(SegmentFile::TxnIndex, folder)?);
         }
         Ok(files)
+    }
+
+    fn to_sync(&self, kind: SegmentFile, folder: &Path) -> Result<(PathBuf, Arc<File>)> {
+        let path = kind.path(folder, self.base_offset);
+        let file = File::open(&path).map_err(StorageError::io("open", &path))?;
+        Ok((path, Arc::new(file)))
     }
 
     /// The headers from `position` on.

@@ -250,14 +250,14 @@ impl History {
     }
 
     fn flush_rolled(&mut self) {
-        if let Some(flush) = self.log().rolled_flush().unwrap() {
+        if let Some(flush) = self.log().begin_rolled_flush().unwrap() {
             let before = self.log().recovery_point();
             let truncated = self.random.below(3) == 0 && self.log_end_offset > 0;
             if truncated {
                 self.truncate();
             }
             let outcome = flush.run();
-            self.log().rolled_flushed(&flush, outcome).unwrap();
+            self.log().flushed(&flush, outcome).unwrap();
             assert!(truncated || self.log().recovery_point() > before);
             assert!(self.log().recovery_point() <= self.log_end_offset);
         }

@@ -14,6 +14,7 @@ use crate::config::BrokerConfig;
 use crate::coordinator::GroupCoordinator;
 use crate::fetch::session::SessionCache;
 use crate::metadata_cache::MetadataCache;
+use crate::network::request_memory::RequestMemory;
 use crate::partition::registry::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::request::Listener;
@@ -32,6 +33,8 @@ pub struct Broker {
     pub listeners: Vec<Arc<Listener>>,
     /// Ids for idempotent producers.
     pub producer_ids: ProducerIds,
+    /// What requests may take of the process's memory.
+    pub request_memory: Arc<RequestMemory>,
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
     /// What the checkpoint files hold.
@@ -49,6 +52,7 @@ impl Broker {
         listeners: Vec<Arc<Listener>>,
         stopping: CancellationToken,
     ) -> Self {
+        let request_memory = RequestMemory::new(metadata.config().queued_max_request_bytes);
         let slots = usize::try_from(metadata.config().max_incremental_fetch_session_cache_slots).unwrap_or(0);
         let fetch_sessions = Mutex::new(SessionCache::new(slots));
         Broker {
@@ -58,6 +62,7 @@ impl Broker {
             log_dir,
             listeners,
             producer_ids: ProducerIds::default(),
+            request_memory,
             stopping,
             checkpoints: Checkpoints::default(),
             fetch_sessions,

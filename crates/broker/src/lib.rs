@@ -13,6 +13,7 @@ pub mod deletions;
 pub mod dispatch;
 pub mod fetch;
 pub mod handlers;
+mod last_words;
 pub mod logging;
 pub mod metadata_cache;
 pub mod network;

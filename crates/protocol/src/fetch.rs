@@ -9,7 +9,7 @@
 //!            │ aborted_transactions (producer_id i64 │ first_offset i64) │ v11: preferred_read_replica i32 │ records │ tags
 //! ```
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use crate::api::ApiKey;
 use crate::error::ErrorCode;
@@ -123,7 +123,7 @@ pub struct FetchResponse<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchChunk {
     /// Encoded bytes.
-    Bytes(Bytes),
+    Bytes(BytesMut),
     /// So many bytes of records go here.
     Records {
         /// Which partition's: its place among all partitions of the response, over the topics.
@@ -180,7 +180,8 @@ impl Encoder<'_> {
 
     fn cut(&mut self) {
         if !self.tail.is_empty() {
-            self.chunks.push(FetchChunk::Bytes(self.tail.split().freeze()));
+            self.chunks
+                .push(FetchChunk::Bytes(std::mem::take(&mut self.tail)));
         }
     }
 

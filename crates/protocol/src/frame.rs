@@ -47,19 +47,34 @@ pub fn parse_frame_size(received: &[u8], frame_bytes_max: usize) -> Result<Optio
     }
 }
 
-/// Makes room in `received`, the start of a frame, for more of it. The buffer has at most four times the bytes received, and a few
-/// hundred more; nor does it grow past the frame's end.
-pub fn reserve(received: &mut BytesMut, frame_bytes_max: usize) -> Result<(), FrameError> {
+/// The capacity that a buffer for a frame which begins with `received` should have: at most four times the bytes received, and a few
+/// hundred more, and not past the frame's end.
+pub fn capacity(received: &[u8], frame_bytes_max: usize) -> Result<usize, FrameError> {
     let missing = match parse_frame_size(received, frame_bytes_max)? {
         Some(size) => (SIZE_PREFIX + size).saturating_sub(received.len()),
         None => ROOM_MIN,
     };
-    if received.capacity() - received.len() < missing.min(ROOM_MIN) {
-        let room = missing.min(ROOM_MIN.max(received.len() * ROOM_PER_RECEIVED));
-        // BytesMut::reserve would double the capacity whatever it is asked for.
-        let mut larger = BytesMut::with_capacity(received.len() + room);
-        larger.extend_from_slice(received);
-        *received = larger;
+    Ok(received.len() + missing.min(ROOM_MIN.max(received.len() * ROOM_PER_RECEIVED)))
+}
+
+/// Whether `received`, the start of a frame, has no room for more of it worth a read: it has to move to a larger buffer, see
+/// [`capacity`].
+pub fn is_full(received: &BytesMut, frame_bytes_max: usize) -> Result<bool, FrameError> {
+    let wanted = capacity(received, frame_bytes_max)? - received.len();
+    Ok(received.capacity() - received.len() < wanted.min(ROOM_MIN))
+}
+
+/// A buffer of this capacity with `received` in it. ([`BytesMut::reserve`] would double the capacity whatever it is asked for.)
+pub fn buffer(received: &[u8], capacity: usize) -> BytesMut {
+    let mut buffer = BytesMut::with_capacity(capacity);
+    buffer.extend_from_slice(received);
+    buffer
+}
+
+/// Makes room in `received`, the start of a frame, for more of it.
+pub fn reserve(received: &mut BytesMut, frame_bytes_max: usize) -> Result<(), FrameError> {
+    if is_full(received, frame_bytes_max)? {
+        *received = buffer(received, capacity(received, frame_bytes_max)?);
     }
     Ok(())
 }

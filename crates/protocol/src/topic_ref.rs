@@ -9,7 +9,7 @@ use crate::wire;
 pub const TOPIC_ID_SINCE: i16 = 13;
 
 /// A topic's name or id, whichever the version has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TopicRef<'a> {
     /// By its name, up to version 12.
     Name(&'a str),

@@ -121,6 +121,8 @@ view! {
 
         /// The largest request, bytes.
         socket_request_max_bytes: i32 = "socket.request.max.bytes",
+        /// Bytes that requests may take while they arrive and wait; not positive means a default of our own.
+        queued_max_request_bytes: i64 = "queued.max.request.bytes",
         /// Connections that may wait to be accepted.
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
         /// How long a connection may be idle, milliseconds.

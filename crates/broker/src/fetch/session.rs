@@ -21,7 +21,7 @@ pub const INVALID_SESSION_ID: i32 = 0;
 const EVICTION_MS: i64 = 120_000;
 
 /// A partition as a Fetch names it: by topic id from version 13 on, by name before.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FetchKey {
     /// The topic's id; nil in requests that name topics.
     pub topic_id: Uuid,

@@ -11,16 +11,13 @@
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::produce::{
-    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse,
-    RecordError, TopicRef,
+    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError, TopicRef,
 };
 use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::AppendOrigin;
@@ -30,6 +27,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::broker::{Broker, now_ms};
+use crate::last_words::keep_last_words;
 use crate::network::response::{Outcome, Reply, frame_buffer};
 use crate::partition::Partition;
 use crate::request::RequestContext;
@@ -45,11 +43,14 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         return Outcome::Ready(Reply::Close);
     };
     let acks = request.acks;
+    keep_last_words(&mut request.partitions, |a, b| {
+        (a.topic, a.index).cmp(&(b.topic, b.index))
+    });
     let refused = refuse_all(&request);
     let now_ms = now_ms();
     let mut answers = Vec::with_capacity(request.partitions.len());
     let mut waiting = Vec::new();
-    for partition in last_words(&mut request.partitions) {
+    for partition in &mut request.partitions {
         let appended = match &refused {
             Some(rejection) => Err(Refused::before_the_log(rejection.clone())),
             None => append(broker, &context, partition, acks, now_ms),
@@ -61,19 +62,23 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
             }
             Err(refused) => answer_of(partition.index, refused),
         };
-        answers.push((TopicName::of(partition.topic), answer));
+        answers.push((partition.topic, answer));
     }
     if acks == ACKS_NONE {
         let failed = answers.iter().any(|(_, answer)| answer.error != ErrorCode::None);
         return Outcome::Ready(if failed { Reply::Close } else { Reply::Nothing });
     }
     if waiting.is_empty() {
-        return Outcome::Ready(encode(&context, &answers));
+        return Outcome::Ready(encode(&context, answers));
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
+    let (topics, mut answers): (Vec<TopicName>, Vec<_>) = answers
+        .into_iter()
+        .map(|(topic, answer)| (TopicName::of(topic), answer))
+        .unzip();
     Outcome::Staged(Box::pin(async move {
         let mut fail = |place: usize, error| {
-            answers[place].1 = ProducePartitionResponse::error(answers[place].1.index, error);
+            answers[place] = ProducePartitionResponse::error(answers[place].index, error);
         };
         let mut committing = Vec::new();
         for (place, pending) in waiting {
@@ -91,32 +96,16 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
                 Err(_) => fail(place, ErrorCode::RequestTimedOut),
             }
         }
-        encode(&context, &answers)
+        encode(
+            &context,
+            topics.iter().map(TopicName::as_ref).zip(answers).collect(),
+        )
     }))
 }
 
 /// What a waiter is told. A partition that is gone takes its waiters with it.
 async fn outcome_of(waiting: Waiting) -> Result<(), ErrorCode> {
     waiting.await.unwrap_or(Err(ErrorCode::NotLeaderOrFollower))
-}
-
-/// The partitions of the request; of one that is named twice the last records count, in the place of the first.
-fn last_words<'p, 'r>(partitions: &'p mut [ProducePartition<'r>]) -> Vec<&'p mut ProducePartition<'r>> {
-    let mut places = HashMap::with_capacity(partitions.len());
-    let mut words: Vec<&mut ProducePartition<'_>> = Vec::with_capacity(partitions.len());
-    for partition in partitions {
-        match places.entry((partition.topic, partition.index)) {
-            Entry::Occupied(known) => {
-                let place: usize = *known.get();
-                words[place] = partition;
-            }
-            Entry::Vacant(unknown) => {
-                unknown.insert(words.len());
-                words.push(partition);
-            }
-        }
-    }
-    words
 }
 
 /// What makes the whole request fail before anything is appended.
@@ -322,8 +311,7 @@ fn answer_of(index: i32, refused: Refused) -> ProducePartitionResponse {
     }
 }
 
-/// A topic as the request named it, kept for the answer.
-#[derive(PartialEq)]
+/// A topic as the request named it, kept for an answer that has to wait.
 enum TopicName {
     Name(String),
     Id(Uuid),
@@ -345,15 +333,9 @@ impl TopicName {
     }
 }
 
-fn encode(context: &RequestContext, answers: &[(TopicName, ProducePartitionResponse)]) -> Reply {
-    let topics = answers
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|run| ProduceTopicResponse {
-            topic: run[0].0.as_ref(),
-            partitions: run.iter().map(|(_, answer)| answer.clone()).collect(),
-        });
+fn encode(context: &RequestContext, partitions: Vec<(TopicRef<'_>, ProducePartitionResponse)>) -> Reply {
     let response = ProduceResponse {
-        topics: topics.collect(),
+        partitions,
         ..ProduceResponse::default()
     };
     let mut buffer = frame_buffer(128);

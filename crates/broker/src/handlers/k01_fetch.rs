@@ -5,8 +5,6 @@
 //! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
 //! UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use crate::dispatch::decode;
 use crate::fetch::read::{FetchRead, FetchTargets};
 use crate::fetch::response::FetchReply;
 use crate::fetch::session::{Answer, FetchContext, FetchKey, FetchPlan};
+use crate::last_words::keep_last_words;
 use crate::network::response::{Outcome, Reply};
 use crate::partition::Isolation;
 use crate::partition::fetch::FetchPartition;
@@ -197,19 +196,10 @@ impl Fetch {
     }
 }
 
-/// What the request asks for, and what its session is to forget. Of a partition named twice the last word counts.
+/// What the request asks for, and what its session is to forget.
 fn plan(request: &FetchRequest, uses_topic_ids: bool) -> (FetchPlan, Vec<FetchKey>) {
-    let mut wanted: FetchPlan = Vec::new();
-    let mut places: HashMap<FetchKey, usize> = HashMap::new();
-    for (key, partition) in asked(request, uses_topic_ids) {
-        match places.entry(key.clone()) {
-            Entry::Occupied(known) => wanted[*known.get()].1 = partition,
-            Entry::Vacant(unknown) => {
-                unknown.insert(wanted.len());
-                wanted.push((key, partition));
-            }
-        }
-    }
+    let mut wanted: FetchPlan = asked(request, uses_topic_ids).collect();
+    keep_last_words(&mut wanted, |a, b| a.0.cmp(&b.0));
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
         let partitions = topic.partitions.iter();
         partitions.map(|&partition| key(&topic.topic, topic.topic_id, partition, uses_topic_ids))

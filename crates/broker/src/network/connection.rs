@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::output::Output;
-use super::response::{Outcome, PendingReply, Reply};
+use super::request_memory::{GRANTED_BYTES, Share, Verdict};
+use super::response::{Chunk, Outcome, PendingReply, Reply};
 use super::socket;
 use super::worker::Accepted;
 use crate::broker::Broker;
@@ -31,6 +32,8 @@ const SCRATCH_BYTES: usize = 256 * 1024;
 const READ_BYTES_PER_TURN: usize = 512 * 1024;
 /// Requests of one connection that may be outstanding.
 const REQUESTS_IN_FLIGHT_MAX: usize = 256;
+/// Bytes of requests whose replies are outstanding, beyond which none is started: a parked Fetch keeps what it asked for.
+const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// Response bytes that may wait for the client, or for an older response, before its next request starts.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that are received beyond a request that lets no other start.
@@ -66,6 +69,8 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
     let mut connection = Connection {
         stream,
         context: Rc::new(context),
+        memory: Share::new(broker.request_memory.clone()),
+        starved: false,
         frame_bytes_max: usize::try_from(broker.config().socket_request_max_bytes).unwrap_or(0),
         idle_max: Duration::from_millis(
             u64::try_from(broker.config().connections_max_idle_ms).unwrap_or(u64::MAX),
@@ -74,20 +79,16 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
         input: BytesMut::new(),
         replies: VecDeque::new(),
         replies_bytes: 0,
+        pending_bytes: 0,
         output: Output::default(),
         writable: true,
         reading: true,
     };
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
-    };
-    let ended = tokio::select! {
-        ended = connection.run(&shutdown) => ended,
-        () = drained => Ok(()),
-    };
-    match ended {
+    match connection.run(&shutdown).await {
         Ok(()) => {}
+        Err(Ended::Starving) => {
+            tracing::warn!(%peer, "connection closed: it sends too slowly while others wait for memory");
+        }
         Err(Ended::Io(error)) => tracing::debug!(%peer, %error, "connection ended"),
         Err(Ended::Frame(error)) => tracing::warn!(%peer, %error, "connection closed: bad frame"),
     }
@@ -96,6 +97,8 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
 enum Ended {
     Io(io::Error),
     Frame(FrameError),
+    /// It held up others that wait for memory.
+    Starving,
 }
 
 impl From<io::Error> for Ended {
@@ -113,7 +116,12 @@ impl From<FrameError> for Ended {
 /// A request that has started and whose response has not left yet.
 enum Slot {
     Ready(Reply),
-    Pending { reply: PendingReply, exclusive: bool },
+    Pending {
+        reply: PendingReply,
+        exclusive: bool,
+        /// Bytes of the request, for what the reply may hold of it.
+        bytes: usize,
+    },
 }
 
 struct Connection {
@@ -122,12 +130,18 @@ struct Connection {
     frame_bytes_max: usize,
     idle_max: Duration,
     broker: Arc<Broker>,
+    /// What it holds of the process's memory for requests.
+    memory: Share,
+    /// Whether it waits for its share to grow.
+    starved: bool,
     /// Bytes that were received and not yet given to a request; empty between requests.
     input: BytesMut,
     /// Oldest first.
     replies: VecDeque<Slot>,
     /// Bytes of those that are ready.
     replies_bytes: usize,
+    /// Bytes of the requests of those that are not.
+    pending_bytes: usize,
     output: Output,
     /// Whether the socket may take more; false until it says so.
     writable: bool,
@@ -139,7 +153,10 @@ impl Connection {
     async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Ended> {
         let mut last_active = Instant::now();
         let idle_timer = tokio::time::sleep(self.idle_max);
-        tokio::pin!(idle_timer);
+        // One wait for the whole life: each new one takes locks that all connections of the thread share.
+        let stopped = shutdown.cancelled();
+        tokio::pin!(idle_timer, stopped);
+        let mut stopping = false;
         loop {
             self.start_received()?;
             self.collect_ready();
@@ -150,10 +167,12 @@ impl Connection {
                 return Ok(());
             }
             let may_read = self.may_read();
+            self.memory.hold(self.input.capacity() + self.pending_bytes);
             tokio::select! {
                 biased;
-                reply = first_reply(&mut self.replies) => {
+                (reply, bytes) = first_reply(&mut self.replies) => {
                     self.replies_bytes += reply.wire_bytes();
+                    self.pending_bytes -= bytes;
                     self.replies[0] = Slot::Ready(reply);
                     last_active = Instant::now();
                 }
@@ -167,8 +186,19 @@ impl Connection {
                     self.read().await?;
                     last_active = Instant::now();
                 }
-                () = shutdown.cancelled(), if self.reading => self.reading = false,
+                verdict = self.memory.changed(self.starved, self.input.len()) => match verdict {
+                    Verdict::Granted => self.starved = false,
+                    Verdict::Wasted => return Err(Ended::Starving),
+                },
+                () = &mut stopped, if !stopping => {
+                    stopping = true;
+                    self.reading = false;
+                    idle_timer.as_mut().reset(Instant::now() + DRAIN_TIMEOUT);
+                }
                 () = &mut idle_timer => {
+                    if stopping {
+                        return Ok(());
+                    }
                     if self.replies.is_empty() && last_active.elapsed() >= self.idle_max {
                         return Ok(());
                     }
@@ -184,13 +214,14 @@ impl Connection {
         self.reading
             && !exclusive
             && self.replies.len() < REQUESTS_IN_FLIGHT_MAX
+            && self.pending_bytes < PENDING_BYTES_MAX
             && self.output.len() + self.replies_bytes < OUTPUT_BYTES_MAX
     }
 
     /// Whether more bytes may be received: while requests can't start, only a little beyond them, so that the end
     /// of the connection is still noticed.
     fn may_read(&self) -> bool {
-        self.reading && (self.may_start() || self.input.len() < HELD_BYTES_MAX)
+        self.reading && !self.starved && (self.may_start() || self.input.len() < HELD_BYTES_MAX)
     }
 
     /// Takes what the socket has. Requests start from the thread's scratch buffer; what is left of it, the start
@@ -216,15 +247,39 @@ impl Connection {
     /// One system call; answers how much it read, and whether the socket has nothing more for now.
     fn read_once(&mut self) -> Result<(usize, bool), Ended> {
         if !self.input.is_empty() {
-            frame::reserve(&mut self.input, self.frame_bytes_max)?;
+            if frame::is_full(&self.input, self.frame_bytes_max)? {
+                let capacity = frame::capacity(&self.input, self.frame_bytes_max)?;
+                self.starved = !self.memory.may_hold(capacity);
+                if self.starved {
+                    return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+                }
+                self.input = frame::buffer(&self.input, capacity);
+                self.memory.hold(capacity + self.pending_bytes);
+            }
             let read = self.stream.try_read_buf(&mut self.input)?;
             self.start_received()?;
             return Ok((read, false));
         }
         SCRATCH.with_borrow_mut(|scratch| {
-            let (read, emptied) = socket::receive(&self.stream, scratch)?;
+            // What is read can't be put back: without room for a frame's start, only a little is taken.
+            let window = if self.memory.has_room() {
+                scratch.len()
+            } else {
+                GRANTED_BYTES
+            };
+            let (read, emptied) = socket::receive(&self.stream, &mut scratch[..window])?;
             let started = self.start_frames(&mut scratch[..read])?;
-            self.input.extend_from_slice(&scratch[started..read]);
+            let left = &scratch[started..read];
+            if !left.is_empty() {
+                let wanted = frame::capacity(left, self.frame_bytes_max)?;
+                let capacity = if self.memory.may_hold(wanted) {
+                    wanted
+                } else {
+                    left.len()
+                };
+                self.input = frame::buffer(left, capacity);
+                self.memory.hold(self.input.capacity() + self.pending_bytes);
+            }
             Ok((read, emptied))
         })
     }
@@ -256,20 +311,22 @@ impl Connection {
             if rest.len() < end {
                 break;
             }
+            let pending = |reply, exclusive| Slot::Pending {
+                reply,
+                exclusive,
+                bytes: end,
+            };
             let slot = match dispatch::start(&self.broker, &self.context, &mut rest[SIZE_PREFIX..end]) {
                 Outcome::Ready(reply) => Slot::Ready(reply),
-                Outcome::Staged(reply) => Slot::Pending {
-                    reply,
-                    exclusive: false,
-                },
-                Outcome::Exclusive(reply) => Slot::Pending {
-                    reply,
-                    exclusive: true,
-                },
+                Outcome::Staged(reply) => pending(reply, false),
+                Outcome::Exclusive(reply) => pending(reply, true),
             };
-            if let Slot::Ready(reply) = &slot {
-                self.replies_bytes += reply.wire_bytes();
-                self.reading &= !matches!(reply, Reply::Close);
+            match &slot {
+                Slot::Ready(reply) => {
+                    self.replies_bytes += reply.wire_bytes();
+                    self.reading &= !matches!(reply, Reply::Close);
+                }
+                Slot::Pending { bytes, .. } => self.pending_bytes += bytes,
             }
             self.replies.push_back(slot);
             position += end;
@@ -285,22 +342,26 @@ impl Connection {
             };
             self.replies_bytes -= reply.wire_bytes();
             match reply {
-                Reply::Frame(chunks) => self.output.push(chunks),
+                Reply::Frame { head, rest } => {
+                    self.output.push(Chunk::Bytes(head));
+                    rest.into_iter().for_each(|chunk| self.output.push(chunk));
+                }
                 Reply::Nothing => {}
                 Reply::Close => {
                     self.reading = false;
                     self.replies.clear();
                     self.replies_bytes = 0;
+                    self.pending_bytes = 0;
                 }
             }
         }
     }
 }
 
-/// The reply of the oldest request, when it is one that is waited for.
-async fn first_reply(replies: &mut VecDeque<Slot>) -> Reply {
+/// The reply of the oldest request and the request's bytes, when it is one that is waited for.
+async fn first_reply(replies: &mut VecDeque<Slot>) -> (Reply, usize) {
     match replies.front_mut() {
-        Some(Slot::Pending { reply, .. }) => reply.await,
+        Some(Slot::Pending { reply, bytes, .. }) => (reply.await, *bytes),
         _ => std::future::pending().await,
     }
 }

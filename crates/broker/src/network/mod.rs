@@ -3,11 +3,13 @@
 //! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last; nothing on
 //! the way from socket to log to response changes threads. `acceptor` hands a new connection to the least loaded
 //! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
+//! `request_memory` bounds what the requests of all connections may take.
 
 pub mod acceptor;
 pub mod admission;
 pub mod connection;
 pub mod output;
+pub mod request_memory;
 pub mod response;
 mod socket;
 pub mod worker;

@@ -20,9 +20,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// Adds a frame's chunks behind what waits.
-    pub fn push(&mut self, chunks: Vec<Chunk>) {
-        for chunk in chunks.into_iter().filter(|chunk| !chunk.is_empty()) {
+    /// Adds a chunk behind what waits.
+    pub fn push(&mut self, chunk: Chunk) {
+        if !chunk.is_empty() {
             self.len += chunk.len();
             self.chunks.push_back(chunk);
         }

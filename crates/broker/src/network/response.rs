@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use barnabas_protocol::frame::SIZE_PREFIX;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 /// A range of a segment file that goes from the page cache to the socket without passing through user memory.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct FileRange {
 #[derive(Clone, Debug)]
 pub enum Chunk {
     /// Encoded bytes.
-    Bytes(Bytes),
+    Bytes(BytesMut),
     /// Records that stay in their file until the socket takes them.
     File(FileRange),
 }
@@ -46,8 +46,13 @@ impl Chunk {
 /// What is sent for one request.
 #[derive(Debug)]
 pub enum Reply {
-    /// One response frame, its size prefix included.
-    Frame(Vec<Chunk>),
+    /// One response frame.
+    Frame {
+        /// Its size prefix, header and the start of the body; most often all of it.
+        head: BytesMut,
+        /// What follows.
+        rest: Vec<Chunk>,
+    },
     /// Nothing is sent (Produce with acks=0).
     Nothing,
     /// The connection is closed once the replies before this one have left.
@@ -58,26 +63,21 @@ impl Reply {
     /// Bytes this reply puts on the wire.
     pub fn wire_bytes(&self) -> usize {
         match self {
-            Reply::Frame(chunks) => chunks.iter().map(Chunk::len).sum(),
+            Reply::Frame { head, rest } => head.len() + rest.iter().map(Chunk::len).sum::<usize>(),
             Reply::Nothing | Reply::Close => 0,
         }
     }
 
     /// A frame wholly in memory. `buffer` starts with four bytes that are kept free for the size.
-    pub fn frame(mut buffer: BytesMut) -> Reply {
-        let size = (buffer.len() - SIZE_PREFIX) as i32;
-        buffer[..SIZE_PREFIX].copy_from_slice(&size.to_be_bytes());
-        Reply::Frame(vec![Chunk::Bytes(buffer.freeze())])
+    pub fn frame(buffer: BytesMut) -> Reply {
+        Reply::chunked(buffer, Vec::new())
     }
 
     /// A frame of which the first chunk (header and the start of the body) is given apart from the rest.
     pub fn chunked(mut head: BytesMut, rest: Vec<Chunk>) -> Reply {
         let size = head.len() - SIZE_PREFIX + rest.iter().map(Chunk::len).sum::<usize>();
         head[..SIZE_PREFIX].copy_from_slice(&(size as i32).to_be_bytes());
-        let mut chunks = Vec::with_capacity(rest.len() + 1);
-        chunks.push(Chunk::Bytes(head.freeze()));
-        chunks.extend(rest);
-        Reply::Frame(chunks)
+        Reply::Frame { head, rest }
     }
 }
 

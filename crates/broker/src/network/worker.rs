@@ -118,6 +118,8 @@ async fn serve(
     shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
+    // A token of the thread's own: every connection registers with it, and the threads should not share its lock.
+    let shutdown = shutdown.child_token();
     loop {
         let accepted = tokio::select! {
             accepted = receiver.recv() => accepted,

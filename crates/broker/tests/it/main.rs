@@ -8,6 +8,7 @@ mod connections;
 mod groups;
 mod node;
 mod process;
+mod request_memory;
 mod run_time;
 mod settings_in_effect;
 mod space;

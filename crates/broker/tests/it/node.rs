@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barnabas_broker::broker::Broker;
 use barnabas_broker::config::load::{Sources, load};
@@ -84,6 +84,15 @@ impl Node {
     pub fn stop(mut self) -> TempDir {
         self.shut_down();
         self.dir.take().unwrap()
+    }
+
+    /// Waits until the broker is as `condition` says.
+    pub fn until(&self, condition: impl Fn(&Broker) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition(&self.broker) {
+            assert!(Instant::now() < deadline, "the condition did not come about");
+            std::thread::yield_now();
+        }
     }
 
     /// Opens a connection.

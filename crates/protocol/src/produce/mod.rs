@@ -5,4 +5,4 @@ mod response;
 
 pub use crate::topic_ref::TopicRef;
 pub use request::{ProducePartition, ProduceRequest};
-pub use response::{ProducePartitionResponse, ProduceResponse, ProduceTopicResponse, RecordError};
+pub use response::{ProducePartitionResponse, ProduceResponse, RecordError};

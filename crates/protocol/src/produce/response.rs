@@ -68,20 +68,12 @@ impl ProducePartitionResponse {
     }
 }
 
-/// One topic's answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProduceTopicResponse<'a> {
-    /// As the request named it.
-    pub topic: TopicRef<'a>,
-    /// Its partitions.
-    pub partitions: Vec<ProducePartitionResponse>,
-}
-
 /// A ProduceResponse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProduceResponse<'a> {
-    /// The topics asked for.
-    pub topics: Vec<ProduceTopicResponse<'a>>,
+    /// The partitions' answers, each with its topic as the request named it. A topic is named once for a run of its
+    /// partitions.
+    pub partitions: Vec<(TopicRef<'a>, ProducePartitionResponse)>,
     /// How long the client was throttled, in milliseconds.
     pub throttle_time_ms: i32,
     /// Where the leaders named above are reached. Left out before version 10.
@@ -100,16 +92,18 @@ impl ProduceResponse<'_> {
     }
 
     fn encode_in(&self, version: i16, flexible: bool, buffer: &mut BytesMut) -> Result<(), anyhow::Error> {
-        wire::put_array(buffer, flexible, Some(&self.topics), |buffer, topic| {
-            topic.topic.put(version, flexible, buffer)?;
-            wire::put_array(buffer, flexible, Some(&topic.partitions), |buffer, partition| {
-                encode_partition(partition, version, flexible, buffer)
-            })?;
+        let topics = || self.partitions.chunk_by(|a, b| a.0 == b.0);
+        wire::put_length(buffer, flexible, Some(topics().count()))?;
+        for partitions in topics() {
+            partitions[0].0.put(version, flexible, buffer)?;
+            wire::put_length(buffer, flexible, Some(partitions.len()))?;
+            for (_, partition) in partitions {
+                encode_partition(partition, version, flexible, buffer)?;
+            }
             if flexible {
                 wire::put_no_tagged_fields(buffer);
             }
-            Ok(())
-        })?;
+        }
         buffer.put_i32(self.throttle_time_ms);
         if flexible {
             let mut tagged = wire::TaggedFields::default();

@@ -312,7 +312,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 
 /// The CRC-32C of a whole batch's bytes: attributes to end. Zero for fewer bytes than that.
 pub fn batch_crc(batch: &[u8]) -> u32 {
-    crc32c::crc32c(batch.get(ATTRIBUTES_OFFSET..).unwrap_or_default())
+    crc_fast::crc32_iscsi(batch.get(ATTRIBUTES_OFFSET..).unwrap_or_default())
 }
 
 /// Sets the base offset in place; the CRC does not cover it. Nothing happens to a slice shorter than a header.

@@ -272,3 +272,12 @@ fn append_time_holds_for_the_batch() {
     );
     assert!(header.is_transactional() && !header.is_control());
 }
+
+#[test]
+fn the_crc_is_that_of_another_implementation_at_every_length() {
+    let batch: Vec<u8> = (0..5000_u32).map(|i| ((i * i) >> 3) as u8).collect();
+    for len in (0..700).chain([1023, 1024, 4096, 5000]) {
+        let covered = batch[..len].get(21..).unwrap_or_default();
+        assert_eq!(batch_crc(&batch[..len]), crc32c::crc32c(covered), "{len}");
+    }
+}

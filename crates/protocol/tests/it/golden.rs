@@ -42,8 +42,7 @@ use barnabas_protocol::messages::{
     OffsetFetchResponse, Request, StrBytes, TopicName,
 };
 use barnabas_protocol::produce::{
-    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, ProduceTopicResponse,
-    RecordError, TopicRef,
+    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError, TopicRef,
 };
 use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
@@ -200,10 +199,7 @@ fn produce_responses() {
         let unknown = ProducePartitionResponse::error(5, ErrorCode::UnknownTopicOrPartition);
         let rack = Some("r1".to_owned());
         let response = ProduceResponse {
-            topics: vec![ProduceTopicResponse {
-                topic: topic_ref(version),
-                partitions: vec![refused, unknown],
-            }],
+            partitions: vec![(topic_ref(version), refused), (topic_ref(version), unknown)],
             throttle_time_ms: 30,
             node_endpoints: vec![NodeEndpoint {
                 node_id: 1,

@@ -147,9 +147,9 @@ impl Log {
     }
 
     fn write(&mut self, bytes: &[u8], appended: Appended, now_ms: i64) -> Result<()> {
-        let (config, jitter_ms, offline) = (self.config.clone(), self.roll_jitter_ms, self.offline());
+        let (config, jitter_ms) = (self.config.clone(), self.roll_jitter_ms);
         let State::Open(open) = &mut self.state else {
-            return Err(offline);
+            return Err(self.offline());
         };
         let Appended {
             base_offset,

@@ -384,8 +384,14 @@ impl Log {
         if matches!(self.state, State::Absent) {
             self.create_folder()?;
         }
-        let offline = self.offline();
-        self.open()?.ok_or(offline)
+        self.open()?;
+        match &mut self.state {
+            State::Open(open) => Ok(open),
+            _ => Err(StorageError::Offline {
+                topic: self.topic.to_string(),
+                partition: self.partition,
+            }),
+        }
     }
 
     fn create_folder(&mut self) -> Result<()> {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::group_machine::GroupMachine;
+use super::machine::Machine;
 use super::shard::Shard;
 use super::timers::TimerSignal;
 use crate::broker::now_ms;
 
 /// Loads shards, one after the other.
-pub(super) fn load(shards: Vec<Arc<Shard>>, timers: Arc<TimerSignal>) {
-    run("group-loader", move || {
+pub(super) fn load<M: Machine>(shards: Vec<Arc<Shard<M>>>, timers: Arc<TimerSignal>) {
+    run("loader", move || {
         for shard in shards {
             shard.load(now_ms());
             timers.consider(shard.deadline_ms());
@@ -21,11 +23,11 @@ pub(super) fn load(shards: Vec<Arc<Shard>>, timers: Arc<TimerSignal>) {
 }
 
 /// Deletes the offsets that groups committed for deleted topics, given with their ids.
-pub(super) fn delete_topics(shards: Vec<Arc<Shard>>, deleted: Vec<(Arc<str>, Uuid)>) {
+pub(super) fn delete_topics(shards: Vec<Arc<Shard<GroupMachine>>>, deleted: Vec<(Arc<str>, Uuid)>) {
     run("offset-deletion", move || {
         for shard in shards.iter().filter(|shard| shard.has_records()) {
             shard.load(now_ms());
-            shard.append_decided(now_ms(), |core| core.delete_topics(&deleted));
+            shard.append_decided(now_ms(), |machine| machine.core.delete_topics(&deleted));
         }
     });
 }

@@ -1,9 +1,4 @@
 //! The group coordinator of this broker: a shard for each partition of `__consumer_offsets` that it leads.
-//!
-//! Which shards there are follows from the metadata image alone. An empty partition's shard is a few words until a request
-//! needs it.
-
-use std::sync::{Arc, RwLock};
 
 use barnabas_coordinator::{
     GroupConfig, GroupRecord, GroupShard, Reply, Token, hash_map_order, java_hash, partition_for,
@@ -15,23 +10,16 @@ use barnabas_protocol::records::compression::Compression;
 use tokio_util::sync::CancellationToken;
 
 use super::background;
+use super::group_machine::GroupMachine;
 use super::internal_topics::CONSUMER_OFFSETS;
-use super::shard::{NO_DEADLINE, Shard};
-use super::timers::TimerSignal;
+use super::shards::Shards;
 use crate::broker::now_ms;
 use crate::config::BrokerConfig;
 use crate::partition::registry::Partitions;
 
-/// The shards by partition; `None` where another broker leads. Empty while there is no topic.
-type Shards = Vec<Option<Arc<Shard>>>;
-
 /// The group coordinator.
 pub struct GroupCoordinator {
-    node_id: i32,
-    config: GroupConfig,
-    compression: Compression,
-    shards: RwLock<Arc<Shards>>,
-    timers: Arc<TimerSignal>,
+    shards: Shards<GroupMachine>,
 }
 
 impl GroupCoordinator {
@@ -43,83 +31,22 @@ impl GroupCoordinator {
             Compression::None
         });
         GroupCoordinator {
-            node_id: config.node_id,
-            config: group_config(config),
-            compression,
-            shards: RwLock::default(),
-            timers: Arc::new(TimerSignal::new()),
+            shards: Shards::new(config.node_id, CONSUMER_OFFSETS, group_config(config), compression),
         }
     }
 
-    /// Starts and stops shards as an image asks for. Called after the partitions have followed it.
+    /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after the partitions
+    /// have followed it.
     pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta, partitions: &Partitions) {
-        let topic = image.topics.by_name(CONSUMER_OFFSETS);
-        let gone = delta
-            .topics_deleted
-            .iter()
-            .any(|topic| &*topic.name == CONSUMER_OFFSETS);
-        if gone || topic.is_some_and(|topic| delta.partitions.contains_key(&topic.id)) {
-            self.follow(image, partitions);
-        }
+        self.shards.apply(image, delta, partitions);
         let deleted: Vec<_> = delta
             .topics_deleted
             .iter()
             .map(|topic| (topic.name.clone(), topic.id))
             .collect();
-        let shards: Vec<_> = self.shards().iter().flatten().cloned().collect();
+        let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
             background::delete_topics(shards, deleted);
-        }
-    }
-
-    fn follow(&self, image: &MetadataImage, partitions: &Partitions) {
-        let old = self.shards();
-        let mut new = Shards::new();
-        let topic = image.topics.by_name(CONSUMER_OFFSETS);
-        for (index, state) in (0..).zip(topic.iter().flat_map(|topic| &topic.partitions)) {
-            let led = topic
-                .filter(|_| state.leader == self.node_id)
-                .and_then(|topic| partitions.by_id(&topic.id, index).ok());
-            let known = old.get(new.len()).cloned().flatten();
-            new.push(led.map(|partition| match known {
-                Some(shard)
-                    if Arc::ptr_eq(shard.partition(), &partition)
-                        && shard.leader_epoch == state.leader_epoch =>
-                {
-                    shard
-                }
-                _ => Arc::new(Shard::new(
-                    partition,
-                    state.leader_epoch,
-                    self.config,
-                    self.compression,
-                )),
-            }));
-        }
-        let is_in = |shards: &Shards, shard: &Arc<Shard>| {
-            shards.iter().flatten().any(|other| Arc::ptr_eq(other, shard))
-        };
-        let stopped: Vec<_> = old
-            .iter()
-            .flatten()
-            .filter(|shard| !is_in(&new, shard))
-            .cloned()
-            .collect();
-        let started: Vec<_> = new
-            .iter()
-            .flatten()
-            .filter(|shard| !is_in(&old, shard) && shard.has_records())
-            .cloned()
-            .collect();
-        *self
-            .shards
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(new);
-        for shard in stopped {
-            shard.resign();
-        }
-        if !started.is_empty() {
-            background::load(started, self.timers.clone());
         }
     }
 
@@ -132,10 +59,9 @@ impl GroupCoordinator {
         group_id: &str,
         act: impl FnOnce(&mut GroupShard, i64) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<R, ErrorCode> {
-        let (shard, now_ms) = (self.shard_of(group_id)?, now_ms());
-        let answered = shard.decide(now_ms, |core| act(core, now_ms));
-        self.timers.consider(shard.deadline_ms());
-        shard.committed(answered?).await
+        self.shards
+            .request(group_id, |machine, now_ms| act(&mut machine.core, now_ms))
+            .await
     }
 
     /// Gives the shard that coordinates `group_id` a request that may be parked, and waits for its answer.
@@ -148,9 +74,9 @@ impl GroupCoordinator {
         stopping: &CancellationToken,
         act: impl FnOnce(&mut GroupShard, Token, i64) -> Vec<GroupRecord>,
     ) -> Result<Reply, ErrorCode> {
-        let (shard, now_ms) = (self.shard_of(group_id)?, now_ms());
+        let (shard, now_ms) = (self.shards.of(group_id)?, now_ms());
         let parked = shard.park(now_ms, |core, token| act(core, token, now_ms));
-        self.timers.consider(shard.deadline_ms());
+        self.shards.used(&shard);
         let answered = tokio::select! {
             answered = parked? => answered.map_err(|_| ErrorCode::NotCoordinator)?,
             () = stopping.cancelled() => return Err(ErrorCode::NotCoordinator),
@@ -164,12 +90,12 @@ impl GroupCoordinator {
     /// The first that a shard answers; shards that another broker leads are passed over.
     pub async fn request_all<R>(&self, act: impl Fn(&GroupShard) -> R) -> Result<Vec<R>, ErrorCode> {
         let mut answers = Vec::new();
-        for shard in self.shards().iter().flatten() {
+        for shard in self.shards.all().iter().flatten() {
             if !shard.is_used() {
                 continue;
             }
-            let answered = shard.decide(now_ms(), |core| Ok((Vec::new(), act(core))));
-            self.timers.consider(shard.deadline_ms());
+            let answered = shard.decide(now_ms(), |machine| Ok((Vec::new(), act(&machine.core))));
+            self.shards.used(shard);
             let answer = match answered {
                 Ok(answered) => shard.committed(answered).await,
                 Err(error) => Err(error),
@@ -185,7 +111,7 @@ impl GroupCoordinator {
 
     /// The groups by the shard that coordinates them; answers come in the order in which Kafka goes through its shards.
     pub fn by_shard(&self, group_ids: Vec<GroupId>) -> Vec<Vec<GroupId>> {
-        let count = i32::try_from(self.shards().len()).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.shards.all().len()).unwrap_or(i32::MAX);
         let mut shards: Vec<(i32, Vec<GroupId>)> = Vec::new();
         for group_id in group_ids {
             let index = partition_for(&group_id, count);
@@ -204,44 +130,7 @@ impl GroupCoordinator {
 
     /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.
     pub async fn run_timers(&self, stopping: CancellationToken) {
-        let tick = |now_ms: i64| {
-            let shards = self.shards();
-            for shard in shards
-                .iter()
-                .flatten()
-                .filter(|shard| shard.deadline_ms() <= now_ms)
-            {
-                shard.run_timers(now_ms);
-            }
-            shards
-                .iter()
-                .flatten()
-                .map(|shard| shard.deadline_ms())
-                .min()
-                .unwrap_or(NO_DEADLINE)
-        };
-        tokio::select! {
-            () = self.timers.run(now_ms, tick) => {}
-            () = stopping.cancelled() => {}
-        }
-    }
-
-    fn shard_of(&self, group_id: &str) -> Result<Arc<Shard>, ErrorCode> {
-        let shards = self.shards();
-        let count = i32::try_from(shards.len()).map_err(|_| ErrorCode::NotCoordinator)?;
-        let index = usize::try_from(partition_for(group_id, count)).map_err(|_| ErrorCode::NotCoordinator)?;
-        shards
-            .get(index)
-            .cloned()
-            .flatten()
-            .ok_or(ErrorCode::NotCoordinator)
-    }
-
-    fn shards(&self) -> Arc<Shards> {
-        self.shards
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        self.shards.run_timers(stopping).await;
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use barnabas_coordinator::{CoordinatorError, GroupRecord};
+use barnabas_coordinator::CoordinatorError;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::{Compression, decompress};
-use barnabas_protocol::records::{Batch, InvalidRecord, RecordsError, batches};
+use barnabas_protocol::records::{Batch, BatchHeader, InvalidRecord, RecordsError, batches};
 
 use crate::partition::Partition;
 
@@ -44,11 +44,14 @@ pub enum LoadError {
     Content(#[from] CoordinatorError),
 }
 
-/// Shows every group record of the log to `replay`, in order. Returns the offset after the last one.
+/// Shows every record of the log that has a key to `load`, in order: its batch, key and value. Returns the offset after the last one.
 ///
 /// # Errors
 /// The log can't be read, or holds what no coordinator writes.
-pub fn read_log(partition: &Partition, mut replay: impl FnMut(GroupRecord)) -> Result<i64, LoadError> {
+pub fn read_log(
+    partition: &Partition,
+    mut load: impl FnMut(&BatchHeader, &[u8], Option<&[u8]>) -> Result<(), CoordinatorError>,
+) -> Result<i64, LoadError> {
     let (mut next_offset, end_offset) = partition.offsets();
     while next_offset < end_offset {
         let slice = partition.read(next_offset, CHUNK_BYTES).map_err(LoadError::Log)?;
@@ -59,7 +62,7 @@ pub fn read_log(partition: &Partition, mut replay: impl FnMut(GroupRecord)) -> R
                 offset: next_offset,
                 source,
             })?;
-            read_batch(&batch, &mut replay)?;
+            read_batch(&batch, &mut load)?;
             next_offset = batch.header.next_offset();
         }
         if next_offset == before {
@@ -70,11 +73,11 @@ pub fn read_log(partition: &Partition, mut replay: impl FnMut(GroupRecord)) -> R
     Ok(next_offset)
 }
 
-fn read_batch(batch: &Batch<'_>, replay: &mut impl FnMut(GroupRecord)) -> Result<(), LoadError> {
+fn read_batch(
+    batch: &Batch<'_>,
+    load: &mut impl FnMut(&BatchHeader, &[u8], Option<&[u8]>) -> Result<(), CoordinatorError>,
+) -> Result<(), LoadError> {
     let offset = batch.header.base_offset;
-    if batch.header.is_control() {
-        return Ok(());
-    }
     let unsound = |source| LoadError::Batch { offset, source };
     let codec = batch.header.compression().map_err(unsound)?;
     let mut decompressed = Vec::new();
@@ -88,9 +91,7 @@ fn read_batch(batch: &Batch<'_>, replay: &mut impl FnMut(GroupRecord)) -> Result
         let record = record.map_err(|source| LoadError::Record { offset, source })?;
         // A record without a key is nobody's.
         let Some(key) = record.key else { continue };
-        if let Some(record) = GroupRecord::decode(key, record.value)? {
-            replay(record);
-        }
+        load(&batch.header, key, record.value)?;
     }
     Ok(())
 }

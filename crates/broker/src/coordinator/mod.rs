@@ -11,9 +11,12 @@
 
 mod background;
 mod group_coordinator;
+mod group_machine;
 pub mod internal_topics;
 mod load;
+mod machine;
 mod shard;
+mod shards;
 mod timers;
 mod write;
 

@@ -1,19 +1,17 @@
-//! One shard on this broker: its state machine, the log it writes, and the requests that are parked with it.
+//! One shard on this broker: its state machine and the log it writes.
 //!
 //! Everything a shard does happens under its lock and on the thread that asks. What is decided is appended and replayed
 //! before the lock is released; answers leave when the log's high watermark has passed what was appended, so that nobody is
 //! told what another leader would not know.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use barnabas_coordinator::{Effect, GroupConfig, GroupRecord, GroupShard, Reply, Token};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
-use tokio::sync::oneshot;
 
 use super::load::{LoadError, read_log};
+use super::machine::Machine;
 use super::write::{client_error, write};
 use crate::partition::Partition;
 
@@ -24,55 +22,50 @@ pub(super) const NO_DEADLINE: i64 = i64::MAX;
 
 /// An answer, and the offset that must be committed before it may leave.
 pub struct Answered<T> {
-    value: T,
-    end_offset: i64,
+    pub(super) value: T,
+    pub(super) end_offset: i64,
 }
 
-/// A parked request's answer.
-type ParkedSender = oneshot::Sender<Answered<Reply>>;
-
-/// A shard of the group coordinator.
-pub struct Shard {
+/// A shard of a coordinator.
+pub struct Shard<M: Machine> {
     partition: Arc<Partition>,
     pub(super) leader_epoch: i32,
-    config: GroupConfig,
+    setup: M::Setup,
     compression: Compression,
-    stage: Mutex<Stage>,
+    stage: Mutex<Stage<M>>,
     deadline_ms: AtomicI64,
 }
 
-enum Stage {
+enum Stage<M> {
     /// Not needed yet.
     Pending,
     /// The loader thread reads the log.
     Loading,
-    Active(Box<Active>),
+    Active(Box<Active<M>>),
     /// The log is not what it should be.
     Failed,
     /// Another broker leads.
     Resigned,
 }
 
-struct Active {
-    core: GroupShard,
-    parked: HashMap<Token, ParkedSender>,
-    next_token: u64,
+struct Active<M> {
+    machine: M,
     /// After the last record appended.
     end_offset: i64,
 }
 
-impl Shard {
+impl<M: Machine> Shard<M> {
     /// The shard of a partition that this broker leads since `leader_epoch`.
     pub(super) fn new(
         partition: Arc<Partition>,
         leader_epoch: i32,
-        config: GroupConfig,
+        setup: M::Setup,
         compression: Compression,
-    ) -> Shard {
+    ) -> Shard<M> {
         Shard {
             partition,
             leader_epoch,
-            config,
+            setup,
             compression,
             stage: Mutex::new(Stage::Pending),
             deadline_ms: AtomicI64::new(NO_DEADLINE),
@@ -106,10 +99,10 @@ impl Shard {
     pub(super) fn decide<R>(
         &self,
         now_ms: i64,
-        act: impl FnOnce(&mut GroupShard) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
+        act: impl FnOnce(&mut M) -> Result<(Vec<M::Record>, R), ErrorCode>,
     ) -> Result<Answered<R>, ErrorCode> {
         self.with_active(now_ms, |active| {
-            let outcome = act(&mut active.core).and_then(|(records, value)| {
+            let outcome = act(&mut active.machine).and_then(|(records, value)| {
                 self.append(active, records, now_ms)?;
                 Ok(value)
             });
@@ -121,26 +114,21 @@ impl Shard {
         })?
     }
 
-    /// Lets `act` give the state machine a request that may be parked. Its answer comes through the channel, which closes
-    /// should the shard go away without one.
+    /// Gives the state machine something whose failure it answers itself, and appends the records that `act` returns.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
-    pub(super) fn park(
+    pub(super) fn submit<R>(
         &self,
         now_ms: i64,
-        act: impl FnOnce(&mut GroupShard, Token) -> Vec<GroupRecord>,
-    ) -> Result<oneshot::Receiver<Answered<Reply>>, ErrorCode> {
+        act: impl FnOnce(&mut M) -> (Vec<M::Record>, R),
+    ) -> Result<R, ErrorCode> {
         self.with_active(now_ms, |active| {
-            let token = Token(active.next_token);
-            active.next_token += 1;
-            let (sender, receiver) = oneshot::channel();
-            active.parked.insert(token, sender);
-            let records = act(&mut active.core, token);
+            let (records, value) = act(&mut active.machine);
             // What waits for a failed append has been answered with its error.
             let _ = self.append(active, records, now_ms);
             self.settle(active, now_ms);
-            receiver
+            value
         })
     }
 
@@ -164,13 +152,13 @@ impl Shard {
     }
 
     /// Appends records that `decide` makes of the state, in batches of their own, if the shard can be loaded.
-    pub(super) fn append_decided(&self, now_ms: i64, decide: impl FnOnce(&GroupShard) -> Vec<GroupRecord>) {
+    pub(super) fn append_decided(&self, now_ms: i64, decide: impl FnOnce(&M) -> Vec<M::Record>) {
         let outcome = self.with_active(now_ms, |active| {
-            let records = decide(&active.core);
+            let records = decide(&active.machine);
             self.append(active, records, now_ms)
         });
         if let Err(error) | Ok(Err(error)) = outcome {
-            tracing::warn!(partition = self.partition.id().partition, %error, "group records were not appended");
+            tracing::warn!(partition = self.partition.id().partition, %error, "{} records were not appended", M::NAME);
         }
     }
 
@@ -179,8 +167,8 @@ impl Shard {
         let stage = std::mem::replace(&mut *self.lock(), Stage::Resigned);
         self.deadline_ms.store(NO_DEADLINE, Ordering::Release);
         if let Stage::Active(mut active) = stage {
-            active.core.unload();
-            self.deliver(&mut active);
+            active.machine.unload();
+            active.machine.deliver(active.end_offset);
         }
     }
 
@@ -200,7 +188,7 @@ impl Shard {
         }
     }
 
-    fn with_active<R>(&self, now_ms: i64, act: impl FnOnce(&mut Active) -> R) -> Result<R, ErrorCode> {
+    fn with_active<R>(&self, now_ms: i64, act: impl FnOnce(&mut Active<M>) -> R) -> Result<R, ErrorCode> {
         let mut stage = self.lock();
         if matches!(*stage, Stage::Pending) {
             if self.partition.size_bytes() > LOAD_INLINE_BYTES {
@@ -215,88 +203,73 @@ impl Shard {
         }
     }
 
-    fn read_active(&self, now_ms: i64) -> Result<Box<Active>, LoadError> {
-        let mut core = GroupShard::new(self.config);
-        let end_offset = read_log(&self.partition, |record| core.replay(record, now_ms))?;
-        Ok(Box::new(Active {
-            core,
-            parked: HashMap::new(),
-            next_token: 0,
-            end_offset,
-        }))
+    fn read_active(&self, now_ms: i64) -> Result<Box<Active<M>>, LoadError> {
+        let mut machine = M::new(&self.setup, self.leader_epoch);
+        let end_offset = read_log(&self.partition, |batch, key, value| {
+            machine.load(batch, key, value, now_ms)
+        })?;
+        Ok(Box::new(Active { machine, end_offset }))
     }
 
-    fn loaded(&self, loaded: Result<Box<Active>, LoadError>, now_ms: i64) -> Stage {
+    fn loaded(&self, loaded: Result<Box<Active<M>>, LoadError>, now_ms: i64) -> Stage<M> {
         match loaded {
             Ok(mut active) => {
-                let records = active.core.finish_loading(now_ms);
+                let records = active.machine.finish_loading(now_ms);
                 let _ = self.append(&mut active, records, now_ms);
                 self.settle(&mut active, now_ms);
                 Stage::Active(active)
             }
             Err(error) => {
                 let partition = self.partition.id().partition;
-                tracing::error!(partition, %error, "a group coordinator shard could not be loaded");
+                tracing::error!(partition, %error, "a {} coordinator shard could not be loaded", M::NAME);
                 Stage::Failed
             }
         }
     }
 
     /// Appends and replays records. A failure is answered to those that wait for them.
-    fn append(&self, active: &mut Active, records: Vec<GroupRecord>, now_ms: i64) -> Result<(), ErrorCode> {
+    fn append(&self, active: &mut Active<M>, records: Vec<M::Record>, now_ms: i64) -> Result<(), ErrorCode> {
         if records.is_empty() {
             return Ok(());
         }
-        match write(&self.partition, self.compression, &records, now_ms) {
+        let encoded = records.iter().map(M::encode);
+        match write(&self.partition, self.compression, encoded, now_ms) {
             Ok(end_offset) => {
                 active.end_offset = end_offset;
                 for record in records {
-                    active.core.replay(record, now_ms);
+                    active.machine.replay(record, now_ms);
                 }
                 Ok(())
             }
             Err(error) => {
                 let partition = self.partition.id().partition;
-                tracing::warn!(partition, %error, "group records were not appended");
+                tracing::warn!(partition, %error, "{} records were not appended", M::NAME);
                 let code = error.code();
-                // A group that fell empty by the failure is known to be so without a record.
-                active.core.append_failed(&records, code, now_ms);
+                active.machine.append_failed(&records, code, now_ms);
                 Err(code)
             }
         }
     }
 
     /// Does what is due by now, hands out the answers, and notes when something is due next.
-    fn settle(&self, active: &mut Active, now_ms: i64) {
+    fn settle(&self, active: &mut Active<M>, now_ms: i64) {
         while active
-            .core
+            .machine
             .next_deadline()
             .is_some_and(|deadline_ms| deadline_ms <= now_ms)
         {
-            let records = active.core.on_timer(now_ms);
+            let records = active.machine.on_timer(now_ms);
             // A failed append was logged and answered; the timers go on.
             let _ = self.append(active, records, now_ms);
         }
-        self.deliver(active);
+        active.machine.deliver(active.end_offset);
         self.deadline_ms.store(
-            active.core.next_deadline().unwrap_or(NO_DEADLINE),
+            active.machine.next_deadline().unwrap_or(NO_DEADLINE),
             Ordering::Release,
         );
     }
 
-    fn deliver(&self, active: &mut Active) {
-        for Effect::Respond { token, reply } in active.core.take_effects() {
-            if let Some(sender) = active.parked.remove(&token) {
-                // A connection that is gone does not wait any more.
-                let _ = sender.send(Answered {
-                    value: reply,
-                    end_offset: active.end_offset,
-                });
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Stage> {
+    fn lock(&self) -> MutexGuard<'_, Stage<M>> {
         self.stage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

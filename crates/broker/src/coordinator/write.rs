@@ -1,6 +1,6 @@
 //! Writing a shard's records: encoded, in batches that the topic allows, appended as the leader.
 
-use barnabas_coordinator::{CoordinatorError, GroupRecord};
+use barnabas_coordinator::{CoordinatorError, EncodedRecord};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
@@ -51,14 +51,14 @@ pub(super) fn client_error(error: ErrorCode) -> ErrorCode {
 pub(super) fn write(
     partition: &Partition,
     compression: Compression,
-    records: &[GroupRecord],
+    records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
     now_ms: i64,
 ) -> Result<i64, AppendError> {
     let batch_bytes_max = usize::try_from(partition.settings().config.max_message_bytes).unwrap_or(0);
     let mut bytes = Vec::new();
     let mut builder = BatchBuilder::new(compression);
     for record in records {
-        let encoded = record.encode()?;
+        let encoded = record?;
         let fields = RecordFields {
             timestamp: now_ms,
             key: Some(&encoded.key),

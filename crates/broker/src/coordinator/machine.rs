@@ -1,0 +1,52 @@
+//! What a shard drives: a coordinator's state machine, and what the shell does beside it.
+
+use barnabas_coordinator::{CoordinatorError, EncodedRecord};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::BatchHeader;
+
+/// A coordinator's state machine with the shell's part of it. Called under the shard's lock.
+pub trait Machine: Sized + Send + 'static {
+    /// What it decides, and is replayed.
+    type Record: Send;
+    /// What a new one is made of.
+    type Setup: Clone + Send + Sync;
+
+    /// What is logged of it, such as `group`.
+    const NAME: &'static str;
+
+    /// A machine that knows nothing, of a partition that is led in `leader_epoch`.
+    fn new(setup: &Self::Setup, leader_epoch: i32) -> Self;
+
+    /// The bytes of a record. Errors: the format has no room for it.
+    fn encode(record: &Self::Record) -> Result<EncodedRecord, CoordinatorError>;
+
+    /// Applies a record that the live path has appended.
+    fn replay(&mut self, record: Self::Record, now_ms: i64);
+
+    /// Applies a record of the log while it is loaded. Errors: bytes that are not what they claim to be.
+    fn load(
+        &mut self,
+        batch: &BatchHeader,
+        key: &[u8],
+        value: Option<&[u8]>,
+        now_ms: i64,
+    ) -> Result<(), CoordinatorError>;
+
+    /// The whole log was loaded. Returns records to append.
+    fn finish_loading(&mut self, now_ms: i64) -> Vec<Self::Record>;
+
+    /// When [`Machine::on_timer`] is due.
+    fn next_deadline(&self) -> Option<i64>;
+
+    /// Does one thing that is due. Returns records to append.
+    fn on_timer(&mut self, now_ms: i64) -> Vec<Self::Record>;
+
+    /// The append of records failed: what waits for them is answered with `error`.
+    fn append_failed(&mut self, records: &[Self::Record], error: ErrorCode, now_ms: i64);
+
+    /// Performs what has been decided so far; `end_offset` must be committed before anybody hears of it.
+    fn deliver(&mut self, end_offset: i64);
+
+    /// Another broker leads: whoever waits is told.
+    fn unload(&mut self);
+}

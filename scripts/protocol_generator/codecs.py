@@ -83,10 +83,10 @@ def under(condition, lines, otherwise=()):
     return [*out, "}"]
 
 
-def unavailable(field):
+def unavailable(field, condition=""):
     if field.ignorable:
         return []
-    return [f'if {field.default_value()[1]} {{ return Err(wire::not_in_version("{field.name}", version)); }}']
+    return [f'if {condition}{field.default_value()[1]} {{ return Err(wire::not_in_version("{field.name}", version)); }}']
 
 
 def codec_struct(struct, message, top):
@@ -130,9 +130,7 @@ def codec_struct(struct, message, top):
             absent = [] if f.versions.covers(within) else unavailable(f)
             encode += under(condition, write_value(f, place, within), [] if f.tagged else absent)
         if f.tagged and not f.versions.covers(within):
-            absent = unavailable(f)
-            if absent:
-                encode += under(f"!({f.versions.condition(within)})", absent)
+            encode += unavailable(f, f"{f.versions.negated(within)} && ")
     if uses_flexible:
         section = []
         if tagged:

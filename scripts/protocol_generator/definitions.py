@@ -61,6 +61,11 @@ class Versions:
     def covers(self, other):
         return not other or (self.first <= other.first and other.last <= self.last)
 
+    def negated(self, within):
+        """A Rust condition on `version` that is true outside of these versions."""
+        condition = self.condition(within)
+        return f"version < {self.first}" if condition == f"version >= {self.first}" else f"!({condition})"
+
     def condition(self, within):
         """A Rust condition on `version` that is true inside these versions, given that it lies `within`."""
         parts = []

@@ -1,11 +1,11 @@
-//! The records of `__consumer_offsets`, in Apache Kafka's format.
+//! The records of `__consumer_offsets` and `__transaction_state`, in Apache Kafka's format.
 //!
 //! ```text
 //! key:   record type i16 │ the key struct, version 0
 //! value: version i16     │ the value struct in that version (no value at all is a tombstone)
 //! ```
 //!
-//! The group coordinator writes and replays these; Apache Kafka's tools read them.
+//! The coordinators write and replay these; Apache Kafka's tools read them.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -17,6 +17,10 @@ pub use crate::generated::group_metadata_key::GroupMetadataKey;
 pub use crate::generated::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 pub use crate::generated::offset_commit_key::OffsetCommitKey;
 pub use crate::generated::offset_commit_value::OffsetCommitValue;
+pub use crate::generated::transaction_log_key::TransactionLogKey;
+pub use crate::generated::transaction_log_value::{
+    PartitionsSchema as TransactionPartitions, TransactionLogValue,
+};
 
 /// The version in which Apache Kafka 4.3 writes [`GroupMetadataValue`].
 pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
@@ -25,6 +29,13 @@ pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
 /// See [`OFFSET_COMMIT_VALUE_VERSION`].
 pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
+
+/// The version in which Apache Kafka 4.3 writes [`TransactionLogValue`], unless transaction.version is 0.
+pub const TRANSACTION_LOG_VALUE_VERSION: i16 = 1;
+/// See [`TRANSACTION_LOG_VALUE_VERSION`].
+pub const TRANSACTION_LOG_VALUE_VERSION_WITHOUT_FLEXIBLE: i16 = 0;
+
+const TRANSACTION_LOG: i16 = 0;
 
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
@@ -66,6 +77,22 @@ impl GroupMetadataKey {
     /// The record key's bytes.
     pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
         encode_versioned(self, GROUP_METADATA, 0)
+    }
+}
+
+impl TransactionLogKey {
+    /// The record key's bytes.
+    pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
+        encode_versioned(self, TRANSACTION_LOG, 0)
+    }
+
+    /// Decodes a record's key; `None` for a record type that isn't known here, to be skipped.
+    pub fn from_record_key(key: &[u8]) -> Result<Option<TransactionLogKey>, Malformed> {
+        let (record_type, mut rest) = split_version(key)?;
+        if record_type != TRANSACTION_LOG {
+            return Ok(None);
+        }
+        decode_struct(&mut rest, 0).map(Some)
     }
 }
 

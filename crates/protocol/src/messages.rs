@@ -16,3 +16,5 @@ pub use crate::generated::list_offsets_request::{self, ListOffsetsRequest};
 pub use crate::generated::list_offsets_response::{self, ListOffsetsResponse};
 pub use crate::generated::offset_commit_request::{self, OffsetCommitRequest};
 pub use crate::generated::offset_fetch_request::{self, OffsetFetchRequest};
+pub use crate::generated::write_txn_markers_request::{self, WriteTxnMarkersRequest};
+pub use crate::generated::write_txn_markers_response::{self, WriteTxnMarkersResponse};

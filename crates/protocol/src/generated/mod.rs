@@ -12,3 +12,7 @@ pub mod offset_commit_request;
 pub mod offset_commit_value;
 pub mod offset_fetch_request;
 pub(crate) mod shapes;
+pub mod transaction_log_key;
+pub mod transaction_log_value;
+pub mod write_txn_markers_request;
+pub mod write_txn_markers_response;

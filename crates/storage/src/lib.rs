@@ -31,4 +31,4 @@ pub use log_config::LogConfig;
 pub use log_dir::{DiskSpace, Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
-pub use producer_state::ProducerEntry;
+pub use producer_state::{EndTxnMarker, ProducerEntry, ProducerSequence, VerificationGuard};

@@ -13,6 +13,7 @@ mod read;
 mod removal;
 mod retention;
 mod snapshots;
+mod transactions;
 mod truncate;
 mod types;
 

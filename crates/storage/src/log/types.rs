@@ -11,8 +11,13 @@ use uuid::Uuid;
 pub enum AppendOrigin {
     /// A producer, by Produce: epochs and sequences are checked.
     Client,
-    /// A coordinator on this broker (offset commits, markers): epochs are checked, sequences don't exist.
+    /// A coordinator on this broker (its own records): epochs are checked, sequences don't exist.
     Coordinator,
+    /// A transaction coordinator that ends a transaction with a marker.
+    Marker {
+        /// The transaction is of transaction.version 2: its end bumps the epoch.
+        bumps_epoch: bool,
+    },
     /// The leader, by a follower's Fetch, or recovery: all was checked before.
     Replication,
 }

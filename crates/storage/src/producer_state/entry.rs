@@ -67,6 +67,11 @@ impl ProducerEntry {
         }
     }
 
+    /// Nothing is known of it.
+    pub fn is_unknown(&self) -> bool {
+        self.producer_epoch == NO_PRODUCER_EPOCH
+    }
+
     /// The remembered batches, oldest first.
     pub fn batches(&self) -> &[BatchMetadata] {
         &self.batches[..usize::from(self.retained)]

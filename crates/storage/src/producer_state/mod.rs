@@ -6,6 +6,7 @@
 mod entry;
 mod marker;
 pub mod snapshot;
+mod verification;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +17,8 @@ use crate::log::{AbortedTxn, AppendOrigin};
 
 pub use entry::{BATCHES_RETAINED, BatchMetadata, ProducerEntry};
 pub use marker::EndTxnMarker;
+use verification::Verifications;
+pub use verification::{ProducerSequence, VerificationGuard};
 
 /// A transaction that a marker has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,9 @@ pub struct ProducerState {
     unreplicated: BTreeMap<i64, i64>,
     staged: Vec<ProducerEntry>,
     completed: Vec<CompletedTxn>,
+    /// Producers of staged markers.
+    ended: Vec<i64>,
+    verifications: Verifications,
 }
 
 impl ProducerState {
@@ -81,19 +87,73 @@ impl ProducerState {
         let entry = &mut self.staged[index];
         if header.is_control() {
             if let Some(marker) = EndTxnMarker::parse(payload) {
+                self.ended.push(id);
                 self.completed
                     .extend(end_transaction(entry, header, marker, origin)?);
             }
             return Ok(());
         }
+        if origin == AppendOrigin::Client
+            && header.is_transactional()
+            && self
+                .verifications
+                .is_out_of_order(header.into(), entry.is_unknown())
+        {
+            return Err(out_of_order(entry, header));
+        }
         append_data(entry, header, origin)
+    }
+
+    /// Before a transactional batch: what the append must bring back, once the transaction coordinator was asked. `None` if
+    /// the producer's transaction has begun here already, and nobody needs to be asked.
+    pub fn begin_verification(
+        &mut self,
+        batch: ProducerSequence,
+        bumps_epoch: bool,
+        now_ms: i64,
+    ) -> Option<VerificationGuard> {
+        (!self.is_ongoing(batch)).then(|| self.verifications.begin(batch, bumps_epoch, now_ms))
+    }
+
+    /// The coordinator refused for good: nothing will be appended.
+    pub fn end_verification(&mut self, producer_id: i64) {
+        self.verifications.end(producer_id);
+    }
+
+    /// Whether a transactional batch may be appended: its transaction is open here, or its guard holds.
+    ///
+    /// # Errors
+    /// `InvalidTxnState`.
+    pub fn check_verified(
+        &self,
+        batch: ProducerSequence,
+        guard: Option<VerificationGuard>,
+    ) -> Result<(), StorageError> {
+        let holds = |guard| self.verifications.holds(batch.producer_id, guard);
+        if self.is_ongoing(batch) || guard.is_some_and(holds) {
+            Ok(())
+        } else {
+            Err(StorageError::InvalidTxnState {
+                producer_id: batch.producer_id,
+            })
+        }
+    }
+
+    fn is_ongoing(&self, batch: ProducerSequence) -> bool {
+        self.producers.get(&batch.producer_id).is_some_and(|entry| {
+            entry.current_txn_first_offset.is_some() && entry.producer_epoch == batch.producer_epoch
+        })
     }
 
     /// Makes the staged changes; hands aborted transactions to `aborted`, for the transaction index.
     pub fn commit(&mut self, mut aborted: impl FnMut(AbortedTxn)) {
+        for producer_id in self.ended.drain(..) {
+            self.verifications.end(producer_id);
+        }
         for entry in self.staged.drain(..) {
             if let Some(first_offset) = entry.current_txn_first_offset {
                 self.ongoing.insert(first_offset, entry.producer_id);
+                self.verifications.end(entry.producer_id);
             }
             self.producers.insert(entry.producer_id, entry);
         }
@@ -120,6 +180,7 @@ impl ProducerState {
     pub fn rollback(&mut self) {
         self.staged.clear();
         self.completed.clear();
+        self.ended.clear();
     }
 
     /// The first offset whose transaction is undecided, or decided by a marker that isn't replicated.
@@ -141,6 +202,8 @@ impl ProducerState {
     pub fn remove_expired(&mut self, now_ms: i64, producer_id_expiration_ms: i64) {
         self.producers
             .retain(|_, entry| !is_expired(entry, now_ms, producer_id_expiration_ms));
+        self.verifications
+            .remove_expired(now_ms, producer_id_expiration_ms);
     }
 
     /// All producers, in no order.
@@ -193,7 +256,7 @@ fn end_transaction(
     marker: EndTxnMarker,
     origin: AppendOrigin,
 ) -> Result<Option<CompletedTxn>, StorageError> {
-    check_epoch(entry, header, origin)?;
+    check_marker_epoch(entry, header, origin)?;
     if entry.coordinator_epoch > marker.coordinator_epoch && origin != AppendOrigin::Replication {
         return Err(StorageError::TransactionCoordinatorFenced {
             producer_id: header.producer_id,
@@ -230,6 +293,31 @@ fn check_epoch(
     Ok(())
 }
 
+/// A marker's epoch. Under transaction.version 2 it was bumped by the transaction's end, so that the transaction's own epoch is too
+/// old (KIP-1228); the marker may come again, which changes nothing.
+fn check_marker_epoch(
+    entry: &ProducerEntry,
+    header: &BatchHeader,
+    origin: AppendOrigin,
+) -> Result<(), StorageError> {
+    let AppendOrigin::Marker {
+        bumps_epoch: true, ..
+    } = origin
+    else {
+        return check_epoch(entry, header, origin);
+    };
+    let same = header.producer_epoch == entry.producer_epoch;
+    let again = same && (entry.current_txn_first_offset.is_none() || header.producer_epoch == i16::MAX);
+    if header.producer_epoch > entry.producer_epoch || again {
+        return Ok(());
+    }
+    Err(StorageError::InvalidProducerEpoch {
+        producer_id: header.producer_id,
+        epoch: header.producer_epoch,
+        current_epoch: entry.producer_epoch,
+    })
+}
+
 /// A producer goes on where it stopped, or begins a new epoch at 0. One of which nothing is known (all its
 /// batches have been deleted) may begin anywhere.
 fn check_sequence(entry: &ProducerEntry, header: &BatchHeader) -> Result<(), StorageError> {
@@ -244,11 +332,15 @@ fn check_sequence(entry: &ProducerEntry, header: &BatchHeader) -> Result<(), Sto
     if in_order {
         return Ok(());
     }
-    Err(StorageError::OutOfOrderSequence {
+    Err(out_of_order(entry, header))
+}
+
+fn out_of_order(entry: &ProducerEntry, header: &BatchHeader) -> StorageError {
+    StorageError::OutOfOrderSequence {
         producer_id: header.producer_id,
-        sequence: first,
-        last_sequence: last,
-    })
+        sequence: header.base_sequence,
+        last_sequence: entry.last_sequence(),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be wrong with a record of `__consumer_offsets`.
+//! What can be wrong with a record of `__consumer_offsets` or `__transaction_state`.
 
 use barnabas_protocol::malformed::{Malformed, Unencodable};
 
@@ -6,9 +6,9 @@ use barnabas_protocol::malformed::{Malformed, Unencodable};
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
     /// Bytes that are not a record of the type and version they claim to be.
-    #[error("a record of __consumer_offsets cannot be read")]
+    #[error("a record of a coordinator cannot be read")]
     Malformed(#[from] Malformed),
     /// A value that the record format has no room for.
-    #[error("a record of __consumer_offsets cannot be written")]
+    #[error("a record of a coordinator cannot be written")]
     Unencodable(#[from] Unencodable),
 }

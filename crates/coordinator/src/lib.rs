@@ -24,6 +24,7 @@ mod offsets;
 mod placement;
 mod record;
 mod timers;
+mod transaction;
 
 pub use classic::state::ClassicState;
 pub use codec::EncodedRecord;
@@ -34,3 +35,8 @@ pub use group::{Caller, GroupShard, Outcome};
 pub use java_order::{hash_map_order, hash_set_order, java_hash};
 pub use placement::partition_for;
 pub use record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
+pub use transaction::{
+    Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, ProducerIdAndEpoch, Refusal,
+    TRANSACTION_VERSION_2, TopicPartition, TransactionConfig, TransactionDescription, TransactionFilter,
+    TransactionMetadata, TransactionRecord, TransactionShard, TransactionState,
+};

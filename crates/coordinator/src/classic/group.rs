@@ -364,6 +364,20 @@ impl ClassicGroup {
         }
     }
 
+    /// Whether a commit in a transaction is taken: old producers don't say for whom they commit.
+    pub(crate) fn validate_transactional_commit(
+        &self,
+        id: &str,
+        instance_id: Option<&str>,
+        generation_id: i32,
+    ) -> Result<(), ErrorCode> {
+        let is_anonymous = generation_id < 0 && id.is_empty() && instance_id.is_none();
+        if is_anonymous || (generation_id < 0 && self.state == ClassicState::Empty) {
+            return Ok(());
+        }
+        self.validate_generation(id, instance_id, generation_id)
+    }
+
     /// Whether a commit from this member of this generation is taken (`ClassicGroup.validateOffsetCommit`).
     pub(crate) fn validate_offset_commit(
         &self,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::OffsetCommitRequest;
-use barnabas_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
 use barnabas_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use barnabas_protocol::messages::{OffsetCommitRequest, StrBytes};
 
 use super::{GroupShard, Outcome};
 use crate::classic::state::ClassicState;
@@ -41,7 +40,7 @@ impl GroupShard {
             for partition in &topic.partitions {
                 let mut answer = OffsetCommitResponsePartition::default();
                 answer.partition_index = partition.partition_index;
-                match self.committed_metadata(partition) {
+                match self.checked_metadata(partition.committed_metadata.as_ref()) {
                     Err(error) => answer.error_code = error.code(),
                     Ok(metadata) => records.push(GroupRecord::OffsetCommit {
                         group: group_id.clone(),
@@ -97,12 +96,8 @@ impl GroupShard {
         Ok(group_id)
     }
 
-    fn committed_metadata(&self, partition: &OffsetCommitRequestPartition) -> Result<Box<str>, ErrorCode> {
-        let metadata = partition
-            .committed_metadata
-            .as_ref()
-            .map(|metadata| metadata.as_str())
-            .unwrap_or_default();
+    pub(super) fn checked_metadata(&self, metadata: Option<&StrBytes>) -> Result<Box<str>, ErrorCode> {
+        let metadata = metadata.map(|metadata| metadata.as_str()).unwrap_or_default();
         // Java counts UTF-16 units, and there are never more of them than bytes.
         let max = self.config.offset_metadata_max_bytes;
         if metadata.len() > max && metadata.encode_utf16().count() > max {

@@ -71,14 +71,15 @@ impl GroupShard {
     /// Whether the group has no offset left.
     fn expire_offsets_of(&self, group: &ClassicGroup, now_ms: i64, records: &mut Vec<GroupRecord>) -> bool {
         let age_from = AgeFrom::of(group);
-        let mut all_expired = true;
+        let mut all_expired = self.pending.of_group(&group.id).next().is_none();
         for (topic, partitions) in self.offsets.of_group(&group.id) {
             let Some(age_from) = age_from.as_ref().filter(|_| !group.is_subscribed_to(topic)) else {
                 all_expired = false;
                 continue;
             };
             for (partition, offset) in partitions {
-                if age_from.has_expired(offset, self.config.offsets_retention_ms, now_ms) {
+                let is_open = self.pending.is_open(&group.id, topic, *partition);
+                if !is_open && age_from.has_expired(offset, self.config.offsets_retention_ms, now_ms) {
                     records.push(offset_tombstone(&group.id, topic, *partition));
                 } else {
                     all_expired = false;

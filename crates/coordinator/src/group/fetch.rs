@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use barnabas_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
@@ -18,13 +19,20 @@ const NO_OFFSET: i64 = -1;
 
 impl GroupShard {
     /// The group's offsets for the partitions asked for (-1 where there is none), or all it has if no topics are named.
-    /// A group that does not exist has none. An offset of an earlier topic of the same name does not count.
-    pub fn fetch_offsets(&self, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+    /// A group that does not exist has none. An offset of an earlier topic of the same name does not count. With `require_stable`
+    /// a partition for which a transaction has an offset that is not decided has UNSTABLE_OFFSET_COMMIT instead (KIP-447).
+    pub fn fetch_offsets(
+        &self,
+        request: &OffsetFetchRequestGroup,
+        require_stable: bool,
+    ) -> OffsetFetchResponseGroup {
         let group_id = request.group_id.as_str();
         let mut answer = OffsetFetchResponseGroup::default();
         answer.group_id = request.group_id.clone();
+        let is_unstable =
+            |topic: &str, partition| require_stable && self.pending.is_open(group_id, topic, partition);
         answer.topics = match &request.topics {
-            None => self.all_offsets(group_id),
+            None => self.all_offsets(group_id, is_unstable),
             Some(topics) => topics
                 .iter()
                 .map(|asked| {
@@ -41,7 +49,10 @@ impl GroupShard {
                     topic.partitions = asked
                         .partition_indexes
                         .iter()
-                        .map(|index| partition(*index, offset(*index)))
+                        .map(|index| match is_unstable(&asked.name, *index) {
+                            true => unstable(*index),
+                            false => partition(*index, offset(*index)),
+                        })
                         .collect();
                     topic
                 })
@@ -51,7 +62,11 @@ impl GroupShard {
     }
 
     /// All that the group has committed, in the order in which Kafka's tables hold it.
-    fn all_offsets(&self, group_id: &str) -> Vec<OffsetFetchResponseTopics> {
+    fn all_offsets(
+        &self,
+        group_id: &str,
+        is_unstable: impl Fn(&str, i32) -> bool,
+    ) -> Vec<OffsetFetchResponseTopics> {
         let mut topics: Vec<_> = self.offsets.of_group(group_id).collect();
         timeline_map_order(&mut topics, |(name, _)| java_hash(name));
         let answer = |(name, partitions): (&Arc<str>, &BTreeMap<i32, CommittedOffset>)| {
@@ -61,12 +76,19 @@ impl GroupShard {
             topic.name = TopicName(StrBytes::from_string(name.to_string()));
             topic.partitions = partitions
                 .into_iter()
-                .map(|(index, offset)| partition(*index, Some(offset)))
+                .map(|(index, offset)| match is_unstable(name, *index) {
+                    true => unstable(*index),
+                    false => partition(*index, Some(offset)),
+                })
                 .collect();
             topic
         };
         topics.into_iter().map(answer).collect()
     }
+}
+
+fn unstable(index: i32) -> OffsetFetchResponsePartitions {
+    partition(index, None).with_error_code(ErrorCode::UnstableOffsetCommit.code())
 }
 
 fn partition(index: i32, offset: Option<&CommittedOffset>) -> OffsetFetchResponsePartitions {

@@ -7,13 +7,16 @@ mod commit;
 mod describe;
 mod expiry;
 mod fetch;
+mod pending;
 mod remove;
+mod txn_commit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 
+use self::pending::PendingOffsets;
 use crate::classic::group::ClassicGroup;
 use crate::classic::state::ClassicState;
 use crate::config::GroupConfig;
@@ -48,6 +51,7 @@ pub struct GroupShard {
     pub(crate) config: GroupConfig,
     pub(crate) groups: BTreeMap<Arc<str>, ClassicGroup>,
     pub(crate) offsets: Offsets,
+    pub(crate) pending: PendingOffsets,
     pub(crate) timers: Timers,
     effects: Vec<Effect>,
     loading: bool,
@@ -60,6 +64,7 @@ impl GroupShard {
             config,
             groups: BTreeMap::new(),
             offsets: Offsets::default(),
+            pending: PendingOffsets::default(),
             timers: Timers::default(),
             effects: Vec::new(),
             loading: true,
@@ -85,6 +90,7 @@ impl GroupShard {
                     .entry(group.clone())
                     .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
                 self.offsets.put(&group, &topic, partition, value);
+                self.pending.committed(&group, &topic, partition);
             }
             GroupRecord::OffsetCommit {
                 group,
@@ -93,6 +99,7 @@ impl GroupShard {
                 value: None,
             } => {
                 self.offsets.remove(&group, &topic, partition);
+                self.pending.remove(&group, &topic, partition);
             }
             GroupRecord::GroupMetadata {
                 group,

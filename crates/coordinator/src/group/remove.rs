@@ -27,6 +27,11 @@ impl GroupShard {
                     .map(|partition| offset_tombstone(&group.id, topic, *partition)),
             );
         }
+        for (topic, partition) in self.pending.of_group(&group.id) {
+            if self.offsets.get(group_id, topic, partition).is_none() {
+                records.push(offset_tombstone(&group.id, topic, partition));
+            }
+        }
         records.push(GroupRecord::GroupMetadata {
             group: group.id.clone(),
             value: None,

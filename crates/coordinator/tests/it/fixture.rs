@@ -263,7 +263,7 @@ impl Harness {
         let request = OffsetFetchRequestGroup::default()
             .with_group_id(GroupId(text(GROUP)))
             .with_topics(None);
-        let topics = self.shard.fetch_offsets(&request).topics;
+        let topics = self.shard.fetch_offsets(&request, false).topics;
         let rows = topics.iter().flat_map(|topic| {
             topic
                 .partitions

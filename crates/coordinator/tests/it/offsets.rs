@@ -158,7 +158,7 @@ fn fetch_by_topic() {
         (GROUP, 2, [-1, -1]),
         ("other", 0, [-1, -1]),
     ] {
-        let answer = harness.shard.fetch_offsets(&fetch(group, topic_id));
+        let answer = harness.shard.fetch_offsets(&fetch(group, topic_id), false);
         let offsets: Vec<i64> = answer.topics[0]
             .partitions
             .iter()
@@ -167,7 +167,7 @@ fn fetch_by_topic() {
         assert_eq!(offsets, expected, "{group} {topic_id}");
         assert_eq!(answer.error_code, 0);
     }
-    let partitions = &harness.shard.fetch_offsets(&fetch(GROUP, 0)).topics[0].partitions;
+    let partitions = &harness.shard.fetch_offsets(&fetch(GROUP, 0), false).topics[0].partitions;
     assert_eq!(partitions[0].metadata.as_ref().unwrap().as_str(), "note");
     assert_eq!(partitions[1].metadata.as_ref().unwrap().as_str(), "");
 }

@@ -1,0 +1,1 @@
+//! Tables of requests against a shard: what each decides and answers.

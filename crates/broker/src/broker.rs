@@ -6,12 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::Guard;
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::LogDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoints::Checkpoints;
 use crate::config::BrokerConfig;
-use crate::coordinator::GroupCoordinator;
+use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session::SessionCache;
 use crate::metadata_cache::MetadataCache;
 use crate::network::request_memory::RequestMemory;
@@ -87,6 +88,30 @@ impl Broker {
     /// The group coordinator.
     pub fn groups(&self) -> &GroupCoordinator {
         self.metadata.groups()
+    }
+
+    /// The transaction coordinator.
+    pub fn transactions(&self) -> &TransactionCoordinator {
+        self.metadata.transactions()
+    }
+
+    /// A producer id that was never given out.
+    ///
+    /// # Errors
+    /// COORDINATOR_NOT_AVAILABLE: the controller could not be asked.
+    pub async fn next_producer_id(&self) -> Result<i64, ErrorCode> {
+        let broker_epoch = self
+            .image()
+            .brokers
+            .get(&self.node_id)
+            .map_or(-1, |this| this.broker_epoch);
+        let next = self
+            .producer_ids
+            .next(&self.controller, self.node_id, broker_epoch);
+        next.await.map_err(|cause| {
+            tracing::warn!(%cause, "no block of producer ids");
+            ErrorCode::CoordinatorNotAvailable
+        })
     }
 
     /// The fetch sessions.

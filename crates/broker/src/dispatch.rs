@@ -119,6 +119,27 @@ pub static APIS: &[Api] = &[
         OffsetForLeaderEpochRequest,
         k23_offset_for_leader_epoch::handle
     ),
+    exclusive!(
+        AddPartitionsToTxn,
+        AddPartitionsToTxnRequest,
+        k24_add_partitions_to_txn::handle
+    ),
+    exclusive!(
+        AddOffsetsToTxn,
+        AddOffsetsToTxnRequest,
+        k25_add_offsets_to_txn::handle
+    ),
+    exclusive!(EndTxn, EndTxnRequest, k26_end_txn::handle),
+    exclusive!(
+        WriteTxnMarkers,
+        WriteTxnMarkersRequest,
+        k27_write_txn_markers::handle
+    ),
+    exclusive!(
+        TxnOffsetCommit,
+        TxnOffsetCommitRequest,
+        k28_txn_offset_commit::handle
+    ),
     checked!(DescribeAcls, DescribeAclsRequest, k29_describe_acls::handle),
     checked!(CreateAcls, CreateAclsRequest, k30_create_acls::handle),
     checked!(DeleteAcls, DeleteAclsRequest, k31_delete_acls::handle),
@@ -172,6 +193,16 @@ pub static APIS: &[Api] = &[
         UnregisterBroker,
         UnregisterBrokerRequest,
         k64_unregister_broker::handle
+    ),
+    exclusive!(
+        DescribeTransactions,
+        DescribeTransactionsRequest,
+        k65_describe_transactions::handle
+    ),
+    exclusive!(
+        ListTransactions,
+        ListTransactionsRequest,
+        k66_list_transactions::handle
     ),
     ready!(
         ListConfigResources,

@@ -23,3 +23,4 @@ pub mod request;
 mod retention;
 pub mod server;
 pub mod topic_creation;
+mod verification;

@@ -11,7 +11,7 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
 use crate::config::{BrokerConfig, ConfigException, Layers, Settings, effect};
-use crate::coordinator::GroupCoordinator;
+use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::partition::registry::Partitions;
 
 /// Image, settings, partitions and coordinators of this broker.
@@ -21,6 +21,7 @@ pub struct MetadataCache {
     config: ArcSwap<BrokerConfig>,
     partitions: Partitions,
     groups: GroupCoordinator,
+    transactions: TransactionCoordinator,
 }
 
 impl MetadataCache {
@@ -31,12 +32,14 @@ impl MetadataCache {
     pub fn new(layers: Layers, partitions: Partitions) -> Result<Self, ConfigException> {
         let config = BrokerConfig::resolve(&layers)?;
         let groups = GroupCoordinator::new(&config);
+        let transactions = TransactionCoordinator::new(&config);
         Ok(MetadataCache {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             layers: ArcSwap::from_pointee(layers),
             config: ArcSwap::from_pointee(config),
             partitions,
             groups,
+            transactions,
         })
     }
 
@@ -65,6 +68,11 @@ impl MetadataCache {
         &self.groups
     }
 
+    /// The transaction coordinator.
+    pub fn transactions(&self) -> &TransactionCoordinator {
+        &self.transactions
+    }
+
     /// Lets an image take effect. Called by the quorum, for one image after the other.
     pub fn publish(&self, image: Arc<MetadataImage>, delta: &MetadataDelta) {
         if delta
@@ -77,6 +85,7 @@ impl MetadataCache {
         self.partitions
             .apply(&image, delta, &self.layers(), &self.config());
         self.groups.apply(&image, delta, &self.partitions);
+        self.transactions.apply(&image, delta, &self.partitions);
         Self::warn_of_ineffective(&image, delta);
         self.image.store(image);
     }

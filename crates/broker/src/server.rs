@@ -142,6 +142,13 @@ impl Server {
         ));
         let timed = broker.clone();
         tokio::spawn(async move { timed.groups().run_timers(timed.stopping.clone()).await });
+        let timed = broker.clone();
+        tokio::spawn(async move { timed.transactions().run_timers(timed.stopping.clone()).await });
+        let marking = broker.clone();
+        tokio::spawn(async move {
+            let stopping = marking.stopping.clone();
+            marking.transactions().run_markers(&marking, stopping).await;
+        });
         let workers = Arc::new(Workers::start(
             worker_count(config.num_network_threads),
             &broker,

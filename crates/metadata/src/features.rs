@@ -20,6 +20,9 @@ pub const KRAFT_VERSION: &str = "kraft.version";
 /// Eligible leader replicas (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
+/// How transactions are spoken of (KIP-890): from 1 on the log of transactions is flexible, from 2 on each end bumps the epoch.
+pub const TRANSACTION_VERSION: &str = "transaction.version";
+
 /// Every feature, by name.
 pub const FEATURES: [Feature; 7] = [
     Feature {
@@ -53,7 +56,7 @@ pub const FEATURES: [Feature; 7] = [
         max: 1,
     },
     Feature {
-        name: "transaction.version",
+        name: TRANSACTION_VERSION,
         min: 0,
         max: 2,
     },

@@ -197,6 +197,16 @@ view! {
         transaction_state_log_min_isr: i32 = "transaction.state.log.min.isr",
         /// Segment size of `__transaction_state`, bytes.
         transaction_state_log_segment_bytes: i32 = "transaction.state.log.segment.bytes",
+        /// The longest timeout that a transactional producer may ask for, milliseconds.
+        transaction_max_timeout_ms: i32 = "transaction.max.timeout.ms",
+        /// How often transactions that have timed out are looked for, milliseconds.
+        transaction_abort_timed_out_transaction_cleanup_interval_ms: i64 = "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        /// How long an unused transactional id is remembered, milliseconds.
+        transactional_id_expiration_ms: i64 = "transactional.id.expiration.ms",
+        /// How often expired transactional ids are looked for, milliseconds.
+        transaction_remove_expired_transaction_cleanup_interval_ms: i64 = "transaction.remove.expired.transaction.cleanup.interval.ms",
+        /// Whether transactional batches are verified with the transaction coordinator.
+        transaction_partition_verification_enable: bool = "transaction.partition.verification.enable",
         /// Partitions of `__share_group_state`.
         share_coordinator_state_topic_num_partitions: i32 = "share.coordinator.state.topic.num.partitions",
         /// Replicas of `__share_group_state`.

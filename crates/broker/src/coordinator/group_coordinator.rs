@@ -7,15 +7,19 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::GroupId;
 use barnabas_protocol::records::compression::Compression;
+use barnabas_storage::{ProducerSequence, VerificationGuard};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::background;
 use super::group_machine::GroupMachine;
 use super::internal_topics::CONSUMER_OFFSETS;
 use super::shards::Shards;
+use super::write::client_error;
 use crate::broker::now_ms;
 use crate::config::BrokerConfig;
 use crate::partition::registry::Partitions;
+use crate::partition::transaction::Marker;
 
 /// The group coordinator.
 pub struct GroupCoordinator {
@@ -31,7 +35,12 @@ impl GroupCoordinator {
             Compression::None
         });
         GroupCoordinator {
-            shards: Shards::new(config.node_id, CONSUMER_OFFSETS, group_config(config), compression),
+            shards: Shards::new(
+                config.node_id,
+                CONSUMER_OFFSETS,
+                group_config(config),
+                compression,
+            ),
         }
     }
 
@@ -82,6 +91,68 @@ impl GroupCoordinator {
             () = stopping.cancelled() => return Err(ErrorCode::NotCoordinator),
         };
         shard.committed(answered).await
+    }
+
+    /// The partition of `__consumer_offsets` that a group's coordinator keeps it in.
+    pub fn partition_of(&self, group_id: &str) -> i32 {
+        let count = i32::try_from(self.shards.all().len()).unwrap_or(i32::MAX);
+        partition_for(group_id, count)
+    }
+
+    /// Before offsets are committed in a transaction: what the commit must bring back once the transaction coordinator was
+    /// asked; `None` if the transaction has begun in the group's partition already.
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR; those of the partition.
+    pub fn begin_verification(
+        &self,
+        group_id: &str,
+        batch: ProducerSequence,
+        bumps_epoch: bool,
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        let shard = self.shards.of(group_id)?;
+        let begun = shard.partition().begin_verification(batch, bumps_epoch, now_ms());
+        begun.map_err(client_error)
+    }
+
+    /// The transaction coordinator refused for good.
+    pub fn end_verification(&self, group_id: &str, producer_id: i64) {
+        if let Ok(shard) = self.shards.of(group_id) {
+            shard.partition().end_verification(producer_id);
+        }
+    }
+
+    /// Asks the shard that coordinates `group_id` for records in a producer's transaction, and gives its answer once they are
+    /// committed to the log; they count when the transaction commits.
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and what a failed append means to a client.
+    pub async fn request_in_transaction<R>(
+        &self,
+        group_id: &str,
+        batch: ProducerSequence,
+        guard: Option<VerificationGuard>,
+        act: impl FnOnce(&GroupShard, i64) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
+    ) -> Result<R, ErrorCode> {
+        let (shard, now_ms) = (self.shards.of(group_id)?, now_ms());
+        let answered = shard.decide_in_transaction(batch, guard, now_ms, |core| act(core, now_ms));
+        self.shards.used(&shard);
+        shard.committed(answered?).await
+    }
+
+    /// Ends a producer's transaction in a partition of `__consumer_offsets`.
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, those of an append.
+    pub fn end_transaction(
+        &self,
+        partition: i32,
+        marker: &Marker,
+    ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
+        let shard = self.shards.at(partition)?;
+        let ended = shard.end_transaction(marker, now_ms());
+        self.shards.used(&shard);
+        ended
     }
 
     /// Asks every shard of this broker, one after the other.

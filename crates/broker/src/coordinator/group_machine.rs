@@ -7,10 +7,13 @@ use barnabas_coordinator::{
 };
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
+use barnabas_storage::{EndTxnMarker, ProducerSequence, VerificationGuard};
 use tokio::sync::oneshot;
 
 use super::machine::Machine;
 use super::shard::{Answered, Shard};
+use super::write::write_in_transaction;
+use crate::partition::transaction::Marker;
 
 /// A shard's groups, and who waits for them.
 pub struct GroupMachine {
@@ -48,6 +51,59 @@ impl Shard<GroupMachine> {
     }
 }
 
+impl Shard<GroupMachine> {
+    /// Appends what `act` decides in a batch of a producer's transaction, which was verified; it counts when that commits.
+    ///
+    /// # Errors
+    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act` and of a transactional append.
+    pub(super) fn decide_in_transaction<R>(
+        &self,
+        batch: ProducerSequence,
+        guard: Option<VerificationGuard>,
+        now_ms: i64,
+        act: impl FnOnce(&GroupShard) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
+    ) -> Result<Answered<R>, ErrorCode> {
+        let mut answer = None;
+        let end_offset = self.append_with(now_ms, |machine, partition| {
+            let (records, reply) = act(&machine.core)?;
+            answer = Some(reply);
+            if records.is_empty() {
+                return Ok(None);
+            }
+            let end_offset = write_in_transaction(partition, &records, batch, guard, now_ms)
+                .map_err(|error| error.code())?;
+            for record in records {
+                machine
+                    .core
+                    .replay_in_transaction(batch.producer_id, record, now_ms);
+            }
+            Ok(Some(end_offset))
+        })?;
+        let value = answer.ok_or(ErrorCode::UnknownServerError)?;
+        Ok(Answered { value, end_offset })
+    }
+
+    /// Ends a producer's transaction: appends the marker, and lets its offsets count, or drops them. What tells that this is
+    /// committed is `None` if it is already.
+    ///
+    /// # Errors
+    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`crate::partition::Partition::append_marker`].
+    pub(super) fn end_transaction(
+        &self,
+        marker: &Marker,
+        now_ms: i64,
+    ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
+        let end_offset = self.append_with(now_ms, |machine, partition| {
+            let appended = partition.append_marker(marker, now_ms)?;
+            machine
+                .core
+                .end_transaction(marker.producer_id, marker.end.committed);
+            Ok(Some(appended.last_offset + 1))
+        })?;
+        Ok(self.partition().wait_for_commit(end_offset))
+    }
+}
+
 impl Machine for GroupMachine {
     type Record = GroupRecord;
     type Setup = GroupConfig;
@@ -62,7 +118,7 @@ impl Machine for GroupMachine {
         }
     }
 
-    fn encode(record: &GroupRecord) -> Result<EncodedRecord, CoordinatorError> {
+    fn encode(&self, record: &GroupRecord) -> Result<EncodedRecord, CoordinatorError> {
         record.encode()
     }
 
@@ -78,10 +134,17 @@ impl Machine for GroupMachine {
         now_ms: i64,
     ) -> Result<(), CoordinatorError> {
         if batch.is_control() {
+            if let Some(marker) = EndTxnMarker::decode(key, value) {
+                self.core.end_transaction(batch.producer_id, marker.committed);
+            }
             return Ok(());
         }
-        if let Some(record) = GroupRecord::decode(key, value)? {
-            self.core.replay(record, now_ms);
+        match GroupRecord::decode(key, value)? {
+            Some(record) if batch.is_transactional() => {
+                self.core.replay_in_transaction(batch.producer_id, record, now_ms);
+            }
+            Some(record) => self.core.replay(record, now_ms),
+            None => {}
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ pub trait Machine: Sized + Send + 'static {
     fn new(setup: &Self::Setup, leader_epoch: i32) -> Self;
 
     /// The bytes of a record. Errors: the format has no room for it.
-    fn encode(record: &Self::Record) -> Result<EncodedRecord, CoordinatorError>;
+    fn encode(&self, record: &Self::Record) -> Result<EncodedRecord, CoordinatorError>;
 
     /// Applies a record that the live path has appended.
     fn replay(&mut self, record: Self::Record, now_ms: i64);

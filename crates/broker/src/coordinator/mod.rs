@@ -15,9 +15,13 @@ mod group_machine;
 pub mod internal_topics;
 mod load;
 mod machine;
+pub mod markers;
 mod shard;
 mod shards;
 mod timers;
+mod transaction_coordinator;
+mod transaction_machine;
 mod write;
 
 pub use group_coordinator::GroupCoordinator;
+pub use transaction_coordinator::TransactionCoordinator;

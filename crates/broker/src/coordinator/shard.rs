@@ -144,6 +144,32 @@ impl<M: Machine> Shard<M> {
         Ok(answered.value)
     }
 
+    /// Lets `act` append something of its own and tell the state machine; it returns the offset after it, if it did. Returns the
+    /// offset after all that was appended.
+    ///
+    /// # Errors
+    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act`.
+    pub(super) fn append_with(
+        &self,
+        now_ms: i64,
+        act: impl FnOnce(&mut M, &Partition) -> Result<Option<i64>, ErrorCode>,
+    ) -> Result<i64, ErrorCode> {
+        self.with_active(now_ms, |active| {
+            let appended = act(&mut active.machine, &self.partition)?;
+            active.end_offset = appended.unwrap_or(active.end_offset);
+            self.settle(active, now_ms);
+            Ok(active.end_offset)
+        })?
+    }
+
+    /// Lets `act` look at the state machine if it is loaded.
+    pub(super) fn with_loaded<R>(&self, act: impl FnOnce(&mut M) -> R) -> Option<R> {
+        match &mut *self.lock() {
+            Stage::Active(active) => Some(act(&mut active.machine)),
+            _ => None,
+        }
+    }
+
     /// Does what is due. A shard that is not loaded has nothing to do.
     pub(super) fn run_timers(&self, now_ms: i64) {
         if let Stage::Active(active) = &mut *self.lock() {
@@ -232,7 +258,7 @@ impl<M: Machine> Shard<M> {
         if records.is_empty() {
             return Ok(());
         }
-        let encoded = records.iter().map(M::encode);
+        let encoded = records.iter().map(|record| active.machine.encode(record));
         match write(&self.partition, self.compression, encoded, now_ms) {
             Ok(end_offset) => {
                 active.end_offset = end_offset;

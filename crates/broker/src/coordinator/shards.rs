@@ -33,12 +33,7 @@ pub(super) struct Shards<M: Machine> {
 
 impl<M: Machine> Shards<M> {
     /// None yet: no image was seen.
-    pub(super) fn new(
-        node_id: i32,
-        topic: &'static str,
-        setup: M::Setup,
-        compression: Compression,
-    ) -> Self {
+    pub(super) fn new(node_id: i32, topic: &'static str, setup: M::Setup, compression: Compression) -> Self {
         Shards {
             node_id,
             topic,

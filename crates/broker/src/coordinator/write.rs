@@ -1,10 +1,10 @@
 //! Writing a shard's records: encoded, in batches that the topic allows, appended as the leader.
 
-use barnabas_coordinator::{CoordinatorError, EncodedRecord};
+use barnabas_coordinator::{CoordinatorError, EncodedRecord, GroupRecord};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
-use barnabas_storage::AppendOrigin;
+use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard};
 
 use crate::partition::Partition;
 
@@ -54,9 +54,49 @@ pub(super) fn write(
     records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
     now_ms: i64,
 ) -> Result<i64, AppendError> {
+    let mut bytes = batches(partition, BatchBuilder::new(compression), records, now_ms)?;
+    partition.check_in_sync().map_err(AppendError::Log)?;
+    let appended = partition
+        .append(&mut bytes, AppendOrigin::Coordinator, now_ms)
+        .map_err(AppendError::Log)?;
+    Ok(appended.last_offset + 1)
+}
+
+/// Writes a group's records to the log in a producer's transaction. Returns the log's end.
+pub(super) fn write_in_transaction(
+    partition: &Partition,
+    records: &[GroupRecord],
+    batch: ProducerSequence,
+    guard: Option<VerificationGuard>,
+    now_ms: i64,
+) -> Result<i64, AppendError> {
+    let ProducerSequence {
+        producer_id,
+        producer_epoch,
+        base_sequence,
+    } = batch;
+    let builder = BatchBuilder::new(Compression::None)
+        .producer(producer_id, producer_epoch, base_sequence)
+        .transactional();
+    let encoded = records.iter().map(GroupRecord::encode);
+    let mut bytes = batches(partition, builder, encoded, now_ms)?;
+    partition.check_in_sync().map_err(AppendError::Log)?;
+    let appended = partition
+        .append_transactional(&mut bytes, AppendOrigin::Coordinator, guard, now_ms)
+        .map_err(AppendError::Log)?;
+    Ok(appended.last_offset + 1)
+}
+
+/// The bytes of as many batches as the records' size asks for, each begun as `empty` is.
+fn batches(
+    partition: &Partition,
+    empty: BatchBuilder,
+    records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
+    now_ms: i64,
+) -> Result<Vec<u8>, AppendError> {
     let batch_bytes_max = usize::try_from(partition.settings().config.max_message_bytes).unwrap_or(0);
     let mut bytes = Vec::new();
-    let mut builder = BatchBuilder::new(compression);
+    let mut builder = empty.clone();
     for record in records {
         let encoded = record?;
         let fields = RecordFields {
@@ -68,17 +108,13 @@ pub(super) fn write(
         let value_bytes = encoded.value.as_ref().map_or(0, bytes::Bytes::len);
         let record_bytes = encoded.key.len() + value_bytes + RECORD_OVERHEAD_BYTES;
         if builder.records_count() > 0 && builder.uncompressed_size() + record_bytes > batch_bytes_max {
-            let full = std::mem::replace(&mut builder, BatchBuilder::new(compression));
+            let full = std::mem::replace(&mut builder, empty.clone());
             push_batch(&mut bytes, full, batch_bytes_max)?;
         }
         builder.append(&fields);
     }
     push_batch(&mut bytes, builder, batch_bytes_max)?;
-    partition.check_in_sync().map_err(AppendError::Log)?;
-    let appended = partition
-        .append(&mut bytes, AppendOrigin::Coordinator, now_ms)
-        .map_err(AppendError::Log)?;
-    Ok(appended.last_offset + 1)
+    Ok(bytes)
 }
 
 /// More than a record's lengths, deltas and attributes take beside its key and value.

@@ -66,7 +66,7 @@ impl FetchTargets {
 
     /// Registers with every partition for `missing_bytes`; the registration ends when the result is dropped.
     pub fn register(&self, missing_bytes: i64) -> Registration<'_> {
-        let waiter = FetchWaiter::new(missing_bytes);
+        let waiter = FetchWaiter::new(missing_bytes, self.isolation);
         for partition in self.known() {
             partition.add_fetch_waiter(waiter.clone());
         }

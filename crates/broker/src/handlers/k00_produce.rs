@@ -7,11 +7,15 @@
 //! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic cannot be,
 //! TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id.
 //!
-//! There are no transactions yet: their batches get NOT_ENOUGH_REPLICAS, as from an Apache Kafka without coordinator.
+//! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE, INVALID_PRODUCER_ID_MAPPING,
+//! INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
+mod transactional;
+
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
@@ -19,13 +23,13 @@ use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::produce::{
     ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError, TopicRef,
 };
-use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::AppendOrigin;
 use barnabas_storage::validate::{self, Rejection};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::transactional::{Verdicts, Verified};
 use crate::broker::{Broker, now_ms};
 use crate::last_words::keep_last_words;
 use crate::network::response::{Outcome, Reply, frame_buffer};
@@ -37,23 +41,60 @@ const ACKS_ALL: i16 = -1;
 /// acks: no answer.
 const ACKS_NONE: i16 = 0;
 
-/// Appends every partition's records; what is left to wait for is the high watermark.
+/// Appends every partition's records; what is left to wait for is the high watermark. A transaction's first batch in a
+/// partition waits for the transaction coordinator, which on this broker has answered before it is waited for.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
-    let Ok(mut request) = ProduceRequest::parse(context.api_version, body) else {
+    let version = context.api_version;
+    let Ok(mut request) = ProduceRequest::parse(version, body) else {
         return Outcome::Ready(Reply::Close);
     };
+    let Some(transactional_id) = request.transactional_id else {
+        return produce(broker, context, &mut request, &Verdicts::default());
+    };
+    if !broker.config().transaction_partition_verification_enable && version < transactional::IMPLICIT_SINCE {
+        return produce(broker, context, &mut request, &Verdicts::off());
+    }
+    let mut verifying = match transactional::begin(broker, &context, &request, transactional_id) {
+        Ok(Some(verifying)) => verifying,
+        Ok(None) => return produce(broker, context, &mut request, &Verdicts::default()),
+        Err(error) => return produce(broker, context, &mut request, &Verdicts::refused(error)),
+    };
+    match verifying.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(verdicts) => produce(broker, context, &mut request, &verdicts),
+        Poll::Pending => {
+            let (broker, mut body) = (broker.clone(), body.to_vec());
+            Outcome::Exclusive(Box::pin(async move {
+                let verdicts = verifying.await;
+                let Ok(mut request) = ProduceRequest::parse(version, &mut body) else {
+                    return Reply::Close;
+                };
+                match produce(&broker, context, &mut request, &verdicts) {
+                    Outcome::Ready(reply) => reply,
+                    Outcome::Staged(reply) | Outcome::Exclusive(reply) => reply.await,
+                }
+            }))
+        }
+    }
+}
+
+fn produce(
+    broker: &Arc<Broker>,
+    context: RequestContext,
+    request: &mut ProduceRequest<'_>,
+    verdicts: &Verdicts,
+) -> Outcome {
     let acks = request.acks;
     keep_last_words(&mut request.partitions, |a, b| {
         (a.topic, a.index).cmp(&(b.topic, b.index))
     });
-    let refused = refuse_all(&request);
+    let refused = refuse_all(request);
     let now_ms = now_ms();
     let mut answers = Vec::with_capacity(request.partitions.len());
     let mut waiting = Vec::new();
     for partition in &mut request.partitions {
         let appended = match &refused {
             Some(rejection) => Err(Refused::before_the_log(rejection.clone())),
-            None => append(broker, &context, partition, acks, now_ms),
+            None => append(broker, &context, partition, acks, verdicts, now_ms),
         };
         let answer = match appended {
             Ok(Produced { answer, pending }) => {
@@ -123,21 +164,6 @@ fn refuse_all(request: &ProduceRequest<'_>) -> Option<Rejection> {
         Ok(_) => None,
         Err(rejection) => Some(rejection),
     }
-}
-
-/// Refuses a batch that belongs to a transaction: nothing here could end it, and it would hold back the last stable
-/// offset for ever. The answer is Kafka's while it finds no transaction coordinator.
-fn refuse_transactional(records: &[u8]) -> Result<(), Rejection> {
-    let header = BatchHeader::parse(records).map_err(Rejection::from)?;
-    if !(header.is_transactional() && header.has_producer_id()) {
-        return Ok(());
-    }
-    let message = "Unable to verify the partition has been added to the transaction. \
-                   Underlying error: COORDINATOR_NOT_AVAILABLE";
-    Err(Rejection {
-        message: Some(message.to_owned()),
-        ..rejection(ErrorCode::NotEnoughReplicas)
-    })
 }
 
 /// A partition's records are in its log.
@@ -216,10 +242,15 @@ fn append(
     context: &RequestContext,
     produced: &mut ProducePartition<'_>,
     acks: i16,
+    verdicts: &Verdicts,
     now_ms: i64,
 ) -> Result<Produced, Refused> {
     let (partition, records) = check(broker, context, produced, acks).map_err(Refused::before_the_log)?;
-    write(&partition, records, acks, now_ms).map_err(|rejection| Refused::by_the_log(rejection, &partition))
+    let verified = verdicts
+        .of(&partition, records)
+        .map_err(Refused::before_the_log)?;
+    write(&partition, records, acks, verified, now_ms)
+        .map_err(|rejection| Refused::by_the_log(rejection, &partition))
 }
 
 /// All that can be told before the log is asked.
@@ -238,12 +269,17 @@ fn check<'r>(
     if !(ACKS_ALL..=1).contains(&acks) {
         return Err(rejection(ErrorCode::InvalidRequiredAcks));
     }
-    refuse_transactional(records)?;
     Ok((partition, records))
 }
 
 /// Validates the records and appends them.
-fn write(partition: &Partition, records: &mut [u8], acks: i16, now_ms: i64) -> Result<Produced, Rejection> {
+fn write(
+    partition: &Partition,
+    records: &mut [u8],
+    acks: i16,
+    verified: Verified,
+    now_ms: i64,
+) -> Result<Produced, Rejection> {
     if acks == ACKS_ALL {
         partition.check_in_sync().map_err(rejection)?;
     }
@@ -258,9 +294,11 @@ fn write(partition: &Partition, records: &mut [u8], acks: i16, now_ms: i64) -> R
         now_ms,
         origin,
     )?;
-    let appended = partition
-        .append(batch.bytes_mut(), origin, now_ms)
-        .map_err(rejection)?;
+    let appended = match verified {
+        Verified::NotAsked => partition.append(batch.bytes_mut(), origin, now_ms),
+        Verified::Asked(guard) => partition.append_transactional(batch.bytes_mut(), origin, guard, now_ms),
+    };
+    let appended = appended.map_err(rejection)?;
     let answer = ProducePartitionResponse {
         index: id.partition,
         error: ErrorCode::None,

@@ -2,7 +2,8 @@
 //!
 //! Versions 1–10: one group with its topics, or all of its topics from version 2 on; several groups from version 8 on;
 //! topics by id from version 10 on. Errors of a group: those of the coordinator, for each partition in version 1. Errors of
-//! a partition: UNKNOWN_TOPIC_ID. Offsets of transactions that are not decided don't exist yet, so every offset is stable.
+//! a partition: UNKNOWN_TOPIC_ID.
+//! UNSTABLE_OFFSET_COMMIT for one that a transaction may yet change, if the client asks for stable ones (version 7 on).
 
 use barnabas_metadata::image::MetadataImage;
 use barnabas_protocol::error::ErrorCode;
@@ -36,7 +37,7 @@ pub async fn handle(
     if version >= GROUPS_SINCE {
         let mut groups = Vec::with_capacity(request.groups.len());
         for group in request.groups {
-            groups.push(fetch(broker, version, group).await);
+            groups.push(fetch(broker, version, group, request.require_stable).await);
         }
         return OffsetFetchResponse::default().with_groups(groups);
     }
@@ -51,7 +52,7 @@ pub async fn handle(
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(request.group_id)
         .with_topics(topics);
-    let group = fetch(broker, version, group).await;
+    let group = fetch(broker, version, group, request.require_stable).await;
     OffsetFetchResponse::default()
         .with_error_code(if version >= GROUP_ERROR_SINCE {
             group.error_code
@@ -65,6 +66,7 @@ async fn fetch(
     broker: &Broker,
     version: i16,
     mut group: OffsetFetchRequestGroup,
+    require_stable: bool,
 ) -> OffsetFetchResponseGroup {
     let by_id = version >= TOPIC_IDS_SINCE;
     let mut unknown = Vec::new();
@@ -79,9 +81,9 @@ async fn fetch(
         });
     }
     let group_id = group.group_id.to_string();
-    let fetched = broker
-        .groups()
-        .request(&group_id, |core, _| Ok((Vec::new(), core.fetch_offsets(&group))));
+    let fetched = broker.groups().request(&group_id, |core, _| {
+        Ok((Vec::new(), core.fetch_offsets(&group, require_stable)))
+    });
     match fetched.await {
         Ok(mut answer) => {
             if by_id {

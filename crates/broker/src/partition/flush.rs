@@ -69,9 +69,20 @@ impl State {
         let Some(log) = log else { return };
         let end = gate.end(log);
         waiters.flushed(end);
+        let before = core.high_watermark();
+        let stable_before = log.last_stable_offset(before);
         if core.appended(end) {
-            log.high_watermark_updated(core.high_watermark());
-            waiters.advanced(core.high_watermark(), std::mem::take(&mut gate.unannounced_bytes));
+            let high_watermark = core.high_watermark();
+            log.high_watermark_updated(high_watermark);
+            let bytes = std::mem::take(&mut gate.unannounced_bytes);
+            let stable = log.last_stable_offset(high_watermark);
+            let stable_bytes = match stable {
+                _ if stable_before == before && stable == high_watermark => bytes,
+                // How many bytes the end of a transaction reveals is not known: readers look for themselves.
+                _ if stable > stable_before => i64::MAX,
+                _ => 0,
+            };
+            waiters.advanced(high_watermark, bytes, stable_bytes);
         }
     }
 }

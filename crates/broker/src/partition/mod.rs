@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod flush;
 pub mod registry;
 pub mod settings;
+pub mod transaction;
 pub mod waiters;
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -175,12 +176,23 @@ impl Partition {
         origin: AppendOrigin,
         now_ms: i64,
     ) -> Result<AppendInfo, ErrorCode> {
+        self.append_checked(batches, origin, now_ms, |_| Ok(()))
+    }
+
+    /// Appends if `check` finds nothing against it in the log.
+    fn append_checked(
+        &self,
+        batches: &mut [u8],
+        origin: AppendOrigin,
+        now_ms: i64,
+        check: impl FnOnce(&mut Log) -> Result<(), StorageError>,
+    ) -> Result<AppendInfo, ErrorCode> {
         let mut state = self.lock();
         let State { log, core, gate, .. } = &mut *state;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let appended = log
-            .append(batches, core.leader_epoch(), origin, now_ms)
+        let appended = check(log)
+            .and_then(|()| log.append(batches, core.leader_epoch(), origin, now_ms))
             .map_err(|error| self.failed(&error))?;
         let enqueue = gate.appended(log, i64::from(appended.bytes));
         state.advance();

@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use barnabas_protocol::error::ErrorCode;
 use tokio::sync::{Notify, oneshot};
 
+use super::Isolation;
+
 /// A parked Fetch. It registers with every partition it reads and is woken once, when enough bytes have come in all.
 #[derive(Debug)]
 pub struct FetchWaiter {
+    isolation: Isolation,
     missing_bytes: AtomicI64,
     woken: Notify,
 }
 
 impl FetchWaiter {
     /// A fetch that wants `missing_bytes` more.
-    pub fn new(missing_bytes: i64) -> Arc<Self> {
+    pub fn new(missing_bytes: i64, isolation: Isolation) -> Arc<Self> {
         Arc::new(FetchWaiter {
+            isolation,
             missing_bytes: AtomicI64::new(missing_bytes),
             woken: Notify::new(),
         })
@@ -98,9 +102,13 @@ impl Waiters {
         AckWaiter::answer(&mut self.flushes, offset);
     }
 
-    /// The high watermark has come to `high_watermark`, which made `bytes` readable.
-    pub fn advanced(&mut self, high_watermark: i64, bytes: i64) {
-        self.fetches.retain(|waiter| !waiter.add(bytes));
+    /// The high watermark has come to `high_watermark`, which made `bytes` readable, and `stable_bytes` for those who read what
+    /// is committed only.
+    pub fn advanced(&mut self, high_watermark: i64, bytes: i64, stable_bytes: i64) {
+        self.fetches.retain(|waiter| match waiter.isolation {
+            Isolation::ReadUncommitted => !waiter.add(bytes),
+            Isolation::ReadCommitted => !waiter.add(stable_bytes),
+        });
         AckWaiter::answer(&mut self.acks, high_watermark);
     }
 
@@ -122,12 +130,24 @@ mod tests {
     #[tokio::test]
     async fn a_fetch_is_woken_by_the_append_that_completes_its_bytes() {
         let mut waiters = Waiters::default();
-        let waiter = FetchWaiter::new(100);
+        let waiter = FetchWaiter::new(100, Isolation::ReadUncommitted);
         waiters.add_fetch(waiter.clone());
-        waiters.advanced(1, 60);
+        waiters.advanced(1, 60, 60);
         assert_eq!(waiters.fetches.len(), 1);
-        waiters.advanced(2, 40);
+        waiters.advanced(2, 40, 40);
         assert!(waiters.fetches.is_empty());
+        waiter.woken().await;
+    }
+
+    #[tokio::test]
+    async fn readers_of_what_is_committed_count_what_is_stable() {
+        let mut waiters = Waiters::default();
+        let waiter = FetchWaiter::new(100, Isolation::ReadCommitted);
+        waiters.add_fetch(waiter.clone());
+        waiters.advanced(1, 200, 0);
+        assert_eq!(waiters.fetches.len(), 1, "a transaction is open");
+        waiters.advanced(2, 78, i64::MAX);
+        assert!(waiters.fetches.is_empty(), "its marker was written");
         waiter.woken().await;
     }
 
@@ -136,7 +156,7 @@ mod tests {
         let mut waiters = Waiters::default();
         let first = waiters.add_ack(5);
         let second = waiters.add_ack(9);
-        waiters.advanced(5, 10);
+        waiters.advanced(5, 10, 10);
         assert_eq!(first.await, Ok(Ok(())));
         waiters.interrupt(ErrorCode::NotLeaderOrFollower);
         assert_eq!(second.await, Ok(Err(ErrorCode::NotLeaderOrFollower)));
@@ -145,7 +165,7 @@ mod tests {
     #[test]
     fn a_fetch_that_is_done_leaves_nothing_behind() {
         let mut waiters = Waiters::default();
-        let waiter = FetchWaiter::new(1);
+        let waiter = FetchWaiter::new(1, Isolation::ReadUncommitted);
         waiters.add_fetch(waiter.clone());
         waiters.remove_fetch(&waiter);
         assert_eq!(waiters.fetches.capacity(), 0);

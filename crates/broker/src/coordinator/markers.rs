@@ -1,0 +1,74 @@
+//! Writing the markers of decided transactions: to partitions' logs, and to the groups whose offsets were in the transaction.
+
+use barnabas_coordinator::{MarkerWork, TRANSACTION_VERSION_2};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_storage::EndTxnMarker;
+use tokio::sync::oneshot;
+
+use super::internal_topics::CONSUMER_OFFSETS;
+use crate::broker::{Broker, now_ms};
+use crate::partition::transaction::Marker;
+
+/// What tells that a marker is committed; `None` if it is already.
+type Committed = Option<oneshot::Receiver<Result<(), ErrorCode>>>;
+
+/// What became of the markers of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All are written and committed.
+    Written,
+    /// Some are not: they are to be written again.
+    Retry,
+    /// Another coordinator has taken over, or the producer has gone on: nothing is to be done any more.
+    Superseded,
+}
+
+/// Writes all markers of a transaction, as far as it goes.
+pub(super) async fn write_all(broker: &Broker, work: &MarkerWork) -> Outcome {
+    let marker = Marker {
+        producer_id: work.producer.producer_id,
+        producer_epoch: work.producer.producer_epoch,
+        end: EndTxnMarker {
+            committed: work.commit,
+            coordinator_epoch: work.coordinator_epoch,
+        },
+        bumps_epoch: work.transaction_version >= TRANSACTION_VERSION_2,
+    };
+    let mut outcome = Outcome::Written;
+    let mut waiting = Vec::new();
+    for (topic, partition) in &work.partitions {
+        match write(broker, topic, *partition, &marker) {
+            Ok(committed) => waiting.extend(committed),
+            // A topic that was deleted meanwhile needs no marker.
+            Err(_) if broker.image().topics.partition(topic, *partition).is_none() => {}
+            Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
+                let id = &*work.transactional_id;
+                tracing::warn!(id, %topic, partition, %error, "a transaction's markers are not written any more");
+                return Outcome::Superseded;
+            }
+            Err(error) => {
+                tracing::debug!(%topic, partition, %error, "a marker is written later");
+                outcome = Outcome::Retry;
+            }
+        }
+    }
+    for committed in waiting {
+        if !matches!(committed.await, Ok(Ok(()))) {
+            outcome = Outcome::Retry;
+        }
+    }
+    outcome
+}
+
+/// Writes one marker. The group coordinator writes those of its own partitions, because they settle its groups' offsets.
+///
+/// # Errors
+/// Those of the partition; those of a group coordinator that is not there, or loading.
+pub fn write(broker: &Broker, topic: &str, partition: i32, marker: &Marker) -> Result<Committed, ErrorCode> {
+    if topic == CONSUMER_OFFSETS {
+        return broker.groups().end_transaction(partition, marker);
+    }
+    let led = broker.partitions().by_name(topic, partition)?;
+    let appended = led.append_marker(marker, now_ms())?;
+    Ok(led.wait_for_commit(appended.last_offset + 1))
+}

@@ -1,0 +1,199 @@
+//! The transaction coordinator of this broker: a shard for each partition of `__transaction_state` that it leads.
+//!
+//! A transaction's end is decided by a record. The markers follow when that is committed: at once, on the thread of the request
+//! that decided, so that the producer's next transaction finds this one complete; what has to wait, or was decided by time or
+//! by loading, is left to the marker task ([`TransactionCoordinator::run_markers`]).
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use barnabas_coordinator::{Decision, MarkerWork, Refusal, TransactionConfig, TransactionShard};
+use barnabas_metadata::features;
+use barnabas_metadata::image::{MetadataDelta, MetadataImage};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::compression::Compression;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::internal_topics::TRANSACTION_STATE;
+use super::markers::{self, Outcome};
+use super::shard::Shard;
+use super::shards::Shards;
+use super::transaction_machine::{TransactionMachine, TransactionSetup};
+use crate::broker::{Broker, now_ms};
+use crate::config::BrokerConfig;
+use crate::partition::registry::Partitions;
+
+/// How long the marker task waits before it writes a marker again that could not be written.
+const MARKER_RETRY: Duration = Duration::from_millis(100);
+
+/// The transaction coordinator.
+pub struct TransactionCoordinator {
+    shards: Shards<TransactionMachine>,
+    transaction_version: Arc<AtomicI16>,
+    markers_due: Arc<Notify>,
+}
+
+impl TransactionCoordinator {
+    /// A coordinator that has not seen an image yet. Its settings can't be changed at run time.
+    pub fn new(config: &BrokerConfig) -> Self {
+        let transaction_version = Arc::new(AtomicI16::new(0));
+        let markers_due = Arc::new(Notify::new());
+        let setup = TransactionSetup {
+            config: TransactionConfig {
+                transaction_max_timeout_ms: config.transaction_max_timeout_ms,
+                abort_timed_out_interval_ms: config
+                    .transaction_abort_timed_out_transaction_cleanup_interval_ms,
+                transactional_id_expiration_ms: config.transactional_id_expiration_ms,
+                remove_expired_interval_ms: config.transaction_remove_expired_transaction_cleanup_interval_ms,
+            },
+            transaction_version: transaction_version.clone(),
+            markers_due: markers_due.clone(),
+        };
+        TransactionCoordinator {
+            shards: Shards::new(config.node_id, TRANSACTION_STATE, setup, Compression::None),
+            transaction_version,
+            markers_due,
+        }
+    }
+
+    /// Starts and stops shards as an image asks for. Called after the partitions have followed it.
+    pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta, partitions: &Partitions) {
+        if delta.features_changed {
+            let level = image.features.level(features::TRANSACTION_VERSION);
+            self.transaction_version.store(level, Ordering::Release);
+        }
+        self.shards.apply(image, delta, partitions);
+    }
+
+    /// The finalized level of transaction.version.
+    pub fn transaction_version(&self) -> i16 {
+        self.transaction_version.load(Ordering::Acquire)
+    }
+
+    /// Asks the shard that coordinates `transactional_id`, gives its answer once it is committed, and writes the markers of what
+    /// it decided. `act` gets a new producer id if it asked for one.
+    ///
+    /// # Errors
+    /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, what a failed append means to a client; COORDINATOR_NOT_AVAILABLE if
+    /// there is no producer id to be had.
+    pub async fn request<R>(
+        &self,
+        broker: &Arc<Broker>,
+        transactional_id: &str,
+        act: impl Fn(&TransactionShard, Option<i64>, i64) -> Result<Decision<R>, Refusal>,
+    ) -> Result<R, ErrorCode> {
+        let mut new_producer_id = None;
+        loop {
+            let decided = self
+                .shards
+                .request(transactional_id, |machine, now_ms| {
+                    match act(&machine.core, new_producer_id, now_ms) {
+                        Ok((records, reply)) => Ok((records, Some(reply))),
+                        Err(Refusal::NeedsProducerId) => Ok((Vec::new(), None)),
+                        Err(Refusal::Error(error)) => Err(error),
+                    }
+                })
+                .await?;
+            let Some(reply) = decided else {
+                new_producer_id = Some(broker.next_producer_id().await?);
+                continue;
+            };
+            self.finish(broker, &self.shards.of(transactional_id)?).await;
+            return Ok(reply);
+        }
+    }
+
+    /// Asks every shard of this broker.
+    ///
+    /// # Errors
+    /// COORDINATOR_LOAD_IN_PROGRESS while one is loading.
+    pub async fn request_all<R>(
+        &self,
+        act: impl Fn(&TransactionShard, i64) -> R,
+    ) -> Result<Vec<R>, ErrorCode> {
+        let mut answers = Vec::new();
+        for shard in self.shards.all().iter().flatten().filter(|shard| shard.is_used()) {
+            let now_ms = now_ms();
+            let answered = shard.decide(now_ms, |machine| Ok((Vec::new(), act(&machine.core, now_ms))));
+            match answered {
+                Ok(answered) => answers.push(shard.committed(answered).await?),
+                Err(ErrorCode::NotCoordinator) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Writes the markers that a shard has for what was decided: now, as far as nothing has to be waited for.
+    async fn finish(&self, broker: &Arc<Broker>, shard: &Arc<Shard<TransactionMachine>>) {
+        for work in take_work(shard) {
+            let (broker, shard) = (broker.clone(), shard.clone());
+            let mut writing = Box::pin(async move { complete(&broker, &shard, &work).await });
+            let done = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context).is_ready())).await;
+            if !done {
+                tokio::spawn(writing);
+            }
+        }
+    }
+
+    /// Writes the markers that no request waits for, until the process stops. One task does this.
+    pub async fn run_markers(&self, broker: &Arc<Broker>, stopping: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = self.markers_due.notified() => {}
+                () = stopping.cancelled() => return,
+            }
+            for shard in self.shards.all().iter().flatten() {
+                self.finish(broker, shard).await;
+            }
+        }
+    }
+
+    /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.
+    pub async fn run_timers(&self, stopping: CancellationToken) {
+        self.shards.run_timers(stopping).await;
+    }
+}
+
+/// The work of a shard that is loaded; none of any other.
+fn take_work(shard: &Shard<TransactionMachine>) -> Vec<MarkerWork> {
+    shard
+        .with_loaded(|machine| machine.core.take_work())
+        .unwrap_or_default()
+}
+
+/// Writes a transaction's markers until all are written, and notes that it is complete.
+async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine>, work: &MarkerWork) {
+    loop {
+        match markers::write_all(broker, work).await {
+            Outcome::Written => {}
+            Outcome::Superseded => return,
+            Outcome::Retry => {
+                tokio::select! {
+                    () = tokio::time::sleep(MARKER_RETRY) => continue,
+                    () = broker.stopping.cancelled() => return,
+                }
+            }
+        }
+        let now_ms = now_ms();
+        let completed = shard.decide(now_ms, |machine| {
+            let records = machine
+                .core
+                .complete(&work.transactional_id, work.producer, now_ms);
+            Ok((records, ()))
+        });
+        match completed {
+            Ok(_) => return,
+            // Whoever loads the log next finds the markers to write again.
+            Err(ErrorCode::NotCoordinator) => return,
+            Err(error) => {
+                tracing::warn!(id = &*work.transactional_id, %error, "a complete transaction was not noted");
+                tokio::time::sleep(MARKER_RETRY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The transaction coordinator's machine: the transactional ids of a partition, and how the cluster speaks of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
+
+use barnabas_coordinator::{
+    CoordinatorError, EncodedRecord, TransactionConfig, TransactionRecord, TransactionShard,
+};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::BatchHeader;
+use tokio::sync::Notify;
+
+use super::machine::Machine;
+
+/// What all shards of the transaction coordinator share.
+#[derive(Clone)]
+pub struct TransactionSetup {
+    pub(super) config: TransactionConfig,
+    /// The finalized level of transaction.version.
+    pub(super) transaction_version: Arc<AtomicI16>,
+    /// Tells the marker task that there are markers to write which no request waits for.
+    pub(super) markers_due: Arc<Notify>,
+}
+
+/// A shard's transactional ids.
+pub struct TransactionMachine {
+    /// The transactional ids.
+    pub core: TransactionShard,
+    setup: TransactionSetup,
+    /// Time or the log decided something, not a request.
+    decided_alone: bool,
+}
+
+impl TransactionMachine {
+    fn transaction_version(&self) -> i16 {
+        self.setup.transaction_version.load(Ordering::Acquire)
+    }
+}
+
+impl Machine for TransactionMachine {
+    type Record = TransactionRecord;
+    type Setup = TransactionSetup;
+
+    const NAME: &'static str = "transaction";
+
+    fn new(setup: &TransactionSetup, leader_epoch: i32) -> Self {
+        TransactionMachine {
+            core: TransactionShard::new(setup.config, leader_epoch),
+            setup: setup.clone(),
+            decided_alone: false,
+        }
+    }
+
+    fn encode(&self, record: &TransactionRecord) -> Result<EncodedRecord, CoordinatorError> {
+        record.encode(self.transaction_version())
+    }
+
+    fn replay(&mut self, record: TransactionRecord, now_ms: i64) {
+        self.core.replay(record, now_ms);
+    }
+
+    fn load(
+        &mut self,
+        batch: &BatchHeader,
+        key: &[u8],
+        value: Option<&[u8]>,
+        now_ms: i64,
+    ) -> Result<(), CoordinatorError> {
+        if batch.is_control() {
+            return Ok(());
+        }
+        if let Some(record) = TransactionRecord::decode(key, value)? {
+            self.core.replay(record, now_ms);
+        }
+        Ok(())
+    }
+
+    fn finish_loading(&mut self, now_ms: i64) -> Vec<TransactionRecord> {
+        self.core.finish_loading(now_ms);
+        self.decided_alone = true;
+        Vec::new()
+    }
+
+    fn next_deadline(&self) -> Option<i64> {
+        self.core.next_deadline()
+    }
+
+    fn on_timer(&mut self, now_ms: i64) -> Vec<TransactionRecord> {
+        self.decided_alone = true;
+        self.core.on_timer(self.transaction_version(), now_ms)
+    }
+
+    fn append_failed(&mut self, _records: &[TransactionRecord], _error: ErrorCode, _now_ms: i64) {
+        // Nothing was replayed, so nothing was decided: a request gets the error, a timer comes again.
+    }
+
+    fn deliver(&mut self, _end_offset: i64) {
+        // A request that decided writes the markers itself.
+        if std::mem::take(&mut self.decided_alone) && self.core.has_work() {
+            self.setup.markers_due.notify_one();
+        }
+    }
+
+    fn unload(&mut self) {
+        self.core.take_work();
+    }
+}

@@ -1,0 +1,189 @@
+//! The transactional part of a Produce: which partitions must be verified first, and what came of it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use barnabas_coordinator::{ProducerIdAndEpoch, TopicPartition};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::produce::ProduceRequest;
+use barnabas_protocol::records::BatchHeader;
+use barnabas_storage::VerificationGuard;
+use barnabas_storage::validate::Rejection;
+
+use super::{find, rejection};
+use crate::broker::{Broker, now_ms};
+use crate::partition::Partition;
+use crate::request::RequestContext;
+use crate::verification::{self, Speech};
+
+/// First version whose client knows TRANSACTION_ABORTABLE.
+const ABORTABLE_SINCE: i16 = 11;
+/// First version whose client leaves it to the broker to add partitions to its transaction.
+pub const IMPLICIT_SINCE: i16 = 12;
+
+/// How a batch may be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It belongs to no transaction, or nobody verifies.
+    NotAsked,
+    /// With this guard, or without one if its transaction is open in the partition.
+    Asked(Option<VerificationGuard>),
+}
+
+/// What came of the verification of a request's partitions.
+#[derive(Default)]
+pub struct Verdicts {
+    verified: Vec<(Arc<Partition>, Result<VerificationGuard, Rejection>)>,
+    of_all: Option<Result<(), ErrorCode>>,
+}
+
+impl Verdicts {
+    /// Nobody verifies.
+    pub fn off() -> Self {
+        Verdicts {
+            of_all: Some(Ok(())),
+            ..Verdicts::default()
+        }
+    }
+
+    /// Every transactional batch is refused.
+    pub fn refused(error: ErrorCode) -> Self {
+        Verdicts {
+            of_all: Some(Err(error)),
+            ..Verdicts::default()
+        }
+    }
+
+    /// How the records may be appended to the partition.
+    ///
+    /// # Errors
+    /// What the coordinator refused.
+    pub fn of(&self, partition: &Arc<Partition>, records: &[u8]) -> Result<Verified, Rejection> {
+        if transactional(records).is_none() {
+            return Ok(Verified::NotAsked);
+        }
+        match self.of_all {
+            Some(Ok(())) => return Ok(Verified::NotAsked),
+            Some(Err(error)) => return Err(rejection(error)),
+            None => {}
+        }
+        let verdict = self
+            .verified
+            .iter()
+            .find(|(verified, _)| Arc::ptr_eq(verified, partition));
+        let guard = verdict.map(|(_, verdict)| verdict.clone()).transpose()?;
+        Ok(Verified::Asked(guard))
+    }
+}
+
+/// A question to the coordinator.
+pub type Verifying = Pin<Box<dyn Future<Output = Verdicts> + Send>>;
+
+struct Question {
+    partition: Arc<Partition>,
+    guard: VerificationGuard,
+}
+
+/// Begins the verification of a transactional request; `None` if there is nothing to verify.
+///
+/// # Errors
+/// INVALID_PRODUCER_ID_MAPPING for batches of several producers: of the whole request.
+pub fn begin(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    request: &ProduceRequest<'_>,
+    transactional_id: &str,
+) -> Result<Option<Verifying>, ErrorCode> {
+    let speech = match context.api_version {
+        IMPLICIT_SINCE.. => Speech::AddsImplicitly,
+        ABORTABLE_SINCE => Speech::KnowsAbortable,
+        _ => Speech::Old,
+    };
+    let now_ms = now_ms();
+    let mut producer: Option<ProducerIdAndEpoch> = None;
+    let mut questions = Vec::new();
+    for produced in &request.partitions {
+        let Some(header) = produced.records.as_deref().and_then(transactional) else {
+            continue;
+        };
+        if producer.is_some_and(|known| known.producer_id != header.producer_id) {
+            return Err(ErrorCode::InvalidProducerIdMapping);
+        }
+        producer = Some(ProducerIdAndEpoch {
+            producer_id: header.producer_id,
+            producer_epoch: header.producer_epoch,
+        });
+        // What can't be found or asked is refused when it is appended.
+        let Ok(partition) = find(broker, produced) else {
+            continue;
+        };
+        let bumps_epoch = speech == Speech::AddsImplicitly;
+        if let Ok(Some(guard)) = partition.begin_verification((&header).into(), bumps_epoch, now_ms) {
+            questions.push(Question { partition, guard });
+        }
+    }
+    let Some(producer) = producer.filter(|_| !questions.is_empty()) else {
+        return Ok(None);
+    };
+    let (broker, id) = (broker.clone(), transactional_id.to_owned());
+    Ok(Some(Box::pin(async move {
+        verify(&broker, &id, producer, questions, speech).await
+    })))
+}
+
+/// The header of a batch that belongs to a transaction.
+fn transactional(records: &[u8]) -> Option<BatchHeader> {
+    let header = BatchHeader::parse(records).ok()?;
+    (header.is_transactional() && header.has_producer_id()).then_some(header)
+}
+
+async fn verify(
+    broker: &Arc<Broker>,
+    transactional_id: &str,
+    producer: ProducerIdAndEpoch,
+    questions: Vec<Question>,
+    speech: Speech,
+) -> Verdicts {
+    let name = |question: &Question| -> TopicPartition {
+        let id = question.partition.id();
+        (id.topic.clone(), id.partition)
+    };
+    let partitions: Vec<_> = questions.iter().map(name).collect();
+    let answers = verification::ask(broker, transactional_id, producer, &partitions, speech).await;
+    let verdict = |(question, error): (Question, ErrorCode)| {
+        let Question { partition, guard } = question;
+        if error == ErrorCode::None {
+            return (partition, Ok(guard));
+        }
+        if !verification::is_retriable(error) {
+            partition.end_verification(producer.producer_id);
+        }
+        (partition, Err(refused(error, speech)))
+    };
+    Verdicts {
+        verified: questions.into_iter().zip(answers).map(verdict).collect(),
+        of_all: None,
+    }
+}
+
+/// What the client is told. A retriable error that old clients don't retry becomes one that they do, and that makes them look for
+/// no other leader.
+fn refused(error: ErrorCode, speech: Speech) -> Rejection {
+    let is_retried = error == ErrorCode::ConcurrentTransactions && speech == Speech::AddsImplicitly;
+    if verification::is_retriable(error) && !is_retried {
+        let message = format!(
+            "Unable to verify the partition has been added to the transaction. Underlying error: {}",
+            error.name()
+        );
+        return Rejection {
+            message: Some(message),
+            ..rejection(ErrorCode::NotEnoughReplicas)
+        };
+    }
+    let message = (error == ErrorCode::InvalidTxnState)
+        .then(|| "Partition was not added to the transaction".to_owned());
+    Rejection {
+        message,
+        ..rejection(error)
+    }
+}

@@ -1,0 +1,50 @@
+//! AddOffsetsToTxn: a group whose offsets a transaction commits (KIP-98).
+//!
+//! Versions 0–4. Errors: INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1
+//! INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS, those of the coordinator.
+
+use std::sync::Arc;
+
+use barnabas_coordinator::ProducerIdAndEpoch;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
+
+use crate::broker::Broker;
+use crate::coordinator::internal_topics::{self, CONSUMER_OFFSETS};
+use crate::request::RequestContext;
+
+/// First version that knows PRODUCER_FENCED.
+const FENCED_SINCE: i16 = 2;
+
+/// Adds the group's partition of `__consumer_offsets` to the transaction.
+pub async fn handle(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    request: AddOffsetsToTxnRequest,
+) -> AddOffsetsToTxnResponse {
+    let error = match add(broker, &request).await {
+        Ok(()) => ErrorCode::None,
+        Err(ErrorCode::ProducerFenced) if context.api_version < FENCED_SINCE => {
+            ErrorCode::InvalidProducerEpoch
+        }
+        Err(error) => error,
+    };
+    AddOffsetsToTxnResponse::default().with_error_code(error.code())
+}
+
+async fn add(broker: &Arc<Broker>, request: &AddOffsetsToTxnRequest) -> Result<(), ErrorCode> {
+    internal_topics::ensure(broker, CONSUMER_OFFSETS).await?;
+    let partition = broker.groups().partition_of(&request.group_id);
+    let partitions = [(Arc::from(CONSUMER_OFFSETS), partition)];
+    let id = request.transactional_id.as_str();
+    let producer = ProducerIdAndEpoch {
+        producer_id: request.producer_id.0,
+        producer_epoch: request.producer_epoch,
+    };
+    broker
+        .transactions()
+        .request(broker, id, |core, _, now_ms| {
+            Ok(core.add_partitions(id, producer, &partitions, 0, now_ms)?)
+        })
+        .await
+}

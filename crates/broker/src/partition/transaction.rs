@@ -1,0 +1,79 @@
+//! What a partition does for transactions: verified appends, and the markers that end them.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::records::BatchHeader;
+use barnabas_storage::{AppendInfo, AppendOrigin, EndTxnMarker, ProducerSequence, VerificationGuard};
+
+use super::Partition;
+
+/// A transaction's end, as it is written to its partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// The producer.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub producer_epoch: i16,
+    /// Commit or abort, and who says so.
+    pub end: EndTxnMarker,
+    /// The transaction is of transaction.version 2: its end bumped the epoch.
+    pub bumps_epoch: bool,
+}
+
+impl Partition {
+    /// Before a transactional batch is appended: what the append must bring back once the transaction coordinator was asked;
+    /// `None` if the transaction has begun here already.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
+    pub fn begin_verification(
+        &self,
+        batch: ProducerSequence,
+        bumps_epoch: bool,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        let mut state = self.lock();
+        state.core.check_leader()?;
+        let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        log.begin_verification(batch, bumps_epoch, now_ms)
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// The coordinator refused for good.
+    pub fn end_verification(&self, producer_id: i64) {
+        if let Some(log) = &mut self.lock().log {
+            log.end_verification(producer_id);
+        }
+    }
+
+    /// Appends a batch of a transaction that is open here, or was verified since [`Partition::begin_verification`].
+    ///
+    /// # Errors
+    /// Those of [`Partition::append`]; INVALID_TXN_STATE if the transaction has ended meanwhile.
+    pub fn append_transactional(
+        &self,
+        batch: &mut [u8],
+        origin: AppendOrigin,
+        guard: Option<VerificationGuard>,
+        now_ms: i64,
+    ) -> Result<AppendInfo, ErrorCode> {
+        let header = BatchHeader::parse(batch).map_err(|_| ErrorCode::CorruptMessage)?;
+        let verified = ProducerSequence::from(&header);
+        self.append_checked(batch, origin, now_ms, |log| log.check_verified(verified, guard))
+    }
+
+    /// Ends a producer's transaction here. One that is not open here gets its marker all the same.
+    ///
+    /// # Errors
+    /// Those of [`Partition::append`], NOT_ENOUGH_REPLICAS, TRANSACTION_COORDINATOR_FENCED.
+    pub fn append_marker(&self, marker: &Marker, now_ms: i64) -> Result<AppendInfo, ErrorCode> {
+        self.check_in_sync()?;
+        let mut batch = marker
+            .end
+            .to_batch(marker.producer_id, marker.producer_epoch, now_ms)
+            .map_err(|_| ErrorCode::UnknownServerError)?;
+        let origin = AppendOrigin::Marker {
+            bumps_epoch: marker.bumps_epoch,
+        };
+        self.append(&mut batch, origin, now_ms)
+    }
+}

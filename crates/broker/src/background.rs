@@ -27,6 +27,10 @@ pub async fn run(broker: Arc<Broker>) {
     loop {
         tokio::select! {
             () = broker.stopping.cancelled() => return,
+            () = broker.log_dirs.failed() => {
+                broker.partitions().interrupt_failed();
+                broker.log_dirs.check_fatal();
+            }
             _ = high_watermarks.tick() => {
                 apart(&broker, Partition::flush_rolled).await;
                 checkpoints::write_apart(&broker, Checkpoint::HighWatermarks).await;
@@ -56,6 +60,7 @@ async fn apart(broker: &Arc<Broker>, job: fn(&Partition) -> Result<(), StorageEr
             if let Err(error) = job(&partition) {
                 let id = partition.id();
                 tracing::error!(partition = %id.partition, topic = %id.topic, %error, "a log failed");
+                partition.dir().note(&error);
             }
         }
     });

@@ -7,13 +7,13 @@ use arc_swap::Guard;
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::LogDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoints::Checkpoints;
 use crate::config::BrokerConfig;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session::SessionCache;
+use crate::log_dirs::LogDirs;
 use crate::metadata_cache::MetadataCache;
 use crate::network::request_memory::RequestMemory;
 use crate::partition::registry::Partitions;
@@ -29,7 +29,7 @@ pub struct Broker {
     /// The way to the active controller.
     pub controller: ControllerHandle,
     /// Where the logs lie.
-    pub log_dir: Arc<LogDir>,
+    pub log_dirs: Arc<LogDirs>,
     /// What clients may connect to.
     pub listeners: Vec<Arc<Listener>>,
     /// Ids for idempotent producers.
@@ -49,7 +49,7 @@ impl Broker {
         node_id: i32,
         metadata: Arc<MetadataCache>,
         controller: ControllerHandle,
-        log_dir: Arc<LogDir>,
+        log_dirs: Arc<LogDirs>,
         listeners: Vec<Arc<Listener>>,
         stopping: CancellationToken,
     ) -> Self {
@@ -60,7 +60,7 @@ impl Broker {
             node_id,
             metadata,
             controller,
-            log_dir,
+            log_dirs,
             listeners,
             producer_ids: ProducerIds::default(),
             request_memory,

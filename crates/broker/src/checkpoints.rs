@@ -3,13 +3,14 @@
 //! Each at its own interval from [`crate::background`], and the log start offsets at once when records were deleted, so
 //! that no crash brings them back.
 
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use barnabas_storage::{LogCheckpoint, LogDir, StorageError};
 
 use crate::broker::Broker;
-use crate::partition::Partition;
 
 /// One of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,59 +41,67 @@ impl Checkpoint {
     }
 }
 
-/// Hashes of what the files hold, as [`Checkpoint`] counts them. Its lock is held while they are written: one writer at
-/// a time, and never an older state after a newer one.
+/// Hashes of what the files hold, by log directory, as [`Checkpoint`] counts them. Its lock is held while they are written:
+/// one writer at a time, and never an older state after a newer one.
 #[derive(Debug, Default)]
 pub struct Checkpoints {
-    written: Mutex<[Option<u64>; 3]>,
+    written: Mutex<HashMap<PathBuf, [Option<u64>; 3]>>,
 }
 
-/// Writes the file if anything has changed. Waits for the disk.
-///
-/// # Errors
-/// `Io`.
-pub fn write(broker: &Broker, checkpoint: Checkpoint) -> Result<(), StorageError> {
+/// Writes the file of each log directory in which anything has changed. Waits for the disk.
+pub fn write(broker: &Broker, checkpoint: Checkpoint) {
     let mut written = broker
         .checkpoints
         .written
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let logs = current(broker);
-    let mut content = DefaultHasher::new();
-    for log in &logs {
-        (&log.topic, log.partition, checkpoint.offset(log)).hash(&mut content);
+    let mut current = current(broker);
+    for dir in broker.log_dirs.all() {
+        let Ok(storage) = dir.storage() else { continue };
+        let logs = current.remove(dir.path()).unwrap_or_default();
+        let mut content = DefaultHasher::new();
+        for log in &logs {
+            (&log.topic, log.partition, checkpoint.offset(log)).hash(&mut content);
+        }
+        let content = Some(content.finish());
+        let known = &mut written.entry(dir.path().to_owned()).or_default()[checkpoint as usize];
+        if *known == content {
+            continue;
+        }
+        match checkpoint.write(storage, &logs) {
+            Ok(()) => *known = content,
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint could not be written");
+                dir.note(&error);
+            }
+        }
     }
-    let content = Some(content.finish());
-    if content != written[checkpoint as usize] {
-        checkpoint.write(&broker.log_dir, &logs)?;
-        written[checkpoint as usize] = content;
-    }
-    Ok(())
 }
 
 /// Writes the file beside the thread that a connection runs on.
 pub async fn write_apart(broker: &Arc<Broker>, checkpoint: Checkpoint) {
     let writer = broker.clone();
-    match tokio::task::spawn_blocking(move || write(&writer, checkpoint)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "a checkpoint could not be written"),
-        Err(error) => tracing::error!(%error, "writing a checkpoint ended early"),
+    if let Err(error) = tokio::task::spawn_blocking(move || write(&writer, checkpoint)).await {
+        tracing::error!(%error, "writing a checkpoint ended early");
     }
 }
 
-/// What the checkpoints should hold, in a fixed order.
-fn current(broker: &Broker) -> Vec<LogCheckpoint> {
-    let checkpoint = |partition: Arc<Partition>| {
-        partition.with_log(|log, high_watermark| LogCheckpoint {
+/// What the checkpoints should hold, by log directory, in a fixed order.
+fn current(broker: &Broker) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
+    let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
+    for partition in broker.partitions().all() {
+        let row = partition.with_log(|log, high_watermark| LogCheckpoint {
             topic: log.topic().clone(),
             partition: log.partition(),
             recovery_point: log.recovery_point(),
             log_start_offset: log.log_start_offset(),
             high_watermark,
-        })
-    };
-    let partitions = broker.partitions().all();
-    let mut checkpoints: Vec<LogCheckpoint> = partitions.into_iter().filter_map(checkpoint).collect();
-    checkpoints.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-    checkpoints
+        });
+        let path = partition.dir().path().to_owned();
+        rows.entry(path).or_default().extend(row);
+    }
+    for rows in rows.values_mut() {
+        rows.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+    }
+    rows
 }

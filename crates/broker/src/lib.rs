@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod fetch;
 pub mod handlers;
 mod last_words;
+pub mod log_dirs;
 pub mod logging;
 pub mod metadata_cache;
 pub mod network;

@@ -123,13 +123,21 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let data_dir = settings.data_dir.clone();
+    let data_dirs: Vec<String> = settings
+        .data_dirs
+        .iter()
+        .map(|dir| dir.display().to_string())
+        .collect();
     let server = tokio::select! {
         started = Server::start(settings) => started.map_err(|error| error.to_string())?,
         () = signals.next() => return Ok(()),
     };
-    announce(&server, &data_dir.display().to_string(), began);
-    signals.next().await;
+    announce(&server, &data_dirs.join(" and "), began);
+    tokio::select! {
+        () = signals.next() => {}
+        // As Apache Kafka: without a clean end, since nothing more can be written.
+        why = server.fatal() => return Err(why),
+    }
     tracing::info!("stopping");
     tokio::select! {
         stopped = server.stop() => stopped.map_err(|error| format!("did not stop cleanly: {error}")),
@@ -138,7 +146,7 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
 }
 
 /// The one line that says the node answers.
-fn announce(server: &Server, data_dir: &str, began: Instant) {
+fn announce(server: &Server, data_dirs: &str, began: Instant) {
     let broker = server.broker();
     let addresses: Vec<String> = broker
         .listeners
@@ -150,12 +158,13 @@ fn announce(server: &Server, data_dir: &str, began: Instant) {
             )
         })
         .collect();
-    let cluster_id = broker
-        .log_dir
-        .meta_properties()
+    let metadata_dir = broker.log_dirs.metadata().storage();
+    let cluster_id = metadata_dir
+        .ok()
+        .and_then(|dir| dir.meta_properties())
         .map_or("unknown", |properties| properties.cluster_id.as_str());
     print(&format!(
-        "barnabas {} ready in {} ms: {}, node {}, cluster {cluster_id}, data in {data_dir}\n",
+        "barnabas {} ready in {} ms: {}, node {}, cluster {cluster_id}, data in {data_dirs}\n",
         env!("CARGO_PKG_VERSION"),
         began.elapsed().as_millis(),
         addresses.join(", "),

@@ -48,6 +48,7 @@ fn check_all(broker: &Broker, deletions: &Deletions) {
         if let Err(error) = check(&partition, deletions) {
             let id = partition.id();
             tracing::error!(topic = %id.topic, partition = id.partition, %error, "old segments could not be removed");
+            partition.dir().note(&error);
         }
     }
 }

@@ -9,7 +9,7 @@ use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
-use barnabas_storage::{LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use barnabas_storage::{OpenFiles, StorageError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ use crate::background;
 use crate::broker::Broker;
 use crate::config::load::StartSettings;
 use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
+use crate::log_dirs::open::METADATA_FOLDER;
+use crate::log_dirs::{self, LogDirs};
 use crate::metadata_cache::MetadataCache;
 use crate::network::acceptor::{self, SocketOptions};
 use crate::network::admission::Admission;
@@ -49,6 +51,40 @@ pub enum StartError {
         /// Who we are.
         configured: i32,
     },
+    /// A log directory belongs to another cluster.
+    #[error("{path} belongs to cluster {found}, and the other log directories to {expected}")]
+    OtherCluster {
+        /// The log directory.
+        path: String,
+        /// Whose it is.
+        found: String,
+        /// Whose the others are.
+        expected: String,
+    },
+    /// The log directory that should hold the metadata is new, and others are not.
+    #[error(
+        "{path} should hold the metadata and is empty, but {other} belongs to cluster {cluster_id}: \
+         set metadata.log.dir to the directory with __cluster_metadata-0, or restore it"
+    )]
+    NoMetadata {
+        /// The log directory.
+        path: String,
+        /// Another one.
+        other: String,
+        /// Whose that is.
+        cluster_id: String,
+    },
+    /// There is metadata where none should be.
+    #[error("{path} holds metadata, which belongs into {expected}: set metadata.log.dir, or remove it")]
+    MisplacedMetadata {
+        /// The metadata's folder.
+        path: String,
+        /// The log directory it should be in.
+        expected: String,
+    },
+    /// The log directory of the metadata can't be used.
+    #[error("{0}")]
+    Unusable(String),
     /// A listener can't be bound.
     #[error("listener {name} cannot listen on {address}: {source}")]
     Listen {
@@ -86,29 +122,28 @@ impl Server {
             config,
             listeners,
             data_dir,
+            data_dirs,
             ..
         } = settings;
         let files = Arc::new(OpenFiles::new(open_files_max()));
-        let mut log_dir = LogDir::open(&data_dir, files)?;
-        let identity = identity(&mut log_dir, config.node_id)?;
+        let (log_dirs, identity) = log_dirs::open::open(&data_dirs, &data_dir, config.node_id, &files)?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let bound = bind(
             &listeners,
             socket_options(&layers, config.socket_listen_backlog_size),
         )?;
 
-        let log_dir = Arc::new(log_dir);
-        let defaults = Arc::new(LogConfig::default());
-        let loaded = log_dir.load(&|_, _| defaults.clone())?;
-        let partitions = Partitions::new(config.node_id, log_dir.clone(), loaded.logs);
-        partitions.deletions().add(loaded.deleted, 0);
+        let log_dirs = Arc::new(log_dirs);
+        let found = log_dirs::open::load(&log_dirs)?;
+        let partitions = Partitions::new(config.node_id, log_dirs.clone(), found.logs);
+        partitions.deletions().add(found.deleted, 0);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
         let static_quorum = layers
             .given("controller.quorum.voters")
             .is_some_and(|voters| !voters.trim().is_empty());
         let options = QuorumOptions {
-            dir: data_dir.join(METADATA_DIR),
+            dir: data_dir.join(METADATA_FOLDER),
             cluster_id: identity.cluster_id.clone(),
             settings: ControllerSettings {
                 node_id: config.node_id,
@@ -126,9 +161,10 @@ impl Server {
                 &config.broker_rack,
                 config.node_id,
                 &bound,
-                &identity,
+                &log_dirs,
             ))
             .await?;
+        metadata.partitions().set_strays_aside();
 
         let stopping = CancellationToken::new();
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
@@ -136,7 +172,7 @@ impl Server {
             config.node_id,
             metadata,
             controller,
-            log_dir,
+            log_dirs,
             advertised,
             stopping.clone(),
         ));
@@ -185,6 +221,11 @@ impl Server {
         &self.broker
     }
 
+    /// Waits until the node can't go on, because its disks have failed; answers why.
+    pub async fn fatal(&self) -> String {
+        self.broker.log_dirs.fatal().await
+    }
+
     /// Stops: no more connections, requests in flight finish, logs are flushed, the clean marker is written.
     ///
     /// # Errors
@@ -210,31 +251,6 @@ impl Server {
             tracing::error!(%error, "the quorum did not stop cleanly");
         }
         self.broker.partitions().shut_down()
-    }
-}
-
-/// The folder of the metadata log within the log directory; not a partition's, though named like one.
-const METADATA_DIR: &str = "__cluster_metadata-0";
-
-/// Reads or, in a new directory, writes whose the directory is.
-fn identity(log_dir: &mut LogDir, node_id: i32) -> Result<MetaProperties, StartError> {
-    match log_dir.meta_properties() {
-        Some(found) if found.node_id == node_id => Ok(found.clone()),
-        Some(found) => Err(StartError::OtherNode {
-            path: log_dir.path().display().to_string(),
-            found: found.node_id,
-            configured: node_id,
-        }),
-        None => {
-            let cluster_id = kafka_uuid::encode(Uuid::new_v4());
-            let properties = MetaProperties {
-                cluster_id,
-                node_id,
-                directory_id: Uuid::new_v4(),
-            };
-            log_dir.write_meta_properties(properties.clone())?;
-            Ok(properties)
-        }
     }
 }
 
@@ -326,12 +342,7 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn registration(
-    rack: &Option<String>,
-    node_id: i32,
-    bound: &[Bound],
-    identity: &MetaProperties,
-) -> RegisterBroker {
+fn registration(rack: &Option<String>, node_id: i32, bound: &[Bound], log_dirs: &LogDirs) -> RegisterBroker {
     let endpoints = bound.iter().map(|bound| BrokerEndpoint {
         listener: bound.listener.name.clone(),
         host: bound.listener.advertised_host.clone(),
@@ -344,7 +355,7 @@ fn registration(
         endpoints: endpoints.collect(),
         features: features::broker_features(),
         rack: rack.clone(),
-        log_dirs: vec![identity.directory_id],
+        log_dirs: log_dirs.directory_ids(),
     }
 }
 

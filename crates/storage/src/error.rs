@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::RecordsError;
+use rustix::io::Errno;
 
 /// The crate's error; [`StorageError::error_code`] maps it to the protocol.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,12 @@ pub enum StorageError {
         topic: String,
         /// The partition.
         partition: i32,
+    },
+    /// The log's directory has failed and serves nothing until the process starts again.
+    #[error("the log directory {} has failed", path.display())]
+    DirFailed {
+        /// The log directory.
+        path: PathBuf,
     },
     /// Another process holds the log directory.
     #[error("the log directory {} is in use by another process", path.display())]
@@ -130,6 +137,7 @@ impl StorageError {
         match self {
             StorageError::Io { .. }
             | StorageError::Offline { .. }
+            | StorageError::DirFailed { .. }
             | StorageError::Locked { .. }
             | StorageError::NotAPartition { .. } => ErrorCode::KafkaStorageError,
             StorageError::Corrupt { .. } | StorageError::MalformedBatches(_) => ErrorCode::CorruptMessage,
@@ -140,6 +148,18 @@ impl StorageError {
             StorageError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
             StorageError::InvalidTxnState { .. } => ErrorCode::InvalidTxnState,
             StorageError::TransactionCoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+        }
+    }
+
+    /// Whether it says that the disk, or the folder on it, can't be relied on any more. A process that lacks descriptors or
+    /// memory says nothing of the disk.
+    pub fn is_of_disk(&self) -> bool {
+        const OF_THE_PROCESS: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR];
+        match self {
+            StorageError::Io { source, .. } => !OF_THE_PROCESS
+                .iter()
+                .any(|errno| source.raw_os_error() == Some(errno.raw_os_error())),
+            _ => false,
         }
     }
 

@@ -6,6 +6,8 @@
 //!                    leader-epoch-checkpoint  partition.metadata
 //!                    00000000000000000000.log.deleted     to be removed
 //!     topic-7.<32 hex digits>-delete/     to be removed
+//!     topic-7.<32 hex digits>-future/     a copy on its way from another log directory
+//!     topic-7.<32 hex digits>-stray/      of a topic that the metadata doesn't know
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -14,6 +16,10 @@ use uuid::Uuid;
 
 /// Suffix of a folder that waits to be removed.
 pub const DELETE_SUFFIX: &str = "-delete";
+/// Suffix of a folder that is filled from another log directory's.
+pub const FUTURE_SUFFIX: &str = "-future";
+/// Suffix of a folder that belongs to no topic.
+pub const STRAY_SUFFIX: &str = "-stray";
 /// Extension of a file that waits to be removed.
 pub const DELETED_EXTENSION: &str = "deleted";
 /// Longest name of a folder.
@@ -84,12 +90,19 @@ pub fn folder_name(topic: &str, partition: i32) -> String {
     format!("{topic}-{partition}")
 }
 
-/// The name a partition's folder gets before it is removed. The topic is cut so that the name fits.
-pub fn delete_folder_name(topic: &str, partition: i32, unique: Uuid) -> String {
-    let suffix = format!("-{partition}.{}{DELETE_SUFFIX}", unique.simple());
-    let room = NAME_MAX.saturating_sub(suffix.len());
+/// The name a partition's folder has while it isn't in use. The topic is cut so that the name fits.
+pub fn suffixed_folder_name(topic: &str, partition: i32, unique: Uuid, suffix: &str) -> String {
+    let end = format!("-{partition}.{}{suffix}", unique.simple());
+    let room = NAME_MAX.saturating_sub(end.len());
     let topic: String = topic.chars().take(room).collect();
-    topic + &suffix
+    topic + &end
+}
+
+/// Topic and partition of a folder that has such a name; the topic may be cut.
+pub fn parse_suffixed<'a>(name: &'a str, suffix: &str) -> Option<(&'a str, i32)> {
+    let (folder, unique) = name.strip_suffix(suffix)?.rsplit_once('.')?;
+    let is_unique = unique.len() == 32 && unique.bytes().all(|b| b.is_ascii_hexdigit());
+    parse_folder_name(folder).filter(|_| is_unique)
 }
 
 /// Topic and partition of a folder; `None` for a name that is not a partition's.
@@ -124,12 +137,22 @@ mod tests {
 
     #[test]
     fn a_deleted_folder_keeps_its_suffix_however_long_the_topic() {
-        let name = delete_folder_name(&"t".repeat(249), 12, Uuid::nil());
+        let name = suffixed_folder_name(&"t".repeat(249), 12, Uuid::nil(), DELETE_SUFFIX);
         assert_eq!(name.len(), 255);
         assert!(
             name.ends_with("-12.00000000000000000000000000000000-delete"),
             "{name}"
         );
+    }
+
+    #[test]
+    fn folders_out_of_use_are_known_by_their_whole_name() {
+        let name = suffixed_folder_name("my-topic", 7, Uuid::from_u128(9), FUTURE_SUFFIX);
+        assert_eq!(parse_suffixed(&name, FUTURE_SUFFIX), Some(("my-topic", 7)));
+        assert_eq!(parse_suffixed(&name, DELETE_SUFFIX), None);
+        for other in ["my-delete", "t-0.5f-delete", "t-0-delete", "-delete"] {
+            assert_eq!(parse_suffixed(other, DELETE_SUFFIX), None, "{other}");
+        }
     }
 
     #[test]

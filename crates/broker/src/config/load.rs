@@ -32,8 +32,10 @@ pub struct StartSettings {
     pub config: BrokerConfig,
     /// The listeners to open.
     pub listeners: Vec<ListenerConfig>,
-    /// The data folder.
+    /// The data folder with the metadata: the first, or `metadata.log.dir`.
     pub data_dir: PathBuf,
+    /// All data folders.
+    pub data_dirs: Vec<PathBuf>,
     /// What the user should know: unknown settings, settings without effect.
     pub warnings: Vec<String>,
 }
@@ -121,7 +123,8 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     let config = BrokerConfig::resolve(&layers)?;
     require_single_node(&layers, &config)?;
     let listeners = broker_listeners(&config)?;
-    let data_dir = data_dir(&config)?;
+    let data_dirs = data_dirs(&config)?;
+    let data_dir = metadata_dir(&config, &data_dirs)?;
     let mut warnings = warnings_for(&given);
     if sources.file.is_some() && !given.contains_key("log.dirs") && !given.contains_key("log.dir") {
         warnings.push(format!(
@@ -134,6 +137,7 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
         config,
         listeners,
         data_dir,
+        data_dirs,
         warnings,
     })
 }
@@ -222,18 +226,34 @@ fn require_single_node(layers: &Layers, config: &BrokerConfig) -> Result<(), Loa
     Ok(())
 }
 
-fn data_dir(config: &BrokerConfig) -> Result<PathBuf, LoadError> {
+fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
     let folders = config.log_dirs.as_ref().unwrap_or(&config.log_dir);
-    match folders.as_slice() {
-        [folder] => Ok(PathBuf::from(folder)),
-        [] => Err(ConfigException::new(
+    if folders.is_empty() {
+        return Err(ConfigException::new(
             "requirement failed: At least one log directory must be defined via log.dirs or log.dir.",
         )
-        .into()),
-        several => Err(LoadError::Unsupported(format!(
-            "log.dirs names {} folders: several data folders are not supported yet",
-            several.len()
-        ))),
+        .into());
+    }
+    let mut distinct: Vec<PathBuf> = Vec::new();
+    for folder in folders.iter().map(PathBuf::from) {
+        if !distinct.contains(&folder) {
+            distinct.push(folder);
+        }
+    }
+    Ok(distinct)
+}
+
+fn metadata_dir(config: &BrokerConfig, data_dirs: &[PathBuf]) -> Result<PathBuf, LoadError> {
+    let Some(given) = config.metadata_log_dir.as_ref().map(PathBuf::from) else {
+        return Ok(data_dirs[0].clone());
+    };
+    if data_dirs.contains(&given) {
+        Ok(given)
+    } else {
+        Err(LoadError::Unsupported(format!(
+            "metadata.log.dir={} is not one of log.dirs: a folder for the metadata alone is not supported yet",
+            given.display()
+        )))
     }
 }
 
@@ -359,6 +379,16 @@ mod tests {
     }
 
     #[test]
+    fn the_metadata_lies_in_the_first_folder_unless_told_otherwise() {
+        let folders = ("log.dirs", "/a,/b,/a");
+        let start = from_overrides(&[folders]).unwrap();
+        assert_eq!(start.data_dirs, [Path::new("/a"), Path::new("/b")]);
+        assert_eq!(start.data_dir, Path::new("/a"));
+        let start = from_overrides(&[folders, ("metadata.log.dir", "/b")]).unwrap();
+        assert_eq!(start.data_dir, Path::new("/b"));
+    }
+
+    #[test]
     fn unknown_settings_are_warned_of() {
         let start = from_overrides(&[("num.partition", "3"), ("background.threads", "1")]).unwrap();
         assert_eq!(
@@ -388,8 +418,8 @@ mod tests {
                 "controller.quorum.voters names 2 nodes: clusters of several nodes are not supported yet",
             ),
             (
-                ("log.dirs", "/a,/b"),
-                "log.dirs names 2 folders: several data folders are not supported yet",
+                ("metadata.log.dir", "/elsewhere"),
+                "metadata.log.dir=/elsewhere is not one of log.dirs: a folder for the metadata alone is not supported yet",
             ),
             (
                 ("queued.max.request.bytes", "5"),

@@ -118,6 +118,10 @@ view! {
         log_dirs: Option<Vec<String>> = "log.dirs",
         /// The data folder where `log.dirs` is null.
         log_dir: Vec<String> = "log.dir",
+        /// The data folder of the metadata; null means the first.
+        metadata_log_dir: Option<String> = "metadata.log.dir",
+        /// Data folders that get no new partitions; `*` means all.
+        cordoned_log_dirs: Option<Vec<String>> = "cordoned.log.dirs",
 
         /// The largest request, bytes.
         socket_request_max_bytes: i32 = "socket.request.max.bytes",

@@ -42,6 +42,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
     }
     let image = broker.image();
     let answer = Answer {
+        broker,
         image: &image,
         listener: &context.connection.listener.name,
         version: context.api_version,
@@ -164,6 +165,7 @@ fn missing(name: &str) -> MetadataResponseTopic {
 }
 
 struct Answer<'a> {
+    broker: &'a Broker,
     image: &'a MetadataImage,
     listener: &'a str,
     version: i16,
@@ -205,7 +207,7 @@ impl Answer<'_> {
     fn topic(&self, topic: &TopicImage) -> MetadataResponseTopic {
         let partitions = (0..)
             .zip(&topic.partitions)
-            .map(|(index, partition)| self.partition(index, partition));
+            .map(|(index, partition)| self.partition(&topic.id, index, partition));
         MetadataResponseTopic::default()
             .with_name(Some(TopicName(StrBytes::from_string(topic.name.to_string()))))
             .with_topic_id(topic.id)
@@ -213,11 +215,17 @@ impl Answer<'_> {
             .with_partitions(partitions.collect())
     }
 
-    fn partition(&self, index: i32, partition: &PartitionImage) -> MetadataResponsePartition {
+    fn partition(
+        &self,
+        topic_id: &Uuid,
+        index: i32,
+        partition: &PartitionImage,
+    ) -> MetadataResponsePartition {
+        let offline_here = self.broker.partitions().is_offline(topic_id, index);
         let reachable = |id: i32| {
-            self.image
-                .alive_broker(id)
-                .is_some_and(|broker| broker.endpoint(self.listener).is_some())
+            let broker = self.image.alive_broker(id);
+            broker.is_some_and(|broker| broker.endpoint(self.listener).is_some())
+                && !(offline_here && id == self.broker.node_id)
         };
         // Version 0 leaves out replicas that can't be reached, and says so.
         let shown = |ids: &[i32]| -> Vec<BrokerId> {
@@ -240,8 +248,9 @@ impl Answer<'_> {
                 },
             )
         } else {
-            let listener_lacks =
-                self.image.brokers.contains_key(&partition.leader) && self.version >= LISTENER_ERRORS_SINCE;
+            let listener_lacks = !offline_here
+                && self.image.brokers.contains_key(&partition.leader)
+                && self.version >= LISTENER_ERRORS_SINCE;
             (
                 -1,
                 if listener_lacks {

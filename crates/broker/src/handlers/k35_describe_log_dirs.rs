@@ -1,16 +1,19 @@
-//! DescribeLogDirs (key 35): the log directory, how much of the disk is left, and how much each partition takes.
+//! DescribeLogDirs (key 35): the log directories, how much of their disks is left, and how much each partition takes.
 //!
 //! Versions 1–5. Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use barnabas_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse, StrBytes, TopicName};
+use barnabas_storage::LogDir;
 
 use crate::broker::Broker;
+use crate::log_dirs::{Cordoned, DataDir};
 use crate::request::RequestContext;
 
 /// Answers for all partitions, or for those that are asked for.
@@ -19,24 +22,34 @@ pub fn handle(
     _: &RequestContext,
     request: DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
-    let path = broker.log_dir.path().to_string_lossy().into_owned();
-    let dir = DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path));
-    let dir = match broker.log_dir.disk_space() {
-        Ok(space) => {
-            let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-            dir.with_topics(topics(broker, &request))
-                .with_total_bytes(bytes(space.total_bytes))
-                .with_usable_bytes(bytes(space.usable_bytes))
+    let cordoned = Cordoned::new(broker.config().cordoned_log_dirs.as_deref());
+    let results = broker.log_dirs.all().iter().map(|dir| {
+        let path = dir.path().to_string_lossy().into_owned();
+        let described = DescribeLogDirsResult::default()
+            .with_log_dir(StrBytes::from_string(path))
+            .with_is_cordoned(cordoned.contains(dir));
+        match dir.storage().and_then(LogDir::disk_space) {
+            Ok(space) => {
+                let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+                described
+                    .with_topics(topics(broker, dir, &request))
+                    .with_total_bytes(bytes(space.total_bytes))
+                    .with_usable_bytes(bytes(space.usable_bytes))
+            }
+            Err(error) => {
+                dir.note(&error);
+                described.with_error_code(ErrorCode::KafkaStorageError.code())
+            }
         }
-        Err(error) => {
-            tracing::warn!(%error, "the log directory can't be described");
-            dir.with_error_code(ErrorCode::KafkaStorageError.code())
-        }
-    };
-    DescribeLogDirsResponse::default().with_results(vec![dir])
+    });
+    DescribeLogDirsResponse::default().with_results(results.collect())
 }
 
-fn topics(broker: &Broker, request: &DescribeLogDirsRequest) -> Vec<DescribeLogDirsTopic> {
+fn topics(
+    broker: &Broker,
+    dir: &Arc<DataDir>,
+    request: &DescribeLogDirsRequest,
+) -> Vec<DescribeLogDirsTopic> {
     let asked: Option<BTreeSet<(&str, i32)>> = request.topics.as_ref().map(|topics| {
         topics
             .iter()
@@ -51,7 +64,7 @@ fn topics(broker: &Broker, request: &DescribeLogDirsRequest) -> Vec<DescribeLogD
     let mut by_topic: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for partition in broker.partitions().all() {
         let id = partition.id();
-        if wanted(&id.topic, id.partition) {
+        if Arc::ptr_eq(&partition.dir(), dir) && wanted(&id.topic, id.partition) {
             let described = DescribeLogDirsPartition::default()
                 .with_partition_index(id.partition)
                 .with_partition_size(i64::try_from(partition.size_bytes()).unwrap_or(i64::MAX));

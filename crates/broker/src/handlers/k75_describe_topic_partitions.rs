@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use barnabas_metadata::controller::topic_name;
-use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
+use barnabas_metadata::image::{PartitionImage, TopicImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
@@ -73,7 +73,7 @@ pub fn handle(
         } else {
             0
         };
-        let described = describe(&image, &context.connection.listener.name, topic, start, left);
+        let described = describe(broker, &context.connection.listener.name, topic, start, left);
         let end = start + described.partitions.len();
         left -= described.partitions.len();
         response.topics.push(described);
@@ -117,14 +117,23 @@ fn missing(name: &str) -> DescribeTopicPartitionsResponseTopic {
 }
 
 fn describe(
-    image: &MetadataImage,
+    broker: &Broker,
     listener: &str,
     topic: &TopicImage,
     start: usize,
     count: usize,
 ) -> DescribeTopicPartitionsResponseTopic {
     let numbered = (0..).zip(&topic.partitions).skip(start).take(count);
-    let partitions = numbered.map(|(index, partition)| describe_partition(image, listener, index, partition));
+    let image = broker.image();
+    let partitions = numbered.map(|(index, partition)| {
+        let offline_here = broker.partitions().is_offline(&topic.id, index);
+        let reachable = |id: i32| {
+            let alive = image.alive_broker(id);
+            alive.is_some_and(|alive| alive.endpoint(listener).is_some())
+                && !(offline_here && id == broker.node_id)
+        };
+        describe_partition(&reachable, index, partition)
+    });
     DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(topic_name_of(&topic.name)))
         .with_topic_id(topic.id)
@@ -134,16 +143,10 @@ fn describe(
 }
 
 fn describe_partition(
-    image: &MetadataImage,
-    listener: &str,
+    reachable: &dyn Fn(i32) -> bool,
     index: i32,
     partition: &PartitionImage,
 ) -> DescribeTopicPartitionsResponsePartition {
-    let reachable = |id: i32| {
-        image
-            .alive_broker(id)
-            .is_some_and(|broker| broker.endpoint(listener).is_some())
-    };
     let ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
     let offline = partition
         .replicas

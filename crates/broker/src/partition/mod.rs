@@ -24,6 +24,7 @@ use self::fetch::{FetchPartition, FetchedPartition};
 use self::flush::{FlushGate, Flusher};
 use self::settings::TopicSettings;
 use self::waiters::{FetchWaiter, Waiters};
+use crate::log_dirs::DataDir;
 use crate::network::response::FileRange;
 
 /// Names a partition.
@@ -92,11 +93,13 @@ pub struct Partition {
     flusher: Arc<Flusher>,
     /// Itself, for the flusher's queue.
     itself: Weak<Partition>,
+    /// The data folder the log lies in.
+    dir: ArcSwap<DataDir>,
     state: Mutex<State>,
 }
 
 struct State {
-    /// `None` once the partition was deleted.
+    /// `None` once the partition was deleted, and where its log can't be found.
     log: Option<Log>,
     core: PartitionCore,
     waiters: Waiters,
@@ -104,24 +107,26 @@ struct State {
 }
 
 impl Partition {
-    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log.
+    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log; without a log its `dir`
+    /// has failed.
     pub fn new(
         id: TopicPartition,
         node_id: i32,
         assignment: Assignment,
         settings: Arc<TopicSettings>,
-        mut log: Log,
+        dir: Arc<DataDir>,
+        mut log: Option<Log>,
         flusher: Arc<Flusher>,
     ) -> Arc<Self> {
-        let core = PartitionCore::new(
-            node_id,
-            assignment,
-            log.log_end_offset(),
-            log.checkpointed_high_watermark(),
-        );
-        log.high_watermark_updated(core.high_watermark());
+        let (log_end_offset, high_watermark) = log.as_ref().map_or((0, 0), |log| {
+            (log.log_end_offset(), log.checkpointed_high_watermark())
+        });
+        let core = PartitionCore::new(node_id, assignment, log_end_offset, high_watermark);
+        if let Some(log) = &mut log {
+            log.high_watermark_updated(core.high_watermark());
+        }
         let state = State {
-            log: Some(log),
+            log,
             core,
             waiters: Waiters::default(),
             gate: FlushGate::default(),
@@ -131,6 +136,7 @@ impl Partition {
             settings: ArcSwap::new(settings),
             flusher,
             itself: itself.clone(),
+            dir: ArcSwap::new(dir),
             state: Mutex::new(state),
         });
         partition.lock().begin_epoch(&partition.id);
@@ -145,6 +151,23 @@ impl Partition {
     /// Its topic's settings in effect.
     pub fn settings(&self) -> Guard<Arc<TopicSettings>> {
         self.settings.load()
+    }
+
+    /// The data folder its log lies in.
+    pub fn dir(&self) -> Guard<Arc<DataDir>> {
+        self.dir.load()
+    }
+
+    /// Whether its data folder has failed.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR if it has.
+    pub fn check_online(&self) -> Result<(), ErrorCode> {
+        if self.dir.load().is_failed() {
+            Err(ErrorCode::KafkaStorageError)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes over changed settings.
@@ -187,6 +210,7 @@ impl Partition {
         now_ms: i64,
         check: impl FnOnce(&mut Log) -> Result<(), StorageError>,
     ) -> Result<AppendInfo, ErrorCode> {
+        self.check_online()?;
         let mut state = self.lock();
         let State { log, core, gate, .. } = &mut *state;
         core.check_leader()?;
@@ -244,6 +268,7 @@ impl Partition {
         min_one_message: bool,
         isolation: Isolation,
     ) -> Result<FetchedPartition, ErrorCode> {
+        self.check_online()?;
         let mut guard = self.lock();
         let State { log, core, .. } = &mut *guard;
         core.check_epoch(request.current_leader_epoch)?;
@@ -297,6 +322,7 @@ impl Partition {
     /// # Errors
     /// OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
     pub fn read(&self, offset: i64, max_bytes: u32) -> Result<FetchSlice, ErrorCode> {
+        self.check_online()?;
         let mut state = self.lock();
         let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         log.read(offset, max_bytes, ReadBound::LogEnd, true)
@@ -309,6 +335,7 @@ impl Partition {
     /// NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION where records go by compaction alone, OFFSET_OUT_OF_RANGE,
     /// KAFKA_STORAGE_ERROR.
     pub fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
+        self.check_online()?;
         const HIGH_WATERMARK: i64 = -1;
         let compacted_only = {
             let settings = self.settings();
@@ -359,6 +386,7 @@ impl Partition {
         reader: Reader,
         current_leader_epoch: i32,
     ) -> Result<Option<FoundOffset>, ErrorCode> {
+        self.check_online()?;
         let mut guard = self.lock();
         let State { log, core, .. } = &mut *guard;
         core.check_epoch(current_leader_epoch)?;
@@ -407,6 +435,7 @@ impl Partition {
         leader_epoch: i32,
         current_leader_epoch: i32,
     ) -> Result<(i32, i64), ErrorCode> {
+        self.check_online()?;
         let mut guard = self.lock();
         let State { log, core, .. } = &mut *guard;
         core.check_epoch(current_leader_epoch)?;
@@ -423,6 +452,7 @@ impl Partition {
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
     pub fn active_producers(&self) -> Result<Vec<ProducerEntry>, ErrorCode> {
+        self.check_online()?;
         let mut state = self.lock();
         state.core.check_leader()?;
         let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -448,8 +478,15 @@ impl Partition {
         state.log.take().map(|log| (log, high_watermark))
     }
 
-    /// Lets `act` do something to the log and its high watermark under the lock: flushes, checkpoints, shutdown.
+    /// Wakes all who wait; producers get `error`.
+    pub fn interrupt(&self, error: ErrorCode) {
+        self.lock().waiters.interrupt(error);
+    }
+
+    /// Lets `act` do something to the log and its high watermark under the lock: flushes, checkpoints, shutdown. `None`
+    /// where there is no log, or none that can be relied on.
     pub fn with_log<T>(&self, act: impl FnOnce(&mut Log, i64) -> T) -> Option<T> {
+        self.check_online().ok()?;
         let mut state = self.lock();
         let high_watermark = state.core.high_watermark();
         state.log.as_mut().map(|log| act(log, high_watermark))
@@ -459,6 +496,7 @@ impl Partition {
         let code = error.error_code();
         if code == ErrorCode::KafkaStorageError {
             tracing::error!(topic = %self.id.topic, partition = self.id.partition, %error, "the log failed");
+            self.dir.load().note(error);
         }
         code
     }

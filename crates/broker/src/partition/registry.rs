@@ -4,12 +4,14 @@
 //! image finds it here.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{Log, LogConfig, LogDir, StorageError};
+use barnabas_storage::{Log, LogConfig, StorageError};
 use uuid::Uuid;
 
 use super::core::Assignment;
@@ -18,6 +20,7 @@ use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::config::{BrokerConfig, Layers};
 use crate::deletions::Deletions;
+use crate::log_dirs::{Cordoned, DataDir, LogDirs};
 
 /// The local partitions of one topic; the index is the partition's number.
 type LocalPartitions = Vec<Option<Arc<Partition>>>;
@@ -31,28 +34,46 @@ struct Maps {
 /// The registry.
 pub struct Partitions {
     node_id: i32,
-    log_dir: Arc<LogDir>,
+    log_dirs: Arc<LogDirs>,
     deletions: Deletions,
     flusher: Arc<Flusher>,
     maps: RwLock<Maps>,
     /// Logs that were found at the start and that no image has claimed yet.
-    found: Mutex<HashMap<(Uuid, i32), Log>>,
+    found: Mutex<HashMap<(Arc<str>, i32), FoundLog>>,
+    /// The image is up to date.
+    started: AtomicBool,
 }
 
+/// A log with the folder it lies in.
+type FoundLog = (Arc<DataDir>, Log);
+
 impl Partitions {
-    /// The registry of a node with these logs in its `log_dir`. The first image claims them.
-    pub fn new(node_id: i32, log_dir: Arc<LogDir>, logs: Vec<Log>) -> Self {
-        let found = logs
-            .into_iter()
-            .map(|log| ((log.topic_id(), log.partition()), log))
-            .collect();
+    /// The registry of a node with these logs in its `log_dirs`. The images claim them.
+    pub fn new(node_id: i32, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
+        let mut found: HashMap<(Arc<str>, i32), FoundLog> = HashMap::with_capacity(logs.len());
+        for (dir, log) in logs {
+            let key = (log.topic().clone(), log.partition());
+            match found.remove(&key) {
+                None => found.insert(key, (dir, log)),
+                // A crash at the end of a move leaves the same log twice.
+                Some(other) if other.1.log_end_offset() >= log.log_end_offset() => {
+                    set_aside(dir, log, "it lies in another log directory, too");
+                    found.insert(key, other)
+                }
+                Some((other_dir, other)) => {
+                    set_aside(other_dir, other, "it lies in another log directory, too");
+                    found.insert(key, (dir, log))
+                }
+            };
+        }
         Partitions {
             node_id,
-            log_dir,
+            log_dirs,
             deletions: Deletions::default(),
             flusher: Arc::default(),
             maps: RwLock::default(),
             found: Mutex::new(found),
+            started: AtomicBool::new(false),
         }
     }
 
@@ -88,6 +109,14 @@ impl Partitions {
         &self.deletions
     }
 
+    /// Whether a partition of this broker lies in a data folder that has failed.
+    pub fn is_offline(&self, topic_id: &Uuid, partition: i32) -> bool {
+        self.log_dirs.any_failed().is_some()
+            && self
+                .by_id(topic_id, partition)
+                .is_ok_and(|partition| partition.check_online().is_err())
+    }
+
     /// All local partitions, in no useful order.
     pub fn all(&self) -> Vec<Arc<Partition>> {
         self.read().by_id.values().flatten().flatten().cloned().collect()
@@ -113,7 +142,7 @@ impl Partitions {
             };
             let settings = settings_of(topic);
             for &index in changes.created.iter().chain(&changes.changed) {
-                self.put(topic, index, &settings);
+                self.put(topic, index, &settings, broker);
             }
         }
         // A broker's setting is the default of its topics', so any change of one reaches all of them.
@@ -138,22 +167,51 @@ impl Partitions {
         }
     }
 
-    /// Flushes and closes every log and writes the clean marker.
+    /// Flushes and closes every log and writes the clean markers.
     ///
     /// # Errors
-    /// A log could not be closed; there is no clean marker then.
+    /// A log could not be closed; there is no clean marker in its folder then.
     pub fn shut_down(&self) -> Result<(), StorageError> {
-        let taken = self
-            .all()
-            .into_iter()
-            .filter_map(|partition| partition.take_log(ErrorCode::NotLeaderOrFollower));
-        let mut logs: Vec<(Log, i64)> = taken.collect();
-        self.log_dir.shut_down(
-            &mut logs
+        let mut by_dir: HashMap<PathBuf, Vec<(Log, i64)>> = HashMap::new();
+        for partition in self.all() {
+            let dir = partition.dir().path().to_owned();
+            by_dir
+                .entry(dir)
+                .or_default()
+                .extend(partition.take_log(ErrorCode::NotLeaderOrFollower));
+        }
+        let waiting = self.deletions.take_waiting();
+        let mut outcome = Ok(());
+        for dir in self.log_dirs.all() {
+            // What has failed gets no clean marker: the next start has to look at it.
+            let Ok(storage) = dir.storage() else { continue };
+            let mut logs = by_dir.remove(dir.path()).unwrap_or_default();
+            let mut logs = logs
                 .iter_mut()
-                .map(|(log, high_watermark)| (log, *high_watermark)),
-        )?;
-        self.log_dir.note_leftovers(&self.deletions.take_waiting())
+                .map(|(log, high_watermark)| (log, *high_watermark));
+            let closed = storage
+                .shut_down(&mut logs)
+                .and_then(|()| storage.note_leftovers(&waiting));
+            outcome = outcome.and(closed);
+        }
+        outcome
+    }
+
+    /// Sets the logs aside that no image has claimed: to be called when the image is up to date.
+    pub fn set_strays_aside(&self) {
+        self.started.store(true, Ordering::Relaxed);
+        for (_, (dir, log)) in self.lock_found().drain() {
+            set_aside(dir, log, "the metadata knows no such topic");
+        }
+    }
+
+    /// Wakes all who wait for a partition in a folder that has failed.
+    pub fn interrupt_failed(&self) {
+        for partition in self.all() {
+            if partition.dir().is_failed() {
+                partition.interrupt(ErrorCode::KafkaStorageError);
+            }
+        }
     }
 
     fn configure(&self, topic: &TopicImage, settings: &Arc<TopicSettings>) {
@@ -163,7 +221,7 @@ impl Partitions {
         }
     }
 
-    fn put(&self, topic: &TopicImage, index: i32, settings: &Arc<TopicSettings>) {
+    fn put(&self, topic: &TopicImage, index: i32, settings: &Arc<TopicSettings>, broker: &BrokerConfig) {
         let Some(state) = topic
             .partition(index)
             .filter(|state| state.replicas.contains(&self.node_id))
@@ -180,14 +238,17 @@ impl Partitions {
             partition.assign(assignment);
             return;
         }
-        let log = self.claim(topic, index, &settings.log);
+        let Some((dir, log)) = self.claim(topic, index, &settings.log, broker) else {
+            return;
+        };
+        dir.count(1);
         let id = TopicPartition {
             topic: topic.name.clone(),
             topic_id: topic.id,
             partition: index,
         };
         let (settings, flusher) = (settings.clone(), self.flusher.clone());
-        let partition = Partition::new(id, self.node_id, assignment, settings, log, flusher);
+        let partition = Partition::new(id, self.node_id, assignment, settings, dir, log, flusher);
         let mut maps = self.write();
         maps.by_name.insert(topic.name.clone(), topic.id);
         let locals = maps.by_id.entry(topic.id).or_default();
@@ -198,22 +259,60 @@ impl Partitions {
         locals[place] = Some(partition);
     }
 
-    /// The log that was found at the start, or a new one.
-    fn claim(&self, topic: &TopicImage, index: i32, config: &Arc<LogConfig>) -> Log {
-        let found = self
-            .found
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .remove(&(topic.id, index));
-        match found {
-            Some(mut log) => {
+    /// The log that was found at the start, or a new one. Without a log the partition is offline: it may lie in a folder
+    /// that failed.
+    fn claim(
+        &self,
+        topic: &TopicImage,
+        index: i32,
+        config: &Arc<LogConfig>,
+        broker: &BrokerConfig,
+    ) -> Option<(Arc<DataDir>, Option<Log>)> {
+        let mut found = self.lock_found();
+        if let Some((dir, mut log)) = found.remove(&(topic.name.clone(), index)) {
+            // A folder that doesn't say its topic's id is known by its name.
+            if log.topic_id() == topic.id || log.topic_id().is_nil() {
                 log.set_config(config.clone());
-                log
+                return Some((dir, Some(log)));
             }
-            None => self
-                .log_dir
-                .create_log(topic.name.clone(), index, topic.id, config.clone()),
+            set_aside(dir, log, "it is of an earlier topic of that name");
         }
+        // While the process starts, what isn't found is missing; later it is new.
+        let starting = !self.started.load(Ordering::Relaxed);
+        drop(found);
+        if starting && let Some(dir) = self.log_dirs.any_failed() {
+            return Some((dir.clone(), None));
+        }
+        let dir = self
+            .log_dirs
+            .place(&Cordoned::new(broker.cordoned_log_dirs.as_deref()))
+            .or_else(|| self.log_dirs.any_failed())?;
+        let log = self.create(dir, topic, index, config);
+        Some((
+            dir.clone(),
+            log.inspect_err(|error| {
+                tracing::error!(topic = %topic.name, partition = index, %error, "the log could not be created");
+                dir.note(error);
+            })
+            .ok(),
+        ))
+    }
+
+    fn create(
+        &self,
+        dir: &DataDir,
+        topic: &TopicImage,
+        index: i32,
+        config: &Arc<LogConfig>,
+    ) -> Result<Log, StorageError> {
+        let mut log = dir
+            .storage()?
+            .create_log(topic.name.clone(), index, topic.id, config.clone());
+        // With several folders a start must find where it is.
+        if self.log_dirs.all().len() > 1 {
+            log.create()?;
+        }
+        Ok(log)
     }
 
     fn remove(&self, topic: &TopicImage, delay_ms: i64) {
@@ -225,16 +324,27 @@ impl Partitions {
             maps.by_id.remove(&topic.id).unwrap_or_default()
         };
         let gone = ErrorCode::UnknownTopicOrPartition;
-        for (log, _) in removed
-            .into_iter()
-            .flatten()
-            .filter_map(|partition| partition.take_log(gone))
-        {
-            match self.log_dir.delete_log(log, Uuid::new_v4()) {
+        for partition in removed.into_iter().flatten() {
+            let dir = partition.dir();
+            dir.count(-1);
+            let Some((log, _)) = partition.take_log(gone) else {
+                continue;
+            };
+            let deleted = dir
+                .storage()
+                .and_then(|storage| storage.delete_log(log, Uuid::new_v4()));
+            match deleted {
                 Ok(path) => self.deletions.add(path, delay_ms),
-                Err(error) => tracing::error!(topic = %topic.name, %error, "a log could not be deleted"),
+                Err(error) => {
+                    tracing::error!(topic = %topic.name, %error, "a log could not be deleted");
+                    dir.note(&error);
+                }
             }
         }
+    }
+
+    fn lock_found(&self) -> MutexGuard<'_, HashMap<(Arc<str>, i32), FoundLog>> {
+        self.found.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Maps> {
@@ -243,6 +353,24 @@ impl Partitions {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Maps> {
         self.maps.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Renames the folder of a log that isn't wanted; nothing of it is deleted.
+fn set_aside(dir: Arc<DataDir>, log: Log, why: &str) {
+    let (topic, partition) = (log.topic().clone(), log.partition());
+    let renamed = dir
+        .storage()
+        .and_then(|storage| storage.set_aside(log, Uuid::new_v4()));
+    match renamed {
+        Ok(Some(path)) => {
+            tracing::warn!(%topic, partition, path = %path.display(), "set a partition's folder aside: {why}");
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::error!(%topic, partition, %error, "a partition's folder could not be set aside");
+            dir.note(&error);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ impl Partition {
         bumps_epoch: bool,
         now_ms: i64,
     ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        self.check_online()?;
         let mut state = self.lock();
         state.core.check_leader()?;
         let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;

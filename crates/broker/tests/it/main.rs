@@ -5,6 +5,8 @@
 mod architecture;
 mod compatibility;
 mod connections;
+mod disks;
+mod full_disk;
 mod groups;
 mod node;
 mod process;

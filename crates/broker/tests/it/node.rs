@@ -1,7 +1,7 @@
 //! A node in this process, on a free port and a temporary folder, and a bare connection to it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,11 @@ impl Node {
 
     /// Starts a node on a folder with settings of its own.
     pub fn start_in(dir: TempDir, overrides: &[(&str, &str)]) -> Node {
+        Node::try_start_in(dir, overrides).unwrap_or_else(|(_, why)| panic!("{why}"))
+    }
+
+    /// Starts a node that may refuse to start; says why then.
+    pub fn try_start_in(dir: TempDir, overrides: &[(&str, &str)]) -> Result<Node, (TempDir, String)> {
         let mut all = vec![("listeners".to_owned(), "PLAINTEXT://127.0.0.1:0".to_owned())];
         all.extend(
             overrides
@@ -62,22 +67,28 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = Server::start(settings).await.unwrap();
-                started.send(server.broker().clone()).unwrap();
+                let server = match Server::start(settings).await {
+                    Ok(server) => server,
+                    Err(why) => return started.send(Err(why.to_string())).unwrap(),
+                };
+                started.send(Ok(server.broker().clone())).unwrap();
                 stopped.cancelled().await;
                 server.stop().await.unwrap();
             });
         });
-        let broker = ready.recv().expect("the node starts");
+        let broker = match ready.recv().expect("the node starts or says why not") {
+            Ok(broker) => broker,
+            Err(why) => return Err((dir, why)),
+        };
         let port = broker.listeners[0].advertised_port;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Node {
+        Ok(Node {
             address,
             broker,
             stop,
             thread: Some(thread),
             dir: Some(dir),
-        }
+        })
     }
 
     /// Stops the node cleanly; what it kept is in the folder.
@@ -97,13 +108,7 @@ impl Node {
 
     /// Opens a connection.
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client {
-            stream,
-            next_correlation_id: 1,
-        }
+        Client::connect(self.address)
     }
 
     /// Creates a topic.
@@ -151,6 +156,17 @@ pub struct Client {
 }
 
 impl Client {
+    /// Opens a connection.
+    pub fn connect(address: impl ToSocketAddrs) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client {
+            stream,
+            next_correlation_id: 1,
+        }
+    }
+
     /// The frame of a request, size prefix included, and its correlation id.
     pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> (Bytes, i32) {
         let correlation_id = self.next_correlation_id;

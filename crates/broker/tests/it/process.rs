@@ -23,18 +23,19 @@ fn barnabas() -> Command {
 }
 
 /// A node that has said that it is ready.
-struct Node {
+pub struct Node {
     child: Child,
     ready: String,
 }
 
 impl Node {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = barnabas()
-            .args(arguments)
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Node::spawn(barnabas().args(arguments).stderr(Stdio::inherit()))
+    }
+
+    /// Starts a node by a command whose standard output is piped.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, line) = mpsc::channel();
         std::thread::spawn(move || {
@@ -57,11 +58,22 @@ impl Node {
         rest.split([',', '\n']).next().unwrap().trim()
     }
 
-    fn address(&self) -> &str {
+    /// Where it listens.
+    pub fn address(&self) -> &str {
         self.part("PLAINTEXT://")
     }
 
-    fn end(mut self, signal: Signal) -> Option<i32> {
+    /// What it wrote to standard error, and its exit code, once it has ended by itself.
+    pub fn ended(mut self) -> (String, Option<i32>) {
+        let mut said = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut said).unwrap();
+        }
+        (said, self.child.wait().unwrap().code())
+    }
+
+    /// Ends it; answers its exit code.
+    pub fn end(mut self, signal: Signal) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.child.wait().unwrap().code()
     }

@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::connections::{FETCH, LIST_OFFSETS, PRODUCE, fetch, list_offsets, produce};
 use crate::node::{Client, Node};
 
-const EARLIEST: i64 = -2;
+pub const EARLIEST: i64 = -2;
 
-fn text(text: &str) -> StrBytes {
+pub fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-fn create(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
+pub fn create(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
     let config = |(name, value): &(&str, &str)| {
         CreatableTopicConfig::default()
             .with_name(text(name))
@@ -41,7 +41,7 @@ fn create(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
     assert_eq!(client.receive::<CreateTopicsRequest>(7).1.topics[0].error_code, 0);
 }
 
-fn produce_each(client: &mut Client, topic: &str, values: &[&[u8]]) {
+pub fn produce_each(client: &mut Client, topic: &str, values: &[&[u8]]) {
     for value in values {
         client.send(PRODUCE, &produce(topic, -1, &[value]));
         let response = client.receive::<ProduceRequest>(PRODUCE).1;
@@ -68,17 +68,17 @@ fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64)
     (result.low_watermark, result.error_code)
 }
 
-fn earliest(client: &mut Client, topic: &str) -> i64 {
+pub fn earliest(client: &mut Client, topic: &str) -> i64 {
     client.send(LIST_OFFSETS, &list_offsets(topic, EARLIEST));
     client.receive::<ListOffsetsRequest>(LIST_OFFSETS).1.topics[0].partitions[0].offset
 }
 
-fn fetch_error(client: &mut Client, topic: &str, offset: i64) -> i16 {
+pub fn fetch_error(client: &mut Client, topic: &str, offset: i64) -> i16 {
     client.send(FETCH, &fetch(topic, offset, 0, 0));
     client.receive::<FetchRequest>(FETCH).1.responses[0].partitions[0].error_code
 }
 
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
@@ -86,7 +86,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -8,6 +8,7 @@ mod append;
 mod flush;
 pub(crate) mod load;
 mod lookup;
+mod moving;
 mod open;
 mod read;
 mod removal;
@@ -70,6 +71,8 @@ pub struct Log {
     used: bool,
     /// Taken off `segment.ms`.
     roll_jitter_ms: i64,
+    /// The log is a copy on its way from another log directory: the unique part of its folder's name.
+    future: Option<Uuid>,
     /// What the last retention check saw, if it left all as it was.
     oldest_segment: Option<OldestSegment>,
     /// Alive while files of removed segments still have their names.
@@ -129,6 +132,7 @@ impl Log {
             truncations: 0,
             used: false,
             roll_jitter_ms: 0,
+            future: None,
             oldest_segment: None,
             removing: Weak::new(),
         };
@@ -300,8 +304,13 @@ impl Log {
 
     /// The folder's path, whether there is one or not.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.log_dir
-            .join(layout::folder_name(&self.topic, self.partition))
+        let name = match self.future {
+            None => layout::folder_name(&self.topic, self.partition),
+            Some(unique) => {
+                layout::suffixed_folder_name(&self.topic, self.partition, unique, layout::FUTURE_SUFFIX)
+            }
+        };
+        self.log_dir.join(name)
     }
 
     /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed then.

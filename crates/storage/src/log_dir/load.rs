@@ -13,7 +13,7 @@ use crate::checkpoint::{self, Offsets, PartitionMetadata};
 use crate::deletion;
 use crate::error::{Result, StorageError};
 use crate::file_io;
-use crate::layout::{self, DELETE_SUFFIX};
+use crate::layout::{self, DELETE_SUFFIX, FUTURE_SUFFIX, STRAY_SUFFIX};
 use crate::log::{Log, LogOffsets};
 use crate::log_config::LogConfig;
 
@@ -29,6 +29,9 @@ pub struct Loaded {
     pub clean: bool,
     /// Folders and files an earlier process renamed for deletion; the broker removes them in the background.
     pub deleted: Vec<PathBuf>,
+    /// Topic and partition of copies into this directory that an earlier process did not finish. They are among
+    /// `deleted`: the copy begins anew.
+    pub moves: Vec<(String, i32)>,
 }
 
 impl LogDir {
@@ -41,14 +44,22 @@ impl LogDir {
         let marker = self.path.join(CLEAN_MARKER);
         let clean = marker.exists();
         let folders = self.folders()?;
-        let deleted = folders.iter().filter(|name| name.ends_with(DELETE_SUFFIX));
-        let mut deleted: Vec<PathBuf> = deleted.map(|name| self.path.join(name)).collect();
+        let future = |name: &String| layout::parse_suffixed(name, FUTURE_SUFFIX).map(owned);
+        let moves = folders.iter().filter_map(future).collect();
+        let is_left_over = |name: &&String| {
+            [DELETE_SUFFIX, FUTURE_SUFFIX]
+                .iter()
+                .any(|suffix| layout::parse_suffixed(name, suffix).is_some())
+        };
+        let left_over = folders.iter().filter(is_left_over);
+        let mut deleted: Vec<PathBuf> = left_over.map(|name| self.path.join(name)).collect();
         deleted.append(&mut self.take_leftovers()?);
         if !clean {
             return Ok(Loaded {
                 logs: self.scan(&folders, config_of, clean)?,
                 clean,
                 deleted,
+                moves,
             });
         }
         let rows = file_io::read_optional(&manifest_path)?.and_then(|bytes| manifest::decode(&bytes));
@@ -60,7 +71,12 @@ impl LogDir {
         file_io::remove_optional(&marker)?;
         file_io::remove_optional(&manifest_path)?;
         file_io::sync_folder(&self.path)?;
-        Ok(Loaded { logs, clean, deleted })
+        Ok(Loaded {
+            logs,
+            clean,
+            deleted,
+            moves,
+        })
     }
 
     fn known(&self, row: ManifestRow, config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>) -> Log {
@@ -95,7 +111,12 @@ impl LogDir {
         let checkpoints = Checkpoints::read(self)?;
         let mut topics: HashMap<&str, Arc<str>> = HashMap::new();
         let mut logs = Vec::new();
-        for name in folders.iter().filter(|name| !name.ends_with(DELETE_SUFFIX)) {
+        let is_in_use = |name: &&String| {
+            [DELETE_SUFFIX, FUTURE_SUFFIX, STRAY_SUFFIX]
+                .iter()
+                .all(|suffix| layout::parse_suffixed(name, suffix).is_none())
+        };
+        for name in folders.iter().filter(is_in_use) {
             let path = self.path.join(name);
             let Some((topic, partition)) = layout::parse_folder_name(name) else {
                 tracing::warn!(path = %path.display(), "not the folder of a partition; left alone");
@@ -125,6 +146,10 @@ impl LogDir {
         }
         Ok(logs)
     }
+}
+
+fn owned((topic, partition): (&str, i32)) -> (String, i32) {
+    (topic.to_owned(), partition)
 }
 
 /// The checkpoint files. One that can't be read is as good as none: more is recovered then.

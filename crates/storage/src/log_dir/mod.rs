@@ -130,6 +130,19 @@ impl LogDir {
         Log::absent(self.identity(topic, partition, topic_id), config)
     }
 
+    /// A new, empty log in a folder of its own beside the one of the partition, to be filled with the records of a log in
+    /// another directory; [`Log::promote`] gives it the partition's folder.
+    pub fn create_future(&self, log: &Log, unique: Uuid) -> Log {
+        let mut future = self.create_log(
+            log.topic().clone(),
+            log.partition(),
+            log.topic_id(),
+            log.config().clone(),
+        );
+        future.make_future(unique);
+        future
+    }
+
     fn identity(&self, topic: Arc<str>, partition: i32, topic_id: Uuid) -> LogIdentity {
         let (log_dir, files) = (self.path.clone(), self.files.clone());
         LogIdentity {
@@ -147,13 +160,24 @@ impl LogDir {
     /// # Errors
     /// `Io`.
     pub fn delete_log(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
+        self.rename_log(log, unique, layout::DELETE_SUFFIX)
+    }
+
+    /// Sets a log aside that belongs to no topic, under the name `topic-partition.<unique>-stray`. What becomes of it
+    /// a person decides.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn set_aside(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
+        self.rename_log(log, unique, layout::STRAY_SUFFIX)
+    }
+
+    fn rename_log(&self, log: Log, unique: Uuid, suffix: &str) -> Result<Option<PathBuf>> {
         if !log.has_folder() {
             return Ok(None);
         }
-        let to = self
-            .path
-            .join(layout::delete_folder_name(log.topic(), log.partition(), unique));
-        let from = log.folder();
+        let name = layout::suffixed_folder_name(log.topic(), log.partition(), unique, suffix);
+        let (from, to) = (log.folder(), self.path.join(name));
         drop(log);
         fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
         Ok(Some(to))

@@ -190,12 +190,12 @@ def definition_texts(sources):
         if source.is_dir():
             for jar in sorted(source.rglob("*.jar")):
                 yield from definition_texts([jar])
-            for path in sorted(source.rglob("common/message/*.json")):
+            for path in sorted([*source.rglob("common/message/*.json"), *source.rglob("common/metadata/*.json")]):
                 yield path.read_text()
         else:
             with zipfile.ZipFile(source) as jar:
                 for name in sorted(jar.namelist()):
-                    if re.fullmatch(r"common/message/\w+\.json", name):
+                    if re.fullmatch(r"common/(message|metadata)/\w+\.json", name):
                         yield jar.read(name).decode()
 
 

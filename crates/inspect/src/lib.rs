@@ -3,8 +3,9 @@
 //! Works on folders of this broker and of Apache Kafka alike, since the files are the same, and best while no broker runs on
 //! them. Files are streamed: memory follows the largest sound batch, whatever a damaged length claims.
 
+pub mod cluster;
 pub mod finding;
-mod place;
+pub mod place;
 mod segment_reader;
 pub mod verify;
 

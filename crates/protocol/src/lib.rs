@@ -15,6 +15,7 @@ pub mod internal_records;
 pub mod leader;
 pub mod malformed;
 pub mod messages;
+pub mod metadata_records;
 pub mod produce;
 mod reader;
 pub mod records;

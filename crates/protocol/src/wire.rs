@@ -56,6 +56,14 @@ pub(crate) fn put_bool<B: ByteBufMut>(buf: &mut B, value: bool) {
     put_int8(buf, i8::from(value));
 }
 
+pub(crate) fn get_float64<B: ByteBuf>(buf: &mut B) -> Result<f64> {
+    Ok(f64::from_bits(get_int64(buf)? as u64))
+}
+
+pub(crate) fn put_float64<B: ByteBufMut>(buf: &mut B, value: f64) {
+    put_int64(buf, value.to_bits() as i64);
+}
+
 pub(crate) fn get_uuid<B: ByteBuf>(buf: &mut B) -> Result<Uuid> {
     read(buf, |reader| reader.uuid())
 }

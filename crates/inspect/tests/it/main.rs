@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cluster;
 mod fixture;
 mod verify;

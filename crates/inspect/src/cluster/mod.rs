@@ -1,0 +1,203 @@
+//! What Apache Kafka's metadata log says of its cluster: topics, configs, features, and what else must be named when a log directory
+//! is taken over.
+//!
+//! [`Cluster::read`] replays snapshot and log; [`Cluster::apply`] is the pure part.
+
+mod log;
+
+pub use log::folder;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barnabas_protocol::metadata_records::{ClusterRecord, PartitionChangeRecord, PartitionRecord};
+use barnabas_storage::StorageError;
+
+/// An id of a topic; the bytes of a UUID.
+pub type TopicId = [u8; 16];
+
+const NO_LEADER_CHANGE: i32 = -2;
+
+/// A cluster at the end of its metadata log.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// Topics by id.
+    pub topics: BTreeMap<TopicId, Topic>,
+    /// Configs by kind of resource (Kafka's code) and its name.
+    pub configs: BTreeMap<(i8, String), BTreeMap<String, String>>,
+    /// Finalized levels.
+    pub features: BTreeMap<String, i16>,
+    /// The first producer id that no block holds.
+    pub next_producer_id: i64,
+    /// Users with SCRAM credentials, and the mechanism.
+    pub scram: BTreeSet<(String, i8)>,
+    /// Ids of ACLs.
+    pub acls: BTreeSet<TopicId>,
+    /// Quotas: entity and key.
+    pub quotas: BTreeSet<(String, String)>,
+    /// Delegation tokens.
+    pub delegation_tokens: BTreeSet<String>,
+    /// Types of records that a newer release has added.
+    pub unknown_records: BTreeSet<u32>,
+    /// The end of the log could not be read: file and reason.
+    pub torn: Option<String>,
+}
+
+/// A topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions by number.
+    pub partitions: BTreeMap<i32, Partition>,
+}
+
+/// A partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partition {
+    /// Nodes with a replica.
+    pub replicas: Vec<i32>,
+    /// Those in sync.
+    pub isr: Vec<i32>,
+    /// Goes up with every election.
+    pub leader_epoch: i32,
+    /// Goes up with every change.
+    pub partition_epoch: i32,
+}
+
+impl Cluster {
+    /// Applies a record. One that doesn't fit (a partition of a topic that isn't there) changes nothing.
+    pub fn apply(&mut self, record: ClusterRecord) {
+        match record {
+            ClusterRecord::Topic(record) => {
+                let topic = Topic {
+                    name: record.name.0.to_string(),
+                    partitions: BTreeMap::new(),
+                };
+                self.topics.insert(record.topic_id.into_bytes(), topic);
+            }
+            ClusterRecord::Partition(record) => {
+                if let Some(topic) = self.topics.get_mut(record.topic_id.as_bytes()) {
+                    topic
+                        .partitions
+                        .insert(record.partition_id, Partition::from(&record));
+                }
+            }
+            ClusterRecord::PartitionChange(record) => {
+                let topic = self.topics.get_mut(record.topic_id.as_bytes());
+                if let Some(partition) =
+                    topic.and_then(|topic| topic.partitions.get_mut(&record.partition_id))
+                {
+                    partition.change(&record);
+                }
+            }
+            ClusterRecord::RemoveTopic(record) => {
+                if let Some(topic) = self.topics.remove(record.topic_id.as_bytes()) {
+                    self.configs.remove(&(2, topic.name));
+                }
+            }
+            ClusterRecord::Config(record) => {
+                let resource = (record.resource_type, record.resource_name.to_string());
+                let configs = self.configs.entry(resource.clone()).or_default();
+                match record.value {
+                    Some(value) => configs.insert(record.name.to_string(), value.to_string()),
+                    None => configs.remove(record.name.as_str()),
+                };
+                if configs.is_empty() {
+                    self.configs.remove(&resource);
+                }
+            }
+            ClusterRecord::FeatureLevel(record) => {
+                let name = record.name.to_string();
+                match record.feature_level {
+                    0 => self.features.remove(&name),
+                    level => self.features.insert(name, level),
+                };
+            }
+            ClusterRecord::ProducerIds(record) => self.next_producer_id = record.next_producer_id,
+            other => self.apply_unsupported(other),
+        }
+    }
+
+    /// What is only counted, to be named.
+    fn apply_unsupported(&mut self, record: ClusterRecord) {
+        match record {
+            ClusterRecord::ClientQuota(record) => {
+                let name = |name: &Option<_>| {
+                    name.as_ref().map_or(
+                        "<default>".to_owned(),
+                        |name: &barnabas_protocol::messages::StrBytes| name.to_string(),
+                    )
+                };
+                let entity: Vec<String> = record
+                    .entity
+                    .iter()
+                    .map(|part| format!("{} {}", part.entity_type, name(&part.entity_name)))
+                    .collect();
+                let quota = (entity.join(", "), record.key.to_string());
+                if record.remove {
+                    self.quotas.remove(&quota);
+                } else {
+                    self.quotas.insert(quota);
+                }
+            }
+            ClusterRecord::AccessControlEntry(record) => {
+                self.acls.insert(record.id.into_bytes());
+            }
+            ClusterRecord::RemoveAccessControlEntry(record) => {
+                self.acls.remove(record.id.as_bytes());
+            }
+            ClusterRecord::UserScramCredential(record) => {
+                self.scram.insert((record.name.to_string(), record.mechanism));
+            }
+            ClusterRecord::RemoveUserScramCredential(record) => {
+                self.scram.remove(&(record.name.to_string(), record.mechanism));
+            }
+            ClusterRecord::DelegationToken(record) => {
+                self.delegation_tokens.insert(record.token_id.to_string());
+            }
+            ClusterRecord::RemoveDelegationToken(record) => {
+                self.delegation_tokens.remove(record.token_id.as_str());
+            }
+            ClusterRecord::Unknown(kind) => {
+                self.unknown_records.insert(kind);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl From<&PartitionRecord> for Partition {
+    fn from(record: &PartitionRecord) -> Self {
+        Partition {
+            replicas: record.replicas.iter().map(|id| id.0).collect(),
+            isr: record.isr.clone(),
+            leader_epoch: record.leader_epoch,
+            partition_epoch: record.partition_epoch,
+        }
+    }
+}
+
+impl Partition {
+    /// As Kafka's `PartitionRegistration.merge`.
+    fn change(&mut self, change: &PartitionChangeRecord) {
+        if let Some(isr) = &change.isr {
+            self.isr = isr.iter().map(|id| id.0).collect();
+        }
+        if let Some(replicas) = &change.replicas {
+            self.replicas = replicas.iter().map(|id| id.0).collect();
+        }
+        if change.leader.0 != NO_LEADER_CHANGE {
+            self.leader_epoch += 1;
+        }
+        self.partition_epoch += 1;
+    }
+}
+
+/// What is wrong at a place of the log.
+fn corrupt(path: &std::path::Path, position: u64, reason: impl Into<String>) -> StorageError {
+    StorageError::Corrupt {
+        path: path.to_owned(),
+        position,
+        reason: reason.into(),
+    }
+}

@@ -13,6 +13,7 @@ pub mod deletions;
 pub mod dispatch;
 pub mod fetch;
 pub mod handlers;
+pub mod import;
 mod last_words;
 pub mod log_dirs;
 pub mod logging;

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use barnabas_broker::cli::{self, Command, Start};
 use barnabas_broker::config::load::{Sources, StartSettings, load};
+use barnabas_broker::import::{self, Import};
 use barnabas_broker::logging;
 use barnabas_broker::server::Server;
 use tempfile::TempDir;
@@ -22,6 +23,11 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(cli::HELP),
         Ok(Command::Version) => print(concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Log(command)) => ExitCode::from(cli::log::run(command)),
+        Ok(Command::ImportHelp) => print(cli::import::HELP),
+        Ok(Command::Import(import, start)) => match run_import(&import, start) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => fail(&why),
+        },
         Ok(Command::Start(start)) => match run(start, began) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => fail(&why),
@@ -58,6 +64,18 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         .build()
         .map_err(|error| format!("the system refuses a runtime: {error}"))?;
     runtime.block_on(serve(settings, began))
+}
+
+fn run_import(import: &Import, start: Start) -> Result<(), String> {
+    start_logs(start.log.as_deref().or(Some("warn")))?;
+    let settings = read_settings(start, None)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system refuses a runtime: {error}"))?;
+    let mut out = std::io::stdout().lock();
+    let outcome = runtime.block_on(import::run(import, settings, &mut out));
+    outcome.map_err(|error| format!("nothing was taken over: {error}"))
 }
 
 /// The flag wins over RUST_LOG, which wins over `info`.

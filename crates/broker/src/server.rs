@@ -3,13 +3,14 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
-use barnabas_storage::{OpenFiles, StorageError};
+use barnabas_storage::{MetaProperties, OpenFiles, StorageError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,7 +18,8 @@ use uuid::Uuid;
 use crate::background;
 use crate::broker::Broker;
 use crate::config::load::StartSettings;
-use crate::config::{ConfigException, ControllerRules, Layers, ListenerConfig};
+use crate::config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
+use crate::import;
 use crate::log_dirs::open::METADATA_FOLDER;
 use crate::log_dirs::{self, LogDirs};
 use crate::metadata_cache::MetadataCache;
@@ -32,6 +34,9 @@ use barnabas_metadata::features;
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The data folder has to be imported first.
+    #[error(transparent)]
+    Unready(#[from] import::unready::Unready),
     /// A setting is not valid.
     #[error(transparent)]
     Config(#[from] ConfigException),
@@ -117,6 +122,7 @@ impl Server {
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
     pub async fn start(settings: StartSettings) -> Result<Server, StartError> {
+        import::unready::check(&settings.data_dir)?;
         let StartSettings {
             layers,
             config,
@@ -139,21 +145,8 @@ impl Server {
         partitions.deletions().add(found.deleted, 0);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
 
-        let static_quorum = layers
-            .given("controller.quorum.voters")
-            .is_some_and(|voters| !voters.trim().is_empty());
-        let options = QuorumOptions {
-            dir: data_dir.join(METADATA_FOLDER),
-            cluster_id: identity.cluster_id.clone(),
-            settings: ControllerSettings {
-                node_id: config.node_id,
-                default_num_partitions: config.num_partitions,
-                default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
-            },
-            validator: Arc::new(ControllerRules::new(layers)),
-            bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
-        };
         let cache = metadata.clone();
+        let options = quorum_options(&layers, &config, &data_dir, &identity);
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;
         let controller = quorum.handle();
         controller
@@ -251,6 +244,29 @@ impl Server {
             tracing::error!(%error, "the quorum did not stop cleanly");
         }
         self.broker.partitions().shut_down()
+    }
+}
+
+/// What the node's member of the quorum is started with.
+pub(crate) fn quorum_options(
+    layers: &Layers,
+    config: &BrokerConfig,
+    data_dir: &Path,
+    identity: &MetaProperties,
+) -> QuorumOptions {
+    let static_quorum = layers
+        .given("controller.quorum.voters")
+        .is_some_and(|voters| !voters.trim().is_empty());
+    QuorumOptions {
+        dir: data_dir.join(METADATA_FOLDER),
+        cluster_id: identity.cluster_id.clone(),
+        settings: ControllerSettings {
+            node_id: config.node_id,
+            default_num_partitions: config.num_partitions,
+            default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
+        },
+        validator: Arc::new(ControllerRules::new(layers.clone())),
+        bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
     }
 }
 

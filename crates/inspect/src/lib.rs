@@ -6,7 +6,7 @@
 pub mod cluster;
 pub mod finding;
 pub mod place;
-mod segment_reader;
+pub mod segments;
 pub mod verify;
 
 pub use finding::{Finding, Severity};

@@ -8,6 +8,12 @@ pub mod codec;
 pub mod error;
 pub mod fetch;
 pub mod frame;
+#[allow(
+    clippy::collapsible_if,
+    clippy::needless_question_mark,
+    clippy::nonminimal_bool,
+    reason = "a script writes it"
+)]
 mod generated;
 pub mod guard;
 pub mod header;

@@ -1,5 +1,6 @@
 //! The command line of `barnabas`.
 
+pub mod import;
 pub mod log;
 
 use std::ffi::OsString;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use self::log::LogCommand;
+use crate::import::Import;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -15,6 +17,7 @@ A broker that speaks the Kafka protocol.
 
 Usage: barnabas [OPTIONS] [server.properties | server.yaml]
        barnabas log verify FOLDER...
+       barnabas import [OPTIONS] DIR... [server.properties | server.yaml]
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
 
@@ -35,6 +38,10 @@ pub enum Command {
     Start(Start),
     /// Look into the files of a log directory.
     Log(LogCommand),
+    /// Take over a log directory of Apache Kafka.
+    Import(Import, Start),
+    /// Print [`import::HELP`].
+    ImportHelp,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -60,10 +67,17 @@ pub struct Start {
 /// A sentence about the argument that was not understood.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter().peekable();
-    let subcommand = arguments.next_if(|first| first == "log");
+    let subcommand = arguments.next_if(|first| first == "log" || first == "import");
     let mut parser = lexopt::Parser::from_args(arguments);
-    if subcommand.is_some() {
-        return log::parse(&mut parser).map(Command::Log);
+    match subcommand {
+        Some(name) if name == "log" => return log::parse(&mut parser).map(Command::Log),
+        Some(_) => {
+            let parsed = import::parse(&mut parser)?;
+            return Ok(parsed.map_or(Command::ImportHelp, |(import, start)| {
+                Command::Import(import, start)
+            }));
+        }
+        None => {}
     }
     let mut start = Start::default();
     let mut data = None;
@@ -72,11 +86,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
             Long("override") => {
-                let pair = text(parser.value())?;
-                let (name, value) = pair
-                    .split_once('=')
-                    .ok_or_else(|| format!("--override {pair}: KEY=VALUE is expected"))?;
-                start.overrides.push((name.trim().to_owned(), value.to_owned()));
+                start.overrides.push(pair(parser.value())?);
             }
             Long("data") => data = Some(text(parser.value())?),
             Long("ephemeral") => start.ephemeral = true,
@@ -93,6 +103,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         start.overrides.push(("log.dirs".to_owned(), folder));
     }
     Ok(Command::Start(start))
+}
+
+fn pair(value: Result<OsString, lexopt::Error>) -> Result<(String, String), String> {
+    let pair = text(value)?;
+    let (name, value) = pair
+        .split_once('=')
+        .ok_or_else(|| format!("--override {pair}: KEY=VALUE is expected"))?;
+    Ok((name.trim().to_owned(), value.to_owned()))
 }
 
 fn text(value: Result<OsString, lexopt::Error>) -> Result<String, String> {
@@ -169,9 +187,43 @@ mod tests {
     }
 
     #[test]
+    fn import_tells_folders_and_settings_apart() {
+        let arguments = [
+            "import",
+            "a",
+            "server.properties",
+            "--dry-run",
+            "b",
+            "--link",
+            "--data",
+            "d",
+        ];
+        let import = Import {
+            sources: vec!["a".into(), "b".into()],
+            mode: crate::import::Mode::Link,
+            dry_run: true,
+        };
+        let start = Start {
+            file: Some("server.properties".into()),
+            overrides: vec![pair("log.dirs", "d")],
+            ..Start::default()
+        };
+        assert_eq!(read(&arguments), Ok(Command::Import(import, start)));
+        assert_eq!(read(&["import", "-h"]), Ok(Command::ImportHelp));
+    }
+
+    #[test]
     fn what_is_not_understood_is_said() {
         let table: &[(&[&str], &str)] = &[
             (&["--nope"], "invalid option '--nope'"),
+            (
+                &["import", "--copy", "--link"],
+                "--copy, --link and --in-place exclude each other",
+            ),
+            (
+                &["import", "a.properties"],
+                "import: the log directory of an Apache Kafka node is expected",
+            ),
             (&["log", "burn"], "log: verify is expected"),
             (&["log", "verify"], "log verify: a folder is expected"),
             (&["--override", "x"], "--override x: KEY=VALUE is expected"),

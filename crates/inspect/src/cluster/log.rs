@@ -13,7 +13,7 @@ use barnabas_protocol::records::compression::{Compression, decompress};
 use barnabas_storage::layout::SegmentFile;
 
 use super::{Cluster, corrupt};
-use crate::segment_reader::{SegmentReader, Step};
+use crate::segments::{SegmentReader, Step};
 use crate::{Result, place};
 
 /// No batch of a controller's decompresses to more.
@@ -94,7 +94,7 @@ impl Replay {
         if !begun || !complete {
             return Err(corrupt(
                 path,
-                reader.len(),
+                reader.size_bytes(),
                 "the snapshot is not complete: its footer is missing",
             )
             .into());

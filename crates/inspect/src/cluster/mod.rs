@@ -58,6 +58,8 @@ pub struct Partition {
     pub replicas: Vec<i32>,
     /// Those in sync.
     pub isr: Vec<i32>,
+    /// Those that were in sync when the ISR became too small (KIP-966); the last node to stop in order is here alone.
+    pub eligible: Vec<i32>,
     /// Goes up with every election.
     pub leader_epoch: i32,
     /// Goes up with every change.
@@ -171,6 +173,12 @@ impl From<&PartitionRecord> for Partition {
         Partition {
             replicas: record.replicas.iter().map(|id| id.0).collect(),
             isr: record.isr.clone(),
+            eligible: record
+                .eligible_leader_replicas
+                .iter()
+                .flatten()
+                .map(|id| id.0)
+                .collect(),
             leader_epoch: record.leader_epoch,
             partition_epoch: record.partition_epoch,
         }
@@ -182,6 +190,9 @@ impl Partition {
     fn change(&mut self, change: &PartitionChangeRecord) {
         if let Some(isr) = &change.isr {
             self.isr = isr.iter().map(|id| id.0).collect();
+        }
+        if let Some(eligible) = &change.eligible_leader_replicas {
+            self.eligible = eligible.iter().map(|id| id.0).collect();
         }
         if let Some(replicas) = &change.replicas {
             self.replicas = replicas.iter().map(|id| id.0).collect();

@@ -10,7 +10,7 @@ use super::batch;
 use super::index::{OffsetIndexCheck, TimeIndexCheck};
 use super::report::Report;
 use super::transactions::{OpenTransactions, TxnIndexCheck};
-use crate::segment_reader::{SegmentReader, Step};
+use crate::segments::{SegmentReader, Step};
 use crate::{Result, Severity};
 
 /// What a partition's segments have in common, and how far its log has been walked.
@@ -94,8 +94,8 @@ impl<'a> LogWalk<'a> {
         self.next_offset = self.next_offset.max(base_offset);
         let mut reader = SegmentReader::open(&path)?;
         report.summary.segments += 1;
-        report.summary.bytes += reader.len();
-        let len = reader.len();
+        report.summary.bytes += reader.size_bytes();
+        let len = reader.size_bytes();
         let mut reserved_from = None;
         while let Some(step) = reader.step()? {
             match step {

@@ -53,6 +53,14 @@ impl PartitionMetadata {
         }
     }
 
+    /// Writes the file into a partition's folder, durably.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_synced(&self, folder: &Path) -> Result<()> {
+        self.write(folder, Durability::Synced)
+    }
+
     /// Writes the file into a partition's folder.
     ///
     /// # Errors

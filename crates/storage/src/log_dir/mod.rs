@@ -5,14 +5,13 @@
 
 mod leftovers;
 mod load;
+pub mod lock;
 mod manifest;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 use uuid::Uuid;
 
 use crate::checkpoint;
@@ -83,19 +82,7 @@ impl LogDir {
     pub fn open(path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
         fs::create_dir_all(path).map_err(StorageError::io("create", path))?;
         let path = path.canonicalize().map_err(StorageError::io("open", path))?;
-        let lock_path = path.join(LOCK);
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path);
-        let lock = lock.map_err(StorageError::io("open", &lock_path))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(StorageError::Locked { path }),
-            Err(error) => return Err(StorageError::io("lock", lock_path)(error.into())),
-        }
+        let lock = lock::exclusive(&path)?;
         let meta_properties = MetaProperties::read(&path)?;
         Ok(LogDir {
             path: path.into(),
@@ -123,6 +110,18 @@ impl LogDir {
         properties.write(&self.path)?;
         self.meta_properties = Some(properties);
         Ok(())
+    }
+
+    /// Prepares for folders that are put in from elsewhere: the next start looks for all folders, and checks each log from its
+    /// recovery point on.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn expect_folders(&self) -> Result<()> {
+        for name in [CLEAN_MARKER, manifest::FILE_NAME] {
+            file_io::remove_optional(&self.path.join(name))?;
+        }
+        file_io::sync_folder(&self.path)
     }
 
     /// A new, empty log. Nothing is written before its first append.

@@ -3,5 +3,6 @@
 mod brokers;
 mod configs;
 mod fixture;
+mod import_cluster;
 mod placement;
 mod topics;

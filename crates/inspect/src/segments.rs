@@ -63,7 +63,7 @@ impl<'p> SegmentReader<'p> {
     }
 
     /// Bytes in the file.
-    pub fn len(&self) -> u64 {
+    pub fn size_bytes(&self) -> u64 {
         self.len
     }
 

@@ -1,0 +1,48 @@
+//! Data folders that no node may start on: an import into it was interrupted, or it is Apache Kafka's and was not imported at all. (A
+//! node would know none of the topics in it, and start a cluster of its own beside them.)
+
+use std::path::Path;
+
+use super::unfinished;
+
+/// Why a data folder can't be started on.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    /// An import was interrupted.
+    #[error(
+        "an import into {folder} was interrupted: run it again, or remove {marker} and the partition folders that it lists"
+    )]
+    Unfinished {
+        /// The data folder.
+        folder: String,
+        /// What the import left.
+        marker: String,
+    },
+    /// Apache Kafka's.
+    #[error(
+        "{folder} is the log directory of an Apache Kafka node: take it over with barnabas import {folder} --in-place (and the same configuration), or give another data folder"
+    )]
+    ApacheKafkas {
+        /// The data folder.
+        folder: String,
+    },
+}
+
+/// Refuses such a folder.
+///
+/// # Errors
+/// Why.
+pub fn check(data_dir: &Path) -> Result<(), Unready> {
+    let folder = data_dir.display().to_string();
+    let marker = unfinished::folder(data_dir);
+    if marker.is_dir() {
+        let marker = marker.display().to_string();
+        return Err(Unready::Unfinished { folder, marker });
+    }
+    let metadata = data_dir.join("__cluster_metadata-0");
+    // What Apache Kafka writes at the first start, and what a quorum of ours has.
+    if metadata.join("quorum-state").exists() && !metadata.join("log").is_dir() {
+        return Err(Unready::ApacheKafkas { folder });
+    }
+    Ok(())
+}

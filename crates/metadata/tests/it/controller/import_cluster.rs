@@ -1,0 +1,92 @@
+//! The topics of another cluster are taken over as a whole, or not at all.
+
+use std::collections::BTreeMap;
+
+use barnabas_metadata::controller::{ImportCluster, ImportedPartition, ImportedTopic};
+use barnabas_metadata::image::ConfigMap;
+use barnabas_metadata::records::{ConfigResource, MetadataRecord};
+use barnabas_protocol::error::ErrorCode;
+use uuid::Uuid;
+
+use super::fixture::Cluster;
+
+fn import(name: &str, id: u128) -> ImportCluster {
+    let known = ImportedPartition {
+        leader_epoch: 4,
+        partition_epoch: 9,
+    };
+    ImportCluster {
+        topics: vec![ImportedTopic {
+            name: name.to_owned(),
+            topic_id: Uuid::from_u128(id),
+            partitions: vec![known, ImportedPartition::default()],
+        }],
+        configs: vec![(
+            ConfigResource::topic(name),
+            ConfigMap::from([("retention.ms".to_owned(), "5".to_owned())]),
+        )],
+        features: BTreeMap::from([("group.version".to_owned(), 1), ("share.version".to_owned(), 0)]),
+        next_producer_id: 3000,
+        directory_id: Uuid::from_u128(77),
+    }
+}
+
+#[test]
+fn topics_keep_their_ids_and_partitions_get_larger_epochs() {
+    let mut cluster = Cluster::of_one();
+    let decision = cluster.decide(import("orders", 5));
+    assert_eq!(decision.reply, Ok(()));
+    cluster.apply(&decision.records);
+    let topic = cluster.image.topics.by_name("orders").unwrap();
+    assert_eq!((topic.id, topic.partitions.len()), (Uuid::from_u128(5), 2));
+    let partition = &topic.partitions[0];
+    assert_eq!(
+        (
+            partition.leader,
+            partition.leader_epoch,
+            partition.partition_epoch
+        ),
+        (1, 5, 10)
+    );
+    assert_eq!(
+        (&partition.replicas[..], &partition.isr[..]),
+        (&[1][..], &[1][..])
+    );
+    assert_eq!(partition.directories, [Uuid::from_u128(77)]);
+    assert_eq!(
+        cluster
+            .image
+            .configs
+            .value(&ConfigResource::topic("orders"), "retention.ms"),
+        Some("5")
+    );
+    assert_eq!(cluster.image.next_producer_id, 3000);
+    assert_eq!(cluster.image.features.level("group.version"), 1);
+
+    // Another cluster's features don't change those of one that has topics, and ids that were given stay given.
+    let mut second = import("payments", 6);
+    second.next_producer_id = 1000;
+    second.features = BTreeMap::from([("group.version".to_owned(), 0)]);
+    let decision = cluster.decide(second);
+    let changes = |record: &MetadataRecord| {
+        matches!(
+            record,
+            MetadataRecord::FeatureLevel { .. } | MetadataRecord::ProducerIds { .. }
+        )
+    };
+    assert!(!decision.records.iter().any(changes), "{:?}", decision.records);
+}
+
+#[test]
+fn a_topic_that_is_there_refuses_all() {
+    let mut cluster = Cluster::of_one();
+    let records = cluster.decide(import("orders", 5)).records;
+    cluster.apply(&records);
+    for taken in [import("orders", 6), import("payments", 5)] {
+        let mut both = import("returns", 7);
+        both.topics.extend(taken.topics);
+        let decision = cluster.decide(both);
+        assert_eq!(decision.reply.unwrap_err().code, ErrorCode::TopicAlreadyExists);
+        assert_eq!(decision.records, []);
+    }
+}

@@ -15,8 +15,8 @@ def read_value(field, versions):
             if field.entity:
                 item = f"|buf| Ok({field.entity}(wire::get_{field.type}(buf)?))"
         else:
-            wrap = f"{field.entity}(wire::required({{}})?)" if field.entity else "wire::required({})?"
-            item = f"|buf| Ok({wrap.format(f'wire::get_{field.type}(buf, flexible)?')})"
+            required = f"wire::required(wire::get_{field.type}(buf, flexible)?)"
+            item = f"|buf| Ok({field.entity}({required}?))" if field.entity else f"|buf| {required}"
         expression, optional = f"wire::get_array(buf, flexible, {item})?", True
     elif field.struct:
         if field.nullable:

@@ -95,7 +95,8 @@ class Field:
         # On the wire and to a codec, records are bytes.
         self.type = spec["type"].removeprefix("[]").replace("records", "bytes")
         self.entity = ENTITIES.get(spec.get("entityType"))
-        self.default = spec.get("default")
+        # Some definitions write the default null without quotes.
+        self.default = "null" if spec.get("default", "") is None else spec.get("default")
         self.struct = None
         if "flexibleVersions" in spec:
             raise SystemExit(f"{message.name}.{self.name}: flexibleVersions of a field are not supported")

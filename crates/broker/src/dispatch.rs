@@ -204,6 +204,16 @@ pub static APIS: &[Api] = &[
         ListTransactionsRequest,
         k66_list_transactions::handle
     ),
+    exclusive!(
+        ConsumerGroupHeartbeat,
+        ConsumerGroupHeartbeatRequest,
+        k68_consumer_group_heartbeat::handle
+    ),
+    exclusive!(
+        ConsumerGroupDescribe,
+        ConsumerGroupDescribeRequest,
+        k69_consumer_group_describe::handle
+    ),
     ready!(
         ListConfigResources,
         ListConfigResourcesRequest,

@@ -84,7 +84,7 @@ impl MetadataCache {
         }
         self.partitions
             .apply(&image, delta, &self.layers(), &self.config());
-        self.groups.apply(&image, delta, &self.partitions);
+        self.groups.apply(&image, delta, &self.partitions, &self.config());
         self.transactions.apply(&image, delta, &self.partitions);
         Self::warn_of_ineffective(&image, delta);
         self.image.store(image);

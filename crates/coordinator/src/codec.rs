@@ -10,6 +10,7 @@ use barnabas_protocol::internal_records::{
 use barnabas_protocol::messages::StrBytes;
 use bytes::Bytes;
 
+use crate::consumer;
 use crate::error::CoordinatorError;
 use crate::record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
 
@@ -53,6 +54,7 @@ impl GroupRecord {
                     value,
                 })
             }
+            GroupRecord::Consumer { group, record } => consumer::codec::encode(group, record),
         }
     }
 
@@ -70,12 +72,12 @@ impl GroupRecord {
                 group: key.group.as_str().into(),
                 value: value.map(decode_group).transpose()?,
             })),
-            GroupRecordKey::Unknown(_) => Ok(None),
+            key => consumer::codec::decode(key, value),
         }
     }
 }
 
-fn text(text: &str) -> StrBytes {
+pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
@@ -297,8 +299,8 @@ mod tests {
             (value.offset, value.leader_epoch, value.commit_timestamp_ms),
             (5, -1, 9)
         );
-        // A consumer group's metadata (type 3) is left alone.
-        assert_eq!(GroupRecord::decode(b"\x00\x03\x00\x01g", None).unwrap(), None);
+        // A share group's metadata (type 11) is left alone.
+        assert_eq!(GroupRecord::decode(b"\x00\x0b\x00\x01g", None).unwrap(), None);
         assert!(
             GroupRecord::decode(b"\x00\x02\x00\x01g", Some(b"\x00\x09")).is_err(),
             "a version from the future"

@@ -13,9 +13,12 @@
 //! If the append fails the shell calls [`GroupShard::append_failed`] instead of replaying. The rules and error codes are
 //! Apache Kafka 4.3's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it is.
 
+mod assignor;
 mod classic;
+mod cluster;
 mod codec;
 mod config;
+mod consumer;
 mod effect;
 mod error;
 mod group;
@@ -26,9 +29,17 @@ mod record;
 mod timers;
 mod transaction;
 
+pub use assignor::{Assignor, Partitions};
 pub use classic::state::ClassicState;
+pub use cluster::{ClusterView, ConsumerSettings, Topic};
 pub use codec::EncodedRecord;
-pub use config::GroupConfig;
+pub use config::{Assignors, GroupConfig, MigrationPolicy};
+pub use consumer::group::{ConsumerGroup, ConsumerGroupState};
+pub use consumer::member::{
+    Assigned, ClassicDetails, ConsumerMember, CurrentAssignment, MemberDetails, MemberState,
+};
+pub use consumer::record::{ConsumerRecord, GroupEpoch, ResolvedRegex, TargetEpoch};
+pub use consumer::refusal::Refusal as GroupRefusal;
 pub use effect::{Effect, Reply, Token};
 pub use error::CoordinatorError;
 pub use group::{Caller, GroupShard, Outcome};

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::consumer::record::ConsumerRecord;
+
 /// A record of `__consumer_offsets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupRecord {
@@ -29,6 +31,24 @@ pub enum GroupRecord {
         /// The generation; `None` deletes the group.
         value: Option<GroupMetadata>,
     },
+    /// A record of a group of the consumer protocol.
+    Consumer {
+        /// The group.
+        group: Arc<str>,
+        /// What it says.
+        record: ConsumerRecord,
+    },
+}
+
+impl GroupRecord {
+    /// Records of one consumer group.
+    pub(crate) fn of_consumer_group(group: &Arc<str>, records: Vec<ConsumerRecord>) -> Vec<GroupRecord> {
+        let of_group = |record| GroupRecord::Consumer {
+            group: group.clone(),
+            record,
+        };
+        records.into_iter().map(of_group).collect()
+    }
 }
 
 /// A committed offset and what was said with it.

@@ -15,6 +15,14 @@ pub(crate) enum TimerKey {
     Join { group: Arc<str> },
     /// The members of a group that have not yet sent SyncGroup.
     Sync { group: Arc<str> },
+    /// The partitions that a member of a consumer group has to give back.
+    Revocation { group: Arc<str>, member: Arc<str> },
+    /// A classic member of a consumer group that was told to join again.
+    MemberJoin { group: Arc<str>, member: Arc<str> },
+    /// A classic member of a consumer group that has not yet sent SyncGroup.
+    MemberSync { group: Arc<str>, member: Arc<str> },
+    /// The regular expressions of a consumer group that have to be resolved.
+    Regexes { group: Arc<str> },
     /// The next look for expired offsets.
     Expiry,
 }
@@ -59,6 +67,11 @@ impl Timers {
         if let Some((key, deadline)) = self.deadlines.remove_entry(key) {
             self.queue.remove(&(deadline.queued_at_ms, key));
         }
+    }
+
+    /// Whether `key` has a deadline.
+    pub(crate) fn is_scheduled(&self, key: &TimerKey) -> bool {
+        self.deadlines.contains_key(key)
     }
 
     /// No deadline comes before this; `None` if there is none.

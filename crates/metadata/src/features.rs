@@ -22,6 +22,8 @@ pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.ver
 
 /// How transactions are spoken of (KIP-890): from 1 on the log of transactions is flexible, from 2 on each end bumps the epoch.
 pub const TRANSACTION_VERSION: &str = "transaction.version";
+/// The group protocols: from level 1 on there are consumer groups (KIP-848).
+pub const GROUP_VERSION: &str = "group.version";
 
 /// Every feature, by name.
 pub const FEATURES: [Feature; 7] = [
@@ -31,7 +33,7 @@ pub const FEATURES: [Feature; 7] = [
         max: 1,
     },
     Feature {
-        name: "group.version",
+        name: GROUP_VERSION,
         min: 0,
         max: 1,
     },

@@ -13,6 +13,26 @@ use crate::malformed::{Malformed, Unencodable};
 use crate::messages::{Decodable, Encodable, Message};
 use crate::reader::Reader;
 
+pub use crate::generated::consumer_group_current_member_assignment_key::ConsumerGroupCurrentMemberAssignmentKey;
+pub use crate::generated::consumer_group_current_member_assignment_value::{
+    self as consumer_group_current_member_assignment_value, ConsumerGroupCurrentMemberAssignmentValue,
+};
+pub use crate::generated::consumer_group_member_metadata_key::ConsumerGroupMemberMetadataKey;
+pub use crate::generated::consumer_group_member_metadata_value::{
+    self as consumer_group_member_metadata_value, ConsumerGroupMemberMetadataValue,
+};
+pub use crate::generated::consumer_group_metadata_key::ConsumerGroupMetadataKey;
+pub use crate::generated::consumer_group_metadata_value::ConsumerGroupMetadataValue;
+pub use crate::generated::consumer_group_partition_metadata_key::ConsumerGroupPartitionMetadataKey;
+pub use crate::generated::consumer_group_partition_metadata_value::ConsumerGroupPartitionMetadataValue;
+pub use crate::generated::consumer_group_regular_expression_key::ConsumerGroupRegularExpressionKey;
+pub use crate::generated::consumer_group_regular_expression_value::ConsumerGroupRegularExpressionValue;
+pub use crate::generated::consumer_group_target_assignment_member_key::ConsumerGroupTargetAssignmentMemberKey;
+pub use crate::generated::consumer_group_target_assignment_member_value::{
+    self as consumer_group_target_assignment_member_value, ConsumerGroupTargetAssignmentMemberValue,
+};
+pub use crate::generated::consumer_group_target_assignment_metadata_key::ConsumerGroupTargetAssignmentMetadataKey;
+pub use crate::generated::consumer_group_target_assignment_metadata_value::ConsumerGroupTargetAssignmentMetadataValue;
 pub use crate::generated::group_metadata_key::GroupMetadataKey;
 pub use crate::generated::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 pub use crate::generated::offset_commit_key::OffsetCommitKey;
@@ -27,6 +47,8 @@ pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
 /// The version in which Apache Kafka 4.3 writes [`OffsetCommitValue`]; an offset with an expiry time of its own (OffsetCommit
 /// before v5) is written in version 1, the only one with that field.
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
+/// The version of every value of a consumer group.
+pub const CONSUMER_GROUP_VALUE_VERSION: i16 = 0;
 /// See [`OFFSET_COMMIT_VALUE_VERSION`].
 pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 
@@ -40,6 +62,13 @@ const TRANSACTION_LOG: i16 = 0;
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
 const GROUP_METADATA: i16 = 2;
+const CONSUMER_GROUP_METADATA: i16 = 3;
+const CONSUMER_GROUP_PARTITION_METADATA: i16 = 4;
+const CONSUMER_GROUP_MEMBER_METADATA: i16 = 5;
+const CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA: i16 = 6;
+const CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER: i16 = 7;
+const CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT: i16 = 8;
+const CONSUMER_GROUP_REGULAR_EXPRESSION: i16 = 16;
 
 /// The key of a record in `__consumer_offsets`.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +77,20 @@ pub enum GroupRecordKey {
     OffsetCommit(OffsetCommitKey),
     /// A classic group; its value is a [`GroupMetadataValue`]. Record type 2.
     GroupMetadata(GroupMetadataKey),
+    /// A consumer group's epoch; its value is a [`ConsumerGroupMetadataValue`]. Record type 3.
+    ConsumerGroupMetadata(ConsumerGroupMetadataKey),
+    /// What Apache Kafka before 4.1 kept of a consumer group's topics; its value is a [`ConsumerGroupPartitionMetadataValue`]. Record type 4.
+    ConsumerGroupPartitionMetadata(ConsumerGroupPartitionMetadataKey),
+    /// A member of a consumer group; its value is a [`ConsumerGroupMemberMetadataValue`]. Record type 5.
+    ConsumerGroupMemberMetadata(ConsumerGroupMemberMetadataKey),
+    /// The epoch of a consumer group's target assignment; its value is a [`ConsumerGroupTargetAssignmentMetadataValue`]. Record type 6.
+    ConsumerGroupTargetAssignmentMetadata(ConsumerGroupTargetAssignmentMetadataKey),
+    /// What a member is to be assigned; its value is a [`ConsumerGroupTargetAssignmentMemberValue`]. Record type 7.
+    ConsumerGroupTargetAssignmentMember(ConsumerGroupTargetAssignmentMemberKey),
+    /// What a member is assigned; its value is a [`ConsumerGroupCurrentMemberAssignmentValue`]. Record type 8.
+    ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey),
+    /// The topics that match a consumer group's regular expression; its value is a [`ConsumerGroupRegularExpressionValue`]. Record type 16.
+    ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey),
     /// A record type that isn't known here, to be skipped.
     Unknown(i16),
 }
@@ -61,23 +104,52 @@ impl GroupRecordKey {
                 decode_struct(&mut rest, 0).map(GroupRecordKey::OffsetCommit)
             }
             GROUP_METADATA => decode_struct(&mut rest, 0).map(GroupRecordKey::GroupMetadata),
+            CONSUMER_GROUP_METADATA => decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupMetadata),
+            CONSUMER_GROUP_PARTITION_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupPartitionMetadata)
+            }
+            CONSUMER_GROUP_MEMBER_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupMemberMetadata)
+            }
+            CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupTargetAssignmentMetadata)
+            }
+            CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupTargetAssignmentMember)
+            }
+            CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupCurrentMemberAssignment)
+            }
+            CONSUMER_GROUP_REGULAR_EXPRESSION => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupRegularExpression)
+            }
             other => Ok(GroupRecordKey::Unknown(other)),
         }
     }
 }
 
-impl OffsetCommitKey {
-    /// The record key's bytes.
-    pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
-        encode_versioned(self, OFFSET_COMMIT, 0)
-    }
+/// Gives a key struct its record type.
+macro_rules! record_keys {
+    ($($key:ident: $record_type:ident,)*) => {$(
+        impl $key {
+            /// The record key's bytes.
+            pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
+                encode_versioned(self, $record_type, 0)
+            }
+        }
+    )*};
 }
 
-impl GroupMetadataKey {
-    /// The record key's bytes.
-    pub fn to_record_key(&self) -> Result<Bytes, Unencodable> {
-        encode_versioned(self, GROUP_METADATA, 0)
-    }
+record_keys! {
+    OffsetCommitKey: OFFSET_COMMIT,
+    GroupMetadataKey: GROUP_METADATA,
+    ConsumerGroupMetadataKey: CONSUMER_GROUP_METADATA,
+    ConsumerGroupPartitionMetadataKey: CONSUMER_GROUP_PARTITION_METADATA,
+    ConsumerGroupMemberMetadataKey: CONSUMER_GROUP_MEMBER_METADATA,
+    ConsumerGroupTargetAssignmentMetadataKey: CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA,
+    ConsumerGroupTargetAssignmentMemberKey: CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER,
+    ConsumerGroupCurrentMemberAssignmentKey: CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT,
+    ConsumerGroupRegularExpressionKey: CONSUMER_GROUP_REGULAR_EXPRESSION,
 }
 
 impl TransactionLogKey {

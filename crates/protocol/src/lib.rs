@@ -18,6 +18,7 @@ mod generated;
 pub mod guard;
 pub mod header;
 pub mod internal_records;
+pub mod kafka_uuid;
 pub mod leader;
 pub mod malformed;
 pub mod messages;

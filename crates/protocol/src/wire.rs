@@ -172,6 +172,34 @@ pub(crate) fn put_array<T, B: ByteBufMut>(
         .try_for_each(|entry| put(buf, entry))
 }
 
+/// A nullable struct: a byte says whether it is there.
+pub(crate) fn get_struct<T, B: ByteBuf>(
+    buf: &mut B,
+    get: impl FnOnce(&mut B) -> Result<T>,
+) -> Result<Option<T>> {
+    if get_int8(buf)? < 0 {
+        return Ok(None);
+    }
+    get(buf).map(Some)
+}
+
+pub(crate) fn put_struct<T, B: ByteBufMut>(
+    buf: &mut B,
+    value: Option<&T>,
+    put: impl FnOnce(&mut B, &T) -> Result<()>,
+) -> Result<()> {
+    match value {
+        Some(value) => {
+            put_int8(buf, 1);
+            put(buf, value)
+        }
+        None => {
+            put_int8(buf, -1);
+            Ok(())
+        }
+    }
+}
+
 /// The value, which its version doesn't allow to be null.
 pub(crate) fn required<T>(value: Option<T>) -> Result<T> {
     value.ok_or_else(|| Malformed::UnexpectedNull.into())

@@ -8,7 +8,7 @@ pub mod deletion;
 pub mod error;
 mod file_io;
 mod index;
-pub mod kafka_uuid;
+pub use barnabas_protocol::kafka_uuid;
 pub mod layout;
 pub mod log;
 mod log_config;

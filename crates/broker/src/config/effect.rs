@@ -38,7 +38,8 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
         ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name),
         ConfigResourceType::Broker => of_broker(name) && !AT_START.contains(&name),
         ConfigResourceType::BrokerLogger => true,
-        ConfigResourceType::ClientMetrics | ConfigResourceType::Group => false,
+        ConfigResourceType::Group => name.starts_with("consumer."),
+        ConfigResourceType::ClientMetrics => false,
     }
 }
 
@@ -56,6 +57,11 @@ mod tests {
             of_broker("num.network.threads")
                 && !has_effect(ConfigResourceType::Broker, "num.network.threads")
         );
+        assert!(has_effect(
+            ConfigResourceType::Group,
+            "consumer.session.timeout.ms"
+        ));
+        assert!(!has_effect(ConfigResourceType::Group, "share.session.timeout.ms"));
         assert!(!has_effect(ConfigResourceType::Broker, "ssl.keystore.location"));
     }
 }

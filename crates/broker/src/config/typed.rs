@@ -191,6 +191,18 @@ view! {
         group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms",
         /// The most members of a classic group.
         group_max_size: i32 = "group.max.size",
+        /// The most members of a consumer group.
+        group_consumer_max_size: i32 = "group.consumer.max.size",
+        /// The assignors of consumer groups, the default one first.
+        group_consumer_assignors: Vec<String> = "group.consumer.assignors",
+        /// Whether groups may go from one protocol to the other while they have members.
+        group_consumer_migration_policy: String = "group.consumer.migration.policy",
+        /// The session timeout of consumer groups, milliseconds.
+        group_consumer_session_timeout_ms: i32 = "group.consumer.session.timeout.ms",
+        /// The heartbeat interval of consumer groups, milliseconds.
+        group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
+        /// The least time between two assignments of a consumer group, milliseconds.
+        group_consumer_assignment_interval_ms: i32 = "group.consumer.assignment.interval.ms",
         /// How long the first rebalance of a group waits for more members, milliseconds.
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
         /// Partitions of `__transaction_state`.

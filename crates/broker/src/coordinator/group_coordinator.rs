@@ -1,7 +1,12 @@
 //! The group coordinator of this broker: a shard for each partition of `__consumer_offsets` that it leads.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
 use barnabas_coordinator::{
-    GroupConfig, GroupRecord, GroupShard, Reply, Token, hash_map_order, java_hash, partition_for,
+    Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, hash_map_order,
+    java_hash, partition_for,
 };
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
@@ -12,7 +17,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::background;
-use super::group_machine::GroupMachine;
+use super::cluster_view::ImageView;
+use super::group_machine::{GroupMachine, GroupSetup};
 use super::internal_topics::CONSUMER_OFFSETS;
 use super::shards::Shards;
 use super::write::client_error;
@@ -24,6 +30,9 @@ use crate::partition::transaction::Marker;
 /// The group coordinator.
 pub struct GroupCoordinator {
     shards: Shards<GroupMachine>,
+    setup: Arc<GroupSetup>,
+    /// The offset of the last image that brought new topics.
+    topics_created_at: AtomicI64,
 }
 
 impl GroupCoordinator {
@@ -34,19 +43,28 @@ impl GroupCoordinator {
             tracing::warn!(%error, "offsets.topic.compression.codec is unknown; offsets are not compressed");
             Compression::None
         });
+        let nothing = ImageView::new(Arc::new(MetadataImage::empty()), -1, config);
+        let setup = Arc::new(GroupSetup {
+            config: group_config(config),
+            cluster: ArcSwap::from_pointee(nothing),
+        });
         GroupCoordinator {
-            shards: Shards::new(
-                config.node_id,
-                CONSUMER_OFFSETS,
-                group_config(config),
-                compression,
-            ),
+            shards: Shards::new(config.node_id, CONSUMER_OFFSETS, setup.clone(), compression),
+            setup,
+            topics_created_at: AtomicI64::new(-1),
         }
     }
 
     /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after the partitions
     /// have followed it.
-    pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta, partitions: &Partitions) {
+    pub fn apply(
+        &self,
+        image: &Arc<MetadataImage>,
+        delta: &MetadataDelta,
+        partitions: &Partitions,
+        config: &BrokerConfig,
+    ) {
+        self.show(image, delta, config);
         self.shards.apply(image, delta, partitions);
         let deleted: Vec<_> = delta
             .topics_deleted
@@ -56,6 +74,24 @@ impl GroupCoordinator {
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
             background::delete_topics(shards, deleted);
+        }
+    }
+
+    /// Shows the image to the shards.
+    fn show(&self, image: &Arc<MetadataImage>, delta: &MetadataDelta, config: &BrokerConfig) {
+        if !delta.topics_created.is_empty() {
+            self.topics_created_at.store(image.offset, Ordering::Release);
+        }
+        let created_at = self.topics_created_at.load(Ordering::Acquire);
+        let view = Arc::new(ImageView::new(image.clone(), created_at, config));
+        self.setup.cluster.store(view.clone());
+        let changed = delta.partitions.keys().filter_map(|id| image.topics.by_id(id));
+        let topics: Vec<Arc<str>> = changed
+            .chain(&delta.topics_deleted)
+            .map(|topic| topic.name.clone())
+            .collect();
+        for shard in self.shards.all().iter().flatten() {
+            shard.if_loaded(|machine| machine.core.set_cluster(view.clone(), &topics));
         }
     }
 
@@ -212,8 +248,22 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         group_min_session_timeout_ms: config.group_min_session_timeout_ms,
         group_max_session_timeout_ms: config.group_max_session_timeout_ms,
         group_initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
+        consumer_group_max_size: size(config.group_consumer_max_size),
+        consumer_migration_policy: MigrationPolicy::from_name(&config.group_consumer_migration_policy)
+            .unwrap_or(MigrationPolicy::Bidirectional),
+        consumer_assignors: assignors(&config.group_consumer_assignors),
         offset_metadata_max_bytes: size(config.offset_metadata_max_bytes),
         offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
     }
+}
+
+fn assignors(names: &[String]) -> Assignors {
+    Assignors::from_names(names.iter().map(String::as_str)).unwrap_or_else(|| {
+        tracing::warn!(
+            ?names,
+            "group.consumer.assignors has an assignor that is not known; uniform and range are used"
+        );
+        Assignors::default()
+    })
 }

@@ -1,7 +1,9 @@
 //! The group coordinator's machine: the groups of a partition, and the requests that are parked with them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use barnabas_coordinator::{
     CoordinatorError, Effect, EncodedRecord, GroupConfig, GroupRecord, GroupShard, Reply, Token,
 };
@@ -10,13 +12,23 @@ use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::{EndTxnMarker, ProducerSequence, VerificationGuard};
 use tokio::sync::oneshot;
 
+use super::cluster_view::ImageView;
 use super::machine::Machine;
 use super::shard::{Answered, Shard};
 use super::write::write_in_transaction;
 use crate::partition::transaction::Marker;
 
+/// What the groups of all shards have in common.
+pub struct GroupSetup {
+    /// Their settings.
+    pub(super) config: GroupConfig,
+    /// The cluster as it is.
+    pub(super) cluster: ArcSwap<ImageView>,
+}
+
 /// A shard's groups, and who waits for them.
 pub struct GroupMachine {
+    setup: Arc<GroupSetup>,
     /// The groups.
     pub core: GroupShard,
     parked: HashMap<Token, oneshot::Sender<Answered<Reply>>>,
@@ -106,13 +118,14 @@ impl Shard<GroupMachine> {
 
 impl Machine for GroupMachine {
     type Record = GroupRecord;
-    type Setup = GroupConfig;
+    type Setup = Arc<GroupSetup>;
 
     const NAME: &'static str = "group";
 
-    fn new(config: &GroupConfig, _leader_epoch: i32) -> Self {
+    fn new(setup: &Arc<GroupSetup>, _leader_epoch: i32) -> Self {
         GroupMachine {
-            core: GroupShard::new(*config),
+            setup: setup.clone(),
+            core: GroupShard::new(setup.config),
             parked: HashMap::new(),
             next_token: 0,
         }
@@ -150,6 +163,8 @@ impl Machine for GroupMachine {
     }
 
     fn finish_loading(&mut self, now_ms: i64) -> Vec<GroupRecord> {
+        // The image may have changed since the loading began.
+        self.core.set_cluster(self.setup.cluster.load_full(), &[]);
         self.core.finish_loading(now_ms)
     }
 

@@ -10,6 +10,7 @@
 //! The rules are in the crate barnabas-coordinator; here are its disk, its clock and its randomness.
 
 mod background;
+mod cluster_view;
 mod group_coordinator;
 mod group_machine;
 pub mod internal_topics;

@@ -87,6 +87,13 @@ impl<M: Machine> Shard<M> {
         matches!(*self.lock(), Stage::Active(_)) || self.has_records()
     }
 
+    /// Lets `act` see the state machine if it is loaded.
+    pub(super) fn if_loaded(&self, act: impl FnOnce(&mut M)) {
+        if let Stage::Active(active) = &mut *self.lock() {
+            act(&mut active.machine);
+        }
+    }
+
     /// When [`Self::run_timers`] is due; may be early.
     pub(super) fn deadline_ms(&self) -> i64 {
         self.deadline_ms.load(Ordering::Acquire)

@@ -25,8 +25,8 @@ pub async fn handle(
     }
     let answered = broker
         .groups()
-        .park(&request.group_id, &broker.stopping, |core, token, _| {
-            core.sync(&request, token)
+        .park(&request.group_id, &broker.stopping, |core, token, now_ms| {
+            core.sync(&request, token, now_ms)
         });
     match answered.await {
         Ok(Reply::Sync(response)) => response,

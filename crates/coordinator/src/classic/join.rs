@@ -3,6 +3,7 @@
 //! A member without an id gets one; from version 4 on a dynamic member must come back with it (MEMBER_ID_REQUIRED, KIP-394),
 //! so that a client that never learns its id leaves no dead member behind. Every answer goes out as an effect.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
@@ -15,29 +16,30 @@ use super::group::ClassicGroup;
 use super::member::{ClassicMember, MemberProtocol};
 use super::state::ClassicState;
 use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
+use crate::consumer::migrate::tombstones_of_group;
 use crate::effect::{Reply, Token};
 use crate::group::{Caller, GroupShard, require_group_id};
 use crate::record::GroupRecord;
 use crate::timers::TimerKey;
 
 /// From this version on a dynamic member must join with an id that the coordinator gave it.
-const KNOWN_MEMBER_ID_SINCE: i16 = 4;
+pub(crate) const KNOWN_MEMBER_ID_SINCE: i16 = 4;
 
 /// A JoinGroup request on its way through the shard.
-pub(super) struct Join<'a> {
-    pub(super) request: &'a JoinGroupRequest,
-    pub(super) caller: Caller<'a>,
-    pub(super) token: Token,
-    pub(super) now_ms: i64,
+pub(crate) struct Join<'a> {
+    pub(crate) request: &'a JoinGroupRequest,
+    pub(crate) caller: Caller<'a>,
+    pub(crate) token: Token,
+    pub(crate) now_ms: i64,
 }
 
 impl Join<'_> {
-    pub(super) fn instance_id(&self) -> Option<&str> {
+    pub(crate) fn instance_id(&self) -> Option<&str> {
         self.request.group_instance_id.as_ref().map(|id| id.as_str())
     }
 
     /// Version 0 has one timeout for both.
-    pub(super) fn rebalance_timeout_ms(&self) -> i32 {
+    pub(crate) fn rebalance_timeout_ms(&self) -> i32 {
         match self.caller.api_version {
             0 => self.request.session_timeout_ms,
             _ => self.request.rebalance_timeout_ms,
@@ -45,7 +47,7 @@ impl Join<'_> {
     }
 
     /// The protocols, copied: what is kept must not hold on to the request's frame.
-    pub(super) fn protocols(&self) -> Vec<MemberProtocol> {
+    pub(crate) fn protocols(&self) -> Vec<MemberProtocol> {
         let copy = |metadata: &[u8]| Bytes::copy_from_slice(metadata);
         let protocols = self.request.protocols.iter();
         protocols
@@ -67,7 +69,7 @@ impl Join<'_> {
 }
 
 /// An answer that says nothing but an error.
-pub(super) fn join_error(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
+pub(crate) fn join_error(member_id: &str, error: ErrorCode) -> JoinGroupResponse {
     JoinGroupResponse::default()
         .with_member_id(StrBytes::from_string(member_id.to_owned()))
         .with_error_code(error.code())
@@ -108,7 +110,12 @@ impl GroupShard {
     ) -> Vec<GroupRecord> {
         let (group_id, member_id) = (request.group_id.as_str(), request.member_id.as_str());
         let timeouts = self.config.group_min_session_timeout_ms..=self.config.group_max_session_timeout_ms;
-        let is_new_group = !self.groups.contains_key(group_id);
+        let consumer_group = self
+            .consumer_groups
+            .get(group_id)
+            .map(|group| group.members().len());
+        let joins_consumer_group = consumer_group.is_some_and(|members| members > 0);
+        let is_new_group = !self.groups.contains_key(group_id) && !joins_consumer_group;
         let refused = if require_group_id(group_id).is_err() {
             Some(ErrorCode::InvalidGroupId)
         } else if !timeouts.contains(&request.session_timeout_ms) {
@@ -124,15 +131,26 @@ impl GroupShard {
         }
 
         let group_id: Arc<str> = group_id.into();
-        self.groups
-            .entry(group_id.clone())
-            .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
         let join = Join {
             request,
             caller,
             token,
             now_ms,
         };
+        if joins_consumer_group {
+            return self.join_consumer_group(&group_id, &join, uuid);
+        }
+        // A consumer group without members makes way.
+        let mut made_way = match self.consumer_groups.remove(&group_id) {
+            Some(group) => {
+                let tombstones = tombstones_of_group(&group, &BTreeSet::new());
+                GroupRecord::of_consumer_group(&group_id, tombstones)
+            }
+            None => Vec::new(),
+        };
+        self.groups
+            .entry(group_id.clone())
+            .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
         let records = if !self.accepts(&group_id, member_id) {
             self.drop_member(&group_id, member_id);
             self.respond(token, Reply::Join(join_error("", ErrorCode::GroupMaxSizeReached)));
@@ -144,9 +162,10 @@ impl GroupShard {
         };
         match self.groups.get(&group_id) {
             // The group has to be in the log, even if the member was refused.
-            Some(group) if is_new_group && records.is_empty() => vec![group.to_empty_record()],
-            _ => records,
+            Some(group) if is_new_group && records.is_empty() => made_way.push(group.to_empty_record()),
+            _ => made_way.extend(records),
         }
+        made_way
     }
 
     /// Whether the group has room. While it rebalances the places go to those who join first: the count of members may be

@@ -18,6 +18,10 @@ impl GroupShard {
     /// Handles a Heartbeat request (versions 0 to 4). REBALANCE_IN_PROGRESS asks the member to join again.
     pub fn heartbeat(&mut self, request: &HeartbeatRequest, now_ms: i64) -> Result<(), ErrorCode> {
         require_group_id(&request.group_id)?;
+        let consumer_group = self.consumer_groups.get(request.group_id.as_str());
+        if let Some(group_id) = consumer_group.map(|group| group.id.clone()) {
+            return self.heartbeat_consumer_group(&group_id, request, now_ms);
+        }
         let group = self
             .groups
             .get(request.group_id.as_str())
@@ -41,6 +45,9 @@ impl GroupShard {
         now_ms: i64,
     ) -> Result<Outcome<Vec<MemberResponse>>, ErrorCode> {
         require_group_id(group_id)?;
+        if let Some(group_id) = self.consumer_groups.get(group_id).map(|group| group.id.clone()) {
+            return Ok(self.leave_consumer_group(&group_id, leaving, now_ms));
+        }
         let Some(group_id) = self.groups.get(group_id).map(|group| group.id.clone()) else {
             let reply = leaving
                 .iter()
@@ -173,7 +180,7 @@ impl GroupShard {
         }
     }
 
-    pub(super) fn reschedule_session_in(
+    pub(crate) fn reschedule_session_in(
         &mut self,
         group_id: &Arc<str>,
         member_id: &str,
@@ -195,7 +202,7 @@ impl GroupShard {
     }
 }
 
-fn answer(leaving: &MemberIdentity, left: Result<(), ErrorCode>) -> MemberResponse {
+pub(crate) fn answer(leaving: &MemberIdentity, left: Result<(), ErrorCode>) -> MemberResponse {
     MemberResponse::default()
         .with_member_id(leaving.member_id.clone())
         .with_group_instance_id(leaving.group_instance_id.clone())

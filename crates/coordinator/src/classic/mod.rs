@@ -4,12 +4,12 @@
 //! modules ([`join`], [`sync`], [`membership`]) and [`rebalance`] are `impl GroupShard` blocks that drive it.
 
 pub(crate) mod group;
-mod join;
+pub(crate) mod join;
 pub(crate) mod member;
-mod membership;
+pub(crate) mod membership;
 mod rebalance;
 mod replay;
 pub(crate) mod state;
 mod static_member;
-mod subscription;
+pub(crate) mod subscription;
 mod sync;

@@ -9,7 +9,12 @@
 use bytes::Buf;
 
 /// Topics of the subscription; `None` if the bytes don't comply with the schema, for then the group's topics are unknown.
-pub(crate) fn topics(mut subscription: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn topics(subscription: &[u8]) -> Option<Vec<String>> {
+    topics_and_rest(subscription).map(|(topics, _)| topics)
+}
+
+/// [`topics`], and the bytes behind version 0's fields.
+pub(crate) fn topics_and_rest(mut subscription: &[u8]) -> Option<(Vec<String>, &[u8])> {
     let bytes = &mut subscription;
     if bytes.try_get_i16().ok()? < 0 {
         return None;
@@ -27,8 +32,13 @@ pub(crate) fn topics(mut subscription: &[u8]) -> Option<Vec<String>> {
         topics.push(std::str::from_utf8(topic).ok()?.to_owned());
     }
     let user_data = bytes.try_get_i32().ok()?;
-    let fits = user_data == -1 || usize::try_from(user_data).is_ok_and(|length| length <= bytes.len());
-    fits.then_some(topics)
+    let length = if user_data == -1 {
+        0
+    } else {
+        usize::try_from(user_data).ok()?
+    };
+    let (_, rest) = bytes.split_at_checked(length)?;
+    Some((topics, rest))
 }
 
 #[cfg(test)]

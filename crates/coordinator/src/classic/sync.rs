@@ -49,7 +49,13 @@ fn validate(group: &ClassicGroup, request: &SyncGroupRequest) -> Result<(), Erro
 
 impl GroupShard {
     /// Handles a SyncGroup request; `token` names it. The answer goes out as an effect.
-    pub fn sync(&mut self, request: &SyncGroupRequest, token: Token) -> Vec<GroupRecord> {
+    pub fn sync(&mut self, request: &SyncGroupRequest, token: Token, now_ms: i64) -> Vec<GroupRecord> {
+        let consumer_group = self.consumer_groups.get(request.group_id.as_str());
+        if let Some(group_id) = consumer_group.map(|group| group.id.clone()) {
+            let synced = self.sync_consumer_group(&group_id, request, now_ms);
+            self.respond(token, Reply::Sync(synced.unwrap_or_else(sync_error)));
+            return Vec::new();
+        }
         let valid = require_group_id(&request.group_id).and_then(|()| {
             match self.groups.get(request.group_id.as_str()) {
                 Some(group) if group.state != ClassicState::Empty => {

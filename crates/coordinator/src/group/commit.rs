@@ -76,6 +76,10 @@ impl GroupShard {
         let member_id = request.member_id.as_str();
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
         let generation_id = request.generation_id_or_member_epoch;
+        if let Some(group) = self.consumer_groups.get(request.group_id.as_str()) {
+            group.validate_offset_commit(request, api_version)?;
+            return Ok(group.id.clone());
+        }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
             // Replaying the offset creates the group, and only then has it to exist.
             return match generation_id {

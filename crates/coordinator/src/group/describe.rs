@@ -6,29 +6,33 @@ use barnabas_protocol::messages::list_groups_response::ListedGroup;
 use barnabas_protocol::messages::{GroupId, StrBytes};
 
 use super::GroupShard;
-use crate::classic::group::ClassicGroup;
+use crate::classic::group::CONSUMER_PROTOCOL_TYPE;
 use crate::classic::state::{ClassicState, DEAD};
+use crate::codec::text;
 
 /// From this version on a group that does not exist is an error (KIP-1043).
 const GROUP_ID_NOT_FOUND_SINCE: i16 = 6;
 
 /// The type of every group of the classic protocol, as ListGroups names it.
 const CLASSIC: &str = "classic";
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
+/// The type of every group of the consumer protocol.
+const CONSUMER: &str = "consumer";
 
 impl GroupShard {
     /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups only.
     pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
         let described = DescribedGroup::default().with_group_id(GroupId(text(group_id)));
         let Some(group) = self.groups.get(group_id) else {
+            let is_other = self.consumer_groups.contains_key(group_id);
             let dead = described.with_group_state(StrBytes::from_static_str(DEAD));
             if api_version < GROUP_ID_NOT_FOUND_SINCE {
                 return dead;
             }
-            let message = format!("Group {group_id} not found.");
+            let message = if is_other {
+                format!("Group {group_id} is not a classic group.")
+            } else {
+                format!("Group {group_id} not found.")
+            };
             return dead
                 .with_error_code(ErrorCode::GroupIdNotFound.code())
                 .with_error_message(Some(StrBytes::from_string(message)));
@@ -57,20 +61,36 @@ impl GroupShard {
 
     /// The groups in one of `states` and of one of `types`, in any case; an empty filter lets all pass.
     pub fn list(&self, states: &[StrBytes], types: &[StrBytes]) -> Vec<ListedGroup> {
-        if !types.is_empty() && !types.iter().any(|name| name.eq_ignore_ascii_case(CLASSIC)) {
-            return Vec::new();
-        }
-        let passes = |group: &&ClassicGroup| {
-            let name = group.state.name();
-            states.is_empty() || states.iter().any(|state| state.trim().eq_ignore_ascii_case(name))
+        let is_asked =
+            |name: &str| types.is_empty() || types.iter().any(|asked| asked.eq_ignore_ascii_case(name));
+        let passes = |state: &str| {
+            states.is_empty()
+                || states
+                    .iter()
+                    .any(|asked| asked.trim().eq_ignore_ascii_case(state))
         };
-        let listed = |group: &ClassicGroup| {
+        let listed = |id: &str, protocol_type: &str, state: &'static str, group_type: &'static str| {
             ListedGroup::default()
-                .with_group_id(GroupId(text(&group.id)))
-                .with_protocol_type(text(group.protocol_type.as_deref().unwrap_or_default()))
-                .with_group_state(StrBytes::from_static_str(group.state.name()))
-                .with_group_type(StrBytes::from_static_str(CLASSIC))
+                .with_group_id(GroupId(text(id)))
+                .with_protocol_type(text(protocol_type))
+                .with_group_state(StrBytes::from_static_str(state))
+                .with_group_type(StrBytes::from_static_str(group_type))
         };
-        self.groups.values().filter(passes).map(listed).collect()
+        let classic = self
+            .groups
+            .values()
+            .filter(|group| is_asked(CLASSIC) && passes(group.state.name()))
+            .map(|group| {
+                let protocol_type = group.protocol_type.as_deref().unwrap_or_default();
+                listed(&group.id, protocol_type, group.state.name(), CLASSIC)
+            });
+        let consumer = self
+            .consumer_groups
+            .values()
+            .filter(|_| is_asked(CONSUMER))
+            .map(|group| (group, group.state().name()))
+            .filter(|(_, state)| passes(state))
+            .map(|(group, state)| listed(&group.id, CONSUMER_PROTOCOL_TYPE, state, CONSUMER));
+        classic.chain(consumer).collect()
     }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::GroupShard;
-use super::remove::offset_tombstone;
-use crate::classic::group::ClassicGroup;
+use super::remove::{Reader, offset_tombstone};
 use crate::classic::state::ClassicState;
 use crate::record::{CommittedOffset, GroupRecord};
 use crate::timers::TimerKey;
@@ -23,7 +22,10 @@ enum AgeFrom {
 }
 
 impl AgeFrom {
-    fn of(group: &ClassicGroup) -> Option<AgeFrom> {
+    fn of(group: Reader<'_>) -> Option<AgeFrom> {
+        let Reader::Classic(group) = group else {
+            return Some(AgeFrom::Commit);
+        };
         match (&group.protocol_type, group.state) {
             (None, _) => Some(AgeFrom::Commit),
             (Some(_), ClassicState::Empty) => Some(AgeFrom::State(group.state_timestamp_ms)),
@@ -56,31 +58,36 @@ impl GroupShard {
     pub(super) fn expire_offsets(&mut self, now_ms: i64) -> Vec<GroupRecord> {
         self.schedule_expiry(now_ms);
         let mut records = Vec::new();
-        for group in self.groups.values() {
+        let classic = self
+            .groups
+            .values()
+            .map(|group| (Reader::Classic(group), group.state == ClassicState::Empty));
+        let consumer = self
+            .consumer_groups
+            .values()
+            .map(|group| (Reader::Consumer(group), group.members.is_empty()));
+        for (group, is_empty) in classic.chain(consumer) {
             let all_expired = self.expire_offsets_of(group, now_ms, &mut records);
-            if all_expired && group.state == ClassicState::Empty {
-                records.push(GroupRecord::GroupMetadata {
-                    group: group.id.clone(),
-                    value: None,
-                });
+            if all_expired && is_empty {
+                records.extend(self.tombstones_of_empty(group.id()));
             }
         }
         records
     }
 
     /// Whether the group has no offset left.
-    fn expire_offsets_of(&self, group: &ClassicGroup, now_ms: i64, records: &mut Vec<GroupRecord>) -> bool {
+    fn expire_offsets_of(&self, group: Reader<'_>, now_ms: i64, records: &mut Vec<GroupRecord>) -> bool {
         let age_from = AgeFrom::of(group);
-        let mut all_expired = self.pending.of_group(&group.id).next().is_none();
-        for (topic, partitions) in self.offsets.of_group(&group.id) {
+        let mut all_expired = self.pending.of_group(group.id()).next().is_none();
+        for (topic, partitions) in self.offsets.of_group(group.id()) {
             let Some(age_from) = age_from.as_ref().filter(|_| !group.is_subscribed_to(topic)) else {
                 all_expired = false;
                 continue;
             };
             for (partition, offset) in partitions {
-                let is_open = self.pending.is_open(&group.id, topic, *partition);
+                let is_open = self.pending.is_open(group.id(), topic, *partition);
                 if !is_open && age_from.has_expired(offset, self.config.offsets_retention_ms, now_ms) {
-                    records.push(offset_tombstone(&group.id, topic, *partition));
+                    records.push(offset_tombstone(group.id(), topic, *partition));
                 } else {
                     all_expired = false;
                 }

@@ -31,6 +31,13 @@ impl GroupShard {
         answer.group_id = request.group_id.clone();
         let is_unstable =
             |topic: &str, partition| require_stable && self.pending.is_open(group_id, topic, partition);
+        if let Some(group) = self.consumer_groups.get(group_id)
+            && let Err(error) =
+                group.validate_offset_fetch(request.member_id.as_deref(), request.member_epoch)
+        {
+            answer.error_code = error.code();
+            return answer;
+        }
         answer.topics = match &request.topics {
             None => self.all_offsets(group_id, is_unstable),
             Some(topics) => topics

@@ -19,7 +19,11 @@ use barnabas_protocol::error::ErrorCode;
 use self::pending::PendingOffsets;
 use crate::classic::group::ClassicGroup;
 use crate::classic::state::ClassicState;
+use crate::cluster::{ClusterView, EmptyCluster};
 use crate::config::GroupConfig;
+use crate::consumer::group::ConsumerGroup;
+use crate::consumer::member::MemberState;
+use crate::consumer::migrate::Downgrade;
 use crate::effect::{Effect, Reply, Token};
 use crate::offsets::Offsets;
 use crate::record::GroupRecord;
@@ -49,7 +53,12 @@ pub struct Outcome<R> {
 #[derive(Debug)]
 pub struct GroupShard {
     pub(crate) config: GroupConfig,
+    pub(crate) cluster: Arc<dyn ClusterView>,
+    /// The classic groups. No group is of both kinds.
     pub(crate) groups: BTreeMap<Arc<str>, ClassicGroup>,
+    pub(crate) consumer_groups: BTreeMap<Arc<str>, ConsumerGroup>,
+    /// Consumer groups that become classic ones as soon as their records are applied.
+    pub(crate) downgrades: BTreeMap<Arc<str>, Downgrade>,
     pub(crate) offsets: Offsets,
     pub(crate) pending: PendingOffsets,
     pub(crate) timers: Timers,
@@ -62,7 +71,10 @@ impl GroupShard {
     pub fn new(config: GroupConfig) -> Self {
         GroupShard {
             config,
+            cluster: Arc::new(EmptyCluster),
             groups: BTreeMap::new(),
+            consumer_groups: BTreeMap::new(),
+            downgrades: BTreeMap::new(),
             offsets: Offsets::default(),
             pending: PendingOffsets::default(),
             timers: Timers::default(),
@@ -71,7 +83,23 @@ impl GroupShard {
         }
     }
 
-    /// The group with this id.
+    /// The cluster has changed. `topics_changed` are the names of the topics that were created, grown, moved or deleted since
+    /// the last view: the groups that read them are assigned anew with their next heartbeats.
+    pub fn set_cluster(&mut self, cluster: Arc<dyn ClusterView>, topics_changed: &[Arc<str>]) {
+        self.cluster = cluster;
+        for group in self.consumer_groups.values_mut() {
+            if topics_changed.iter().any(|topic| group.is_subscribed_to(topic)) {
+                group.topics_seen_at = None;
+            }
+        }
+    }
+
+    /// The consumer group with this id.
+    pub fn consumer_group(&self, group_id: &str) -> Option<&ConsumerGroup> {
+        self.consumer_groups.get(group_id)
+    }
+
+    /// The classic group with this id.
     pub fn group(&self, group_id: &str) -> Option<&ClassicGroup> {
         self.groups.get(group_id)
     }
@@ -85,10 +113,7 @@ impl GroupShard {
                 partition,
                 value: Some(value),
             } => {
-                // A group that commits without having members is created by its first offset.
-                self.groups
-                    .entry(group.clone())
-                    .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
+                self.create_for_offset(&group, now_ms);
                 self.offsets.put(&group, &topic, partition, value);
                 self.pending.committed(&group, &topic, partition);
             }
@@ -105,7 +130,10 @@ impl GroupShard {
                 group,
                 value: Some(value),
             } => {
-                if !self.loading && self.groups.contains_key(&group) {
+                self.consumer_groups.remove(&group);
+                if self.complete_downgrade(&group, &value, now_ms) {
+                    // The group is there with all that its record has no room for.
+                } else if !self.loading && self.groups.contains_key(&group) {
                     self.replay_live(&group, value, now_ms);
                 } else {
                     let loaded = ClassicGroup::from_metadata(group.clone(), value);
@@ -115,6 +143,15 @@ impl GroupShard {
             GroupRecord::GroupMetadata { group, value: None } => {
                 self.groups.remove(&group);
             }
+            GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
+        }
+    }
+
+    /// A group that commits without having members is created by its first offset.
+    pub(crate) fn create_for_offset(&mut self, group_id: &Arc<str>, now_ms: i64) {
+        if !self.consumer_groups.contains_key(group_id) && !self.groups.contains_key(group_id) {
+            let group = ClassicGroup::new(group_id.clone(), now_ms);
+            self.groups.insert(group_id.clone(), group);
         }
     }
 
@@ -134,6 +171,22 @@ impl GroupShard {
             }
             if oversized {
                 records.extend(self.prepare_rebalance(&group_id, now_ms));
+            }
+        }
+        let members: Vec<_> = self
+            .consumer_groups
+            .values()
+            .flat_map(|group| group.members().map(|member| (group.id.clone(), member.clone())))
+            .collect();
+        for (group_id, member) in members {
+            let classic = member.details.classic.as_ref();
+            let session_ms = classic.map_or_else(
+                || self.cluster.consumer_settings(&group_id).session_timeout_ms,
+                |classic| classic.session_timeout_ms,
+            );
+            self.reschedule_session_in(&group_id, &member.id, session_ms, now_ms);
+            if member.current.state == MemberState::UnrevokedPartitions && classic.is_none() {
+                self.schedule_revocation(&group_id, &member.id, member.details.rebalance_timeout_ms, now_ms);
             }
         }
         records
@@ -156,7 +209,15 @@ impl GroupShard {
     /// replayed before the next timer is looked at.
     pub fn on_timer(&mut self, now_ms: i64) -> Vec<GroupRecord> {
         match self.timers.pop_expired(now_ms) {
+            Some(TimerKey::Session { group, member }) if self.consumer_groups.contains_key(&group) => {
+                self.expire_consumer_session(&group, &member, now_ms)
+            }
             Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now_ms),
+            Some(TimerKey::Revocation { group, member }) => self.expire_revocation(&group, &member, now_ms),
+            Some(TimerKey::MemberJoin { group, member } | TimerKey::MemberSync { group, member }) => {
+                self.expire_consumer_session(&group, &member, now_ms)
+            }
+            Some(TimerKey::Regexes { group }) => self.resolve_regexes(&group, now_ms),
             Some(TimerKey::Join { group }) => self.expire_join(&group, now_ms),
             Some(TimerKey::Sync { group }) => self.expire_pending_sync(&group, now_ms),
             Some(TimerKey::Expiry) => self.expire_offsets(now_ms),
@@ -171,6 +232,7 @@ impl GroupShard {
         error: ErrorCode,
         now_ms: i64,
     ) -> Vec<GroupRecord> {
+        self.downgrades.clear();
         let mut further = Vec::new();
         for record in records {
             let GroupRecord::GroupMetadata {

@@ -1,5 +1,6 @@
 //! DeleteGroups and OffsetDelete: what an administrator may take away, and when.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
@@ -9,14 +10,21 @@ use barnabas_protocol::messages::offset_delete_response::{
 };
 
 use super::{GroupShard, Outcome, require_group_id};
+use crate::classic::group::ClassicGroup;
 use crate::classic::state::ClassicState;
+use crate::consumer::group::ConsumerGroup;
+use crate::consumer::migrate::tombstones_of_group;
 use crate::record::GroupRecord;
 
 impl GroupShard {
     /// Deletes a group without members (DeleteGroups): GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, or its tombstones.
     pub fn delete_group(&self, group_id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
-        let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        if group.state != ClassicState::Empty {
+        let (group_id, is_empty) = match (self.consumer_groups.get(group_id), self.groups.get(group_id)) {
+            (Some(group), _) => (&group.id, group.members.is_empty()),
+            (None, Some(group)) => (&group.id, group.state == ClassicState::Empty),
+            (None, None) => return Err(ErrorCode::GroupIdNotFound),
+        };
+        if !is_empty {
             return Err(ErrorCode::NonEmptyGroup);
         }
         let mut records = Vec::new();
@@ -24,19 +32,29 @@ impl GroupShard {
             records.extend(
                 partitions
                     .keys()
-                    .map(|partition| offset_tombstone(&group.id, topic, *partition)),
+                    .map(|partition| offset_tombstone(group_id, topic, *partition)),
             );
         }
-        for (topic, partition) in self.pending.of_group(&group.id) {
+        for (topic, partition) in self.pending.of_group(group_id) {
             if self.offsets.get(group_id, topic, partition).is_none() {
-                records.push(offset_tombstone(&group.id, topic, partition));
+                records.push(offset_tombstone(group_id, topic, partition));
             }
         }
-        records.push(GroupRecord::GroupMetadata {
-            group: group.id.clone(),
-            value: None,
-        });
+        records.extend(self.tombstones_of_empty(group_id));
         Ok(records)
+    }
+
+    /// What deletes a group without members, of either kind.
+    pub(super) fn tombstones_of_empty(&self, group_id: &Arc<str>) -> Vec<GroupRecord> {
+        match self.consumer_groups.get(group_id) {
+            Some(group) => {
+                GroupRecord::of_consumer_group(group_id, tombstones_of_group(group, &BTreeSet::new()))
+            }
+            None => vec![GroupRecord::GroupMetadata {
+                group: group_id.clone(),
+                value: None,
+            }],
+        }
     }
 
     /// Deletes offsets of topics that the group does not read (OffsetDelete). The topics exist.
@@ -45,11 +63,16 @@ impl GroupShard {
         request: &OffsetDeleteRequest,
     ) -> Result<Outcome<Vec<OffsetDeleteResponseTopic>>, ErrorCode> {
         require_group_id(&request.group_id)?;
-        let group = self
-            .groups
-            .get(request.group_id.as_str())
-            .ok_or(ErrorCode::GroupIdNotFound)?;
-        if group.state != ClassicState::Empty && !group.uses_consumer_protocol() {
+        let requested = request.group_id.as_str();
+        let group = match (self.consumer_groups.get(requested), self.groups.get(requested)) {
+            (Some(group), _) => Reader::Consumer(group),
+            (None, Some(group)) => Reader::Classic(group),
+            (None, None) => return Err(ErrorCode::GroupIdNotFound),
+        };
+        if let Reader::Classic(group) = group
+            && group.state != ClassicState::Empty
+            && !group.uses_consumer_protocol()
+        {
             return Err(ErrorCode::NonEmptyGroup);
         }
         let mut records = Vec::new();
@@ -63,9 +86,10 @@ impl GroupShard {
             };
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for index in topic.partitions.iter().map(|partition| partition.partition_index) {
-                let deletes = error == ErrorCode::None && self.offsets.get(&group.id, &name, index).is_some();
+                let deletes =
+                    error == ErrorCode::None && self.offsets.get(group.id(), &name, index).is_some();
                 if deletes {
-                    records.push(offset_tombstone(&group.id, &name, index));
+                    records.push(offset_tombstone(group.id(), &name, index));
                 }
                 let answer = OffsetDeleteResponsePartition::default().with_partition_index(index);
                 partitions.push(answer.with_error_code(error.code()));
@@ -77,6 +101,29 @@ impl GroupShard {
             );
         }
         Ok(Outcome { records, reply })
+    }
+}
+
+/// A group of either kind, for its subscriptions.
+#[derive(Clone, Copy)]
+pub(super) enum Reader<'a> {
+    Classic(&'a ClassicGroup),
+    Consumer(&'a ConsumerGroup),
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn id(self) -> &'a Arc<str> {
+        match self {
+            Reader::Classic(group) => &group.id,
+            Reader::Consumer(group) => &group.id,
+        }
+    }
+
+    pub(super) fn is_subscribed_to(self, topic: &str) -> bool {
+        match self {
+            Reader::Classic(group) => group.is_subscribed_to(topic),
+            Reader::Consumer(group) => group.is_subscribed_to(topic),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use barnabas_protocol::messages::txn_offset_commit_response::{
 use uuid::Uuid;
 
 use super::{GroupShard, Outcome};
-use crate::classic::group::ClassicGroup;
 use crate::record::{CommittedOffset, GroupRecord};
 
 impl GroupShard {
@@ -22,7 +21,7 @@ impl GroupShard {
         topic_id: impl Fn(&str) -> Uuid,
         now_ms: i64,
     ) -> Result<Outcome<Vec<TxnOffsetCommitResponseTopic>>, ErrorCode> {
-        let group_id = self.validate_transactional_commit(request)?;
+        let group_id = self.validate_transactional_commit(request, &topic_id)?;
         let mut records = Vec::new();
         let mut reply = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
@@ -62,7 +61,15 @@ impl GroupShard {
         Ok(Outcome { records, reply })
     }
 
-    fn validate_transactional_commit(&self, request: &TxnOffsetCommitRequest) -> Result<Arc<str>, ErrorCode> {
+    fn validate_transactional_commit(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        topic_id: impl Fn(&str) -> Uuid,
+    ) -> Result<Arc<str>, ErrorCode> {
+        if let Some(group) = self.consumer_groups.get(request.group_id.as_str()) {
+            group.validate_transactional_commit(request, topic_id)?;
+            return Ok(group.id.clone());
+        }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
             // Replaying the offset creates the group.
             return match request.generation_id {
@@ -84,9 +91,7 @@ impl GroupShard {
                 partition,
                 value: Some(value),
             } => {
-                self.groups
-                    .entry(group.clone())
-                    .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
+                self.create_for_offset(&group, now_ms);
                 self.pending.put(producer_id, group, topic, partition, value);
             }
             other => self.replay(other, now_ms),

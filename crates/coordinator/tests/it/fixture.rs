@@ -178,7 +178,7 @@ impl Harness {
 
     pub fn send_sync(&mut self, request: &SyncGroupRequest) -> (Token, Vec<GroupRecord>) {
         let token = self.token();
-        let records = self.shard.sync(request, token);
+        let records = self.shard.sync(request, token, self.now_ms);
         let records = self.append(records);
         (token, records)
     }

@@ -289,7 +289,7 @@ fn an_assignment_that_cannot_be_written_is_an_error_and_a_rebalance() {
     let token = harness.token();
     let records = harness
         .shard
-        .sync(&sync_request(&ids[0], 1, &[(&ids[1], "b")]), token);
+        .sync(&sync_request(&ids[0], 1, &[(&ids[1], "b")]), token, 0);
     harness.fail(records, ErrorCode::UnknownServerError);
     for token in [follower, token] {
         let response = harness.sync_reply(token);

@@ -92,7 +92,7 @@ impl Decodable for DelegationTokenRecord {
         message.owner = wire::required(wire::get_string(buf, flexible)?)?;
         message.requester = wire::required(wire::get_string(buf, flexible)?)?;
         message.renewers = wire::required(wire::get_array(buf, flexible, |buf| {
-            Ok(wire::required(wire::get_string(buf, flexible)?)?)
+            wire::required(wire::get_string(buf, flexible)?)
         })?)?;
         message.issue_timestamp = wire::get_int64(buf)?;
         message.max_timestamp = wire::get_int64(buf)?;

@@ -1,0 +1,50 @@
+//! ConsumerGroupHeartbeat (KIP-848): a consumer joins its group, goes on, or leaves, and learns what it is assigned.
+//!
+//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Other errors: INVALID_REQUEST, GROUP_ID_NOT_FOUND,
+//! UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, UNSUPPORTED_ASSIGNOR,
+//! GROUP_MAX_SIZE_REACHED, INVALID_REGULAR_EXPRESSION, and the coordinator's own.
+
+use barnabas_coordinator::{Caller, GroupRefusal};
+use barnabas_metadata::features::GROUP_VERSION;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, StrBytes};
+use uuid::Uuid;
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// Answers when what the heartbeat led to is committed.
+pub async fn handle(
+    broker: &Broker,
+    context: &RequestContext,
+    request: ConsumerGroupHeartbeatRequest,
+) -> ConsumerGroupHeartbeatResponse {
+    if broker.image().features.level(GROUP_VERSION) == 0 {
+        return refused(ErrorCode::UnsupportedVersion.into());
+    }
+    let client_host = context.connection.java_address();
+    let caller = Caller {
+        api_version: context.api_version,
+        client_id: &context.client_id,
+        client_host: &client_host,
+    };
+    let answered = broker.groups().request(&request.group_id, |core, now_ms| {
+        Ok(
+            match core.consumer_heartbeat(&request, caller, Uuid::new_v4(), now_ms) {
+                Ok(outcome) => (outcome.records, Ok(outcome.reply)),
+                Err(refusal) => (Vec::new(), Err(refusal)),
+            },
+        )
+    });
+    match answered.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refused(refusal),
+        Err(error) => refused(error.into()),
+    }
+}
+
+fn refused(refusal: GroupRefusal) -> ConsumerGroupHeartbeatResponse {
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(refusal.code.code())
+        .with_error_message(refusal.message.map(StrBytes::from_string))
+}

@@ -1,0 +1,96 @@
+//! What the group coordinator has to know of the cluster: its topics, and the settings of groups.
+//!
+//! The broker gives each shard a view of every new metadata image ([`crate::GroupShard::set_cluster`]). A view never changes, so
+//! that one decision is made from one image.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// A topic as a group sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The name.
+    pub name: Arc<str>,
+    /// The id.
+    pub id: Uuid,
+    /// The number of its partitions.
+    pub partition_count: i32,
+}
+
+/// The settings of a group of the consumer protocol: its own (ConfigCommand on the group) or else the broker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerSettings {
+    /// `consumer.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `consumer.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `consumer.assignment.interval.ms`: the least time between two computations of the target assignment (KIP-1263).
+    pub assignment_interval_ms: i32,
+}
+
+impl Default for ConsumerSettings {
+    fn default() -> Self {
+        ConsumerSettings {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+        }
+    }
+}
+
+/// One state of the cluster.
+pub trait ClusterView: std::fmt::Debug + Send + Sync {
+    /// Goes up from image to image.
+    fn version(&self) -> i64;
+
+    /// The version of the last image that brought new topics.
+    fn topics_created_at(&self) -> i64;
+
+    /// The topic of this name.
+    fn topic(&self, name: &str) -> Option<Topic>;
+
+    /// The topic of this id.
+    fn topic_by_id(&self, id: &Uuid) -> Option<Topic>;
+
+    /// For each partition of the topic the racks of its replicas, sorted; a broker without a rack adds nothing.
+    fn partition_racks(&self, name: &str) -> Vec<Vec<String>>;
+
+    /// Shows the name of every topic, in no useful order.
+    fn each_topic_name(&self, show: &mut dyn FnMut(&Arc<str>));
+
+    /// The settings of a group.
+    fn consumer_settings(&self, group_id: &str) -> ConsumerSettings;
+}
+
+/// The cluster before the first image.
+#[derive(Debug)]
+pub(crate) struct EmptyCluster;
+
+impl ClusterView for EmptyCluster {
+    fn version(&self) -> i64 {
+        -1
+    }
+
+    fn topics_created_at(&self) -> i64 {
+        -1
+    }
+
+    fn topic(&self, _: &str) -> Option<Topic> {
+        None
+    }
+
+    fn topic_by_id(&self, _: &Uuid) -> Option<Topic> {
+        None
+    }
+
+    fn partition_racks(&self, _: &str) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
+    fn each_topic_name(&self, _: &mut dyn FnMut(&Arc<str>)) {}
+
+    fn consumer_settings(&self, _: &str) -> ConsumerSettings {
+        ConsumerSettings::default()
+    }
+}

@@ -1,0 +1,100 @@
+//! Who may commit and fetch offsets of a consumer group.
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{OffsetCommitRequest, TxnOffsetCommitRequest};
+use uuid::Uuid;
+
+use super::group::ConsumerGroup;
+use super::member::{Assigned, ConsumerMember};
+
+/// From this version on OffsetCommit has room for a member's epoch.
+const MEMBER_EPOCH_SINCE: i16 = 9;
+
+impl ConsumerGroup {
+    /// Whether a commit is taken: from anyone while the group has no members, else from a member in its epoch. An older epoch
+    /// will do for partitions that the member has had since then (KIP-1251); one that will not fails the request.
+    pub(crate) fn validate_offset_commit(
+        &self,
+        request: &OffsetCommitRequest,
+        api_version: i16,
+    ) -> Result<(), ErrorCode> {
+        let epoch = request.generation_id_or_member_epoch;
+        if epoch < 0 && self.members.is_empty() {
+            return Ok(());
+        }
+        let member = self
+            .known_member(&request.member_id)
+            .map_err(|refusal| refusal.code)?;
+        if !member.is_classic() && api_version < MEMBER_EPOCH_SINCE {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        let partitions = request.topics.iter().flat_map(|topic| {
+            let partitions = topic.partitions.iter();
+            partitions.map(|partition| (topic.topic_id, partition.partition_index))
+        });
+        check_epoch(member, epoch, partitions)
+    }
+
+    /// Whether a commit in a transaction is taken: as any other, but a producer need not say who it is.
+    pub(crate) fn validate_transactional_commit(
+        &self,
+        request: &TxnOffsetCommitRequest,
+        topic_id: impl Fn(&str) -> Uuid,
+    ) -> Result<(), ErrorCode> {
+        let epoch = request.generation_id;
+        let is_nameless = epoch == -1 && request.member_id.is_empty() && request.group_instance_id.is_none();
+        if is_nameless || (epoch < 0 && self.members.is_empty()) {
+            return Ok(());
+        }
+        let member = self
+            .known_member(&request.member_id)
+            .map_err(|refusal| refusal.code)?;
+        let partitions = request.topics.iter().flat_map(|topic| {
+            let id = topic_id(&topic.name);
+            let partitions = topic.partitions.iter();
+            partitions.map(move |partition| (id, partition.partition_index))
+        });
+        // Producers don't know of member epochs.
+        check_epoch(member, epoch, partitions).map_err(|_| ErrorCode::IllegalGeneration)
+    }
+
+    /// Whether a member may read the offsets: an administrator, who names none, always.
+    pub(crate) fn validate_offset_fetch(&self, member_id: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
+        let Some(member_id) = member_id.or(Some("").filter(|_| epoch >= 0)) else {
+            return Ok(());
+        };
+        let member = self.known_member(member_id).map_err(|refusal| refusal.code)?;
+        if member.epoch() == epoch {
+            Ok(())
+        } else {
+            Err(stale(member))
+        }
+    }
+}
+
+/// The epoch must be the member's, or for every partition not before it got that.
+fn check_epoch(
+    member: &ConsumerMember,
+    epoch: i32,
+    mut partitions: impl Iterator<Item = (Uuid, i32)>,
+) -> Result<(), ErrorCode> {
+    let current = &member.current;
+    let since = |topic: &Uuid, partition: i32| {
+        let of = |assigned: &Assigned| assigned.get(topic)?.get(&partition).copied();
+        of(&current.assigned).or_else(|| of(&current.revoking))
+    };
+    let has_had = |(topic, partition)| since(&topic, partition).is_some_and(|since| since <= epoch);
+    if epoch == current.epoch || (epoch < current.epoch && partitions.all(has_had)) {
+        Ok(())
+    } else {
+        Err(stale(member))
+    }
+}
+
+fn stale(member: &ConsumerMember) -> ErrorCode {
+    if member.is_classic() {
+        ErrorCode::IllegalGeneration
+    } else {
+        ErrorCode::StaleMemberEpoch
+    }
+}

@@ -8,8 +8,9 @@ use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::{
     CreateTopicsRequest, CreateTopicsResponse, Decodable, DeleteTopicsRequest, DeleteTopicsResponse,
     FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse,
-    ListOffsetsRequest, ListOffsetsResponse, Request, StrBytes, TopicName, create_topics_request,
-    delete_topics_request, list_offsets_request,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, Request, StrBytes, TopicName,
+    TransactionalId, create_topics_request, delete_topics_request, list_offsets_request,
+    metadata_request::MetadataRequestTopic,
 };
 use bytes::{Buf, Bytes};
 use uuid::Uuid;
@@ -18,8 +19,9 @@ use crate::error::Failure;
 use crate::frames::{self, SIZE_PREFIX};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Error codes that say "not yet": coordinator not available or loading, unknown or leaderless partition.
-const NOT_YET: [i16; 6] = [3, 5, 6, 14, 15, 100];
+/// Error codes that say "not yet": partition unknown or leaderless, coordinator loading, unavailable or elsewhere, a transaction that ends.
+const NOT_YET: [i16; 8] = [3, 5, 6, 14, 15, 16, 51, 100];
+const TOPIC_ALREADY_EXISTS: i16 = 36;
 /// Connections that may be under way before the server is asked whether it has accepted them: below any listen backlog.
 const CONNECTING_MAX: usize = 20;
 
@@ -40,24 +42,31 @@ impl Admin {
         Ok(Admin { stream })
     }
 
-    /// Sends a frame and returns the answer without its size.
-    pub fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, Failure> {
-        self.stream.write_all(frame).map_err(Failure::io("send"))?;
+    /// Sends a frame.
+    pub fn send(&mut self, frame: &[u8]) -> Result<(), Failure> {
+        self.stream.write_all(frame).map_err(Failure::io("send"))
+    }
+
+    /// The next answer, without its size.
+    pub fn receive(&mut self) -> Result<Bytes, Failure> {
         let mut prefix = [0; SIZE_PREFIX];
         self.stream
             .read_exact(&mut prefix)
             .map_err(Failure::io("receive"))?;
         let mut answer = Vec::new();
         let size = u64::from(u32::from_be_bytes(prefix));
-        let count = (&self.stream)
-            .take(size)
-            .read_to_end(&mut answer)
-            .map_err(Failure::io("receive"))?;
-        if count as u64 == size {
+        let received = (&self.stream).take(size).read_to_end(&mut answer);
+        if received.map_err(Failure::io("receive"))? as u64 == size {
             Ok(Bytes::from(answer))
         } else {
             Err(Failure::Unexpected("the server closed the connection".to_owned()))
         }
+    }
+
+    /// Sends a frame and returns its answer.
+    pub fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, Failure> {
+        self.send(frame)?;
+        self.receive()
     }
 
     /// Asks and decodes the answer.
@@ -73,13 +82,13 @@ impl Admin {
         A::decode(&mut answer, version).map_err(|error| Failure::Unexpected(format!("{api}: {error}")))
     }
 
-    /// Creates a topic and waits until all its partitions have a leader that answers; returns its id.
+    /// Creates a topic and waits until all its partitions have a leader that answers; returns its id, and whether it was there.
     pub fn create_topic(
         &mut self,
         name: &str,
         partitions: i32,
         configs: &[(&str, &str)],
-    ) -> Result<Uuid, Failure> {
+    ) -> Result<(Uuid, bool), Failure> {
         let configs = configs
             .iter()
             .map(|(name, value)| {
@@ -100,33 +109,51 @@ impl Admin {
         let Some(topic) = answer.topics.first() else {
             return Err(Failure::Unexpected("CreateTopics: an empty answer".to_owned()));
         };
+        if topic.error_code == TOPIC_ALREADY_EXISTS {
+            return Ok((self.topic_id(name)?, true));
+        }
         refused("CreateTopics", topic.error_code)?;
-        self.wait_for_leaders(name, partitions)?;
-        Ok(topic.topic_id)
+        self.latest_offsets(name, partitions)?;
+        Ok((topic.topic_id, false))
     }
 
-    fn wait_for_leaders(&mut self, name: &str, partitions: i32) -> Result<(), Failure> {
-        let partitions = (0..partitions).map(|partition| {
+    fn topic_id(&mut self, name: &str) -> Result<Uuid, Failure> {
+        let topic = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
+        let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+        let answer: MetadataResponse = self.call(12, &request)?;
+        answer
+            .topics
+            .first()
+            .map(|topic| topic.topic_id)
+            .ok_or_else(|| Failure::Unexpected("Metadata: an empty answer".to_owned()))
+    }
+
+    /// The end of each partition, as soon as all have a leader that answers.
+    pub fn latest_offsets(&mut self, name: &str, partitions: i32) -> Result<Vec<i64>, Failure> {
+        let asked = (0..partitions).map(|partition| {
             list_offsets_request::ListOffsetsPartition::default()
                 .with_partition_index(partition)
                 .with_timestamp(-1)
         });
         let topic = list_offsets_request::ListOffsetsTopic::default()
             .with_name(topic_name(name))
-            .with_partitions(partitions.collect());
+            .with_partitions(asked.collect());
         let request = ListOffsetsRequest::default()
             .with_replica_id((-1).into())
             .with_topics(vec![topic]);
         until_ready("ListOffsets", || {
             let answer: ListOffsetsResponse = self.call(7, &request)?;
-            let codes = answer.topics.iter().flat_map(|topic| &topic.partitions);
-            Ok((
-                codes
-                    .map(|partition| partition.error_code)
-                    .find(|code| *code != 0)
-                    .unwrap_or(0),
-                (),
-            ))
+            let answered = || answer.topics.iter().flat_map(|topic| &topic.partitions);
+            let code = answered()
+                .map(|partition| partition.error_code)
+                .find(|code| *code != 0);
+            let mut offsets = vec![0; partitions as usize];
+            for partition in answered() {
+                if let Some(offset) = offsets.get_mut(partition.partition_index as usize) {
+                    *offset = partition.offset;
+                }
+            }
+            Ok((code.unwrap_or(0), offsets))
         })
     }
 
@@ -143,10 +170,11 @@ impl Admin {
         )
     }
 
-    /// A producer id and epoch.
-    pub fn init_producer_id(&mut self) -> Result<(i64, i16), Failure> {
+    /// A producer id and epoch, for a transactional producer if there is an id.
+    pub fn init_producer_id(&mut self, transactional_id: Option<&str>) -> Result<(i64, i16), Failure> {
+        let id = transactional_id.map(|id| TransactionalId(StrBytes::from_string(id.to_owned())));
         let request = InitProducerIdRequest::default()
-            .with_transactional_id(None)
+            .with_transactional_id(id)
             .with_transaction_timeout_ms(60_000)
             .with_producer_id((-1).into())
             .with_producer_epoch(-1);
@@ -156,10 +184,11 @@ impl Admin {
         })
     }
 
-    /// Waits until the group's coordinator is ready.
-    pub fn find_coordinator(&mut self, group: &str) -> Result<(), Failure> {
+    /// Waits until the coordinator of a group (0) or a transactional id (1) is known.
+    pub fn find_coordinator(&mut self, kind: i8, key: &str) -> Result<(), Failure> {
         let request = FindCoordinatorRequest::default()
-            .with_coordinator_keys(vec![StrBytes::from_string(group.to_owned())]);
+            .with_key_type(kind)
+            .with_coordinator_keys(vec![StrBytes::from_string(key.to_owned())]);
         until_ready("FindCoordinator", || {
             let answer: FindCoordinatorResponse = self.call(4, &request)?;
             Ok((
@@ -212,4 +241,14 @@ pub fn connections(address: SocketAddr, count: usize) -> Result<Vec<TcpStream>, 
         open.push(admin.stream);
     }
     Ok(open)
+}
+
+/// Thousands of connections need as many descriptors: as many as the system gives without asking.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, the connections that are too many say so.
+    let _ = setrlimit(Resource::Nofile, limit);
 }

@@ -26,11 +26,34 @@ impl Batch {
         codec: Compression,
         now_ms: i64,
     ) -> Result<Batch, Failure> {
+        Batch::build(batch_bytes, record_bytes, BatchBuilder::new(codec), now_ms)
+    }
+
+    /// The same, marked as part of a transaction.
+    pub fn transactional(
+        batch_bytes: usize,
+        record_bytes: usize,
+        codec: Compression,
+        now_ms: i64,
+    ) -> Result<Batch, Failure> {
+        Batch::build(
+            batch_bytes,
+            record_bytes,
+            BatchBuilder::new(codec).transactional(),
+            now_ms,
+        )
+    }
+
+    fn build(
+        batch_bytes: usize,
+        record_bytes: usize,
+        mut builder: BatchBuilder,
+        now_ms: i64,
+    ) -> Result<Batch, Failure> {
         let room = batch_bytes.saturating_sub(BATCH_OVERHEAD);
         let count = (room / record_bytes.max(1)).max(1);
         let value_bytes = (room / count).saturating_sub(RECORD_OVERHEAD);
         let mut text = Text(0x9e37_79b9);
-        let mut builder = BatchBuilder::new(codec);
         for _ in 0..count {
             let value = text.take(value_bytes);
             builder.append(&RecordFields {

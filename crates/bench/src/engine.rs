@@ -26,6 +26,10 @@ pub trait Role {
     fn answered(&mut self, front: &[u8], size: usize, shared: &mut Shared) -> Result<(), Failure>;
     /// Open loop: a request is due at this time.
     fn due(&mut self, _due: u64) {}
+    /// Whether it sends when requests are due.
+    fn is_open_loop(&self) -> bool {
+        false
+    }
     /// Whether nothing is in flight.
     fn is_idle(&self) -> bool;
     /// Whether another connection's progress may let this one send.
@@ -75,7 +79,10 @@ const WAITING_MAX: usize = 4;
 struct Engine {
     poll: Poll,
     links: Vec<(Link, Box<dyn Role>)>,
+    /// Connections whose turn depends on others.
     gated: Vec<usize>,
+    /// Connections that take the requests of the schedule in turn.
+    open: Vec<usize>,
     shared: Shared,
     pacer: Pacer,
     schedule: Option<Schedule>,
@@ -105,15 +112,17 @@ pub fn run(
         links.push((link, role));
     }
     let pacer = Pacer::new(poll.registry(), Token(links.len()))?;
-    let gated = (0..links.len())
-        .filter(|index| links[*index].1.is_gated())
-        .collect();
-    let schedule = window.rate.map(|rate| Schedule::new(0, rate));
+    let those = |is: fn(&dyn Role) -> bool| (0..links.len()).filter(|index| is(&*links[*index].1)).collect();
+    let gated: Vec<usize> = those(|role| role.is_gated());
+    let open: Vec<usize> = those(|role| role.is_open_loop());
+    let rate = window.rate.filter(|_| !open.is_empty());
+    let schedule = rate.map(|rate| Schedule::new(0, rate));
     let clock = Instant::now();
     Engine {
         poll,
         links,
         gated,
+        open,
         shared,
         pacer,
         schedule,
@@ -189,7 +198,7 @@ impl Engine {
             if self.turn(events, scratch, end)? {
                 last_answer = self.shared.now;
             } else if self.shared.now.saturating_sub(last_answer) > STALL_SECONDS * 1_000_000_000 {
-                return Err(Failure::Stalled(STALL_SECONDS));
+                return Err(self.stalled(STALL_SECONDS));
             }
             each_turn(self.shared.now);
         }
@@ -203,11 +212,23 @@ impl Engine {
             .all(|(link, role)| role.is_idle() && link.waiting() == 0)
         {
             if self.nanos() >= end {
-                return Err(Failure::Stalled(DRAIN_SECONDS));
+                return Err(self.stalled(DRAIN_SECONDS));
             }
             self.turn(events, scratch, end)?;
         }
         Ok(())
+    }
+
+    fn stalled(&self, seconds: u64) -> Failure {
+        let waiting = self
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, (link, role))| link.waiting() > 0 || !role.is_idle());
+        Failure::Stalled {
+            seconds,
+            waiting: waiting.map(|(index, _)| index).take(8).collect(),
+        }
     }
 
     /// Waits for sockets or the next due time, `until` at the latest; returns whether any socket was ready.
@@ -252,7 +273,7 @@ impl Engine {
         if running && let Some(schedule) = &mut self.schedule {
             let mut due = Vec::new();
             while let Some((number, at)) = schedule.take(self.shared.now) {
-                due.push((number as usize % self.links.len(), at));
+                due.push((self.open[number as usize % self.open.len()], at));
             }
             for (index, at) in due {
                 self.links[index].1.due(at);

@@ -34,8 +34,13 @@ pub enum Failure {
     #[error(transparent)]
     Records(#[from] barnabas_protocol::records::RecordsError),
     /// No answer came in time.
-    #[error("no answer for {0} s")]
-    Stalled(u64),
+    #[error("no answer for {seconds} s; connections that wait: {waiting:?}")]
+    Stalled {
+        /// How long nothing came.
+        seconds: u64,
+        /// Their numbers, in the order they were opened; the first few.
+        waiting: Vec<usize>,
+    },
 }
 
 impl Failure {

@@ -8,11 +8,17 @@ use barnabas_bench::{floor, load, touch};
 
 const USAGE: &str = "\
 barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME] [--partitions N]
-               [--topic-configs NAME=VALUE,…] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND]
+               [--topic-configs NAME=VALUE,…] [--keep] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND]
 
-  produce   [--connections N] [--in-flight N] [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1] [--idempotent] [--keep]
-  fetch     [--connections N] [--preload SIZE] [--fetch-bytes SIZE] [--batch SIZE] [--record SIZE] [--keep]
-  tail      [--consumers N] [--window BATCHES] [--in-flight N] [--batch SIZE] [--record SIZE] [--acks -1|1]
+  produce   [--connections N] [--in-flight N] [--idempotent] [--bad CLIENTS]   batches: [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1]
+  transact  [--connections N] [--batches PER_TRANSACTION] [--batch SIZE]
+  fetch     [--connections N] [--preload SIZE] [--fetch-bytes SIZE] [--evict DATA_FOLDER]
+  tail      [--consumers N] [--window BATCHES] [--in-flight N]
+  session   [--consumers N] [--producers N] --rate PER_SECOND
+  mixed     --rate PER_SECOND
+  commit    [--connections N]
+  join      [--connections N]
+  hold      [--connections N]       memory of connections that do nothing
 
 barnabas-bench floor --address HOST:PORT --folder DIR [--threads N] [--fetch-bytes SIZE]    the floor program
 barnabas-bench touch --bytes SIZE                                                           touches memory
@@ -41,7 +47,13 @@ fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_
     let report = match workload {
         "produce" => load::produce(options)?,
         "fetch" => load::fetch(options)?,
+        "transact" => load::transact(options)?,
         "tail" => load::tail(options)?,
+        "session" => load::session(options)?,
+        "mixed" => load::mixed(options)?,
+        "commit" => load::commit(options)?,
+        "join" => load::join(options)?,
+        "hold" => return json(&load::hold(options)?),
         "floor" => {
             let (address, folder): (_, std::path::PathBuf) =
                 (options.required("address")?, options.required("folder")?);
@@ -58,5 +70,9 @@ fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_
         }
         other => return Err(Failure::Usage(format!("no workload {other}\n{USAGE}"))),
     };
+    json(&report)
+}
+
+fn json(report: &impl serde::Serialize) -> Result<serde_json::Value, Failure> {
     serde_json::to_value(report).map_err(|error| Failure::Unexpected(error.to_string()))
 }

@@ -30,8 +30,8 @@ pub enum Class {
     Commit,
     /// Joining a group, its assignment, leaving it.
     Join,
-    /// ApiVersions.
-    Ping,
+    /// A transaction, from its first batch to its commit.
+    Transaction,
 }
 
 impl Class {
@@ -42,7 +42,7 @@ impl Class {
             Class::Delivery => "delivery",
             Class::Commit => "commit",
             Class::Join => "join",
-            Class::Ping => "ping",
+            Class::Transaction => "transaction",
         }
     }
 }

@@ -25,6 +25,17 @@ impl BatchShape {
     }
 }
 
+/// What a consumer does at the end of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Begins anew with the next partition.
+    AgainAndAgain,
+    /// Waits for more.
+    Follow,
+    /// Waits for more, and the producer for it; its number among the consumers of the tail.
+    Tail(usize),
+}
+
 /// One consumer.
 #[derive(Debug)]
 pub struct Consumer {
@@ -34,8 +45,7 @@ pub struct Consumer {
     at: usize,
     shape: BatchShape,
     limits: FetchLimits,
-    /// The number among the consumers of the tail; else it begins anew at the end of a partition.
-    tail: Option<usize>,
+    way: Way,
     since: Option<u64>,
 }
 
@@ -46,7 +56,7 @@ impl Consumer {
         partitions: impl IntoIterator<Item = i32>,
         shape: BatchShape,
         limits: FetchLimits,
-        tail: Option<usize>,
+        way: Way,
     ) -> Consumer {
         let partitions = partitions.into_iter().map(|partition| (partition, 0)).collect();
         Consumer {
@@ -55,7 +65,7 @@ impl Consumer {
             at: 0,
             shape,
             limits,
-            tail,
+            way,
             since: None,
         }
     }
@@ -67,7 +77,8 @@ impl Role for Consumer {
     }
 
     fn next(&mut self, shared: &mut Shared) -> Result<Option<Bytes>, Failure> {
-        let following = self.tail.is_some() && shared.tail.as_ref().is_some_and(|tail| !tail.is_delivered());
+        let following =
+            matches!(self.way, Way::Tail(_)) && shared.tail.as_ref().is_some_and(|tail| !tail.is_delivered());
         if self.since.is_some() || (shared.phase == Phase::Drain && !following) {
             return Ok(None);
         }
@@ -91,15 +102,13 @@ impl Role for Consumer {
         }
         let (_, offset) = &mut self.partitions[self.at];
         *offset += records;
-        match self.tail {
-            Some(number) => {
+        match self.way {
+            Way::Tail(number) => {
                 let offset = *offset;
                 shared.delivered(number, offset);
-                if records == 0 {
-                    return Ok(()); // The wait of an idle tail says nothing.
-                }
             }
-            None => {
+            Way::Follow => {}
+            Way::AgainAndAgain => {
                 if head
                     .high_watermark
                     .is_some_and(|end| *offset >= end.max(0) as u64)
@@ -112,6 +121,9 @@ impl Role for Consumer {
                 }
             }
         }
+        if records == 0 {
+            return Ok(()); // How long an idle tail waits says nothing.
+        }
         shared.count(Class::Fetch, since, head.records_bytes as u64, records);
         Ok(())
     }
@@ -121,6 +133,6 @@ impl Role for Consumer {
     }
 
     fn is_gated(&self) -> bool {
-        self.tail.is_some()
+        matches!(self.way, Way::Tail(_))
     }
 }

@@ -1,4 +1,7 @@
 //! What a connection can do in a measurement.
 
 pub mod consumer;
+pub mod joiner;
 pub mod sender;
+pub mod session;
+pub mod transactor;

@@ -203,6 +203,10 @@ impl Role for Sender {
         self.due.push_back(due);
     }
 
+    fn is_open_loop(&self) -> bool {
+        self.manner.open_loop
+    }
+
     fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && self.unanswered.is_none()
     }

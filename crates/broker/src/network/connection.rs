@@ -158,11 +158,8 @@ impl Connection {
         tokio::pin!(idle_timer, stopped);
         let mut stopping = false;
         loop {
-            self.start_received()?;
-            self.collect_ready();
-            if self.writable && !self.output.is_empty() {
-                self.writable = self.output.write(&self.stream)?;
-            }
+            // Responses that leave make room for requests that are here already; no event will tell of them.
+            while self.turn()? {}
             if !self.reading && self.replies.is_empty() && self.output.is_empty() {
                 return Ok(());
             }
@@ -206,6 +203,15 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Sends what is ready, then starts what has been received; answers whether that was any request.
+    fn turn(&mut self) -> Result<bool, Ended> {
+        self.collect_ready();
+        if self.writable && !self.output.is_empty() {
+            self.writable = self.output.write(&self.stream)?;
+        }
+        self.start_received()
     }
 
     /// Whether another request may start now.
@@ -284,10 +290,10 @@ impl Connection {
         })
     }
 
-    /// Starts the requests that are whole in the connection's own buffer.
-    fn start_received(&mut self) -> Result<(), Ended> {
+    /// Starts the requests that are whole in the connection's own buffer; answers whether there was one.
+    fn start_received(&mut self) -> Result<bool, Ended> {
         if self.input.is_empty() || !self.may_start() {
-            return Ok(());
+            return Ok(false);
         }
         let mut input = std::mem::take(&mut self.input);
         let started = self.start_frames(&mut input)?;
@@ -295,7 +301,7 @@ impl Connection {
         if !input.is_empty() {
             self.input = input;
         }
-        Ok(())
+        Ok(started > 0)
     }
 
     /// Starts requests from the front of `bytes` for as long as they are whole and may start; answers how many

@@ -97,6 +97,18 @@ fn pipelined_requests_are_answered_in_order_however_they_arrive() {
 }
 
 #[test]
+fn more_requests_at_once_than_may_be_outstanding_are_all_answered() {
+    let node = Node::start();
+    let mut client = node.connect();
+    let (frame, _) = client.frame(API_VERSIONS, &ApiVersionsRequest::default());
+    let count = 600;
+    client.stream.write_all(&frame.repeat(count)).unwrap();
+    for number in 0..count {
+        assert!(client.receive_frame().is_some(), "{number} of {count}");
+    }
+}
+
+#[test]
 fn what_was_produced_is_fetched_byte_for_byte_but_for_offset_and_epoch() {
     let node = Node::start();
     node.create_topic("t", 1);

@@ -14,6 +14,7 @@ use crate::config::BrokerConfig;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session::SessionCache;
 use crate::log_dirs::LogDirs;
+use crate::log_moves::LogMoves;
 use crate::metadata_cache::MetadataCache;
 use crate::network::request_memory::RequestMemory;
 use crate::partition::registry::Partitions;
@@ -38,6 +39,8 @@ pub struct Broker {
     pub request_memory: Arc<RequestMemory>,
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
+    /// Partitions on their way to another log directory.
+    pub log_moves: LogMoves,
     /// What the checkpoint files hold.
     pub checkpoints: Checkpoints,
     fetch_sessions: Mutex<SessionCache>,
@@ -65,6 +68,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             request_memory,
             stopping,
+            log_moves: LogMoves::default(),
             checkpoints: Checkpoints::default(),
             fetch_sessions,
         }

@@ -150,6 +150,11 @@ pub static APIS: &[Api] = &[
     ),
     exclusive!(AlterConfigs, AlterConfigsRequest, k33_alter_configs::handle),
     ready!(
+        AlterReplicaLogDirs,
+        AlterReplicaLogDirsRequest,
+        k34_alter_replica_log_dirs::handle
+    ),
+    ready!(
         DescribeLogDirs,
         DescribeLogDirsRequest,
         k35_describe_log_dirs::handle

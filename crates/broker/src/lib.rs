@@ -16,6 +16,7 @@ pub mod handlers;
 pub mod import;
 mod last_words;
 pub mod log_dirs;
+pub mod log_moves;
 pub mod logging;
 pub mod metadata_cache;
 pub mod network;

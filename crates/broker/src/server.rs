@@ -22,6 +22,7 @@ use crate::config::{BrokerConfig, ConfigException, ControllerRules, Layers, List
 use crate::import;
 use crate::log_dirs::open::METADATA_FOLDER;
 use crate::log_dirs::{self, LogDirs};
+use crate::log_moves;
 use crate::metadata_cache::MetadataCache;
 use crate::network::acceptor::{self, SocketOptions};
 use crate::network::admission::Admission;
@@ -113,6 +114,7 @@ pub struct Server {
     acceptors: JoinSet<io::Result<()>>,
     background: JoinHandle<()>,
     retention: std::thread::JoinHandle<()>,
+    log_moves: std::thread::JoinHandle<()>,
 }
 
 impl Server {
@@ -199,6 +201,18 @@ impl Server {
         }
         let background = tokio::spawn(background::run(broker.clone()));
         let retention = retention::start(broker.clone())?;
+        let log_moves = match log_moves::start(broker.clone()) {
+            Ok(thread) => thread,
+            Err(error) => {
+                broker.partitions().deletions().stop();
+                return Err(error.into());
+            }
+        };
+        for (topic, partition, to) in &found.moves {
+            if let Ok(partition) = broker.partitions().by_name(topic, *partition) {
+                broker.log_moves.begin(&partition, to);
+            }
+        }
         Ok(Server {
             broker,
             quorum,
@@ -206,6 +220,7 @@ impl Server {
             acceptors,
             background,
             retention,
+            log_moves,
         })
     }
 
@@ -226,11 +241,12 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), StorageError> {
         self.broker.stopping.cancel();
         while self.acceptors.join_next().await.is_some() {}
-        let (workers, retention) = (self.workers, self.retention);
+        let (workers, retention, log_moves) = (self.workers, self.retention, self.log_moves);
+        self.broker.log_moves.stop();
         self.broker.partitions().deletions().stop();
         let joined = tokio::task::spawn_blocking(move || {
-            if retention.join().is_err() {
-                tracing::error!("the retention thread ended early");
+            if retention.join().is_err() || log_moves.join().is_err() {
+                tracing::error!("a thread of the log directories ended early");
             }
             Arc::into_inner(workers).map(Workers::join)
         });

@@ -4,12 +4,14 @@ use barnabas_metadata::records::ConfigResourceType;
 
 use super::definitions;
 use super::typed::{BrokerConfig, TopicConfig};
+use crate::log_moves;
 
 /// Settings that are read where they are given, because their default means something else than the same value given.
 const READ_RAW: &[&str] = &[
     "broker.id",
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
+    log_moves::LIMIT,
 ];
 
 /// Settings that Kafka changes at run time and this broker at its start alone.

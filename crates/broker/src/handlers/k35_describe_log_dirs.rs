@@ -62,14 +62,24 @@ fn topics(
             .is_none_or(|asked| asked.contains(&(topic, partition)))
     };
     let mut by_topic: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+    let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     for partition in broker.partitions().all() {
         let id = partition.id();
-        if Arc::ptr_eq(&partition.dir(), dir) && wanted(&id.topic, id.partition) {
-            let described = DescribeLogDirsPartition::default()
-                .with_partition_index(id.partition)
-                .with_partition_size(i64::try_from(partition.size_bytes()).unwrap_or(i64::MAX));
-            by_topic.entry(id.topic.to_string()).or_default().push(described);
+        if !wanted(&id.topic, id.partition) {
+            continue;
         }
+        let row = DescribeLogDirsPartition::default().with_partition_index(id.partition);
+        let described = if Arc::ptr_eq(&partition.dir(), dir) {
+            row.with_partition_size(size(partition.size_bytes()))
+        } else if let Some(moving) = partition.moving().filter(|moving| Arc::ptr_eq(&moving.to, dir)) {
+            let (_, log_end_offset) = partition.offsets();
+            row.with_partition_size(size(moving.size_bytes()))
+                .with_offset_lag(log_end_offset - moving.log_end_offset())
+                .with_is_future_key(true)
+        } else {
+            continue;
+        };
+        by_topic.entry(id.topic.to_string()).or_default().push(described);
     }
     let topic = |(name, mut partitions): (String, Vec<DescribeLogDirsPartition>)| {
         partitions.sort_by_key(|partition| partition.partition_index);

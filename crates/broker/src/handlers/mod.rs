@@ -30,6 +30,7 @@ pub mod k30_create_acls;
 pub mod k31_delete_acls;
 pub mod k32_describe_configs;
 pub mod k33_alter_configs;
+pub mod k34_alter_replica_log_dirs;
 pub mod k35_describe_log_dirs;
 pub mod k37_create_partitions;
 pub mod k42_delete_groups;

@@ -6,6 +6,7 @@
 pub mod core;
 pub mod fetch;
 pub mod flush;
+pub mod moving;
 pub mod registry;
 pub mod settings;
 pub mod transaction;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use self::core::{Assignment, PartitionCore};
 use self::fetch::{FetchPartition, FetchedPartition};
 use self::flush::{FlushGate, Flusher};
+use self::moving::Move;
 use self::settings::TopicSettings;
 use self::waiters::{FetchWaiter, Waiters};
 use crate::log_dirs::DataDir;
@@ -95,6 +97,8 @@ pub struct Partition {
     itself: Weak<Partition>,
     /// The data folder the log lies in.
     dir: ArcSwap<DataDir>,
+    /// Where the log is on its way to. Its lock is taken before the state's.
+    moving: Mutex<Option<Arc<Move>>>,
     state: Mutex<State>,
 }
 
@@ -137,6 +141,7 @@ impl Partition {
             flusher,
             itself: itself.clone(),
             dir: ArcSwap::new(dir),
+            moving: Mutex::default(),
             state: Mutex::new(state),
         });
         partition.lock().begin_epoch(&partition.id);

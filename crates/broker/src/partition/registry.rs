@@ -325,6 +325,7 @@ impl Partitions {
         };
         let gone = ErrorCode::UnknownTopicOrPartition;
         for partition in removed.into_iter().flatten() {
+            partition.cancel_move();
             let dir = partition.dir();
             dir.count(-1);
             let Some((log, _)) = partition.take_log(gone) else {

@@ -15,14 +15,14 @@ use crate::space::{create, earliest, fetch_error, names, produce_each, text};
 const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
 
 /// A folder with the paths of two data folders in it, and the setting that names them.
-struct Folders {
-    first: PathBuf,
-    second: PathBuf,
+pub struct Folders {
+    pub first: PathBuf,
+    pub second: PathBuf,
     log_dirs: String,
 }
 
 impl Folders {
-    fn new(root: &Path) -> Self {
+    pub fn new(root: &Path) -> Self {
         let [first, second] = ["a", "b"].map(|name| root.join(name));
         let log_dirs = format!("{},{}", first.display(), second.display());
         Folders {
@@ -32,7 +32,7 @@ impl Folders {
         }
     }
 
-    fn start(&self, root: TempDir) -> Node {
+    pub fn start(&self, root: TempDir) -> Node {
         Node::start_in(root, &[("log.dirs", &self.log_dirs)])
     }
 
@@ -44,14 +44,14 @@ impl Folders {
     }
 }
 
-fn partitions_in(folder: &Path) -> Vec<String> {
+pub fn partitions_in(folder: &Path) -> Vec<String> {
     let mut names = names(folder);
     names.retain(|name| name.starts_with('t'));
     names.sort();
     names
 }
 
-fn described(client: &mut Client) -> Vec<DescribeLogDirsResult> {
+pub fn described(client: &mut Client) -> Vec<DescribeLogDirsResult> {
     client.send(5, &DescribeLogDirsRequest::default().with_topics(None));
     client.receive::<DescribeLogDirsRequest>(5).1.results
 }

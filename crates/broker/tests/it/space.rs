@@ -50,7 +50,7 @@ pub fn produce_each(client: &mut Client, topic: &str, values: &[&[u8]]) {
 }
 
 /// Low watermark and error code.
-fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64) -> (i64, i16) {
+pub fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64) -> (i64, i16) {
     let partition = DeleteRecordsPartition::default()
         .with_partition_index(partition)
         .with_offset(offset);

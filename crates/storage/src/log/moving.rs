@@ -50,6 +50,27 @@ impl Log {
         Ok(())
     }
 
+    /// Whether the log may be replaced by a copy now: nobody works beside the lock on files whose names it has.
+    pub fn may_be_replaced(&self) -> bool {
+        self.removing.strong_count() == 0
+    }
+
+    /// Lets a copy that has all of `original`'s records go on in its place. What began on the original beside the lock
+    /// says nothing of the copy.
+    pub fn continue_from(&mut self, original: &mut Log) {
+        self.config = original.config.clone();
+        self.choose_jitter();
+        self.truncations = original.truncations.wrapping_add(1);
+        self.names_in_flight += original.names_in_flight;
+        self.unwritten_epoch = self.unwritten_epoch.take().or(original.unwritten_epoch);
+        if self.is_unflushed() {
+            self.unflushed_since_ms = self.unflushed_since_ms.or(original.unflushed_since_ms);
+        }
+        if let (State::Open(copy), State::Open(original)) = (&mut self.state, &mut original.state) {
+            copy.producers.take_verifications(&mut original.producers);
+        }
+    }
+
     /// Makes the name of the log's folder durable.
     ///
     /// # Errors

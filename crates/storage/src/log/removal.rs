@@ -35,6 +35,7 @@ pub struct RetentionCheck {
     log_end_offset: i64,
     high_watermark: i64,
     log_bytes: u64,
+    truncations: u32,
 }
 
 /// What [`RetentionCheck::judge`] came to.
@@ -44,6 +45,7 @@ pub struct RetentionVerdict {
     base_offsets: Vec<i64>,
     doomed: Vec<Doomed>,
     log_end_offset: i64,
+    truncations: u32,
     oldest: Option<OldestSegment>,
 }
 
@@ -105,6 +107,7 @@ impl RetentionCheck {
                 .collect(),
             doomed,
             log_end_offset: self.log_end_offset,
+            truncations: self.truncations,
             oldest: segments.first().map(|&facts| OldestSegment {
                 facts,
                 largest_timestamp: oldest_timestamp,
@@ -239,6 +242,7 @@ impl Log {
             log_end_offset: self.log_end_offset,
             high_watermark,
             log_bytes: self.size_bytes,
+            truncations: self.truncations,
         };
         let is_quiet = |oldest| check.segments.is_none() && check.is_quiet(oldest, now_ms);
         (!self.oldest_segment.as_ref().is_some_and(is_quiet)).then_some(check)
@@ -254,6 +258,10 @@ impl Log {
         verdict: &RetentionVerdict,
         high_watermark: i64,
     ) -> Result<Option<RemovedSegments>> {
+        if verdict.truncations != self.truncations {
+            // The log was cut or has moved meanwhile.
+            return Ok(None);
+        }
         if verdict.is_empty() {
             self.oldest_segment = verdict.oldest;
             return Ok(None);

@@ -1,0 +1,241 @@
+//! A partition's move to another data folder (KIP-113): a copy of its log catches up beside it and then takes its place.
+//!
+//! The copy belongs to the thread of [`crate::log_moves`]. The partition's lock is held to read where the next bytes lie, and
+//! at the end for the last of them and a rename.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
+
+use barnabas_protocol::records::batches;
+use barnabas_storage::{Log, ReadBound, StorageError};
+use uuid::Uuid;
+
+use super::{Partition, State};
+use crate::broker::now_ms;
+use crate::log_dirs::DataDir;
+
+/// With no more than so many bytes missing, the copy is completed under the partition's lock.
+const LAST_BYTES: u32 = 256 << 10;
+
+/// A move that was asked for, as others see it.
+#[derive(Debug)]
+pub struct Move {
+    /// Where the partition goes.
+    pub to: Arc<DataDir>,
+    log_end_offset: AtomicI64,
+    size_bytes: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Move {
+    /// Where the copy ends.
+    pub fn log_end_offset(&self) -> i64 {
+        self.log_end_offset.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the copy.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Nobody wants it any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, copy: &Log) {
+        self.log_end_offset
+            .store(copy.log_end_offset(), Ordering::Relaxed);
+        self.size_bytes.store(copy.size_bytes(), Ordering::Relaxed);
+    }
+}
+
+/// How a turn of a move went.
+#[derive(Debug)]
+pub enum Turn {
+    /// So many bytes were copied, perhaps none; there is more to do.
+    Copied(usize),
+    /// The copy has taken the log's place; this is the original, with the folder it lies in.
+    Done(Arc<DataDir>, Box<Log>),
+    /// The partition is gone, or its folder has failed.
+    Lost,
+}
+
+impl Partition {
+    /// The move that goes on, if any.
+    pub fn moving(&self) -> Option<Arc<Move>> {
+        self.lock_moving().clone()
+    }
+
+    /// Begins a move to `to`, in place of one elsewhere; `None` if there is nothing to do.
+    pub fn begin_move(&self, to: &Arc<DataDir>) -> Option<Arc<Move>> {
+        let mut moving = self.lock_moving();
+        match &*moving {
+            Some(known) if Arc::ptr_eq(&known.to, to) => return None,
+            Some(other) => other.cancelled.store(true, Ordering::Relaxed),
+            None => {}
+        }
+        *moving = None;
+        if Arc::ptr_eq(&self.dir(), to) {
+            return None;
+        }
+        let begun = Arc::new(Move {
+            to: to.clone(),
+            log_end_offset: AtomicI64::new(0),
+            size_bytes: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        });
+        *moving = Some(begun.clone());
+        Some(begun)
+    }
+
+    /// Ends the move that goes on, if any: the partition stays where it is, or goes altogether.
+    pub fn cancel_move(&self) {
+        if let Some(moving) = self.lock_moving().take() {
+            moving.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// An empty copy of the log in the folder that `moving` leads to; `None` if the log is gone.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR of that folder.
+    pub fn begin_copy(&self, moving: &Move) -> Result<Option<Log>, StorageError> {
+        let storage = moving.to.storage()?;
+        let copy = self.with_log(|log, _| storage.create_future(log, Uuid::new_v4()));
+        // On disk at once, so that a start finds what was asked for.
+        copy.map(|mut copy| copy.create().map(|()| copy)).transpose()
+    }
+
+    /// Copies up to `max_bytes` of what the copy lacks; what is left when that is little, and lets it take over. An error is
+    /// the copy's unless this partition's folder has failed.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
+    pub fn copy_turn(
+        &self,
+        copy: &mut Option<Log>,
+        moving: &Move,
+        max_bytes: u32,
+    ) -> Result<Turn, StorageError> {
+        let Some(target) = copy.as_mut() else {
+            return Ok(Turn::Lost);
+        };
+        let read = self.with_log(|log, _| self.next_bytes(log, target, max_bytes));
+        let Some((slice, restart)) = read.transpose()? else {
+            return Ok(Turn::Lost);
+        };
+        let bytes = slice.to_vec().map_err(|source| StorageError::Io {
+            action: "read from",
+            path: self.dir().path().to_owned(),
+            source,
+        })?;
+        let copied = append_sound(target, &bytes, restart)?;
+        moving.note(target);
+        if (copied as u32) < LAST_BYTES.min(max_bytes) {
+            // What is copied already is on disk before the original can go.
+            target.flush()?;
+            return self.finish_move(copy, moving, copied);
+        }
+        Ok(Turn::Copied(copied))
+    }
+
+    /// The bytes that the copy lacks. When it is to begin anew, since the log has lost records it still lacked, the answer
+    /// says so.
+    fn next_bytes(
+        &self,
+        log: &mut Log,
+        copy: &Log,
+        max_bytes: u32,
+    ) -> Result<(barnabas_storage::FetchSlice, bool), StorageError> {
+        let begin = log.log_start_offset();
+        let restart = copy.log_end_offset() < begin || (copy.size_bytes() == 0 && begin > 0);
+        let offset = if restart { begin } else { copy.log_end_offset() };
+        let max_bytes = max_bytes.min(log.config().segment_bytes);
+        log.read(offset, max_bytes, ReadBound::LogEnd, true)
+            .map(|slice| (slice, restart))
+            .inspect_err(|error| self.dir().note(error))
+    }
+
+    /// Copies the last bytes under the lock and lets the copy take the log's place.
+    fn finish_move(
+        &self,
+        copy: &mut Option<Log>,
+        moving: &Move,
+        copied: usize,
+    ) -> Result<Turn, StorageError> {
+        if self.check_online().is_err() {
+            return Ok(Turn::Lost);
+        }
+        // Taken first: whoever cancels waits for the end of it.
+        let mut known = self.lock_moving();
+        if moving.is_cancelled() {
+            return Ok(Turn::Copied(0));
+        }
+        let mut guard = self.lock();
+        let State { log, core, .. } = &mut *guard;
+        let (Some(original), Some(target)) = (log.as_mut(), copy.as_mut()) else {
+            return Ok(Turn::Lost);
+        };
+        if !original.may_be_replaced() {
+            return Ok(Turn::Copied(copied));
+        }
+        let (slice, restart) = self.next_bytes(original, target, LAST_BYTES)?;
+        let bytes = slice.to_vec().map_err(|source| StorageError::Io {
+            action: "read from",
+            path: self.dir().path().to_owned(),
+            source,
+        })?;
+        let last = append_sound(target, &bytes, restart)?;
+        if target.log_end_offset() < original.log_end_offset() {
+            if last > 0 {
+                return Ok(Turn::Copied(copied + last));
+            }
+            // The end of the log is a gap, or there are no records at all.
+            target.truncate_fully_and_start_at(original.log_end_offset())?;
+        }
+        let high_watermark = core.high_watermark();
+        target.advance_log_start_offset(original.log_start_offset(), high_watermark)?;
+        if original.recovery_point() > target.recovery_point() {
+            // What was promised to be on disk is so before anybody relies on the copy.
+            target.flush()?;
+        }
+        target.promote()?;
+        target.continue_from(original);
+        target.high_watermark_updated(high_watermark);
+        if let Err(error) = target.assign_leader_epoch(core.leader_epoch()) {
+            self.dir().note(&error);
+        }
+        let from = self.dir().clone();
+        self.dir.store(moving.to.clone());
+        let original = std::mem::replace(log, copy.take());
+        drop(guard);
+        *known = None;
+        Ok(original.map_or(Turn::Lost, |original| Turn::Done(from, Box::new(original))))
+    }
+
+    fn lock_moving(&self) -> MutexGuard<'_, Option<Arc<Move>>> {
+        self.moving
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Appends the whole batches of `bytes`, each of them checked; answers how many bytes that were.
+fn append_sound(copy: &mut Log, bytes: &[u8], restart: bool) -> Result<usize, StorageError> {
+    let mut whole = batches(bytes);
+    let mut first_offset = None;
+    for batch in whole.by_ref() {
+        let batch = batch?;
+        batch.verify_crc()?;
+        first_offset.get_or_insert(batch.header.base_offset);
+    }
+    let len = bytes.len() - whole.rest().len();
+    if restart && let Some(first_offset) = first_offset {
+        copy.truncate_fully_and_start_at(first_offset)?;
+    }
+    if len > 0 {
+        copy.append_as_follower(&bytes[..len], now_ms())?;
+    }
+    Ok(len)
+}

@@ -1,14 +1,18 @@
 package compat;
 
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.kafka.clients.admin.Admin;
@@ -30,9 +34,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *
  * <pre>
  * Files BOOTSTRAP write      topics of all kinds, transactions, a group that has committed half
- * Files BOOTSTRAP read       one line for each record of every topic of "write", then the ends of the partitions
- * Files BOOTSTRAP resume     the group's next record in each partition, without committing
- * Files BOOTSTRAP append     one more idempotent record and one more transaction
+ * Files BOOTSTRAP read       one line for each record of every topic of "write", the ends of the partitions, where the group goes on
+ * Files BOOTSTRAP append     one more idempotent record, and one more transaction of a producer that left one open
  * </pre>
  */
 public final class Files {
@@ -58,8 +61,10 @@ public final class Files {
         Files files = new Files(arguments[0]);
         switch (arguments[1]) {
             case "write" -> files.write();
-            case "read" -> files.read();
-            case "resume" -> files.resume();
+            case "read" -> {
+                files.read();
+                files.resume();
+            }
             case "append" -> files.append();
             default -> throw new IllegalArgumentException(arguments[1]);
         }
@@ -125,8 +130,9 @@ public final class Files {
             for (int i = 0; i < 24; i++) {
                 byte[] value = new byte[9500];
                 random.nextBytes(value);
-                producers.get(i % 3).send(new ProducerRecord<>("files-transactions", i / 3 % 2, T0 + round, bytes("r" + round + "-" + i), value)).get();
+                producers.get(i % 3).send(new ProducerRecord<>("files-transactions", i / 3 % 2, T0 + round, bytes("r" + round + "-" + i), value));
             }
+            producers.forEach(KafkaProducer::flush);
             for (int p = 0; p < 3; p++) {
                 if ((round + p) % 3 == 0) {
                     producers.get(p).abortTransaction();
@@ -203,7 +209,7 @@ public final class Files {
 
     private void commitHalf() {
         try (var consumer = consumer("read_uncommitted", GROUP)) {
-            Map<TopicPartition, OffsetAndMetadata> half = new TreeMap<>((a, b) -> a.toString().compareTo(b.toString()));
+            Map<TopicPartition, OffsetAndMetadata> half = new HashMap<>();
             consumer.endOffsets(partitions(List.of("files-codecs", "files-segments"))).forEach(
                 (partition, end) -> half.put(partition, new OffsetAndMetadata(end / 2, "half")));
             consumer.commitSync(half);
@@ -241,7 +247,7 @@ public final class Files {
             for (TopicPartition partition : partitions) {
                 System.out.println(partition + " goes on at " + consumer.position(partition));
             }
-            var committed = consumer.committed(new TreeSetOf(partitions).set());
+            var committed = consumer.committed(Set.copyOf(partitions));
             partitions.forEach(partition -> System.out.println(partition + " committed " + committed.get(partition)));
         }
     }
@@ -256,13 +262,6 @@ public final class Files {
             producer.beginTransaction();
             System.out.println(producer.send(new ProducerRecord<>("files-transactions", 0, T0, bytes("more"), bytes("more"))).get().offset());
             producer.commitTransaction();
-        }
-    }
-
-    /** A set in the order of the list. */
-    private record TreeSetOf(List<TopicPartition> partitions) {
-        java.util.Set<TopicPartition> set() {
-            return new java.util.LinkedHashSet<>(partitions);
         }
     }
 
@@ -284,8 +283,17 @@ public final class Files {
             + " " + base64(record.key()) + " " + base64(record.value()) + " " + headers;
     }
 
+    /** All of it, or of long values what tells them apart. */
     private static String base64(byte[] bytes) {
-        return bytes == null ? "null" : "'" + Base64.getEncoder().encodeToString(bytes) + "'";
+        if (bytes == null) {
+            return "null";
+        }
+        try {
+            byte[] shown = bytes.length < 100 ? bytes : MessageDigest.getInstance("SHA-256").digest(bytes);
+            return bytes.length + "'" + Base64.getEncoder().encodeToString(shown) + "'";
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException(impossible);
+        }
     }
 
     private static byte[] bytes(String text) {

@@ -116,6 +116,8 @@ class Run:
                 s.coordinator("first")
             if s.has("InitProducerId"):
                 s.first_producer_id()
+            if s.has("EndTxn"):
+                s.coordinator("any", 1)
         self.both("prepare", script, f"prepare-{self.tag}", 0, ())
 
     def scenarios(self):

@@ -8,8 +8,8 @@ from scenarios.s60_commits import fetch, rows
 from wire import NoAnswer
 
 MINUTE = 60_000
-CONCURRENT_TRANSACTIONS = 51
-SECOND_WAY_PRODUCE = 12
+# The coordinator is loading, not there, another one; the last transaction is not complete.
+LATER = (14, 15, 16, 51)
 
 
 class Producer:
@@ -24,7 +24,7 @@ class Producer:
         """Initialized, with what is given as its old id and epoch; waits while the last transaction is aborted."""
         body = {"TransactionalId": self.id, "TransactionTimeoutMs": timeout, "ProducerId": producer,
                 "ProducerEpoch": epoch, **more}
-        answer = self.s.until("InitProducerId", body, lambda a: a["ErrorCode"] != CONCURRENT_TRANSACTIONS,
+        answer = self.s.until("InitProducerId", body, lambda a: a["ErrorCode"] not in LATER,
                               version=version, note=note or "init")
         if answer["ErrorCode"] == 0:
             self.producer, self.epoch, self.sequence = answer["ProducerId"], answer["ProducerEpoch"], 0
@@ -102,9 +102,10 @@ def read(s, topic, note="", isolation=1, partition=0):
             version=s.versions("ListOffsets")[-1], note=f"{note} end, isolation {level}")
 
 
-@scenario("InitProducerId", "EndTxn", "AddPartitionsToTxn")
+@scenario("InitProducerId", "EndTxn", "AddPartitionsToTxn", alone=True)
 def first_way(s):
-    """The client adds its partitions, and its epoch stays."""
+    """The client adds its partitions, and its epoch stays. Alone: Apache Kafka gathers the questions of all connections to its
+    coordinator, and answers them as the version of one of them wants."""
     a = s.topic("a", 2)
     p = Producer(s)
     p.init()
@@ -164,7 +165,6 @@ def second_way(s):
     p.settled()
     read(s, a, "aborted")
     p.describe("aborted")
-    s.call("DescribeProducers", {"Topics": [{"Name": a, "PartitionIndexes": [0, 1, 2]}]}, note="producers") if False else None
 
 
 @scenario("AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn", "InitProducerId")
@@ -227,7 +227,6 @@ def verification(s):
         {"TransactionalId": s.name("nobody"), "VerifyOnly": True, "Topics": [{"Name": a, "Partitions": [0]}],
          **q.who()}]}
     s.call("AddPartitionsToTxn", body, note="several")
-    s.call("AddPartitionsToTxn", {"Transactions": []}, note="none")
     p.describe("p")
     q.describe("q")
 
@@ -329,7 +328,6 @@ def markers(s):
     read(s, a, "hanging")
     write("unknown places", partitions=(7,))
     write("unknown topic", topic=s.name("never"))
-    write("old epoch", who=p.who(epoch=-1)) if False else None
     if s.version("WriteTxnMarkers") >= 2:
         write("not bumped", transaction=2)
     write("abort", coordinator=3)
@@ -398,8 +396,8 @@ def told(s):
             if duration:
                 listed(f"duration {duration}", DurationFilter=duration)
     if s.version("ListTransactions") >= 2:
-        for pattern in (f"{s.prefix}-p", f"{s.prefix}-.*", "", ".*", "-p", "(", None, "(?i)" + p.id.upper(), "a{2000}"):
-            listed(f"pattern {str(pattern).replace(s.prefix, '')}", TransactionalIdPattern=pattern)
+        for pattern in (f"{s.prefix}-p", f"{s.prefix}-.*", "", ".*", "-p", "(", None, "(?i)" + p.id.upper()):
+            listed(f"pattern {str(pattern).lower().replace(s.prefix, '')}", TransactionalIdPattern=pattern)
     s.call("DescribeTransactions", {"TransactionalIds": ["", s.name("nobody")]}, note="unknown")
     s.call("DescribeTransactions", {"TransactionalIds": []}, note="none")
     p.describe("p")

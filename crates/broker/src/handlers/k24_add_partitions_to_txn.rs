@@ -5,6 +5,7 @@
 //! INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS,
 //! TRANSACTION_ABORTABLE for a partition that is not in the transaction, those of the coordinator.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barnabas_coordinator::{ProducerIdAndEpoch, TRANSACTION_VERSION_2, TopicPartition};
@@ -15,7 +16,9 @@ use barnabas_protocol::messages::add_partitions_to_txn_request::{
 use barnabas_protocol::messages::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
 };
-use barnabas_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
+use barnabas_protocol::messages::{
+    AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, StrBytes, TopicName,
+};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -55,55 +58,80 @@ async fn answer(
     transaction: AddPartitionsToTxnTransaction,
 ) -> AddPartitionsToTxnResult {
     let partitions = partitions(&transaction.topics);
-    let errors = match unknown(broker, &partitions) {
-        Some(errors) => errors,
-        None => ask(broker, version, &transaction, &partitions).await,
+    let topics = match unknown(broker, &partitions) {
+        Some(topics) => topics,
+        None => {
+            let answer = ask(broker, version, &transaction, &partitions).await;
+            let error = |place: &TopicPartition| match &answer {
+                Ok(not_in_transaction) if not_in_transaction.contains(place) => {
+                    ErrorCode::TransactionAbortable
+                }
+                Ok(_) => ErrorCode::None,
+                Err(error) => *error,
+            };
+            let topics = transaction.topics.iter().map(|topic| {
+                let name: Arc<str> = topic.name.as_str().into();
+                let results = topic.partitions.iter().map(|&index| {
+                    let error = error(&(name.clone(), index));
+                    result(index, error)
+                });
+                AddPartitionsToTxnTopicResult::default()
+                    .with_name(topic.name.clone())
+                    .with_results_by_partition(results.collect())
+            });
+            topics.collect()
+        }
     };
-    let mut errors = errors.into_iter();
-    let topics = transaction.topics.iter().map(|topic| {
-        let results = topic.partitions.iter().map(|&index| {
-            let error = errors.next().unwrap_or(ErrorCode::UnknownServerError);
-            AddPartitionsToTxnPartitionResult::default()
-                .with_partition_index(index)
-                .with_partition_error_code(error.code())
-        });
-        AddPartitionsToTxnTopicResult::default()
-            .with_name(topic.name.clone())
-            .with_results_by_partition(results.collect())
-    });
     AddPartitionsToTxnResult::default()
-        .with_topic_results(topics.collect())
+        .with_topic_results(topics)
         .with_transactional_id(transaction.transactional_id)
 }
 
+fn result(index: i32, error: ErrorCode) -> AddPartitionsToTxnPartitionResult {
+    AddPartitionsToTxnPartitionResult::default()
+        .with_partition_index(index)
+        .with_partition_error_code(error.code())
+}
+
+/// The partitions that are named, each once, and those of a topic together.
 fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Vec<TopicPartition> {
-    let mut partitions = Vec::new();
-    for topic in topics {
+    let named = topics.iter().flat_map(|topic| {
         let name: Arc<str> = topic.name.as_str().into();
-        partitions.extend(topic.partitions.iter().map(|index| (name.clone(), *index)));
-    }
-    partitions
+        topic.partitions.iter().map(move |index| (name.clone(), *index))
+    });
+    named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The errors of all partitions if one does not exist.
-fn unknown(broker: &Broker, partitions: &[TopicPartition]) -> Option<Vec<ErrorCode>> {
+/// The answer for all partitions if one does not exist: no other is added either.
+fn unknown(broker: &Broker, partitions: &[TopicPartition]) -> Option<Vec<AddPartitionsToTxnTopicResult>> {
     let image = broker.image();
-    let error = |(topic, index): &TopicPartition| match image.topics.partition(topic, *index) {
-        Some(_) => ErrorCode::OperationNotAttempted,
-        None => ErrorCode::UnknownTopicOrPartition,
-    };
-    let errors: Vec<ErrorCode> = partitions.iter().map(error).collect();
-    errors
-        .contains(&ErrorCode::UnknownTopicOrPartition)
-        .then_some(errors)
+    let exists = |(topic, index): &TopicPartition| image.topics.partition(topic, *index).is_some();
+    if partitions.iter().all(exists) {
+        return None;
+    }
+    let topics = partitions.chunk_by(|a, b| a.0 == b.0).map(|run| {
+        let results = run.iter().map(|place| {
+            let error = if exists(place) {
+                ErrorCode::OperationNotAttempted
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            };
+            result(place.1, error)
+        });
+        AddPartitionsToTxnTopicResult::default()
+            .with_name(TopicName(StrBytes::from_string(run[0].0.to_string())))
+            .with_results_by_partition(results.collect())
+    });
+    Some(topics.collect())
 }
 
+/// Adds the partitions, or verifies them: those that are not in the transaction come back.
 async fn ask(
     broker: &Arc<Broker>,
     version: i16,
     transaction: &AddPartitionsToTxnTransaction,
     partitions: &[TopicPartition],
-) -> Vec<ErrorCode> {
+) -> Result<Vec<TopicPartition>, ErrorCode> {
     let id = transaction.transactional_id.as_str();
     let producer = ProducerIdAndEpoch {
         producer_id: transaction.producer_id.0,
@@ -116,16 +144,18 @@ async fn ask(
     };
     let answered = broker.transactions().request(broker, id, |core, _, now_ms| {
         if transaction.verify_only {
-            return Ok((Vec::new(), core.verify_partitions(id, producer, partitions)?));
+            let errors = core.verify_partitions(id, producer, partitions)?;
+            let lacking = partitions
+                .iter()
+                .zip(errors)
+                .filter(|(_, error)| *error != ErrorCode::None);
+            return Ok((Vec::new(), lacking.map(|(place, _)| place.clone()).collect()));
         }
         let (records, ()) = core.add_partitions(id, producer, partitions, client_version, now_ms)?;
-        Ok((records, vec![ErrorCode::None; partitions.len()]))
+        Ok((records, Vec::new()))
     });
     match answered.await {
-        Ok(errors) => errors,
-        Err(ErrorCode::ProducerFenced) if version < FENCED_SINCE => {
-            vec![ErrorCode::InvalidProducerEpoch; partitions.len()]
-        }
-        Err(error) => vec![error; partitions.len()],
+        Err(ErrorCode::ProducerFenced) if version < FENCED_SINCE => Err(ErrorCode::InvalidProducerEpoch),
+        answer => answer,
     }
 }

@@ -1,8 +1,9 @@
 //! WriteTxnMarkers: ends transactions in partitions; sent by transaction coordinators, and by tools that abort a hanging one.
 //!
 //! Versions 1–2. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED,
-//! NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR, and for `__consumer_offsets` those of the group coordinator.
+//! NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR, and for `__consumer_offsets` those of the group coordinator; UNKNOWN_SERVER_ERROR for a negative producer id or epoch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_coordinator::TRANSACTION_VERSION_2;
@@ -11,7 +12,7 @@ use barnabas_protocol::messages::write_txn_markers_request::WritableTxnMarker;
 use barnabas_protocol::messages::write_txn_markers_response::{
     WritableTxnMarkerPartitionResult, WritableTxnMarkerResult, WritableTxnMarkerTopicResult,
 };
-use barnabas_protocol::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
+use barnabas_protocol::messages::{ProducerId, TopicName, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use barnabas_storage::EndTxnMarker;
 
 use crate::broker::Broker;
@@ -19,20 +20,38 @@ use crate::coordinator::markers;
 use crate::partition::transaction::Marker;
 use crate::request::RequestContext;
 
-/// Writes every marker.
+/// The transaction.version that only replication may write without.
+const UNKNOWN_TRANSACTION_VERSION: i8 = -1;
+
+/// What became of the partitions of a producer.
+type Results = BTreeMap<(TopicName, i32), ErrorCode>;
+
+/// Writes every marker. A producer that is named twice is answered once, with its last results.
 pub async fn handle(
     broker: &Arc<Broker>,
     _context: &RequestContext,
     request: WriteTxnMarkersRequest,
 ) -> WriteTxnMarkersResponse {
-    let mut results = Vec::with_capacity(request.markers.len());
+    let mut results: BTreeMap<i64, Results> = BTreeMap::new();
     for asked in &request.markers {
-        results.push(write(broker, asked).await);
+        if asked
+            .topics
+            .iter()
+            .any(|topic| !topic.partition_indexes.is_empty())
+        {
+            let producer = results.entry(asked.producer_id.0).or_default();
+            write(broker, asked, producer).await;
+        }
     }
-    WriteTxnMarkersResponse::default().with_markers(results)
+    let answers = results.into_iter().map(|(producer_id, results)| {
+        WritableTxnMarkerResult::default()
+            .with_producer_id(ProducerId(producer_id))
+            .with_topics(by_topic(results))
+    });
+    WriteTxnMarkersResponse::default().with_markers(answers.collect())
 }
 
-async fn write(broker: &Broker, asked: &WritableTxnMarker) -> WritableTxnMarkerResult {
+async fn write(broker: &Broker, asked: &WritableTxnMarker, results: &mut Results) {
     let marker = Marker {
         producer_id: asked.producer_id.0,
         producer_epoch: asked.producer_epoch,
@@ -42,32 +61,46 @@ async fn write(broker: &Broker, asked: &WritableTxnMarker) -> WritableTxnMarkerR
         },
         bumps_epoch: i16::from(asked.transaction_version) >= TRANSACTION_VERSION_2,
     };
-    let mut topics = Vec::with_capacity(asked.topics.len());
+    // No batch can be made for such a producer, and Apache Kafka asks for no reason.
+    let is_impossible = marker.producer_id < 0 || marker.producer_epoch < 0;
     for topic in &asked.topics {
-        let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
         for &index in &topic.partition_indexes {
-            let error = match markers::write(broker, &topic.name, index, &marker) {
-                Ok(None) => ErrorCode::None,
-                Ok(Some(committed)) => match committed.await {
-                    Ok(Ok(())) => ErrorCode::None,
-                    Ok(Err(error)) => error,
-                    Err(_) => ErrorCode::NotLeaderOrFollower,
-                },
-                Err(error) => error,
+            let error = if is_impossible {
+                ErrorCode::UnknownServerError
+            } else {
+                write_one(broker, &topic.name, index, &marker, asked.transaction_version).await
             };
-            partitions.push(
-                WritableTxnMarkerPartitionResult::default()
-                    .with_partition_index(index)
-                    .with_error_code(error.code()),
-            );
+            results.insert((topic.name.clone(), index), error);
         }
-        topics.push(
-            WritableTxnMarkerTopicResult::default()
-                .with_name(topic.name.clone())
-                .with_partitions(partitions),
-        );
     }
-    WritableTxnMarkerResult::default()
-        .with_producer_id(asked.producer_id)
-        .with_topics(topics)
+}
+
+async fn write_one(broker: &Broker, topic: &str, index: i32, marker: &Marker, version: i8) -> ErrorCode {
+    if version == UNKNOWN_TRANSACTION_VERSION && broker.partitions().by_name(topic, index).is_ok() {
+        return ErrorCode::UnknownServerError;
+    }
+    match markers::write(broker, topic, index, marker) {
+        Ok(None) => ErrorCode::None,
+        Ok(Some(committed)) => match committed.await {
+            Ok(Ok(())) => ErrorCode::None,
+            Ok(Err(error)) => error,
+            Err(_) => ErrorCode::NotLeaderOrFollower,
+        },
+        Err(error) => error,
+    }
+}
+
+fn by_topic(results: Results) -> Vec<WritableTxnMarkerTopicResult> {
+    let results: Vec<_> = results.into_iter().collect();
+    let topics = results.chunk_by(|((a, _), _), ((b, _), _)| a == b).map(|run| {
+        let partitions = run.iter().map(|((_, index), error)| {
+            WritableTxnMarkerPartitionResult::default()
+                .with_partition_index(*index)
+                .with_error_code(error.code())
+        });
+        WritableTxnMarkerTopicResult::default()
+            .with_name(run[0].0.0.clone())
+            .with_partitions(partitions.collect())
+    });
+    topics.collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Versions 0–5; from version 5 on the group's partition is added to the transaction by the broker (KIP-890). Errors of a
 //! partition: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator
-//! refuses: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH,
+//! refuses: INVALID_GROUP_ID, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH,
 //! INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
 
 use std::sync::Arc;
@@ -51,8 +51,10 @@ pub async fn handle(
                 request.topics.iter().map(|topic| refused(topic, told)).collect()
             }
         };
-        for topic in committed {
-            merge(&mut answers, topic);
+        if answers.is_empty() {
+            answers = committed;
+        } else {
+            committed.into_iter().for_each(|topic| merge(&mut answers, topic));
         }
     }
     TxnOffsetCommitResponse::default().with_topics(answers)
@@ -64,6 +66,9 @@ async fn commit(
     request: &TxnOffsetCommitRequest,
 ) -> Result<Vec<TxnOffsetCommitResponseTopic>, ErrorCode> {
     let group_id = request.group_id.as_str();
+    if group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
     let batch = ProducerSequence {
         producer_id: request.producer_id.0,
         producer_epoch: request.producer_epoch,

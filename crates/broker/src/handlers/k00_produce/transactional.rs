@@ -46,7 +46,7 @@ impl Verdicts {
         }
     }
 
-    /// Every transactional batch is refused.
+    /// Every transactional batch is refused, because there are several producers.
     pub fn refused(error: ErrorCode) -> Self {
         Verdicts {
             of_all: Some(Err(error)),
@@ -64,7 +64,12 @@ impl Verdicts {
         }
         match self.of_all {
             Some(Ok(())) => return Ok(Verified::NotAsked),
-            Some(Err(error)) => return Err(rejection(error)),
+            Some(Err(error)) => {
+                return Err(Rejection {
+                    message: Some("Transactional records contained more than one producer ID".to_owned()),
+                    ..rejection(error)
+                });
+            }
             None => {}
         }
         let verdict = self

@@ -138,16 +138,19 @@ class Run:
                 self.generate(server, command, "--warm-up", 0, "--seconds", seconds, "--bytes-max", "1G", *options)
 
 
-def generated(command, *options, counted="produce", seconds=1.0, warm_up=0.3, keep=False, extra=None):
-    """A measure that runs the generator; `keep` keeps the topic for the next rounds, `extra(run, server)` gives more options."""
+def generated(command, *options, counted, seconds=1.0, warm_up=0.3, keep=False, evict=False):
+    """A measure that runs the generator and says of requests of the class `counted` what they cost.
+
+    `keep` leaves the topic to the next rounds, `evict` drops it from the page cache before it is read.
+    """
 
     def measure(run, kind, number_of_round):
         server = run.server(kind)
         name = re.sub(r"[^a-z0-9]+", "-", " ".join([command, *map(str, options)]).lower()).strip("-")[-150:]
-        line = ["--topic", name if keep else f"{name}-{number_of_round}", *options]
-        line += ["--warm-up", run.seconds(warm_up), "--seconds", run.seconds(seconds)]
-        if extra:
-            line += extra(run, server)
+        line = ["--topic", name, "--keep"] if keep else ["--topic", f"{name}-{number_of_round}"]
+        line += [*options, "--warm-up", run.seconds(warm_up), "--seconds", run.seconds(seconds)]
+        if evict:
+            line += ["--evict", server.data]
         return metrics_of_report(run.generate(server, command, *line), counted)
 
     return measure

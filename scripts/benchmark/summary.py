@@ -15,6 +15,7 @@ class Metric:
 METRICS = {
     "cpu_s_per_gb": Metric("CPU-s/GB"),
     "cpu_us_per_request": Metric("CPU-µs/request"),
+    "cpu_cores": Metric("CPU-s/s"),
     "gb_per_s": Metric("GB/s", True),
     "requests_per_s": Metric("requests/s", True),
     "records_per_s": Metric("records/s", True),
@@ -68,6 +69,7 @@ def metrics_of_report(report, counted):
     if of["bytes"]:
         metrics["gb_per_s"] = of["bytes"] / 1e9 / seconds
     if cpu is not None:
+        metrics["cpu_cores"] = cpu / seconds
         metrics["cpu_us_per_request"] = cpu * 1e6 / of["requests"]
         if of["bytes"]:
             metrics["cpu_s_per_gb"] = cpu / (of["bytes"] / 1e9)

@@ -1,20 +1,25 @@
 """The workloads, by groups, in the order of a run. Names are what `scripts/bench NAME…` takes, whole or up to a slash."""
 
+from benchmark import clients, lifecycle
 from benchmark.measure import SERVERS, Workload, generated
 
 COST = ("cpu_s_per_gb", "gb_per_s", "p99_us")
 SMALL = ("requests_per_s", "cpu_us_per_request", "p99_us")
 OPEN = ("p50_us", "p99_us", "p999_us", "cpu_us_per_request")
+SAME_LOAD = ("cpu_cores", "p50_us", "p99_us")
 # A Produce of about 200 bytes: one record of 100.
 SMALL_BATCH = ("--batch", 138, "--record", 100)
-BOTH = ("barnabas", "kafka")
+BRIEF = {"seconds": 0.6, "warm_up": 0.2}
 
 
-def produce(name, title, *options, shows=COST, servers=BOTH, **more):
-    measure = {key: more.pop(key) for key in ("seconds", "warm_up", "keep") if key in more}
+def workload(name, title, command, *options, counted, shows, servers=("barnabas", "kafka"), rounds=5, quick=False, **measure):
+    return Workload(name, title, generated(command, *options, counted=counted, **measure), shows, servers, rounds, quick)
+
+
+def produce(name, title, *options, shows=COST, **more):
     if "--bytes-max" not in options:
         options = (*options, "--bytes-max", "2G")
-    return Workload(f"produce/{name}", f"produce, {title}", generated("produce", *options, **measure), shows, servers, **more)
+    return workload(f"produce/{name}", f"produce, {title}", "produce", *options, counted="produce", shows=shows, **more)
 
 
 def produces():
@@ -24,49 +29,96 @@ def produces():
     yield produce("batch-1M", "1 MiB batches", *base, "--batch", "1M", servers=SERVERS, quick=True)
     yield produce("batch-1K", "1 KiB batches", *base, "--batch", "1K", "--record", 900, servers=SERVERS)
     yield produce("batch-64K", "64 KiB batches", *base, "--batch", "64K", servers=SERVERS)
-    brief = {"seconds": 0.6, "warm_up": 0.2}
-    yield produce("partitions-1", "1 partition", "--partitions", 1, **brief)
-    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, keep=True, **brief)
+    yield produce("partitions-1", "1 partition", "--partitions", 1, **BRIEF)
+    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, keep=True, **BRIEF)
     for connections, in_flight in [(1, 4), (64, 1), (1000, 1)]:
         options = ("--partitions", 8, "--connections", connections, "--in-flight", in_flight)
-        yield produce(f"connections-{connections}", f"{connections:,} connections", *options, **brief)
-    yield produce("acks-0", "acks=0", *base, "--acks", 0, **brief)
-    yield produce("acks-all", "acks=all", *base, "--acks", -1, **brief)
-    yield produce("idempotent", "idempotent", *base, "--acks", -1, "--idempotent", **brief)
+        title = f"{connections:,} connection{'s' if connections > 1 else ''}"
+        yield produce(f"connections-{connections}", title, *options, **BRIEF)
+    yield produce("acks-0", "acks=0", *base, "--acks", 0, **BRIEF)
+    yield produce("acks-all", "acks=all", *base, "--acks", -1, **BRIEF)
+    yield produce("idempotent", "idempotent", *base, "--acks", -1, "--idempotent", **BRIEF)
+    yield workload("produce/transactions", "produce, transactions of 16 batches of 16 KiB", "transact", *base, "--bytes-max", "2G",
+                   counted="transaction", shows=("cpu_s_per_gb", "requests_per_s", "p50_us", "p99_us"), **BRIEF)
     for codec in ["gzip", "snappy", "lz4", "zstd"]:
-        yield produce(f"codec-{codec}", f"{codec} passed through", *base, "--batch", "64K", "--codec", codec, **brief)
+        title = f"{codec} passed through, 64 KiB batches"
+        yield produce(f"codec-{codec}", title, *base, "--batch", "64K", "--codec", codec, **BRIEF)
     for codec in ["lz4", "zstd"]:
-        recompressed = ("--batch", "64K", "--topic-configs", f"compression.type={codec}")
-        yield produce(f"recompressed-{codec}", f"compressed by the broker with {codec}", *base, *recompressed, **brief)
+        compressed = ("--batch", "64K", "--topic-configs", f"compression.type={codec}")
+        yield produce(f"recompressed-{codec}", f"compressed by the broker with {codec}", *base, *compressed, **BRIEF)
 
 
 def requests():
-    """Small requests, closed and open loop."""
+    """Small requests, closed and open loop; synced writes; what groups ask."""
     small = (*SMALL_BATCH, "--partitions", 8)
-    yield produce("small", "200 B requests, 1,000 connections", *small, "--connections", 1000, "--in-flight", 1, shows=SMALL, servers=SERVERS, quick=True)
+    connections = ("--connections", 1000, "--in-flight", 1)
+    yield produce("small", "200 B requests, 1,000 connections", *small, *connections, shows=SMALL, servers=SERVERS, quick=True)
     for rate, quick in [(10_000, False), (60_000, True)]:
         options = (*small, "--connections", 100, "--rate", rate)
         title = f"200 B requests, {rate:,} a second (open loop)"
         yield produce(f"open-{rate // 1000}k", title, *options, shows=OPEN, servers=SERVERS, quick=quick)
-    flushed = ("--topic-configs", "flush.messages=1", "--partitions", 8, "--connections", 64, "--in-flight", 1, "--batch", "1K", "--record", 900)
-    yield produce("flush", "flush.messages=1, 64 producers", *flushed, shows=("requests_per_s", "p50_us", "p99_us"), quick=True)
+    flushed = ("--topic-configs", "flush.messages=1", "--partitions", 8, "--connections", 64, "--in-flight", 1)
+    yield produce("flush", "flush.messages=1, 64 producers of 1 KB", *flushed, "--batch", "1K", "--record", 900,
+                  shows=("requests_per_s", "p50_us", "p99_us"), quick=True)
+    yield workload("groups/commits", "offset commits, 64 groups", "commit", counted="commit", shows=SMALL, rounds=3, **BRIEF)
+    yield workload("groups/joins", "join, assignment, leave; 32 groups of one", "join", counted="join", shows=SMALL, rounds=3, **BRIEF)
 
 
 def fetches():
-    def fetch(name, title, *options, servers=BOTH, counted="fetch", command="fetch", shows=COST, **more):
-        measure = {key: more.pop(key) for key in ("seconds", "warm_up", "keep") if key in more}
-        return Workload(f"fetch/{name}", title, generated(command, *options, counted=counted, **measure), shows, servers, **more)
+    def fetch(name, title, *options, command="fetch", counted="fetch", shows=COST, **more):
+        return workload(f"fetch/{name}", title, command, *options, counted=counted, shows=shows, **more)
 
-    yield fetch("hot", "fetch, hot catch-up", "--connections", 1, "--preload", "256M", "--batch", "16K", servers=SERVERS, keep=True, quick=True)
+    hot = ("--connections", 1, "--preload", "256M")
+    yield fetch("hot", "fetch, hot catch-up", *hot, "--bytes-max", "8G", servers=SERVERS, keep=True, quick=True)
+    cold = ("--connections", 1, "--preload", "512M", "--bytes-max", "480M")
+    yield fetch("cold", "fetch, cold catch-up (not in the page cache)", *cold, seconds=10, warm_up=0, rounds=3, evict=True)
     for consumers in [1, 10, 50]:
         title = f"tail, 1 producer, {consumers} consumer{'s' if consumers > 1 else ''}"
         options = ("--consumers", consumers, "--bytes-max", "8G")
         yield fetch(f"tail-{consumers}", title, *options, command="tail", quick=consumers == 50)
+    session = ("--partitions", 1000, "--consumers", 4, "--rate", 2000, *SMALL_BATCH)
+    yield fetch("sessions", "4 consumers with sessions of 1,000 partitions, 2,000 records a second", *session, command="session",
+                keep=True, shows=SAME_LOAD, rounds=3)
     end_to_end = ("--window", 1, "--batch", 170, "--record", 100, "--acks", -1)
     yield fetch("end-to-end", "end to end, one record at a time, acks=all", *end_to_end, command="tail", counted="delivery",
                 shows=("p50_us", "p99_us", "p999_us"), quick=True)
 
 
+def together():
+    """Different loads at once, and clients that misbehave beside those that don't."""
+    title = "mixed: 1,500 batches of 16 KiB and 500 commits a second, 8 consumers"
+    yield workload("mixed/2k", title, "mixed", "--partitions", 8, "--rate", 2000, counted="produce", shows=SAME_LOAD, rounds=3)
+    options = (*SMALL_BATCH, "--partitions", 8, "--connections", 100, "--rate", 10_000)
+    for name, title, more in [("alone", "good clients alone, 10,000 requests a second", ()),
+                              ("beside-bad", "good clients beside 200 bad ones", ("--bad", 200))]:
+        yield workload(f"good/{name}", title, "produce", *options, *more, counted="produce", seconds=1.5, warm_up=0.5,
+                       shows=("p50_us", "p99_us", "p999_us", "resident_mb"))
+
+
+def growth():
+    """Cost per request must stay flat."""
+    shows = ("cpu_us_per_request", "requests_per_s", "p99_us")
+    brief = {"seconds": 0.5, "warm_up": 0.2, "rounds": 3}
+    for connections in [1, 10, 100, 1000, 5000]:
+        options = (*SMALL_BATCH, "--partitions", 8, "--connections", connections, "--in-flight", 1)
+        yield workload(f"growth/connections/{connections}", f"200 B requests, {connections:,} connections", "produce", *options,
+                       counted="produce", shows=shows, **brief)
+    for consumers in [1, 10, 50, 200]:
+        options = ("--consumers", consumers, "--bytes-max", "4G")
+        yield workload(f"growth/consumers/{consumers}", f"tail, {consumers} consumers of one partition", "tail", *options,
+                       counted="fetch", shows=("cpu_s_per_gb", "gb_per_s", "cpu_us_per_request"), **brief)
+    for partitions in [1, 10, 100, 1000, 10_000]:
+        options = (*SMALL_BATCH, "--partitions", partitions, "--connections", 100, "--in-flight", 1)
+        yield workload(f"growth/partitions/{partitions}", f"200 B requests, {partitions:,} partitions", "produce", *options,
+                       counted="produce", shows=shows, keep=True, **brief | {"rounds": 2})
+
+
+def long():
+    options = ("--partitions", 8, "--connections", 4, "--batch", "64K", "--bytes-max", "12G")
+    yield workload("sustained/12G", "produce, 12 GiB without a pause, 64 KiB batches", "produce", *options, counted="produce",
+                   shows=("cpu_s_per_gb", "gb_per_s", "p99_us", "max_us", "resident_mb"), seconds=90, rounds=1)
+
+
 def everything():
-    """All workloads in the order of a full run."""
-    return [*produces(), *requests(), *fetches()]
+    """All workloads in the order of a full run: those that leave most behind come last."""
+    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *long(), *growth()]

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -29,8 +29,12 @@ const FILE_BYTES_MAX: u64 = 4 << 30;
 
 /// Serves until the process is ended. Each thread has its connections and its files in `folder`; a Fetch is answered with
 /// `fetch_bytes`.
-pub fn serve(address: SocketAddr, folder: &Path, threads: usize, fetch_bytes: usize) -> Result<(), Failure> {
-    let listener = TcpListener::bind(address).map_err(Failure::io("listen"))?;
+pub fn serve(
+    listener: &TcpListener,
+    folder: &Path,
+    threads: usize,
+    fetch_bytes: usize,
+) -> Result<(), Failure> {
     let prepared = folder.join("fetch");
     std::fs::write(&prepared, vec![7; fetch_bytes]).map_err(Failure::io("prepare"))?;
     let mut workers = Vec::new();

@@ -60,7 +60,9 @@ fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_
             let threads = options.take("threads", 2)?;
             let fetch_bytes = options.bytes("fetch-bytes", 1 << 20)? as usize;
             options.finish()?;
-            floor::serve(address, &folder, threads, fetch_bytes)?;
+            let listener = std::net::TcpListener::bind::<std::net::SocketAddr>(address)
+                .map_err(Failure::io("listen"))?;
+            floor::serve(&listener, &folder, threads, fetch_bytes)?;
             return Ok(serde_json::Value::Null);
         }
         "touch" => {

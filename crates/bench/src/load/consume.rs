@@ -91,6 +91,9 @@ pub fn session(mut options: Options) -> Result<Report, Failure> {
     let limits = limits(&mut options)?;
     options.finish()?;
 
+    if !target.is_old {
+        content.fill(&target, 0)?; // The first batch of a partition makes its files: not what is measured.
+    }
     let latest = Admin::connect(target.address)?.latest_offsets(&target.topic, target.partitions)?;
     let latest: Vec<u64> = latest.into_iter().map(|offset| offset.max(0) as u64).collect();
     let frames = content.frames(&target)?;

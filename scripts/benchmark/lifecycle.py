@@ -1,0 +1,93 @@
+"""Start and memory: measured on servers of their own, which nothing else has used."""
+
+import shutil
+import time
+from contextlib import contextmanager
+
+from benchmark.measure import Workload
+
+SETTLE_SECONDS = 3
+AFTER_SECONDS = 10
+PARTITIONS = 2000
+CONNECTIONS = 5000
+
+
+@contextmanager
+def own_server(run, kind):
+    """A server on a fresh folder that is gone afterwards; started by the caller."""
+    server = run.new_server(kind)
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def rest(server):
+    time.sleep(SETTLE_SECONDS)
+    return server.memory_mb()
+
+
+def start(partitions):
+    def measure(run, kind, _number_of_round):
+        with own_server(run, kind) as server:
+            server.start()
+            if partitions:
+                server.create_topic("many", partitions)
+            server.stop()
+            return {"ready_ms": server.start()}
+
+    return measure
+
+
+def idle(run, kind, _number_of_round):
+    with own_server(run, kind) as server:
+        server.start()
+        return {"resident_mb": rest(server)}
+
+
+def partition(run, kind, _number_of_round):
+    """Both after a restart: what was allocated for the creation is gone."""
+    with own_server(run, kind) as server:
+        memory = []
+        for partitions in [0, PARTITIONS]:
+            server.start()
+            if partitions:
+                server.create_topic("many", partitions)
+            server.stop()
+            server.start()
+            memory.append(rest(server))
+            server.stop()
+        return {"kb_each": (memory[1] - memory[0]) * 1024 / PARTITIONS}
+
+
+def connection(run, kind, _number_of_round):
+    with own_server(run, kind) as server:
+        server.start()
+        held = run.generate(server, "hold", "--connections", CONNECTIONS)
+        return {"kb_each": (held["with_bytes"] - held["before_bytes"]) / 1024 / CONNECTIONS}
+
+
+def under_load(run, kind, _number_of_round):
+    with own_server(run, kind) as server:
+        server.start()
+        seconds = run.seconds(1.5)
+        most = 0
+        for command, *options in [
+            ("produce", "--topic", "a", "--batch", "1M", "--connections", 64, "--in-flight", 4, "--partitions", 8, "--bytes-max", "2G"),
+            ("produce", "--topic", "b", "--batch", 138, "--record", 100, "--connections", 1000, "--in-flight", 4, "--partitions", 1000),
+            ("tail", "--topic", "c", "--consumers", 50, "--bytes-max", "4G"),
+        ]:
+            report = run.generate(server, command, *options, "--seconds", seconds)
+            most = max(most, report["resident_bytes"] / 2**20)
+        time.sleep(AFTER_SECONDS)
+        return {"resident_mb": most, "resident_after_mb": server.memory_mb()}
+
+
+def workloads():
+    yield Workload("start/empty", "exec to the first answer, empty", start(0), ("ready_ms",), rounds=5, quick=True)
+    yield Workload("start/partitions-1000", "exec to the first answer, 1,000 partitions", start(1000), ("ready_ms",), rounds=2)
+    yield Workload("memory/idle", "memory at rest", idle, ("resident_mb",), rounds=2, quick=True)
+    yield Workload("memory/connection", f"memory of an idle connection ({CONNECTIONS:,})", connection, ("kb_each",), rounds=2)
+    yield Workload("memory/partition", f"memory of an idle partition ({PARTITIONS:,})", partition, ("kb_each",), rounds=2)
+    yield Workload("memory/load", "memory under load, and 10 s after", under_load, ("resident_mb", "resident_after_mb"), rounds=2)

@@ -4,6 +4,7 @@
 //! them. Files are streamed: memory follows the largest sound batch, whatever a damaged length claims.
 
 pub mod cluster;
+pub mod dump;
 pub mod finding;
 pub mod place;
 pub mod segments;

@@ -34,6 +34,14 @@ pub fn append(folder: &Path, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
 pub fn read(folder: &Path, base_offset: i64) -> Result<Vec<AbortedTxn>> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
     let bytes = file_io::read_optional(&path)?.unwrap_or_default();
+    decode_all(&path, &bytes)
+}
+
+/// The entries in the bytes of the file at `path`.
+///
+/// # Errors
+/// `Corrupt`.
+pub fn decode_all(path: &Path, bytes: &[u8]) -> Result<Vec<AbortedTxn>> {
     let (rows, rest) = bytes.as_chunks::<ENTRY_BYTES>();
     let position = |row: usize| (row * ENTRY_BYTES) as u64;
     if !rest.is_empty() {
@@ -44,7 +52,7 @@ pub fn read(folder: &Path, base_offset: i64) -> Result<Vec<AbortedTxn>> {
         ));
     }
     let decoded = rows.iter().enumerate().map(|(index, row)| {
-        decode(row).ok_or_else(|| StorageError::corrupt(&path, position(index), "unknown entry version"))
+        decode(row).ok_or_else(|| StorageError::corrupt(path, position(index), "unknown entry version"))
     });
     decoded.collect()
 }

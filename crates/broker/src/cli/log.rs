@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use barnabas_inspect::dump::{self, DumpError, Options};
 use barnabas_inspect::{Finding, verify};
 use lexopt::prelude::*;
 
@@ -13,14 +14,18 @@ use lexopt::prelude::*;
 pub const HELP: &str = "\
 Looks into the files of a log directory, of this broker or of Apache Kafka, without changing anything.
 
-Usage: barnabas log verify [--json] FOLDER...
+Usage: barnabas log dump [--records] [--json] FILE|FOLDER...
+       barnabas log verify [--json] FOLDER...
 
+  dump    Show batches, index entries, aborted transactions, producers, checkpoints; a line for each. FOLDER is a log
+          directory or the folder of a partition. Records of internal topics are shown decoded.
   verify  Check every batch (CRC, counts, offsets, decompression), every index entry against the log, aborted
           transactions, producer snapshots, leader epochs and checkpoints. FOLDER is a log directory or the folder
           of a partition. What the next start mends (the torn end of a log that was not closed in order) is a
           warning, anything else a fault; both are told with file and position.
 
 Options:
+      --records  Show the records of each batch too (dump)
       --json     Print JSON, one object for each line
   -h, --help     Print this help
 
@@ -32,6 +37,13 @@ Exit code: 0 nothing is wrong, 1 there are faults, 2 the arguments or a file can
 pub enum LogCommand {
     /// Print [`HELP`].
     Help,
+    /// Show files.
+    Dump {
+        /// Files and folders.
+        paths: Vec<PathBuf>,
+        /// How.
+        options: Options,
+    },
     /// Verify folders.
     Verify {
         /// Log directories or partitions.
@@ -47,11 +59,12 @@ pub enum LogCommand {
 /// A sentence about what was not understood.
 pub fn parse(parser: &mut lexopt::Parser) -> Result<LogCommand, String> {
     let mut words: Vec<OsString> = Vec::new();
-    let mut json = false;
+    let mut options = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Short('h') | Long("help") => return Ok(LogCommand::Help),
-            Long("json") => json = true,
+            Long("json") => options.json = true,
+            Long("records") => options.records = true,
             Value(word) => words.push(word),
             other => return Err(other.unexpected().to_string()),
         }
@@ -60,9 +73,15 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<LogCommand, String> {
     let action = words.next().unwrap_or_default();
     let paths: Vec<PathBuf> = words.map(PathBuf::from).collect();
     match action.to_str() {
+        Some("dump") if paths.is_empty() => Err("log dump: a file or folder is expected".to_owned()),
+        Some("dump") => Ok(LogCommand::Dump { paths, options }),
+        Some("verify") if options.records => Err("log verify: --records is for dump".to_owned()),
         Some("verify") if paths.is_empty() => Err("log verify: a folder is expected".to_owned()),
-        Some("verify") => Ok(LogCommand::Verify { folders: paths, json }),
-        _ => Err("log: verify is expected".to_owned()),
+        Some("verify") => Ok(LogCommand::Verify {
+            folders: paths,
+            json: options.json,
+        }),
+        _ => Err("log: dump or verify is expected".to_owned()),
     }
 }
 
@@ -71,10 +90,22 @@ pub fn run(command: LogCommand) -> u8 {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let outcome = match command {
         LogCommand::Help => out.write_all(HELP.as_bytes()).map(|()| 0),
+        LogCommand::Dump { paths, options } => run_dump(&paths, options, &mut out),
         LogCommand::Verify { folders, json } => run_verify(&folders, json, &mut out),
     };
     // Where it can't be written nobody reads any more.
     outcome.and_then(|code| out.flush().map(|()| code)).unwrap_or(2)
+}
+
+fn run_dump(paths: &[PathBuf], options: Options, out: &mut dyn Write) -> io::Result<u8> {
+    match dump::dump(paths, options, out) {
+        Ok(faults) => Ok(u8::from(faults > 0)),
+        Err(DumpError::Output(error)) => Err(error),
+        Err(error) => {
+            out.flush()?;
+            cannot(&error)
+        }
+    }
 }
 
 fn run_verify(folders: &[PathBuf], json: bool, out: &mut dyn Write) -> io::Result<u8> {

@@ -16,7 +16,8 @@ pub const HELP: &str = "\
 A broker that speaks the Kafka protocol.
 
 Usage: barnabas [OPTIONS] [server.properties | server.yaml]
-       barnabas log verify FOLDER...
+       barnabas log dump [--records] [--json] FILE|FOLDER...
+       barnabas log verify [--json] FOLDER...
        barnabas import [OPTIONS] DIR... [server.properties | server.yaml]
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
@@ -224,7 +225,7 @@ mod tests {
                 &["import", "a.properties"],
                 "import: the log directory of an Apache Kafka node is expected",
             ),
-            (&["log", "burn"], "log: verify is expected"),
+            (&["log", "burn"], "log: dump or verify is expected"),
             (&["log", "verify"], "log verify: a folder is expected"),
             (&["--override", "x"], "--override x: KEY=VALUE is expected"),
             (&["--listen", "here"], "--listen here: HOST:PORT is expected"),

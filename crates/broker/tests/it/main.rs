@@ -8,6 +8,7 @@ mod connections;
 mod disks;
 mod full_disk;
 mod groups;
+mod import;
 mod moves;
 mod node;
 mod process;

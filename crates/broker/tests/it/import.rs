@@ -1,0 +1,360 @@
+//! `barnabas import`: what is taken over, and every source and data folder that is refused with nothing changed.
+//! (Folders that Apache Kafka wrote are imported in compat-tests/files.)
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barnabas_broker::config::load::{Sources, StartSettings, load};
+use barnabas_broker::import::{Import, ImportError, Mode, run, unready};
+use barnabas_protocol::messages::{BrokerId, Encodable, StrBytes, TopicName};
+use barnabas_protocol::metadata_records::{ConfigRecord, PartitionRecord, ProducerIdsRecord, TopicRecord};
+use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
+use barnabas_storage::{AppendOrigin, LogConfig, LogDir, MetaProperties, OpenFiles};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const ORDERS: Uuid = Uuid::from_u128(5);
+const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+/// A node's log directory: `orders` with partitions 0 and 1, the second without a folder.
+struct Node {
+    root: TempDir,
+}
+
+fn batch_of(values: &[Vec<u8>]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for value in values {
+        builder.append(&RecordFields {
+            value: Some(value),
+            ..RecordFields::default()
+        });
+    }
+    builder.build().unwrap()
+}
+
+fn record<T: Encodable>(kind: u8, version: u8, record: &T) -> Vec<u8> {
+    let mut bytes = vec![1, kind, version];
+    record.encode(&mut bytes, i16::from(version)).unwrap();
+    bytes
+}
+
+fn metadata() -> Vec<Vec<u8>> {
+    let text = StrBytes::from_static_str;
+    let partition = |number, replica| {
+        let record = PartitionRecord::default()
+            .with_topic_id(ORDERS)
+            .with_partition_id(number)
+            .with_replicas(vec![BrokerId(replica)])
+            .with_isr(vec![replica])
+            .with_leader_epoch(3);
+        self::record(3, 0, &record)
+    };
+    let config = |name, value| {
+        let record = ConfigRecord::default()
+            .with_resource_type(2)
+            .with_resource_name(text("orders"));
+        self::record(4, 0, &record.with_name(text(name)).with_value(Some(text(value))))
+    };
+    let topic = TopicRecord::default()
+        .with_name(TopicName(text("orders")))
+        .with_topic_id(ORDERS);
+    vec![
+        record(2, 0, &topic),
+        partition(0, 1),
+        partition(1, 1),
+        config("retention.ms", "-1"),
+        config("no.such.config", "1"),
+        record(15, 0, &ProducerIdsRecord::default().with_next_producer_id(4000)),
+    ]
+}
+
+impl Node {
+    fn new(metadata: Option<Vec<Vec<u8>>>) -> Node {
+        let root = tempfile::tempdir().unwrap();
+        let mut log_dir = LogDir::open(root.path(), Arc::new(OpenFiles::new(4))).unwrap();
+        let properties = MetaProperties {
+            cluster_id: CLUSTER.to_owned(),
+            node_id: 1,
+            directory_id: Uuid::from_u128(1),
+        };
+        log_dir.write_meta_properties(properties).unwrap();
+        let mut log = log_dir.create_log("orders".into(), 0, ORDERS, Arc::new(LogConfig::default()));
+        let mut bytes = batch_of(&[b"one".to_vec(), b"two".to_vec()]);
+        log.append(&mut bytes, 0, AppendOrigin::Client, 1_000).unwrap();
+        log_dir.shut_down(&mut std::iter::once((&mut log, 2))).unwrap();
+        if let Some(records) = metadata {
+            fs::create_dir(root.path().join("__cluster_metadata-0")).unwrap();
+            fs::write(root.path().join("__cluster_metadata-0/quorum-state"), "{}").unwrap();
+            fs::write(Node::metadata_log_in(root.path()), batch_of(&records)).unwrap();
+        }
+        Node { root }
+    }
+
+    fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    fn metadata_log_in(path: &Path) -> PathBuf {
+        path.join("__cluster_metadata-0/00000000000000000000.log")
+    }
+}
+
+fn settings(data_dir: &Path) -> StartSettings {
+    load(&Sources {
+        file: None,
+        overrides: vec![("log.dirs".to_owned(), data_dir.display().to_string())],
+        default_data_dir: data_dir.to_owned(),
+    })
+    .unwrap()
+}
+
+fn import(source: &Path, mode: Mode) -> Import {
+    Import {
+        sources: vec![source.to_owned()],
+        mode,
+        dry_run: false,
+    }
+}
+
+/// Imports and answers what was told.
+fn try_import(import: &Import, data_dir: &Path) -> Result<String, ImportError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut out = Vec::new();
+    runtime.block_on(run(import, settings(data_dir), &mut out))?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+/// Every file below a folder with its content.
+fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.clone(), fs::read(path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_log_directory_is_taken_over_and_stays_as_it_was() {
+    for mode in [Mode::Copy, Mode::Link] {
+        let (node, target) = (Node::new(Some(metadata())), tempfile::tempdir().unwrap());
+        let data_dir = target.path().join("data");
+        let before = content(node.path());
+        let dry = Import {
+            dry_run: true,
+            ..import(node.path(), mode)
+        };
+        let planned = try_import(&dry, &data_dir).unwrap();
+        assert!(!data_dir.exists(), "a dry run writes nothing");
+        let told = try_import(&import(node.path(), mode), &data_dir).unwrap();
+        assert!(
+            told.starts_with(planned.split("Nothing was changed").next().unwrap()),
+            "{told}"
+        );
+        for expected in [
+            "topic orders (id AAAAAAAAAAAAAAAAAAAABQ): 2 partitions",
+            "retention.ms=-1",
+            "producer ids from 4000 on",
+            "Note: orders-1 has no folder: it begins empty",
+            "Not taken over: config no.such.config",
+            "Taken over: 1 partitions of 1 topics.",
+        ] {
+            assert!(told.contains(expected), "{expected}: {told}");
+        }
+        assert_eq!(content(node.path()), before);
+        let log = "orders-0/00000000000000000000.log";
+        assert_eq!(
+            fs::read(data_dir.join(log)).unwrap(),
+            fs::read(node.path().join(log)).unwrap()
+        );
+        let points = fs::read_to_string(data_dir.join("recovery-point-offset-checkpoint")).unwrap();
+        assert_eq!(points, "0\n1\norders 0 2\n");
+        assert_eq!(
+            MetaProperties::read(&data_dir).unwrap().unwrap().cluster_id,
+            CLUSTER
+        );
+        unready::check(&data_dir).unwrap();
+        let again = try_import(&import(node.path(), mode), &data_dir)
+            .unwrap_err()
+            .to_string();
+        assert!(again.contains("has a topic orders already"), "{again}");
+    }
+}
+
+#[test]
+fn without_a_metadata_log_the_folders_say_what_there_is() {
+    let (node, target) = (Node::new(None), tempfile::tempdir().unwrap());
+    let told = try_import(&import(node.path(), Mode::Copy), target.path()).unwrap();
+    assert!(told.contains("there is no metadata log"), "{told}");
+    assert!(
+        told.contains("topic orders (id AAAAAAAAAAAAAAAAAAAABQ): 1 partitions"),
+        "{told}"
+    );
+    assert!(told.contains("producer ids from 1000 on"), "{told}");
+}
+
+#[test]
+fn in_place_the_folders_stay_and_a_node_may_start() {
+    let node = Node::new(Some(metadata()));
+    let refused = unready::check(node.path()).unwrap_err().to_string();
+    assert!(
+        refused.contains("of an Apache Kafka node: take it over with barnabas import"),
+        "{refused}"
+    );
+    let refused = try_import(&import(node.path(), Mode::Copy), node.path())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("say --in-place"), "{refused}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let refused = try_import(&import(node.path(), Mode::InPlace), elsewhere.path()).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("--in-place takes over the data folder"),
+        "{refused}"
+    );
+
+    let log = fs::read(node.path().join("orders-0/00000000000000000000.log")).unwrap();
+    try_import(&import(node.path(), Mode::InPlace), node.path()).unwrap();
+    assert_eq!(
+        fs::read(node.path().join("orders-0/00000000000000000000.log")).unwrap(),
+        log
+    );
+    assert!(
+        Node::metadata_log_in(node.path()).exists(),
+        "Apache Kafka's own stays"
+    );
+    unready::check(node.path()).unwrap();
+}
+
+/// What is wrong with the source: refused with the path, and no data folder begun.
+#[test]
+fn sources_that_are_not_sound_are_refused() {
+    type Damage = fn(&Path);
+    let table: &[(Damage, &str)] = &[
+        (
+            |path| fs::write(Node::metadata_log_in(path), [[0; 70], [1; 70]].concat()).unwrap(),
+            "",
+        ),
+        (
+            |path| {
+                let mut bytes = batch_of(&metadata());
+                bytes[80] ^= 1;
+                let tail = BatchBuilder::new(Compression::None).base_offset(6);
+                let mut tail = tail;
+                tail.append(&RecordFields::default());
+                bytes.extend(tail.build().unwrap());
+                fs::write(Node::metadata_log_in(path), bytes).unwrap();
+            },
+            "00000000000000000000.log is corrupt at byte 0: the CRC of the batch is",
+        ),
+        (
+            |path| fs::write(Node::metadata_log_in(path), batch_of(&[vec![1, 2, 7, 0]])).unwrap(),
+            "the metadata record at offset 0: unknown record version 7",
+        ),
+        (
+            |path| fs::write(path.join("meta.properties"), "version=2\n").unwrap(),
+            "meta.properties is corrupt at byte 0: version 2 is not known",
+        ),
+        (
+            |path| fs::remove_file(path.join("meta.properties")).unwrap(),
+            "it has no meta.properties",
+        ),
+        (
+            |path| fs::write(path.join("recovery-point-offset-checkpoint"), "7\n0\n").unwrap(),
+            "recovery-point-offset-checkpoint is corrupt at byte 0: line 1: unknown version",
+        ),
+        (
+            |path| fs::write(path.join("orders-0/partition.metadata"), "version: 9\n").unwrap(),
+            "partition.metadata is corrupt",
+        ),
+        (
+            |path| fs::write(path.join("orders-0/leader-epoch-checkpoint"), "0\nx\n").unwrap(),
+            "leader-epoch-checkpoint is corrupt at byte 0: line 2",
+        ),
+    ];
+    for (damage, expected) in table {
+        let (node, target) = (Node::new(Some(metadata())), tempfile::tempdir().unwrap());
+        damage(node.path());
+        let before = content(node.path());
+        let data_dir = target.path().join("data");
+        let outcome = try_import(&import(node.path(), Mode::Copy), &data_dir);
+        assert_eq!(content(node.path()), before);
+        if expected.is_empty() {
+            // Nothing readable behind the tear: as after a power cut.
+            let told = outcome.unwrap();
+            assert!(told.contains("the end of the metadata log is torn"), "{told}");
+            continue;
+        }
+        let refused = outcome.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{expected}: {refused}");
+        assert!(!data_dir.exists(), "{expected}: a data folder was begun");
+    }
+}
+
+#[test]
+fn a_source_in_use_and_a_data_folder_of_others_are_refused() {
+    let (node, target) = (Node::new(Some(metadata())), tempfile::tempdir().unwrap());
+    let held = LogDir::open(node.path(), Arc::new(OpenFiles::new(1))).unwrap();
+    let refused = try_import(&import(node.path(), Mode::Copy), target.path())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("is in use by another process"), "{refused}");
+    drop(held);
+
+    let others = MetaProperties {
+        cluster_id: "another".to_owned(),
+        node_id: 1,
+        directory_id: Uuid::from_u128(2),
+    };
+    others.write(target.path()).unwrap();
+    let before = content(target.path());
+    let refused = try_import(&import(node.path(), Mode::Copy), target.path())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("belongs to cluster another, and the source to cluster AAAA"),
+        "{refused}"
+    );
+    assert_eq!(content(target.path()), before);
+
+    let occupied = tempfile::tempdir().unwrap();
+    fs::create_dir(occupied.path().join("orders-0")).unwrap();
+    let refused = try_import(&import(node.path(), Mode::Copy), occupied.path())
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("orders-0 is there already"), "{refused}");
+    let missing = try_import(&import(&target.path().join("none"), Mode::Copy), target.path()).unwrap_err();
+    assert!(missing.to_string().ends_with("is not a folder"), "{missing}");
+}
+
+#[test]
+fn an_interrupted_import_is_not_started_on_and_is_done_again() {
+    let (node, target) = (Node::new(Some(metadata())), tempfile::tempdir().unwrap());
+    let staging = target.path().join("import.unfinished");
+    fs::create_dir_all(staging.join("orders-1")).unwrap();
+    fs::write(
+        staging.join("folders"),
+        "orders-0 AAAAAAAAAAAAAAAAAAAABQ\n../outside AAAAAAAAAAAAAAAAAAAABQ\n",
+    )
+    .unwrap();
+    fs::create_dir(target.path().join("orders-0")).unwrap();
+    fs::write(target.path().join("orders-0/half"), "a copy").unwrap();
+    let refused = unready::check(target.path()).unwrap_err().to_string();
+    assert!(refused.contains("was interrupted: run it again"), "{refused}");
+    let told = try_import(&import(node.path(), Mode::Copy), target.path()).unwrap();
+    assert!(told.contains("was interrupted: removing its copies"), "{told}");
+    assert!(!target.path().join("orders-0/half").exists() && !staging.exists());
+    assert!(target.path().join("orders-0/00000000000000000000.log").exists());
+}

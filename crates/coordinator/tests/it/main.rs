@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cluster;
+mod consumer;
+mod consumer_simulation;
 mod fixture;
 mod join;
 mod offsets;

@@ -1,21 +1,23 @@
-"""Start and memory: measured on servers of their own, which nothing else has used."""
+"""Start, memory and a long load: measured on servers of their own, which nothing else has used."""
 
 import shutil
 import time
 from contextlib import contextmanager
 
 from benchmark.measure import Workload
+from benchmark.summary import metrics_of_report
 
 SETTLE_SECONDS = 3
 AFTER_SECONDS = 10
 PARTITIONS = 2000
 CONNECTIONS = 5000
+SUSTAINED_BYTES = 12 << 30
 
 
 @contextmanager
-def own_server(run, kind):
+def own_server(run, kind, settings=None):
     """A server on a fresh folder that is gone afterwards; started by the caller."""
-    server = run.new_server(kind)
+    server = run.new_server(kind, settings)
     try:
         yield server
     finally:
@@ -84,6 +86,17 @@ def under_load(run, kind, _number_of_round):
         return {"resident_mb": most, "resident_after_mb": server.memory_mb()}
 
 
+def sustained(run, kind, _number_of_round):
+    """Retention keeps the disk small; what it deletes is part of the load, as it is in life."""
+    settings = {"log.initial.task.delay.ms": 1000, "log.retention.check.interval.ms": 1000}
+    topic = "segment.bytes=134217728,retention.bytes=268435456"
+    with own_server(run, kind, settings) as server:
+        server.start()
+        options = ("--partitions", 4, "--batch", "64K", "--topic-configs", topic, "--bytes-max", int(SUSTAINED_BYTES * run.scale))
+        report = run.generate(server, "produce", "--topic", "sustained", *options, "--warm-up", 0.5, "--seconds", 120)
+        return metrics_of_report(report, "produce") | {"gb": report["classes"]["produce"]["bytes"] / 1e9}
+
+
 def workloads():
     yield Workload("start/empty", "exec to the first answer, empty", start(0), ("ready_ms",), rounds=5, quick=True)
     yield Workload("start/partitions-1000", "exec to the first answer, 1,000 partitions", start(1000), ("ready_ms",), rounds=2)
@@ -91,3 +104,5 @@ def workloads():
     yield Workload("memory/connection", f"memory of an idle connection ({CONNECTIONS:,})", connection, ("kb_each",), rounds=2)
     yield Workload("memory/partition", f"memory of an idle partition ({PARTITIONS:,})", partition, ("kb_each",), rounds=2)
     yield Workload("memory/load", "memory under load, and 10 s after", under_load, ("resident_mb", "resident_after_mb"), rounds=2)
+    yield Workload("sustained/12G", "produce, 12 GiB without a pause, 64 KiB batches, retention at work", sustained,
+                   ("gb", "cpu_s_per_gb", "gb_per_s", "p99_us", "max_us", "resident_mb"), rounds=1)

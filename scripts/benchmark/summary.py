@@ -16,6 +16,7 @@ METRICS = {
     "cpu_s_per_gb": Metric("CPU-s/GB"),
     "cpu_us_per_request": Metric("CPU-µs/request"),
     "cpu_cores": Metric("CPU-s/s"),
+    "gb": Metric("GB", True),
     "gb_per_s": Metric("GB/s", True),
     "requests_per_s": Metric("requests/s", True),
     "records_per_s": Metric("records/s", True),

@@ -30,7 +30,7 @@ def produces():
     yield produce("batch-1K", "1 KiB batches", *base, "--batch", "1K", "--record", 900, servers=SERVERS)
     yield produce("batch-64K", "64 KiB batches", *base, "--batch", "64K", servers=SERVERS)
     yield produce("partitions-1", "1 partition", "--partitions", 1, **BRIEF)
-    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, keep=True, **BRIEF)
+    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, "--bytes-max", "400M", keep=True, **BRIEF)
     for connections, in_flight in [(1, 4), (64, 1), (1000, 1)]:
         options = ("--partitions", 8, "--connections", connections, "--in-flight", in_flight)
         title = f"{connections:,} connection{'s' if connections > 1 else ''}"
@@ -113,12 +113,6 @@ def growth():
                        counted="produce", shows=shows, keep=True, **brief | {"rounds": 2})
 
 
-def long():
-    options = ("--partitions", 8, "--connections", 4, "--batch", "64K", "--bytes-max", "12G")
-    yield workload("sustained/12G", "produce, 12 GiB without a pause, 64 KiB batches", "produce", *options, counted="produce",
-                   shows=("cpu_s_per_gb", "gb_per_s", "p99_us", "max_us", "resident_mb"), seconds=90, rounds=1)
-
-
 def everything():
     """All workloads in the order of a full run: those that leave most behind come last."""
-    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *long(), *growth()]
+    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *growth()]

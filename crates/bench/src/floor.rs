@@ -24,7 +24,7 @@ const SCRATCH_BYTES: usize = 256 << 10;
 const WAKE: Token = Token(usize::MAX);
 /// Bytes per sendfile; 64 KiB and more at once is slower on a loopback.
 const SENDFILE_BYTES: usize = 60 << 10;
-/// The append file begins anew here, so that a floor needs no more disk than that.
+/// The append file begins anew here at the latest, so that a floor needs no more disk than that.
 const FILE_BYTES_MAX: u64 = 4 << 30;
 
 /// Serves until the process is ended. Each thread has its connections and its files in `folder`; a Fetch is answered with
@@ -142,6 +142,9 @@ impl Worker {
                 let Some(peer) = slot else { continue };
                 if self.serve(peer, &mut scratch).is_err() {
                     *slot = None;
+                    if peers.iter().all(Option::is_none) {
+                        self.begin_anew().map_err(Failure::io("truncate"))?;
+                    }
                 }
             }
         }
@@ -239,12 +242,17 @@ impl Worker {
 
     fn append(&mut self, batch: &[u8]) -> io::Result<()> {
         if self.written > FILE_BYTES_MAX {
-            rustix::fs::ftruncate(&self.log, 0)?;
-            io::Seek::rewind(&mut self.log)?;
-            self.written = 0;
+            self.begin_anew()?;
         }
         self.written += batch.len() as u64;
         self.log.write_all(batch)
+    }
+
+    /// Empties the file: after the last connection, so that no measurement pays for it.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        rustix::fs::ftruncate(&self.log, 0)?;
+        self.written = 0;
+        io::Seek::rewind(&mut self.log)
     }
 
     /// Sends what waits; false if the socket took not all of it.

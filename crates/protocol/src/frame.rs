@@ -57,24 +57,20 @@ pub fn capacity(received: &[u8], frame_bytes_max: usize) -> Result<usize, FrameE
     Ok(received.len() + missing.min(ROOM_MIN.max(received.len() * ROOM_PER_RECEIVED)))
 }
 
-/// Whether `received`, the start of a frame, has no room for more of it worth a read: it has to move to a larger buffer, see
-/// [`capacity`].
-pub fn is_full(received: &BytesMut, frame_bytes_max: usize) -> Result<bool, FrameError> {
-    let wanted = capacity(received, frame_bytes_max)? - received.len();
-    Ok(received.capacity() - received.len() < wanted.min(ROOM_MIN))
-}
-
-/// A buffer of this capacity with `received` in it. ([`BytesMut::reserve`] would double the capacity whatever it is asked for.)
-pub fn buffer(received: &[u8], capacity: usize) -> BytesMut {
-    let mut buffer = BytesMut::with_capacity(capacity);
-    buffer.extend_from_slice(received);
-    buffer
+/// Whether a buffer of `capacity` bytes that holds `received`, the start of a frame, has no room for more of it worth a read: it has
+/// to move to a larger one, see [`capacity`].
+pub fn is_full(received: &[u8], capacity: usize, frame_bytes_max: usize) -> Result<bool, FrameError> {
+    let wanted = self::capacity(received, frame_bytes_max)? - received.len();
+    Ok(capacity - received.len() < wanted.min(ROOM_MIN))
 }
 
 /// Makes room in `received`, the start of a frame, for more of it.
 pub fn reserve(received: &mut BytesMut, frame_bytes_max: usize) -> Result<(), FrameError> {
-    if is_full(received, frame_bytes_max)? {
-        *received = buffer(received, capacity(received, frame_bytes_max)?);
+    if is_full(received, received.capacity(), frame_bytes_max)? {
+        // BytesMut::reserve would double the capacity whatever it is asked for.
+        let mut larger = BytesMut::with_capacity(capacity(received, frame_bytes_max)?);
+        larger.extend_from_slice(received);
+        *received = larger;
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_protocol::frame::{self, FrameError, SIZE_PREFIX};
-use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::frame_buffer::FrameBuffer;
 use super::output::Output;
 use super::request_memory::{GRANTED_BYTES, Share, Verdict};
 use super::response::{Chunk, Outcome, PendingReply, Reply};
@@ -76,7 +76,7 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
             u64::try_from(broker.config().connections_max_idle_ms).unwrap_or(u64::MAX),
         ),
         broker,
-        input: BytesMut::new(),
+        input: FrameBuffer::default(),
         replies: VecDeque::new(),
         replies_bytes: 0,
         pending_bytes: 0,
@@ -135,7 +135,7 @@ struct Connection {
     /// Whether it waits for its share to grow.
     starved: bool,
     /// Bytes that were received and not yet given to a request; empty between requests.
-    input: BytesMut,
+    input: FrameBuffer,
     /// Oldest first.
     replies: VecDeque<Slot>,
     /// Bytes of those that are ready.
@@ -253,16 +253,17 @@ impl Connection {
     /// One system call; answers how much it read, and whether the socket has nothing more for now.
     fn read_once(&mut self) -> Result<(usize, bool), Ended> {
         if !self.input.is_empty() {
-            if frame::is_full(&self.input, self.frame_bytes_max)? {
-                let capacity = frame::capacity(&self.input, self.frame_bytes_max)?;
+            let received = self.input.bytes();
+            if frame::is_full(received, self.input.capacity(), self.frame_bytes_max)? {
+                let capacity = frame::capacity(received, self.frame_bytes_max)?;
                 self.starved = !self.memory.may_hold(capacity);
                 if self.starved {
                     return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
                 }
-                self.input = frame::buffer(&self.input, capacity);
+                self.input = FrameBuffer::new(self.input.bytes(), capacity);
                 self.memory.hold(capacity + self.pending_bytes);
             }
-            let read = self.stream.try_read_buf(&mut self.input)?;
+            let read = self.input.receive(&self.stream)?;
             self.start_received()?;
             return Ok((read, false));
         }
@@ -283,7 +284,7 @@ impl Connection {
                 } else {
                     left.len()
                 };
-                self.input = frame::buffer(left, capacity);
+                self.input = FrameBuffer::new(left, capacity);
                 self.memory.hold(self.input.capacity() + self.pending_bytes);
             }
             Ok((read, emptied))
@@ -296,7 +297,7 @@ impl Connection {
             return Ok(false);
         }
         let mut input = std::mem::take(&mut self.input);
-        let started = self.start_frames(&mut input)?;
+        let started = self.start_frames(input.bytes_mut())?;
         input.advance(started);
         if !input.is_empty() {
             self.input = input;

@@ -8,6 +8,7 @@
 pub mod acceptor;
 pub mod admission;
 pub mod connection;
+mod frame_buffer;
 pub mod output;
 pub mod request_memory;
 pub mod response;

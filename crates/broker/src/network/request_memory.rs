@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub const GRANTED_BYTES: usize = 16 * 1024;
 /// The limit where none is configured. Large enough that no pattern of clients measured was slowed down by it: frames
 /// that wait do so in the sockets' buffers.
-const DEFAULT_BYTES: usize = 64 << 20;
+const DEFAULT_BYTES: usize = 32 << 20;
 /// How often progress is looked at.
 const TURN_CHECK: Duration = Duration::from_secs(5);
 /// What has to arrive between two looks for the turn to go on.

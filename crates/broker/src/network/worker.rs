@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -12,9 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::Place;
-use super::connection;
+use super::{connection, frame_buffer};
 use crate::broker::Broker;
 use crate::request::Listener;
+
+/// How long a thread keeps memory that it might use again.
+const RELEASE_PERIOD: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a worker.
 pub struct Accepted {
@@ -120,9 +124,14 @@ async fn serve(
     let connections = TaskTracker::new();
     // A token of the thread's own: every connection registers with it, and the threads should not share its lock.
     let shutdown = shutdown.child_token();
+    let mut releases = tokio::time::interval(RELEASE_PERIOD);
     loop {
         let accepted = tokio::select! {
             accepted = receiver.recv() => accepted,
+            _ = releases.tick() => {
+                frame_buffer::release_unused();
+                continue;
+            }
             () = shutdown.cancelled() => None,
         };
         let Some(accepted) = accepted else { break };

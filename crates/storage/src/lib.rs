@@ -15,6 +15,7 @@ mod log_config;
 pub mod log_dir;
 mod meta_properties;
 mod open_files;
+pub mod platform;
 pub mod producer_state;
 mod segment;
 pub mod txn_index;

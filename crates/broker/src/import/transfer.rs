@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use barnabas_inspect::place;
 use barnabas_storage::checkpoint::{self, PartitionMetadata};
 use barnabas_storage::layout::SegmentFile;
+use barnabas_storage::platform;
 
 use super::plan::{Plan, PlannedFolder};
 use super::unfinished::{self, Unfinished, failed};
@@ -39,8 +40,7 @@ pub fn stage(plan: &Plan, mode: Mode, data_dir: &Path, out: &mut dyn Write) -> R
             told = Instant::now();
         }
     }
-    let sync = || -> std::io::Result<()> { Ok(rustix::fs::syncfs(File::open(&staging)?)?) };
-    sync().map_err(failed("sync", &staging))?;
+    platform::sync_tree(&staging).map_err(failed("sync", &staging))?;
     Unfinished::note(data_dir, &plan.folders)
 }
 

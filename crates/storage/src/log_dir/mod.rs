@@ -22,6 +22,7 @@ use crate::log::{Log, LogIdentity, LogSummary};
 use crate::log_config::LogConfig;
 use crate::meta_properties::MetaProperties;
 use crate::open_files::OpenFiles;
+use crate::platform;
 
 pub use load::Loaded;
 
@@ -46,7 +47,7 @@ pub struct LogDir {
     files: Arc<OpenFiles>,
     meta_properties: Option<MetaProperties>,
     /// Locked for as long as it is open.
-    lock: File,
+    _lock: File,
 }
 
 /// What the checkpoints hold of one log; see [`LogDir::write_checkpoints`].
@@ -88,7 +89,7 @@ impl LogDir {
             path: path.into(),
             files,
             meta_properties,
-            lock,
+            _lock: lock,
         })
     }
 
@@ -268,8 +269,7 @@ impl LogDir {
             outcome = outcome.and(flushed.and_then(|()| log.release()));
         }
         if together && outcome.is_ok() {
-            rustix::fs::syncfs(&self.lock)
-                .map_err(|error| StorageError::io("sync", &*self.path)(error.into()))?;
+            platform::sync_tree(&self.path).map_err(StorageError::io("sync", &*self.path))?;
             logs.iter_mut().for_each(|(log, _)| log.synced_with_others());
         }
         outcome

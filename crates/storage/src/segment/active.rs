@@ -15,6 +15,7 @@ use crate::index::{ActiveIndex, Entry, OffsetEntry, TimeEntry};
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
+use crate::platform;
 
 /// What is about to be appended.
 #[derive(Clone, Copy, Debug)]
@@ -201,9 +202,7 @@ impl ActiveSegment {
         let file = self.segment.log_file(folder)?;
         let size = u64::from(self.segment.size);
         if size == 0 && config.preallocate {
-            let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
-            // A file system that can't reserve space serves all the same.
-            let _ = rustix::fs::fallocate(&*file, flags, 0, u64::from(config.segment_bytes));
+            platform::reserve(&file, u64::from(config.segment_bytes));
         }
         file.write_all_at(bytes, size).map_err(|source| {
             let cut = file.set_len(size);

@@ -1,0 +1,181 @@
+//! The system calls that only Linux has, each with a portable form beside it; no other place names one. Everywhere else
+//! the code takes what the system at hand has. On Linux the tests run both forms.
+
+#[cfg(target_os = "linux")]
+pub use self::linux::{reserve, send_file, send_vectored, sync_tree};
+#[cfg(not(target_os = "linux"))]
+pub use self::portable::{reserve, send_file, send_vectored, sync_tree};
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fs::File;
+    use std::io::{self, IoSlice};
+    use std::os::fd::BorrowedFd;
+    use std::path::Path;
+
+    use rustix::fs::FallocateFlags;
+    use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+    /// Bytes moved by one `sendfile`. 64 KiB exactly is a cliff on loopback, a little less is not.
+    const SENDFILE_MAX: usize = 60 * 1024;
+
+    /// Reserves space for a file that will grow to `bytes`; its size stays. A file system that can't serves all the same.
+    pub fn reserve(file: &File, bytes: u64) {
+        let _ = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes);
+    }
+
+    /// Makes all in a folder durable, at the price of one sync of its file system.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync_tree(folder: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(folder)?)?)
+    }
+
+    /// Sends what a socket takes of a file's `len` bytes from `position` on, without their passing through user memory; 0
+    /// means that the file ends there.
+    ///
+    /// # Errors
+    /// The system's; `WouldBlock` when the socket takes nothing.
+    pub fn send_file(socket: BorrowedFd<'_>, file: &File, position: u64, len: usize) -> io::Result<usize> {
+        let mut position = position;
+        let len = len.min(SENDFILE_MAX);
+        Ok(rustix::fs::sendfile(socket, file, Some(&mut position), len)?)
+    }
+
+    /// Sends what a socket takes of `buffers`. `more` says that the rest of the frame follows at once, so that a header and
+    /// the file range after it share a segment.
+    ///
+    /// # Errors
+    /// The system's; `WouldBlock` when the socket takes nothing.
+    pub fn send_vectored(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::MORE, more);
+        let mut ancillary = SendAncillaryBuffer::default();
+        Ok(rustix::net::sendmsg(socket, buffers, &mut ancillary, flags)?)
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable {
+    use std::fs::{self, File};
+    use std::io::{self, IoSlice};
+    use std::os::fd::BorrowedFd;
+    use std::os::unix::fs::FileExt;
+    use std::path::Path;
+
+    /// Bytes that pass through user memory at a time.
+    const COPIED_MAX: usize = 64 * 1024;
+
+    /// Space is not reserved.
+    pub fn reserve(_file: &File, _bytes: u64) {}
+
+    /// Makes all in a folder durable, file by file.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync_tree(folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                sync_tree(&entry.path())?;
+            } else {
+                File::open(entry.path())?.sync_all()?;
+            }
+        }
+        File::open(folder)?.sync_all()
+    }
+
+    /// Sends what a socket takes of a file's `len` bytes from `position` on; 0 means that the file ends there.
+    ///
+    /// # Errors
+    /// The system's; `WouldBlock` when the socket takes nothing.
+    pub fn send_file(socket: BorrowedFd<'_>, file: &File, position: u64, len: usize) -> io::Result<usize> {
+        let mut buffer = vec![0; len.min(COPIED_MAX)];
+        let read = file.read_at(&mut buffer, position)?;
+        if read == 0 {
+            return Ok(0);
+        }
+        Ok(rustix::io::write(socket, &buffer[..read])?)
+    }
+
+    /// Sends what a socket takes of `buffers`.
+    ///
+    /// # Errors
+    /// The system's; `WouldBlock` when the socket takes nothing.
+    pub fn send_vectored(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>], _more: bool) -> io::Result<usize> {
+        Ok(rustix::io::writev(socket, buffers)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{self, IoSlice, Read, Write};
+    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
+
+    use super::{portable, reserve, send_file, send_vectored, sync_tree};
+
+    type SendFile = fn(BorrowedFd<'_>, &File, u64, usize) -> io::Result<usize>;
+    type SendVectored = fn(BorrowedFd<'_>, &[IoSlice<'_>], bool) -> io::Result<usize>;
+
+    #[test]
+    fn both_forms_send_a_files_range_and_tell_its_end() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        for send in [send_file as SendFile, portable::send_file as SendFile] {
+            let (here, mut there) = UnixStream::pair().unwrap();
+            assert_eq!(send(here.as_fd(), &file, 3, 5).unwrap(), 5);
+            assert_eq!(send(here.as_fd(), &file, 10, 5).unwrap(), 0);
+            drop(here);
+            let mut received = Vec::new();
+            there.read_to_end(&mut received).unwrap();
+            assert_eq!(received, b"34567");
+        }
+    }
+
+    #[test]
+    fn both_forms_say_when_the_socket_takes_nothing() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 20).unwrap();
+        for send in [send_file as SendFile, portable::send_file as SendFile] {
+            let (here, _there) = UnixStream::pair().unwrap();
+            here.set_nonblocking(true).unwrap();
+            let ended = (0..1000).find_map(|_| send(here.as_fd(), &file, 0, 1 << 20).err());
+            assert_eq!(ended.unwrap().kind(), io::ErrorKind::WouldBlock);
+        }
+    }
+
+    #[test]
+    fn both_forms_send_buffers_in_order() {
+        for send in [
+            send_vectored as SendVectored,
+            portable::send_vectored as SendVectored,
+        ] {
+            let (here, mut there) = UnixStream::pair().unwrap();
+            let buffers = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
+            assert_eq!(send(here.as_fd(), &buffers, true).unwrap(), 4);
+            drop(here);
+            let mut received = Vec::new();
+            there.read_to_end(&mut received).unwrap();
+            assert_eq!(received, b"abcd");
+        }
+    }
+
+    #[test]
+    fn both_forms_sync_a_folder_and_leave_files_their_size() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        let file = File::create(folder.path().join("inner/file")).unwrap();
+        for reserve in [reserve, portable::reserve] {
+            reserve(&file, 1 << 16);
+            assert_eq!(file.metadata().unwrap().len(), 0);
+        }
+        for sync in [sync_tree as fn(&Path) -> io::Result<()>, portable::sync_tree] {
+            sync(folder.path()).unwrap();
+            assert!(sync(&folder.path().join("missing")).is_err());
+        }
+    }
+}

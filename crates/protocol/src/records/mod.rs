@@ -14,6 +14,7 @@ mod builder;
 pub mod compression;
 mod error;
 mod header;
+mod raw;
 mod record;
 mod skim;
 mod varint;
@@ -32,5 +33,6 @@ pub use header::{
     NO_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, TimestampType, batch_crc, seal,
     set_base_offset, set_max_timestamp, set_partition_leader_epoch,
 };
+pub use raw::{RawRecord, RawRecords};
 pub use record::{Header, Headers, Record, Records};
 pub use skim::{Skim, SkimmedRecord};

@@ -121,6 +121,12 @@ pub enum StorageError {
         /// Last seen.
         current_epoch: i32,
     },
+    /// A cleaning was given up: the log was deleted, cut off, or is to be left alone.
+    #[error("the cleaning of {} was given up", path.display())]
+    CleaningAborted {
+        /// The partition's folder.
+        path: PathBuf,
+    },
     /// The folder's name doesn't name a partition, or a file in it contradicts the name or the topic id.
     #[error("{} is not the folder of a partition: {reason}", path.display())]
     NotAPartition {
@@ -142,7 +148,9 @@ impl StorageError {
             | StorageError::NotAPartition { .. } => ErrorCode::KafkaStorageError,
             StorageError::Corrupt { .. } | StorageError::MalformedBatches(_) => ErrorCode::CorruptMessage,
             StorageError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-            StorageError::UnexpectedAppendOffset { .. } => ErrorCode::UnknownServerError,
+            StorageError::UnexpectedAppendOffset { .. } | StorageError::CleaningAborted { .. } => {
+                ErrorCode::UnknownServerError
+            }
             StorageError::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             StorageError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
             StorageError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,

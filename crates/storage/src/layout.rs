@@ -5,6 +5,7 @@
 //!  └─ topic-7/       00000000000000000000.log .index .timeindex .txnindex .snapshot
 //!                    leader-epoch-checkpoint  partition.metadata
 //!                    00000000000000000000.log.deleted     to be removed
+//!                    00000000000000000000.log.cleaned     being compacted; then .swap, then in place
 //!     topic-7.<32 hex digits>-delete/     to be removed
 //!     topic-7.<32 hex digits>-future/     a copy on its way from another log directory
 //!     topic-7.<32 hex digits>-stray/      of a topic that the metadata doesn't know
@@ -65,6 +66,21 @@ impl SegmentFile {
         folder.join(format!("{base_offset:020}.{}", self.extension()))
     }
 
+    /// The path of a file that is being put in the place of others.
+    pub fn staged_path(self, folder: &Path, base_offset: i64, stage: Stage) -> PathBuf {
+        let mut path = self.path(folder, base_offset).into_os_string();
+        path.push(stage.suffix());
+        path.into()
+    }
+
+    /// What the name of a file says that was being put in the place of others; `None` for other files.
+    pub fn parse_staged(name: &str) -> Option<(SegmentFile, i64, Stage)> {
+        let (name, stage) = [Stage::Cleaned, Stage::Swap]
+            .into_iter()
+            .find_map(|stage| Some((name.strip_suffix(stage.suffix())?, stage)))?;
+        SegmentFile::parse(name).map(|(kind, base_offset)| (kind, base_offset, stage))
+    }
+
     /// What a file name says; `None` for other files.
     pub fn parse(name: &str) -> Option<(SegmentFile, i64)> {
         let (digits, extension) = name.split_once('.')?;
@@ -74,6 +90,24 @@ impl SegmentFile {
         let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let base_offset = all_digits.then(|| digits.parse().ok()).flatten()?;
         Some((kind, base_offset))
+    }
+}
+
+/// How far a cleaned segment is on its way into its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is being written; after a crash it goes.
+    Cleaned,
+    /// It is whole and on disk; after a crash it takes the place of what it was made of.
+    Swap,
+}
+
+impl Stage {
+    fn suffix(self) -> &'static str {
+        match self {
+            Stage::Cleaned => ".cleaned",
+            Stage::Swap => ".swap",
+        }
     }
 }
 

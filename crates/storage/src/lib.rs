@@ -4,6 +4,7 @@
 //! broker says when and where it runs. Time and random ids are arguments.
 
 pub mod checkpoint;
+pub mod cleaner;
 pub mod deletion;
 pub mod error;
 mod file_io;

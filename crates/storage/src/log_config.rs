@@ -1,7 +1,7 @@
 //! The topic settings a log acts upon, with Kafka's names (dots become underscores) and defaults.
 
 /// Settings of one log. Shared by all partitions of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment that would outgrow this is closed and a new one begun.
     pub segment_bytes: u32,
@@ -19,6 +19,16 @@ pub struct LogConfig {
     pub flush_messages: i64,
     /// `flush.ms`: fdatasync after so many milliseconds.
     pub flush_ms: i64,
+    /// `cleanup.policy` has `compact`: of each key the last record stays.
+    pub cleanup_compact: bool,
+    /// `min.cleanable.dirty.ratio`: a log is compacted once this part of it is dirty.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`: segments with younger records aren't compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: a log is compacted once it has older dirty records, and its active segment closed.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: a tombstone stays for so long after its first compaction.
+    pub delete_retention_ms: i64,
     /// `cleanup.policy` has `delete`: old records go by `retention.ms` and `retention.bytes`.
     pub cleanup_delete: bool,
     /// `retention.ms`: a segment whose records are all older goes; -1 for never.
@@ -42,11 +52,28 @@ impl Default for LogConfig {
             preallocate: false,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
+            cleanup_compact: false,
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: 24 * 60 * 60 * 1000,
             cleanup_delete: true,
             retention_ms: 7 * 24 * 60 * 60 * 1000,
             retention_bytes: -1,
             file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}
+
+impl LogConfig {
+    /// The age at which the active segment is closed by the next append, ms: a compacted log's must be closed for
+    /// `max.compaction.lag.ms` to be kept.
+    pub fn max_segment_ms(&self) -> i64 {
+        if self.cleanup_compact {
+            self.segment_ms.min(self.max_compaction_lag_ms.max(0))
+        } else {
+            self.segment_ms
         }
     }
 }

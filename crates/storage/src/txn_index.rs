@@ -27,6 +27,11 @@ pub fn append(folder: &Path, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
         .map_err(StorageError::io("append to", path))
 }
 
+/// The content of an index with these entries.
+pub fn content(txns: &[AbortedTxn]) -> Vec<u8> {
+    txns.iter().flat_map(encode).collect()
+}
+
 /// All entries, in the order of their markers.
 ///
 /// # Errors
@@ -63,16 +68,13 @@ pub fn decode_all(path: &Path, bytes: &[u8]) -> Result<Vec<AbortedTxn>> {
 /// `Io`, `Corrupt`.
 pub fn truncate(folder: &Path, base_offset: i64, offset: i64) -> Result<bool> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
-    let kept: Vec<u8> = read(folder, base_offset)?
-        .iter()
-        .filter(|txn| txn.last_offset < offset)
-        .flat_map(encode)
-        .collect();
+    let mut kept = read(folder, base_offset)?;
+    kept.retain(|txn| txn.last_offset < offset);
     if kept.is_empty() {
         file_io::remove_optional(&path)?;
         return Ok(false);
     }
-    file_io::replace(&path, &kept, Durability::PageCache)?;
+    file_io::replace(&path, &content(&kept), Durability::PageCache)?;
     Ok(true)
 }
 

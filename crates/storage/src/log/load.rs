@@ -113,8 +113,9 @@ impl Loader<'_> {
         })
     }
 
-    /// What is in the folder. Left-over temporary files are removed.
+    /// What is in the folder. Left-over temporary files are removed, segments that were being replaced are so.
     fn list(&self) -> Result<Listing> {
+        super::swap::recover(self.folder)?;
         let (mut segments, mut snapshots, mut with_aborted) = (Vec::new(), Vec::new(), Vec::new());
         let failed = || StorageError::io("list", self.folder);
         for entry in fs::read_dir(self.folder).map_err(failed())? {

@@ -5,6 +5,7 @@
 //! first append, no folder. The first use that needs them opens its files.
 
 mod append;
+mod cleaning;
 mod flush;
 pub(crate) mod load;
 mod lookup;
@@ -14,11 +15,13 @@ mod read;
 mod removal;
 mod retention;
 mod snapshots;
+mod swap;
 mod transactions;
 mod truncate;
 mod types;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
@@ -33,9 +36,12 @@ use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
+pub use cleaning::CleaningHold;
 pub use flush::LogFlush;
 use removal::OldestSegment;
+pub(crate) use removal::largest_timestamp;
 pub use removal::{RemovedSegments, RetentionCheck, RetentionVerdict};
+pub use swap::ReplacedSegments;
 pub use types::{
     AbortedTxn, AppendInfo, AppendOrigin, EpochEndOffset, FetchSlice, ReadBound, TimestampOffset,
 };
@@ -77,6 +83,8 @@ pub struct Log {
     oldest_segment: Option<OldestSegment>,
     /// Alive while files of removed segments still have their names.
     removing: Weak<()>,
+    /// Alive while the log is being cleaned; see [`CleaningHold`].
+    cleaning: Weak<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -135,6 +143,7 @@ impl Log {
             future: None,
             oldest_segment: None,
             removing: Weak::new(),
+            cleaning: Weak::new(),
         };
         log.choose_jitter();
         log
@@ -234,11 +243,17 @@ impl Log {
 
     /// Tells the log how far it is replicated, which may move the last stable offset.
     pub fn high_watermark_updated(&mut self, high_watermark: i64) {
-        if self.first_unstable_offset.is_some()
-            && let State::Open(open) = &mut self.state
-        {
-            open.producers.high_watermark_updated(high_watermark);
-            self.first_unstable_offset = open.producers.first_unstable_offset();
+        if self.first_unstable_offset.is_none() {
+            return;
+        }
+        // After a recovery the log is closed: only its producers know which transactions are decided.
+        match self.open() {
+            Ok(Some(open)) => {
+                open.producers.high_watermark_updated(high_watermark);
+                self.first_unstable_offset = open.producers.first_unstable_offset();
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the last stable offset stays where it is"),
         }
     }
 
@@ -266,7 +281,11 @@ impl Log {
     pub fn release_if_idle(&mut self) -> Result<()> {
         let used = std::mem::take(&mut self.used);
         // Only an open log follows how its transactions are replicated, and knows which files aren't its own any more.
-        if used || self.first_unstable_offset.is_some() || self.removing.strong_count() > 0 {
+        if used
+            || self.first_unstable_offset.is_some()
+            || self.removing.strong_count() > 0
+            || self.is_being_cleaned()
+        {
             Ok(())
         } else {
             self.release()
@@ -303,7 +322,7 @@ impl Log {
     }
 
     /// The folder's path, whether there is one or not.
-    pub(crate) fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         let name = match self.future {
             None => layout::folder_name(&self.topic, self.partition),
             Some(unique) => {

@@ -52,7 +52,7 @@ impl Log {
 
     /// Whether the log may be replaced by a copy now: nobody works beside the lock on files whose names it has.
     pub fn may_be_replaced(&self) -> bool {
-        self.removing.strong_count() == 0
+        self.removing.strong_count() == 0 && !self.is_being_cleaned()
     }
 
     /// Lets a copy that has all of `original`'s records go on in its place. What began on the original beside the lock

@@ -233,6 +233,9 @@ impl Log {
             State::Closed => (None, None),
             State::Absent | State::Offline => return None,
         };
+        if self.is_being_cleaned() {
+            return None;
+        }
         let check = RetentionCheck {
             folder: self.folder(),
             config: self.config.clone(),
@@ -328,7 +331,7 @@ impl Log {
 
 /// The largest record time of a segment, by the last entry of its time index; where records have no time, when the
 /// file was last written.
-fn largest_timestamp(folder: &Path, base_offset: i64) -> Result<i64> {
+pub fn largest_timestamp(folder: &Path, base_offset: i64) -> Result<i64> {
     let path = SegmentFile::TimeIndex.path(folder, base_offset);
     let last = match File::open(&path) {
         Ok(file) => IndexFile::new(&file).and_then(|index| index.last()),

@@ -79,6 +79,7 @@ impl Log {
     fn truncated(&mut self, cut: Result<u64>, offset: i64) -> Result<()> {
         self.truncations += 1;
         self.flush_begun = self.flush_begun.min(offset);
+        self.abort_cleaning();
         self.oldest_segment = None;
         match cut {
             Ok(size_bytes) => {

@@ -8,6 +8,7 @@ mod load;
 pub mod lock;
 mod manifest;
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The first readable offset of each log, where it isn't that of its first segment.
 pub const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+/// Where the next cleaning of each compacted log begins.
+pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 /// The high watermark of each partition.
 pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 
@@ -273,6 +276,25 @@ impl LogDir {
             logs.iter_mut().for_each(|(log, _)| log.synced_with_others());
         }
         outcome
+    }
+
+    /// Where the next cleaning of each compacted log begins (`cleaner-offset-checkpoint`), by topic and partition.
+    ///
+    /// # Errors
+    /// `Io`, `Corrupt`.
+    pub fn read_cleaner_offsets(&self) -> Result<HashMap<(String, i32), i64>> {
+        checkpoint::read_offsets(&self.path.join(CLEANER_OFFSETS))
+    }
+
+    /// Writes `cleaner-offset-checkpoint`.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write_cleaner_offsets(&self, rows: &[(Arc<str>, i32, i64)]) -> Result<()> {
+        let rows = rows
+            .iter()
+            .map(|(topic, partition, offset)| (&**topic, *partition, *offset));
+        checkpoint::write_offsets(&self.path.join(CLEANER_OFFSETS), rows)
     }
 
     /// Space on the directory's file system (DescribeLogDirs).

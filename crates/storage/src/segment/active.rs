@@ -1,6 +1,6 @@
 //! The segment that grows.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -179,7 +179,7 @@ impl ActiveSegment {
         };
         let max_entries = |entry_bytes: usize| config.segment_index_bytes as usize / entry_bytes;
         Ok(size as usize + coming.bytes > config.segment_bytes as usize
-            || (size > 0 && waited_ms > config.segment_ms - jitter_ms)
+            || (size > 0 && waited_ms > config.max_segment_ms() - jitter_ms)
             || self.offsets.len() >= max_entries(OffsetEntry::BYTES)
             || self.times.len() + 1 >= max_entries(TimeEntry::BYTES)
             || !self.segment.can_hold(coming.last_offset))
@@ -323,6 +323,16 @@ impl ActiveSegment {
             .map_err(StorageError::io("write", path))?;
         let (file, path) = open(SegmentFile::TimeIndex)?;
         self.times.save(&file).map_err(StorageError::io("write", path))
+    }
+
+    /// Ends the growth of a segment whose files have other names, and writes its whole indexes to empty files.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn finish_into(&mut self, index: &File, time_index: &File) -> std::io::Result<()> {
+        self.push_time_entry();
+        self.offsets.save(index)?;
+        self.times.save(time_index)
     }
 
     /// Ends the segment's growth, or pauses it: the time index gets its last entry, the files all that belongs to them.

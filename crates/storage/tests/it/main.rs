@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod cleaner;
 mod fixture;
 mod log_dir;
 mod model;

@@ -15,6 +15,7 @@ pub mod fetch;
 pub mod handlers;
 pub mod import;
 mod last_words;
+pub mod log_cleaner;
 pub mod log_dirs;
 pub mod log_moves;
 pub mod logging;

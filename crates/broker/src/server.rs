@@ -20,6 +20,7 @@ use crate::broker::Broker;
 use crate::config::load::StartSettings;
 use crate::config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
 use crate::import;
+use crate::log_cleaner;
 use crate::log_dirs::open::METADATA_FOLDER;
 use crate::log_dirs::{self, LogDirs};
 use crate::log_moves;
@@ -115,6 +116,7 @@ pub struct Server {
     background: JoinHandle<()>,
     retention: std::thread::JoinHandle<()>,
     log_moves: std::thread::JoinHandle<()>,
+    log_cleaner: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Server {
@@ -213,6 +215,10 @@ impl Server {
                 broker.log_moves.begin(&partition, to);
             }
         }
+        let log_cleaner = log_cleaner::start(&broker).inspect_err(|_| {
+            broker.log_moves.stop();
+            broker.partitions().deletions().stop();
+        })?;
         Ok(Server {
             broker,
             quorum,
@@ -221,6 +227,7 @@ impl Server {
             background,
             retention,
             log_moves,
+            log_cleaner,
         })
     }
 
@@ -242,11 +249,16 @@ impl Server {
         self.broker.stopping.cancel();
         while self.acceptors.join_next().await.is_some() {}
         let (workers, retention, log_moves) = (self.workers, self.retention, self.log_moves);
+        let log_cleaner = self.log_cleaner;
         self.broker.log_moves.stop();
         self.broker.partitions().deletions().stop();
+        self.broker.partitions().cleanings().stop();
         let joined = tokio::task::spawn_blocking(move || {
             if retention.join().is_err() || log_moves.join().is_err() {
                 tracing::error!("a thread of the log directories ended early");
+            }
+            if log_cleaner.is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!("the log cleaner ended early");
             }
             Arc::into_inner(workers).map(Workers::join)
         });

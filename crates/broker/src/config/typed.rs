@@ -171,6 +171,21 @@ view! {
         /// How long the folder of a deleted partition waits to be removed, milliseconds.
         log_segment_delete_delay_ms: i64 = "log.segment.delete.delay.ms",
 
+        /// Whether compacted topics are compacted.
+        log_cleaner_enable: bool = "log.cleaner.enable",
+        /// Threads that compact.
+        log_cleaner_threads: i32 = "log.cleaner.threads",
+        /// Memory for the keys of the logs that are being compacted, bytes.
+        log_cleaner_dedupe_buffer_size: i64 = "log.cleaner.dedupe.buffer.size",
+        /// How full that memory may be, 0 to 1.
+        log_cleaner_io_buffer_load_factor: f64 = "log.cleaner.io.buffer.load.factor",
+        /// Memory for reading and writing, bytes.
+        log_cleaner_io_buffer_size: i32 = "log.cleaner.io.buffer.size",
+        /// Bytes that all cleaners together read and write per second.
+        log_cleaner_io_max_bytes_per_second: f64 = "log.cleaner.io.max.bytes.per.second",
+        /// How long a cleaner waits when there is nothing to compact, milliseconds.
+        log_cleaner_backoff_ms: i64 = "log.cleaner.backoff.ms",
+
         /// Partitions of `__consumer_offsets`.
         offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions",
         /// Replicas of `__consumer_offsets`.
@@ -247,6 +262,14 @@ view! {
         compression_lz4_level: i32 = "compression.lz4.level",
         /// The level of zstd.
         compression_zstd_level: i32 = "compression.zstd.level",
+        /// How long a tombstone stays after its first compaction, milliseconds.
+        delete_retention_ms: i64 = "delete.retention.ms",
+        /// The age from which a dirty record makes its log be compacted, milliseconds.
+        max_compaction_lag_ms: i64 = "max.compaction.lag.ms",
+        /// The dirty part of a log from which it is compacted, 0 to 1.
+        min_cleanable_dirty_ratio: f64 = "min.cleanable.dirty.ratio",
+        /// The age up to which records are not compacted, milliseconds.
+        min_compaction_lag_ms: i64 = "min.compaction.lag.ms",
         /// Records between two forced flushes.
         flush_messages: i64 = "flush.messages",
         /// Milliseconds between two forced flushes.

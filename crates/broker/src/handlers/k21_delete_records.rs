@@ -12,7 +12,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
-use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
+use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::Broker;
 use crate::checkpoints::{self, Checkpoint};
@@ -28,37 +28,31 @@ pub async fn handle(
     _: &RequestContext,
     request: DeleteRecordsRequest,
 ) -> DeleteRecordsResponse {
-    let mut topics: Vec<DeleteRecordsTopicResult> = Vec::new();
-    for topic in &request.topics {
-        for wanted in &topic.partitions {
-            let result = DeleteRecordsPartitionResult::default().with_partition_index(wanted.partition_index);
-            let result = match delete(broker, &topic.name, wanted.partition_index, wanted.offset) {
-                Ok(low_watermark) => result.with_low_watermark(low_watermark),
-                Err(error) => result
-                    .with_low_watermark(NO_LOW_WATERMARK)
-                    .with_error_code(error.code()),
-            };
-            add(&mut topics, &topic.name, result);
+    let mut deleted = false;
+    let mut answer = |topic: &str, partition: i32, offset: i64| {
+        let result = DeleteRecordsPartitionResult::default().with_partition_index(partition);
+        match delete(broker, topic, partition, offset) {
+            Ok(low_watermark) => {
+                deleted = true;
+                result.with_low_watermark(low_watermark)
+            }
+            Err(error) => result
+                .with_low_watermark(NO_LOW_WATERMARK)
+                .with_error_code(error.code()),
         }
-    }
-    let mut results = topics.iter().flat_map(|topic| &topic.partitions);
-    if results.any(|result| result.error_code == ErrorCode::None.code()) {
+    };
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        let results = partitions.map(|wanted| answer(&topic.name, wanted.partition_index, wanted.offset));
+        DeleteRecordsTopicResult::default()
+            .with_name(topic.name.clone())
+            .with_partitions(results.collect())
+    });
+    let topics = topics.collect();
+    if deleted {
         checkpoints::write_apart(broker, Checkpoint::LogStartOffsets).await;
     }
     DeleteRecordsResponse::default().with_topics(topics)
-}
-
-/// A topic has one place in the answer, a partition one in it: its last.
-fn add(topics: &mut Vec<DeleteRecordsTopicResult>, topic: &TopicName, result: DeleteRecordsPartitionResult) {
-    let Some(known) = topics.iter_mut().find(|known| known.name == *topic) else {
-        let first = DeleteRecordsTopicResult::default().with_name(topic.clone());
-        topics.push(first.with_partitions(vec![result]));
-        return;
-    };
-    known
-        .partitions
-        .retain(|other| other.partition_index != result.partition_index);
-    known.partitions.push(result);
 }
 
 fn delete(broker: &Broker, topic: &str, partition: i32, offset: i64) -> Result<i64, ErrorCode> {

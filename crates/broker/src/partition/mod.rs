@@ -480,6 +480,9 @@ impl Partition {
         let mut state = self.lock();
         state.waiters.interrupt(error);
         let high_watermark = state.core.high_watermark();
+        if let Some(log) = &mut state.log {
+            log.abort_cleaning();
+        }
         state.log.take().map(|log| (log, high_watermark))
     }
 

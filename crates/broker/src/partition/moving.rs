@@ -86,6 +86,8 @@ impl Partition {
             cancelled: AtomicBool::new(false),
         });
         *moving = Some(begun.clone());
+        // What the cleaner has done to the log, its copy would not have.
+        self.with_log(|log, _| log.abort_cleaning());
         Some(begun)
     }
 

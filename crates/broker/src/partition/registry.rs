@@ -20,6 +20,7 @@ use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::config::{BrokerConfig, Layers};
 use crate::deletions::Deletions;
+use crate::log_cleaner::Cleanings;
 use crate::log_dirs::{Cordoned, DataDir, LogDirs};
 
 /// The local partitions of one topic; the index is the partition's number.
@@ -36,6 +37,7 @@ pub struct Partitions {
     node_id: i32,
     log_dirs: Arc<LogDirs>,
     deletions: Deletions,
+    cleanings: Cleanings,
     flusher: Arc<Flusher>,
     maps: RwLock<Maps>,
     /// Logs that were found at the start and that no image has claimed yet.
@@ -70,6 +72,7 @@ impl Partitions {
             node_id,
             log_dirs,
             deletions: Deletions::default(),
+            cleanings: Cleanings::default(),
             flusher: Arc::default(),
             maps: RwLock::default(),
             found: Mutex::new(found),
@@ -154,6 +157,7 @@ impl Partitions {
             for topic in image.topics.iter() {
                 self.configure(topic, &settings_of(topic));
             }
+            self.cleanings.wake();
             return;
         }
         for resource in delta
@@ -165,6 +169,11 @@ impl Partitions {
                 self.configure(topic, &settings_of(topic));
             }
         }
+    }
+
+    /// What the log cleaners share.
+    pub fn cleanings(&self) -> &Cleanings {
+        &self.cleanings
     }
 
     /// Flushes and closes every log and writes the clean markers.
@@ -324,6 +333,7 @@ impl Partitions {
             maps.by_id.remove(&topic.id).unwrap_or_default()
         };
         let gone = ErrorCode::UnknownTopicOrPartition;
+        self.cleanings.forget(topic.id);
         for partition in removed.into_iter().flatten() {
             partition.cancel_move();
             let dir = partition.dir();

@@ -1,0 +1,168 @@
+//! What the log cleaners share: where each log was last cleaned to, which can't be cleaned, and the wish to end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use barnabas_storage::StorageError;
+use uuid::Uuid;
+
+use super::throttle::Throttle;
+use crate::partition::settings::TopicSettings;
+use crate::partition::{Partition, TopicPartition};
+
+type Key = (Uuid, i32);
+
+/// The state of all cleaners.
+#[derive(Debug, Default)]
+pub struct Cleanings {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Held while the checkpoint is written: the last writer has the newest rows.
+    writing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// As the checkpoint had them, by name: until the first look at the partition.
+    loaded: HashMap<(String, i32), i64>,
+    offsets: HashMap<Key, i64>,
+    uncleanable: HashSet<Key>,
+    /// Closed logs of which nothing was to be cleaned; they are not looked at again before they change.
+    quiet: HashMap<Key, Quiet>,
+    throttle: Throttle,
+    /// Counts the reasons to look again.
+    wakes: u64,
+    stopped: bool,
+}
+
+/// A closed log that needed no cleaning.
+#[derive(Clone, Debug)]
+pub(super) struct Quiet {
+    pub log_end_offset: i64,
+    pub log_start_offset: i64,
+    pub settings: Arc<TopicSettings>,
+}
+
+impl Cleanings {
+    /// Takes over what the checkpoint holds.
+    pub(super) fn load(&self, offsets: HashMap<(String, i32), i64>) {
+        self.lock().loaded.extend(offsets);
+    }
+
+    /// Where the last cleaning of a partition has ended; `None` before the first.
+    pub(super) fn offset(&self, id: &TopicPartition) -> Option<i64> {
+        let key = (id.topic_id, id.partition);
+        let mut state = self.lock();
+        if let Some(offset) = state.loaded.remove(&(id.topic.to_string(), id.partition)) {
+            state.offsets.entry(key).or_insert(offset);
+        }
+        state.offsets.get(&key).copied()
+    }
+
+    /// Notes where a cleaning has ended.
+    pub(super) fn cleaned(&self, partition: &Partition, end_offset: i64) {
+        self.lock().offsets.insert(key(partition), end_offset);
+    }
+
+    /// Whether an earlier cleaning of the partition has failed.
+    pub(super) fn is_uncleanable(&self, partition: &Partition) -> bool {
+        self.lock().uncleanable.contains(&key(partition))
+    }
+
+    /// Notes that a partition can't be cleaned.
+    pub(super) fn mark_uncleanable(&self, partition: &Partition) {
+        self.lock().uncleanable.insert(key(partition));
+    }
+
+    /// What is remembered of a closed log.
+    pub(super) fn quiet(&self, partition: &Partition) -> Option<Quiet> {
+        self.lock().quiet.get(&key(partition)).cloned()
+    }
+
+    /// Remembers a closed log.
+    pub(super) fn remember_quiet(&self, partition: &Partition, quiet: Quiet) {
+        self.lock().quiet.insert(key(partition), quiet);
+    }
+
+    /// Forgets a deleted topic.
+    pub fn forget(&self, topic_id: Uuid) {
+        let mut state = self.lock();
+        state.offsets.retain(|(id, _), _| *id != topic_id);
+        state.uncleanable.retain(|(id, _)| *id != topic_id);
+        state.quiet.retain(|(id, _), _| *id != topic_id);
+    }
+
+    /// Writes the offsets of `partitions`, sorted by name, with `write`.
+    pub(super) fn write_with(
+        &self,
+        partitions: &[Arc<Partition>],
+        write: impl FnOnce(&[(Arc<str>, i32, i64)]) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let _writing = self
+            .writing
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let row = |partition: &Arc<Partition>| {
+            let id = partition.id();
+            self.offset(id)
+                .map(|offset| (id.topic.clone(), id.partition, offset))
+        };
+        let mut rows: Vec<_> = partitions.iter().filter_map(row).collect();
+        rows.sort_unstable();
+        write(&rows)
+    }
+
+    /// Waits where `bytes` were too fast for `bytes_per_second`; answers whether to go on.
+    pub(super) fn pace(&self, bytes: usize, bytes_per_second: f64) -> bool {
+        let mut state = self.lock();
+        let wait = state.throttle.wait_for(bytes, bytes_per_second, Instant::now());
+        if wait.is_zero() {
+            return !state.stopped;
+        }
+        self.wait_from(state, wait)
+    }
+
+    /// Waits `backoff_ms`, or until there is a reason to look for logs to clean again.
+    pub(super) fn wait(&self, backoff_ms: i64) {
+        let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0));
+        let state = self.lock();
+        self.wait_from(state, backoff);
+    }
+
+    fn wait_from(&self, state: MutexGuard<'_, State>, wait: Duration) -> bool {
+        let wakes = state.wakes;
+        let waited = self
+            .changed
+            .wait_timeout_while(state, wait, |state| !state.stopped && state.wakes == wakes);
+        !waited.map_or_else(
+            |poisoned| poisoned.into_inner().0.stopped,
+            |(state, _)| state.stopped,
+        )
+    }
+
+    /// Has the cleaners look at their settings, and for logs to clean.
+    pub fn wake(&self) {
+        self.lock().wakes += 1;
+        self.changed.notify_all();
+    }
+
+    /// Ends the cleaners; a cleaning that runs is given up.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether the cleaners are to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn key(partition: &Partition) -> Key {
+    (partition.id().topic_id, partition.id().partition)
+}

@@ -23,12 +23,12 @@ pub fn dump(
     let absolute = |relative: u32| base_offset.saturating_add(i64::from(relative));
     match kind {
         SegmentFile::Index => entries(&bytes, file, dump, |entry: OffsetEntry| {
-            Line::new("offset")
+            Line::new("entry")
                 .with("offset", absolute(entry.relative_offset))
                 .with("position", entry.position)
         }),
         SegmentFile::TimeIndex => entries(&bytes, file, dump, |entry: TimeEntry| {
-            Line::new("timestamp")
+            Line::new("entry")
                 .with("timestamp", entry.timestamp)
                 .with("offset", absolute(entry.relative_offset))
         }),

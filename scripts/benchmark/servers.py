@@ -31,7 +31,9 @@ def classpath():
 
 
 def build(*packages):
-    """Builds release binaries."""
+    """Builds release binaries; none when there is no package."""
+    if not packages:
+        return
     names = [part for package in packages for part in ("-p", package)]
     subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", *names], check=True, cwd=REPOSITORY)
 

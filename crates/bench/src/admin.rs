@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, Decodable, DeleteTopicsRequest, DeleteTopicsResponse,
-    FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse,
-    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, Request, StrBytes, TopicName,
-    TransactionalId, create_topics_request, delete_topics_request, list_offsets_request,
-    metadata_request::MetadataRequestTopic,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, Decodable,
+    DeleteTopicsRequest, DeleteTopicsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+    MetadataResponse, Request, StrBytes, TopicName, TransactionalId,
+    create_partitions_request::CreatePartitionsTopic, create_topics_request, delete_topics_request,
+    list_offsets_request, metadata_request::MetadataRequestTopic,
 };
 use bytes::{Buf, Bytes};
 use uuid::Uuid;
@@ -21,6 +22,8 @@ use crate::frames::{self, SIZE_PREFIX};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Error codes that say "not yet": partition unknown or leaderless, coordinator loading, unavailable or elsewhere, a transaction that ends.
 const NOT_YET: [i16; 8] = [3, 5, 6, 14, 15, 16, 51, 100];
+/// Partitions a request makes: below what Apache Kafka takes as one change of its metadata.
+const PARTITIONS_AT_ONCE: i32 = 5000;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 /// Connections that may be under way before the server is asked whether it has accepted them: below any listen backlog.
 const CONNECTING_MAX: usize = 20;
@@ -99,7 +102,7 @@ impl Admin {
             .collect();
         let topic = create_topics_request::CreatableTopic::default()
             .with_name(topic_name(name))
-            .with_num_partitions(partitions)
+            .with_num_partitions(partitions.min(PARTITIONS_AT_ONCE))
             .with_replication_factor(1)
             .with_configs(configs);
         let request = CreateTopicsRequest::default()
@@ -113,8 +116,28 @@ impl Admin {
             return Ok((self.topic_id(name)?, true));
         }
         refused("CreateTopics", topic.error_code)?;
+        let mut count = partitions.min(PARTITIONS_AT_ONCE);
+        while count < partitions {
+            count = partitions.min(count + PARTITIONS_AT_ONCE);
+            self.grow_topic(name, count)?;
+        }
         self.latest_offsets(name, partitions)?;
         Ok((topic.topic_id, false))
+    }
+
+    fn grow_topic(&mut self, name: &str, partitions: i32) -> Result<(), Failure> {
+        let topic = CreatePartitionsTopic::default()
+            .with_name(topic_name(name))
+            .with_count(partitions)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(60_000);
+        let answer: CreatePartitionsResponse = self.call(3, &request)?;
+        refused(
+            "CreatePartitions",
+            answer.results.first().map_or(-1, |topic| topic.error_code),
+        )
     }
 
     fn topic_id(&mut self, name: &str) -> Result<Uuid, Failure> {

@@ -367,3 +367,31 @@ fn requests_behind_one_that_lets_no_other_start_wait_for_it() {
         .collect();
     assert_eq!(received, behind);
 }
+
+#[test]
+fn an_idle_connection_is_closed_and_one_that_waits_for_its_answer_is_not() {
+    let idle = [("connections.max.idle.ms", "200")];
+    let node = Node::start_in(tempfile::TempDir::new().unwrap(), &idle);
+    node.create_topic("t", 1);
+    let mut waiting = node.connect();
+    let parked = waiting.send(FETCH, &fetch("t", 0, 1, 1_000));
+    let mut silent = node.connect();
+    assert!(silent.receive_frame().is_none());
+    assert_eq!(waiting.receive::<FetchRequest>(FETCH).0, parked);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_client_that_reads_nothing() {
+    let node = Node::start();
+    node.create_topic("t", 1);
+    let mut client = node.connect();
+    client.send(PRODUCE, &produce("t", 1, &[&[7; 900_000]]));
+    client.receive::<ProduceRequest>(PRODUCE);
+    // Far more than the sockets' buffers hold.
+    for _ in 0..100 {
+        client.send(FETCH, &fetch("t", 0, 1, 0));
+    }
+    let began = std::time::Instant::now();
+    node.stop();
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+}

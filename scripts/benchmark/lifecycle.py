@@ -100,9 +100,9 @@ def sustained(run, kind, _number_of_round):
 def workloads():
     yield Workload("start/empty", "exec to the first answer, empty", start(0), ("ready_ms",), rounds=5, quick=True)
     yield Workload("start/partitions-1000", "exec to the first answer, 1,000 partitions", start(1000), ("ready_ms",), rounds=2)
-    yield Workload("memory/idle", "memory at rest", idle, ("resident_mb",), rounds=2, quick=True)
-    yield Workload("memory/connection", f"memory of an idle connection ({CONNECTIONS:,})", connection, ("kb_each",), rounds=2)
-    yield Workload("memory/partition", f"memory of an idle partition ({PARTITIONS:,})", partition, ("kb_each",), rounds=2)
-    yield Workload("memory/load", "memory under load, and 10 s after", under_load, ("resident_mb", "resident_after_mb"), rounds=2)
+    yield Workload("memory/idle", "memory at rest", idle, ("resident_mb",), rounds=1, quick=True)
+    yield Workload("memory/connection", f"memory of an idle connection ({CONNECTIONS:,})", connection, ("kb_each",), rounds=1)
+    yield Workload("memory/partition", f"memory of an idle partition ({PARTITIONS:,})", partition, ("kb_each",), rounds=1)
+    yield Workload("memory/load", "memory under load, and 10 s after", under_load, ("resident_mb", "resident_after_mb"), rounds=1)
     yield Workload("sustained/12G", "produce, 12 GiB without a pause, 64 KiB batches, retention at work", sustained,
                    ("gb", "cpu_s_per_gb", "gb_per_s", "p99_us", "max_us", "resident_mb"), rounds=1)

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::connections::{PRODUCE, produce};
 use crate::node::{Client, Node};
-use crate::space::{create, earliest, fetch_error, names, produce_each, text};
+use crate::space::{create, create_error, earliest, fetch_error, names, produce_each, text};
 
 const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
 
@@ -127,6 +127,11 @@ fn a_cordoned_folder_gets_no_new_partitions() {
     assert_eq!(partitions_in(&folders.second), ["t1-0", "t2-0"]);
     let cordoned: Vec<bool> = described(&mut client).iter().map(|dir| dir.is_cordoned).collect();
     assert_eq!(cordoned, [true, false]);
+    crate::run_time::set(&mut client, 4, "1", "cordoned.log.dirs", "*");
+    assert_eq!(
+        create_error(&mut client, "t3"),
+        ErrorCode::InvalidReplicationFactor.code()
+    );
     crate::run_time::set(&mut client, 4, "1", "cordoned.log.dirs", "");
     create(&mut client, "t3", &[]);
     assert_eq!(partitions_in(&folders.first), ["t3-0"]);

@@ -22,6 +22,14 @@ pub fn text(text: &str) -> StrBytes {
 }
 
 pub fn create(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
+    assert_eq!(try_create(client, name, configs), 0);
+}
+
+pub fn create_error(client: &mut Client, name: &str) -> i16 {
+    try_create(client, name, &[])
+}
+
+fn try_create(client: &mut Client, name: &str, configs: &[(&str, &str)]) -> i16 {
     let config = |(name, value): &(&str, &str)| {
         CreatableTopicConfig::default()
             .with_name(text(name))
@@ -38,7 +46,7 @@ pub fn create(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
             .with_topics(vec![topic])
             .with_timeout_ms(10_000),
     );
-    assert_eq!(client.receive::<CreateTopicsRequest>(7).1.topics[0].error_code, 0);
+    client.receive::<CreateTopicsRequest>(7).1.topics[0].error_code
 }
 
 pub fn produce_each(client: &mut Client, topic: &str, values: &[&[u8]]) {

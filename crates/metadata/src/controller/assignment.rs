@@ -4,8 +4,10 @@ use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
 use super::{ApiError, Random, placement};
-use crate::image::MetadataImage;
-use crate::records::{MetadataRecord, PartitionRecord};
+use crate::image::{BrokersImage, MetadataImage};
+use crate::records::{
+    BrokerRegistration, ConfigResource, ConfigResourceType, MetadataRecord, PartitionRecord,
+};
 
 /// A new partition's replicas and in-sync replicas; neither is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,13 @@ pub(super) fn place(
     replication_factor: i16,
     random: &mut dyn Random,
 ) -> Result<Vec<Assignment>, ApiError> {
-    let placed = placement::place(&image.brokers, partitions, replication_factor, random)?;
+    let usable: BrokersImage = image
+        .brokers
+        .iter()
+        .filter(|(_, broker)| !is_cordoned(broker, image))
+        .map(|(id, broker)| (*id, broker.clone()))
+        .collect();
+    let placed = placement::place(&usable, partitions, replication_factor, random)?;
     let assignments: Option<Vec<_>> = placed
         .into_iter()
         .map(|replicas| Assignment::new(replicas, image))
@@ -68,6 +76,26 @@ pub(super) fn place(
         let message = "All brokers are currently fenced or in controlled shutdown.";
         ApiError::new(ErrorCode::InvalidReplicationFactor, message)
     })
+}
+
+/// Whether all log directories of a broker are cordoned (KIP-1066), by its setting at run time: it gets no new partitions.
+fn is_cordoned(broker: &BrokerRegistration, image: &MetadataImage) -> bool {
+    let name = broker.broker_id.to_string();
+    let configs = image
+        .configs
+        .get(&ConfigResource::new(ConfigResourceType::Broker, &name));
+    let Some(cordoned) = configs.and_then(|configs| configs.get("cordoned.log.dirs")) else {
+        return false;
+    };
+    let mut paths: Vec<&str> = cordoned
+        .split(',')
+        .map(str::trim)
+        .filter(|path| !path.is_empty())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    // The broker has checked that they are its own.
+    paths.contains(&"*") || (!paths.is_empty() && paths.len() >= broker.log_dirs.len())
 }
 
 /// What to answer when no broker of a manual assignment can lead.

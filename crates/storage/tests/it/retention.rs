@@ -1,5 +1,7 @@
 //! Removing old segments: what goes, what is left on disk after each step, and what a start makes of it.
 
+use std::time::{Duration, Instant};
+
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogConfig, LogDir, ReadBound, deletion};
 
@@ -246,4 +248,24 @@ fn a_compacted_log_loses_only_what_lies_before_its_start() {
         (7, 4 * 69),
         "the segment of offset 6 holds 7 too"
     );
+}
+
+#[test]
+fn a_thousand_segments_leave_the_log_in_a_moment() {
+    let fixture = Fixture::new(config(0, -1));
+    let log_dir = fixture.open();
+    let mut log = log_with(&fixture, &log_dir, 3_001);
+    let check = log.retention_check(3_001, 10_000).unwrap();
+    let verdict = check.judge(10_000).unwrap();
+    let began = Instant::now();
+    let removed = log.remove_oldest(&verdict, 3_001).unwrap().unwrap();
+    let under_the_lock = began.elapsed();
+    // Far more than it takes, for a machine that has other things to do.
+    assert!(under_the_lock < Duration::from_millis(500), "{under_the_lock:?}");
+    println!("removing 1,001 segments held the lock for {under_the_lock:?}");
+    let named = |files: Vec<String>| files.iter().filter(|name| name.ends_with(".log")).count();
+    assert_eq!(named(fixture.files()), 1_002, "no file is touched under the lock");
+    let (marked, outcome) = removed.mark();
+    outcome.unwrap();
+    assert_eq!((named(fixture.files()), marked.len()), (1, 4 * 1_001 - 1));
 }

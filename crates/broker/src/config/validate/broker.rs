@@ -137,12 +137,51 @@ pub fn broker(layers: &Layers) -> Result<(), ConfigException> {
         long("log.cleaner.dedupe.buffer.size")? / threads > 1024 * 1024,
         "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
     )?;
+    check_cordoned(layers)?;
     check_connection_overrides(layers.given(CONNECTION_OVERRIDES).unwrap_or_default())?;
     let queued = long("queued.max.request.bytes")?;
     requirement(
         queued <= 0 || queued >= long("socket.request.max.bytes")?,
         "queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
     )
+}
+
+/// `cordoned.log.dirs` names data folders of this broker, or all by `*` alone.
+fn check_cordoned(layers: &Layers) -> Result<(), ConfigException> {
+    const CORDONED: &str = "cordoned.log.dirs";
+    let list = |name: &str| -> Result<Option<Vec<String>>, ConfigException> {
+        let key = definitions::broker().get(name);
+        match key.map(|key| layers.effective(key)).transpose()?.flatten() {
+            Some(Value::List(items)) => Ok(Some(items)),
+            _ => Ok(None),
+        }
+    };
+    let cordoned = list(CORDONED)?.unwrap_or_default();
+    if cordoned.iter().any(|path| path == "*") {
+        return if cordoned.len() == 1 {
+            Ok(())
+        } else {
+            Err(ConfigException::new(format!(
+                "requirement failed: When {CORDONED} is set to *, it must not contain other values"
+            )))
+        };
+    }
+    let own = match list("log.dirs")? {
+        Some(own) => own,
+        None => list("log.dir")?.unwrap_or_default(),
+    };
+    let missing: Vec<&str> = cordoned
+        .iter()
+        .filter(|path| !own.contains(path))
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigException::new(format!(
+        "requirement failed: All entries in {CORDONED} must be present in log.dirs or log.dir. Missing entries : {}",
+        missing.join(", ")
+    )))
 }
 
 const CONNECTION_OVERRIDES: &str = "max.connections.per.ip.overrides";
@@ -183,6 +222,19 @@ mod tests {
                 .to_string()
         };
         let table = [
+            (
+                "cordoned.log.dirs",
+                "*,/a",
+                true,
+                "requirement failed: When cordoned.log.dirs is set to *, it must not contain other values",
+            ),
+            (
+                "cordoned.log.dirs",
+                "/nowhere,/else",
+                true,
+                "requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or log.dir. \
+                 Missing entries : /nowhere, /else",
+            ),
             (
                 "log.retention.hours",
                 "1",

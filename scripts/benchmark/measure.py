@@ -17,7 +17,7 @@ from benchmark.servers import BINARY, GENERATOR, REPOSITORY, Broker, Floor, clas
 from benchmark.summary import METRICS, median_of, metrics_of_report, number, times_better
 
 SERVERS = ("floor", "barnabas", "kafka")
-GENERATOR_SECONDS = 180
+GENERATOR_SECONDS = 300
 # Both brokers drop a deleted topic's files after this, so that the disk holds one workload at a time.
 SETTINGS = {"log.segment.delete.delay.ms": 500, "log.initial.task.delay.ms": 3_600_000}
 

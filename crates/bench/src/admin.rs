@@ -20,6 +20,8 @@ use crate::error::Failure;
 use crate::frames::{self, SIZE_PREFIX};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server may take to have thousands of new partitions.
+const READY_TIMEOUT: Duration = Duration::from_secs(180);
 /// Error codes that say "not yet": partition unknown or leaderless, coordinator loading, unavailable or elsewhere, a transaction that ends.
 const NOT_YET: [i16; 8] = [3, 5, 6, 14, 15, 16, 51, 100];
 /// Partitions a request makes: below what Apache Kafka takes as one change of its metadata.
@@ -227,7 +229,7 @@ pub fn until_ready<T>(
     what: &'static str,
     mut ask: impl FnMut() -> Result<(i16, T), Failure>,
 ) -> Result<T, Failure> {
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + READY_TIMEOUT;
     loop {
         let (code, answer) = ask()?;
         if code == 0 {

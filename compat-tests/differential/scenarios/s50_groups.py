@@ -68,6 +68,16 @@ def describe(s, *groups, note="described", ops=False):
     return s.call("DescribeGroups", {"Groups": list(groups), "IncludeAuthorizedOperations": ops}, note=note)
 
 
+@scenario("JoinGroup", "SyncGroup")
+def a_protocol_named_twice(s):
+    s.coordinator()
+    m = Member(s, s.name("g"), "m")
+    m.join("first")
+    m.sync([(m.id, b"assigned")], "sync")
+    m.protocols = (("range", b"a"), ("range", b"b"))
+    m.joined(m.begin_join("the same protocol twice"))
+
+
 @scenario("JoinGroup", "SyncGroup", "Heartbeat", "LeaveGroup", "DescribeGroups")
 def one_member(s):
     s.coordinator()

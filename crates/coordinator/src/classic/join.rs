@@ -285,7 +285,22 @@ impl GroupShard {
             Some(join.token),
         );
         self.answer_superseded_join(superseded, member_id);
-        self.maybe_prepare_rebalance_or_complete_join(group_id, join.now_ms)
+        let records = self.maybe_prepare_rebalance_or_complete_join(group_id, join.now_ms);
+        self.refuse_without_protocol(group_id, member_id);
+        records
+    }
+
+    /// Everyone has joined and yet there is no protocol, for the member names one twice: Kafka fails on this unexpectedly, too.
+    fn refuse_without_protocol(&mut self, group_id: &str, member_id: &str) {
+        let Some(group) = self.groups.get_mut(group_id) else {
+            return;
+        };
+        let is_stuck = group.state == ClassicState::PreparingRebalance
+            && group.has_all_members_joined()
+            && group.select_protocol().is_none();
+        if is_stuck && let Some(token) = group.take_join(member_id) {
+            self.respond(token, Reply::Join(join_error("", ErrorCode::UnknownServerError)));
+        }
     }
 
     fn add_member(&mut self, group_id: &Arc<str>, join: &Join<'_>, member_id: Arc<str>) -> Vec<GroupRecord> {

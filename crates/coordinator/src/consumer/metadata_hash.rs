@@ -53,3 +53,55 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
     }
     bytes.put_i32_le(units);
 }
+
+#[cfg(test)]
+mod tests {
+    use barnabas_protocol::kafka_uuid;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cluster::{ConsumerSettings, Topic};
+
+    #[derive(Debug)]
+    struct OneTopic;
+
+    impl ClusterView for OneTopic {
+        fn version(&self) -> i64 {
+            0
+        }
+
+        fn topics_created_at(&self) -> i64 {
+            0
+        }
+
+        fn topic(&self, name: &str) -> Option<Topic> {
+            (name == "t1").then(|| Topic {
+                name: name.into(),
+                id: kafka_uuid::decode("4qtdKH48RZSFY10SxRyC4Q").unwrap_or_default(),
+                partition_count: 3,
+            })
+        }
+
+        fn topic_by_id(&self, _: &Uuid) -> Option<Topic> {
+            None
+        }
+
+        fn partition_racks(&self, _: &str) -> Vec<Vec<String>> {
+            vec![Vec::new(); 3]
+        }
+
+        fn each_topic_name(&self, _: &mut dyn FnMut(&Arc<str>)) {}
+
+        fn consumer_settings(&self, _: &str) -> ConsumerSettings {
+            ConsumerSettings::default()
+        }
+    }
+
+    #[test]
+    fn hashes_are_kafkas() {
+        // Computed with hash4j as Apache Kafka 4.3 does.
+        let names: [Arc<str>; 2] = ["missing".into(), "t1".into()];
+        assert_eq!(group_hash(names.iter(), &OneTopic), 8_068_362_408_323_564_275);
+        assert_eq!(group_hash(names[..1].iter(), &OneTopic), 0);
+    }
+}

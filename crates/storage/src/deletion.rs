@@ -11,6 +11,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::layout::{self, SegmentFile};
 
@@ -49,7 +50,7 @@ pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> R
     for kind in kinds {
         let from = kind.path(folder, base_offset);
         let to = layout::deleted_path(&from);
-        match fs::rename(&from, &to) {
+        match disk::rename(&from, &to) {
             Ok(()) => marked.push(to),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(StorageError::io("rename", from)(error)),
@@ -64,8 +65,8 @@ pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> R
 /// `Io`; a later start tries again.
 pub fn remove(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
+        Ok(found) if found.is_dir() => disk::remove_dir_all(path),
+        Ok(_) => disk::remove_file(path),
         Err(error) => Err(error),
     };
     match removed {

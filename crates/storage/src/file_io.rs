@@ -1,9 +1,10 @@
 //! The few ways in which small files are read and replaced, with errors that name the path.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 
 /// Whether a write waits for the disk.
@@ -30,12 +31,12 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
     temporary.push(".tmp");
     let temporary = Path::new(&temporary);
     let write = || -> std::io::Result<()> {
-        let mut file = File::create(temporary)?;
-        file.write_all(content)?;
+        let file = disk::create(temporary)?;
+        disk::write_all_at(&file, content, 0)?;
         if durability == Durability::Synced {
-            file.sync_all()?;
+            disk::sync_all(&file)?;
         }
-        fs::rename(temporary, path)
+        disk::rename(temporary, path)
     };
     write().map_err(StorageError::io("write", path))?;
     match path.parent() {
@@ -47,13 +48,13 @@ pub fn replace(path: &Path, content: &[u8], durability: Durability) -> Result<()
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)
-        .and_then(|dir| dir.sync_all())
+        .and_then(|dir| disk::sync_all(&dir))
         .map_err(StorageError::io("sync", folder))
 }
 
 /// Removes a file, if there is one.
 pub fn remove_optional(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match disk::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(StorageError::io("remove", path)(error)),
         _ => Ok(()),
     }

@@ -6,6 +6,7 @@
 pub mod checkpoint;
 pub mod cleaner;
 pub mod deletion;
+mod disk;
 pub mod error;
 mod file_io;
 mod index;
@@ -19,6 +20,8 @@ mod open_files;
 pub mod platform;
 pub mod producer_state;
 mod segment;
+#[cfg(test)]
+mod simulation;
 pub mod txn_index;
 pub mod validate;
 

@@ -4,10 +4,9 @@
 //!  version i16 = 0 | producer id i64 | first offset i64 | last offset i64 | last stable offset i64     34 bytes
 //! ```
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::Path;
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io::{self, Durability};
 use crate::layout::SegmentFile;
@@ -22,8 +21,8 @@ pub const ENTRY_BYTES: usize = 34;
 /// `Io`.
 pub fn append(folder: &Path, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
-    let file = OpenOptions::new().append(true).create(true).open(&path);
-    file.and_then(|mut file| file.write_all(&encode(txn)))
+    disk::open(&path)
+        .and_then(|file| disk::append_all(&file, &encode(txn)))
         .map_err(StorageError::io("append to", path))
 }
 

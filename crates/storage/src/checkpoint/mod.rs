@@ -70,6 +70,10 @@ fn read_rows<T, C: FromIterator<T>>(path: &Path, parse: impl Fn(&str) -> Option<
         .get(1)
         .and_then(|n| n.parse().ok())
         .ok_or_else(|| wrong(1, "no row count"))?;
+    if !text.ends_with('\n') {
+        // A power cut in the middle of the write could have left a number short of its last digits.
+        return Err(wrong(lines.len() - 1, "the line is cut off"));
+    }
     let rows = &lines[2..];
     if rows.len() != count {
         return Err(wrong(
@@ -110,6 +114,7 @@ mod tests {
             ("1\n0\n", "line 1: unknown version \"1\""),
             ("0\n", "line 2: no row count"),
             ("0\n2\norders 0 17\n", "line 2: 2 rows are announced, 1 are there"),
+            ("0\n1\norders 0 1", "line 3: the line is cut off"),
             ("0\n1\norders 0\n", "line 3: malformed row \"orders 0\""),
             ("0\n1\norders x 1\n", "line 3: malformed row \"orders x 1\""),
         ];

@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use crate::disk;
+
 pub use entry::{Entry, OffsetEntry, TimeEntry};
 
 /// An index whose segment still grows.
@@ -86,8 +88,8 @@ impl<E: Entry> ActiveIndex<E> {
         for entry in &self.entries[self.saved..] {
             entry.encode(&mut bytes);
         }
-        file.write_all_at(&bytes, start)?;
-        file.set_len(start + bytes.len() as u64)?;
+        disk::write_all_at(file, &bytes, start)?;
+        disk::set_len(file, start + bytes.len() as u64)?;
         self.saved = self.entries.len();
         Ok(())
     }

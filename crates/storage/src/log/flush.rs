@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::open::OpenLog;
 use super::{Log, State};
+use crate::disk;
 use crate::error::{Result, StorageError};
 
 /// Files that must be synced before all up to some offset is known to be on disk.
@@ -32,10 +33,10 @@ impl LogFlush {
     /// `Io`.
     pub fn run(&self) -> Result<()> {
         for (path, file) in &self.data {
-            file.sync_data().map_err(StorageError::io("sync", path))?;
+            disk::sync_data(file).map_err(StorageError::io("sync", path))?;
         }
         for (path, file) in &self.names {
-            file.sync_all().map_err(StorageError::io("sync", path))?;
+            disk::sync_all(file).map_err(StorageError::io("sync", path))?;
         }
         Ok(())
     }
@@ -149,11 +150,10 @@ impl Log {
 }
 
 impl OpenLog {
-    /// The files of the closed segments that reach beyond `recovery_point`: recovery rebuilds the indexes of the segment
-    /// that holds the recovery point, and believes those before.
+    /// The files of the closed segments that reach to `recovery_point` or beyond.
     fn closed_to_sync(&self, recovery_point: i64) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = Vec::new();
-        for segment in &self.closed[self.segment_of(recovery_point).min(self.closed.len())..] {
+        for segment in &self.closed[self.first_unsure(recovery_point).min(self.closed.len())..] {
             files.extend(segment.files_to_sync(&self.folder)?);
         }
         Ok(files)

@@ -13,8 +13,10 @@ use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
 use super::open::OpenLog;
 use super::snapshots::Snapshots;
 use super::types::AppendOrigin;
-use crate::checkpoint::LeaderEpochs;
+use crate::checkpoint::{EpochEntry, LeaderEpochs};
+use crate::disk;
 use crate::error::{Result, StorageError};
+use crate::file_io;
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
@@ -71,14 +73,8 @@ impl Loader<'_> {
         } = self.list()?;
         let mut open = OpenLog::empty(self.folder.to_owned(), self.files.clone(), self.log_start_offset);
         open.snapshots = snapshots;
-        open.epochs = match (LeaderEpochs::read(self.folder), trust) {
-            (Ok(epochs), _) => epochs,
-            (Err(error @ StorageError::Corrupt { .. }), Trust::UpTo(_)) => {
-                tracing::warn!(%error, "rebuilding the leader epochs from the log");
-                self.epochs_of(&segments)?
-            }
-            (Err(error), _) => return Err(error),
-        };
+        let noted_epochs;
+        (open.epochs, noted_epochs) = self.read_epochs(&segments, trust)?;
         let truncated_bytes = match trust {
             Trust::UpTo(recovery_point) => self.recover(&mut open, segments, recovery_point)?,
             Trust::All => {
@@ -94,17 +90,25 @@ impl Loader<'_> {
         let log_end_offset = open.active.next_offset().max(self.log_start_offset);
         open.snapshots
             .remove_where(self.folder, |offset| offset > log_end_offset)?;
-        if open.epochs.truncate_from_end(log_end_offset) {
+        open.epochs.truncate_from_end(log_end_offset);
+        if open.epochs.entries() != noted_epochs {
             open.write_epochs()?;
-        }
-        for index in 0..open.segment_count() {
-            let segment = open.segment_mut(index);
-            segment.has_aborted = with_aborted.contains(&segment.base_offset);
         }
         let rebuild_from = match trust {
             Trust::All => usize::MAX,
-            Trust::UpTo(recovery_point) => open.segment_of(recovery_point),
+            Trust::UpTo(recovery_point) => {
+                // Aborted transactions that a younger snapshot is past would not get into the transaction index again.
+                let index = open.first_unsure(recovery_point);
+                let base_offset = open.segment(index).base_offset;
+                open.snapshots
+                    .remove_where(self.folder, |offset| offset > base_offset)?;
+                index
+            }
         };
+        for index in 0..open.segment_count() {
+            let segment = open.segment_mut(index);
+            segment.has_aborted = with_aborted.contains(&segment.base_offset) && index < rebuild_from;
+        }
         self.load_producers(&mut open, log_end_offset, rebuild_from)?;
         Ok(LoadedLog {
             open,
@@ -133,7 +137,7 @@ impl Loader<'_> {
                 Some((SegmentFile::TxnIndex, base_offset)) => with_aborted.push(base_offset),
                 Some(_) => {}
                 None if name.to_string_lossy().ends_with(".tmp") => {
-                    fs::remove_file(entry.path()).map_err(StorageError::io("remove", entry.path()))?;
+                    disk::remove_file(&entry.path()).map_err(StorageError::io("remove", entry.path()))?;
                 }
                 None => {}
             }
@@ -183,15 +187,18 @@ impl Loader<'_> {
     /// Checks all from the recovery point on. Answers how many bytes had to be cut off.
     fn recover(&self, open: &mut OpenLog, segments: Vec<Segment>, recovery_point: i64) -> Result<u64> {
         let first = segments
-            .partition_point(|segment| segment.base_offset <= recovery_point)
+            .partition_point(|segment| segment.base_offset < recovery_point)
             .saturating_sub(1);
         let count = segments.len();
         let mut truncated_bytes = 0;
         for (index, segment) in segments.into_iter().enumerate() {
             let base_offset = segment.base_offset;
-            if truncated_bytes > 0 {
-                tracing::error!(folder = %self.folder.display(), base_offset, bytes = segment.size,
-                    "removing a segment that follows a cut");
+            // Compaction leaves gaps, a power cut that took the end of a segment too; the first has `compact` as policy.
+            let expected = open.active.next_offset();
+            let gap = index > first && base_offset > expected && self.config.cleanup_delete;
+            if truncated_bytes > 0 || gap {
+                tracing::error!(folder = %self.folder.display(), base_offset, bytes = segment.size, expected,
+                    "removing a segment that does not continue the log");
                 truncated_bytes += u64::from(segment.size);
                 drop(segment);
                 OpenLog::remove_files(self.folder, base_offset)?;
@@ -267,7 +274,7 @@ impl Loader<'_> {
             let path = SegmentFile::Log.path(self.folder, segment.base_offset);
             tracing::warn!(path = %path.display(), position = active.segment.size, bytes = cut, reason,
                 "cutting off the end of a log that was not closed in order");
-            file.set_len(u64::from(active.segment.size))
+            disk::set_len(&file, u64::from(active.segment.size))
                 .map_err(StorageError::io("truncate", path))?;
         }
         Ok((active, cut))
@@ -301,6 +308,32 @@ impl Loader<'_> {
                 Ok(header)
             }
         }))
+    }
+
+    /// The leader epochs as their checkpoint has them. What it says of records behind the recovery point may have been lost
+    /// with them, or said of others: recovery reads it from the records. The second value is the checkpoint's content.
+    fn read_epochs(&self, segments: &[Segment], trust: Trust) -> Result<(LeaderEpochs, Vec<EpochEntry>)> {
+        let mut epochs = match LeaderEpochs::read(self.folder) {
+            Err(error @ StorageError::Corrupt { .. }) => {
+                tracing::warn!(%error, "rebuilding the leader epochs from the log");
+                return Ok((self.epochs_of(segments)?, Vec::new()));
+            }
+            read => read?,
+        };
+        let noted = epochs.entries().to_vec();
+        if let Trust::UpTo(recovery_point) = trust {
+            epochs.truncate_from_end(recovery_point);
+            // Records that were to be deleted are back if their log's new start was not noted in time.
+            let oldest = segments.first().map_or(i64::MAX, |segment| segment.base_offset);
+            let begins = epochs
+                .entries()
+                .first()
+                .map_or(i64::MAX, |entry| entry.start_offset);
+            if oldest < begins.min(recovery_point) {
+                epochs = self.epochs_of(segments)?;
+            }
+        }
+        Ok((epochs, noted))
     }
 
     fn epochs_of(&self, segments: &[Segment]) -> Result<LeaderEpochs> {
@@ -348,7 +381,7 @@ impl Loader<'_> {
     ) -> Result<bool> {
         let segment = open.segment(index);
         if rebuild {
-            txn_index::truncate(self.folder, segment.base_offset, from_offset)?;
+            file_io::remove_optional(&SegmentFile::TxnIndex.path(self.folder, segment.base_offset))?;
         }
         let Some((position, _)) = open.find_batch(index, from_offset)? else {
             return Ok(false);

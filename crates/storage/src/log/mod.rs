@@ -29,6 +29,7 @@ use uuid::Uuid;
 use self::load::{LoadedLog, Loader, Trust};
 use self::open::OpenLog;
 use crate::checkpoint::{EpochEntry, PartitionMetadata};
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io::Durability;
 use crate::layout;
@@ -425,7 +426,7 @@ impl Log {
 
     fn create_folder(&mut self) -> Result<()> {
         let folder = self.folder();
-        std::fs::create_dir_all(&folder).map_err(StorageError::io("create", &folder))?;
+        disk::create_dir_all(&folder).map_err(StorageError::io("create", &folder))?;
         PartitionMetadata {
             topic_id: self.topic_id,
         }

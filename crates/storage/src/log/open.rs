@@ -80,6 +80,12 @@ impl OpenLog {
             .saturating_sub(1)
     }
 
+    /// The first segment of which not everything is on disk when all records before `recovery_point` are: the one that holds
+    /// the last of them. It may have been closed after they were flushed, its indexes not.
+    pub fn first_unsure(&self, recovery_point: i64) -> usize {
+        self.segment_of(recovery_point.saturating_sub(1))
+    }
+
     /// Size of all segments in bytes.
     pub fn size_bytes(&self) -> u64 {
         (0..self.segment_count())

@@ -9,7 +9,9 @@ use crate::segment::ActiveSegment;
 use crate::txn_index;
 
 impl Log {
-    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut.
+    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut. A recovery point
+    /// beyond `offset` in its checkpoint would have the next start believe what is written there from now on: the caller
+    /// writes the checkpoint first.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then, since nobody knows how far the cut came.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::checkpoint;
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io::{self, Durability};
 use crate::layout;
@@ -84,7 +85,7 @@ impl LogDir {
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
     pub fn open(path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
-        fs::create_dir_all(path).map_err(StorageError::io("create", path))?;
+        disk::create_dir_all(path).map_err(StorageError::io("create", path))?;
         let path = path.canonicalize().map_err(StorageError::io("open", path))?;
         let lock = lock::exclusive(&path)?;
         let meta_properties = MetaProperties::read(&path)?;
@@ -182,7 +183,7 @@ impl LogDir {
         let name = layout::suffixed_folder_name(log.topic(), log.partition(), unique, suffix);
         let (from, to) = (log.folder(), self.path.join(name));
         drop(log);
-        fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+        disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
         Ok(Some(to))
     }
 
@@ -272,7 +273,7 @@ impl LogDir {
             outcome = outcome.and(flushed.and_then(|()| log.release()));
         }
         if together && outcome.is_ok() {
-            platform::sync_tree(&self.path).map_err(StorageError::io("sync", &*self.path))?;
+            disk::sync_tree(&self.path).map_err(StorageError::io("sync", &*self.path))?;
             logs.iter_mut().for_each(|(log, _)| log.synced_with_others());
         }
         outcome

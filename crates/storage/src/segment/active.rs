@@ -1,7 +1,5 @@
 //! The segment that grows.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +7,7 @@ use barnabas_protocol::records::{BatchHeader, NO_TIMESTAMP};
 
 use super::recent::RecentBatches;
 use super::{HeaderScan, Segment};
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io;
 use crate::index::{ActiveIndex, Entry, OffsetEntry, TimeEntry};
@@ -204,8 +203,8 @@ impl ActiveSegment {
         if size == 0 && config.preallocate {
             platform::reserve(&file, u64::from(config.segment_bytes));
         }
-        file.write_all_at(bytes, size).map_err(|source| {
-            let cut = file.set_len(size);
+        disk::write_all_at(&file, bytes, size).map_err(|source| {
+            let cut = disk::set_len(&file, size);
             if let Err(error) = cut {
                 tracing::error!(folder = %folder.display(), %error, "cannot cut off a failed write");
             }
@@ -286,7 +285,7 @@ impl ActiveSegment {
     pub fn truncate(&mut self, folder: &Path, position: u32, offset: i64) -> Result<()> {
         let file = self.segment.log_file(folder)?;
         let failed = |source| self.segment.failed("truncate", SegmentFile::Log, folder, source);
-        file.set_len(u64::from(position)).map_err(failed)?;
+        disk::set_len(&file, u64::from(position)).map_err(failed)?;
         self.segment.size = position;
         let relative = self.segment.relative(offset);
         self.offsets
@@ -309,12 +308,8 @@ impl ActiveSegment {
         let base_offset = self.segment.base_offset;
         let open = |kind: SegmentFile| {
             let path = kind.path(folder, base_offset);
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path);
-            file.map(|file| (file, path.clone()))
+            disk::open(&path)
+                .map(|file| (file, path.clone()))
                 .map_err(StorageError::io("open", path))
         };
         let (file, path) = open(SegmentFile::Index)?;
@@ -345,7 +340,7 @@ impl ActiveSegment {
         if config.preallocate {
             let file = self.segment.log_file(folder)?;
             let failed = |source| self.segment.failed("truncate", SegmentFile::Log, folder, source);
-            file.set_len(u64::from(self.segment.size)).map_err(failed)?;
+            disk::set_len(&file, u64::from(self.segment.size)).map_err(failed)?;
         }
         Ok(())
     }

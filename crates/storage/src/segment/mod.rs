@@ -6,12 +6,13 @@ mod active;
 mod recent;
 mod scan;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_protocol::records::BatchHeader;
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::index::{Entry, IndexFile, OffsetEntry, TimeEntry};
 use crate::layout::SegmentFile;
@@ -51,15 +52,7 @@ impl Segment {
     /// The log file, for reading and writing.
     pub fn log_file(&self, folder: &Path) -> Result<Arc<File>> {
         self.log
-            .get(|| {
-                let path = SegmentFile::Log.path(folder, self.base_offset);
-                OpenOptions::new()
-                    .read(true)
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .open(path)
-            })
+            .get(|| disk::open(&SegmentFile::Log.path(folder, self.base_offset)))
             .map_err(|source| self.failed("open", SegmentFile::Log, folder, source))
     }
 

@@ -144,7 +144,8 @@ impl Server {
         )?;
 
         let log_dirs = Arc::new(log_dirs);
-        let found = log_dirs::open::load(&log_dirs)?;
+        let recovery_threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
+        let found = log_dirs::open::load(&log_dirs, recovery_threads)?;
         let partitions = Partitions::new(config.node_id, log_dirs.clone(), found.logs);
         partitions.deletions().add(found.deleted, 0);
         let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);

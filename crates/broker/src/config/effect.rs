@@ -19,6 +19,7 @@ const AT_START: &[&str] = &[
     "listeners",
     "listener.security.protocol.map",
     "num.network.threads",
+    "num.recovery.threads.per.data.dir",
 ];
 
 /// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives a topic setting

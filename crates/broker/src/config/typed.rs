@@ -157,6 +157,8 @@ view! {
         max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots",
         /// How long an idle producer's state is kept, milliseconds.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms",
+        /// Threads that recover the logs of one data folder after a crash.
+        num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir",
         /// How often logs are looked at for a due flush, milliseconds.
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
         /// How often the recovery points are written to their checkpoint, milliseconds.

@@ -126,12 +126,12 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
 ///
 /// # Errors
 /// That of the only folder, or of the metadata's.
-pub fn load(dirs: &LogDirs) -> Result<Found, StartError> {
+pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, StartError> {
     let config = Arc::new(LogConfig::default());
     let mut found = Found::default();
     for dir in dirs.all() {
         let Ok(storage) = dir.storage() else { continue };
-        match storage.load(&|_, _| config.clone()) {
+        match storage.load(&|_, _| config.clone(), recovery_threads) {
             Ok(loaded) => {
                 found.deleted.extend(loaded.deleted);
                 found

@@ -14,6 +14,7 @@ use super::open::OpenLog;
 use super::{Log, State};
 use crate::disk;
 use crate::error::{Result, StorageError};
+use crate::layout::SegmentFile;
 
 /// Files that must be synced before all up to some offset is known to be on disk.
 #[derive(Debug)]
@@ -133,8 +134,32 @@ impl Log {
         }
     }
 
+    /// Saves what is only in memory, syncs all that has changed, indexes and snapshot included, and gives up descriptors
+    /// and buffers: a start after a stop in order believes all of it.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR; the log is offline then.
+    pub(crate) fn sync_and_release(&mut self) -> Result<()> {
+        let (config, recovery_point, log_end_offset) =
+            (self.config.clone(), self.recovery_point, self.log_end_offset);
+        if let Some(open) = self.open()? {
+            let saved = open.save(&config, log_end_offset);
+            if let Err(error) = saved.and_then(|()| open.sync_whole(recovery_point, log_end_offset)) {
+                self.state = State::Offline;
+                return Err(error);
+            }
+        }
+        self.synced();
+        self.release()
+    }
+
+    /// Whether a power cut after a stop in order could take anything back.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.changed || self.is_unflushed()
+    }
+
     /// Whether there is anything a [`Log::flush`] would write.
-    pub(crate) fn is_unflushed(&self) -> bool {
+    fn is_unflushed(&self) -> bool {
         self.recovery_point < self.log_end_offset
     }
 
@@ -144,12 +169,31 @@ impl Log {
             !matches!(self.state, State::Open(_)),
             "a released log has no unwritten state"
         );
+        self.synced();
+    }
+
+    fn synced(&mut self) {
         self.recovery_point = self.log_end_offset;
         self.unflushed_since_ms = None;
+        self.changed = false;
     }
 }
 
 impl OpenLog {
+    /// Syncs all that may have changed since the recovery point, what recovery could rebuild included.
+    fn sync_whole(&mut self, recovery_point: i64, log_end_offset: i64) -> Result<()> {
+        let mut files = self.closed_to_sync(recovery_point)?;
+        files.extend(self.active.segment.files_to_sync(&self.folder)?);
+        files.extend(self.folder_to_sync(true)?);
+        let snapshot = SegmentFile::Snapshot.path(&self.folder, log_end_offset);
+        let file = File::open(&snapshot).map_err(StorageError::io("open", &snapshot))?;
+        files.push((snapshot, Arc::new(file)));
+        for (path, file) in files {
+            disk::sync_all(&file).map_err(StorageError::io("sync", path))?;
+        }
+        Ok(())
+    }
+
     /// The files of the closed segments that reach to `recovery_point` or beyond.
     fn closed_to_sync(&self, recovery_point: i64) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = Vec::new();

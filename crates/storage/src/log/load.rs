@@ -19,6 +19,7 @@ use crate::error::{Result, StorageError};
 use crate::file_io;
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
+use crate::log_dir::recovery::Progress;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerState;
 use crate::segment::{ActiveSegment, Segment};
@@ -49,6 +50,8 @@ pub struct Loader<'a> {
     pub files: &'a Arc<OpenFiles>,
     pub config: &'a LogConfig,
     pub log_start_offset: i64,
+    /// Whom to tell what was checked.
+    pub progress: Option<&'a Progress>,
 }
 
 /// The files of a folder.
@@ -191,22 +194,35 @@ impl Loader<'_> {
             .saturating_sub(1);
         let count = segments.len();
         let mut truncated_bytes = 0;
-        for (index, segment) in segments.into_iter().enumerate() {
+        let mut segments = segments.into_iter().enumerate().peekable();
+        while let Some((index, segment)) = segments.next() {
             let base_offset = segment.base_offset;
-            // Compaction leaves gaps, a power cut that took the end of a segment too; the first has `compact` as policy.
             let expected = open.active.next_offset();
-            let gap = index > first && base_offset > expected && self.config.cleanup_delete;
-            if truncated_bytes > 0 || gap {
-                tracing::error!(folder = %self.folder.display(), base_offset, bytes = segment.size, expected,
-                    "removing a segment that does not continue the log");
+            let next_base = segments.peek().map(|(_, next)| next.base_offset);
+            let gap = index > first && base_offset > expected;
+            if truncated_bytes > 0 {
+                tracing::error!(folder = %self.folder.display(), base_offset, bytes = segment.size,
+                    "removing a segment that follows a cut");
                 truncated_bytes += u64::from(segment.size);
                 drop(segment);
                 OpenLog::remove_files(self.folder, base_offset)?;
             } else if index < first {
                 open.closed.push(self.closed_segment(segment)?);
             } else {
-                let (mut active, cut) = self.recover_segment(open, segment, recovery_point)?;
-                truncated_bytes += cut;
+                let (mut active, cut) = self.recover_segment(open, segment, next_base, recovery_point)?;
+                // What the next segment has anew was to be cut off here; a cut before that leaves a hole.
+                let continued = next_base == Some(active.next_offset());
+                truncated_bytes += if continued { 0 } else { cut };
+                if gap && active.segment.size == 0 {
+                    // Nothing is lost with it but a wrong end of the log.
+                    OpenLog::remove_files(self.folder, base_offset)?;
+                    continue;
+                }
+                if gap {
+                    // Compaction leaves gaps, too: only a person can tell which it was.
+                    tracing::warn!(folder = %self.folder.display(), from = expected, to = base_offset,
+                        "offsets are missing at the end of a segment: compacted, or lost in a power cut");
+                }
                 if index + 1 < count {
                     active.finish(self.folder, self.config)?;
                 }
@@ -223,6 +239,7 @@ impl Loader<'_> {
         &self,
         open: &mut OpenLog,
         segment: Segment,
+        next_base: Option<i64>,
         recovery_point: i64,
     ) -> Result<(ActiveSegment, u64)> {
         let file_size = segment.size;
@@ -236,7 +253,15 @@ impl Loader<'_> {
             }
             active.note_batch(&header, self.config);
         }
+        let believed = next_base.is_some_and(|base_offset| base_offset <= recovery_point);
+        let rest = segment.scan(&file, self.folder, active.segment.size).next();
+        if believed && let Some(Err(error)) = rest {
+            tracing::error!(%error, "corrupt before the recovery point; left as it is, reads of it fail");
+            active.segment.size = file_size;
+            return Ok((active, 0));
+        }
         let mut buffer = Vec::new();
+        let latest_epoch = |open: &OpenLog| open.epochs.latest().unwrap_or(-1);
         let reason = loop {
             let position = active.segment.size;
             if position == file_size {
@@ -253,13 +278,18 @@ impl Loader<'_> {
                         active.next_offset()
                     ));
                 }
+                Ok(Ok(header))
+                    if next_base.is_some_and(|base_offset| header.last_offset() >= base_offset) =>
+                {
+                    break Some(format!("offset {} is in the next segment", header.base_offset));
+                }
+                // A cut that a new leader asked for has not reached the disk, what it wrote has.
+                Ok(Ok(header)) if header.partition_leader_epoch < latest_epoch(open) => {
+                    break Some(format!("leader epoch {} is over", header.partition_leader_epoch));
+                }
                 Ok(Ok(header)) => {
                     active.note_batch(&header, self.config);
-                    if open
-                        .epochs
-                        .latest()
-                        .is_none_or(|latest| header.partition_leader_epoch > latest)
-                    {
+                    if header.partition_leader_epoch > latest_epoch(open) {
                         open.assign_epoch(header.partition_leader_epoch, header.base_offset)?;
                     }
                 }
@@ -270,6 +300,9 @@ impl Loader<'_> {
             }
         };
         let cut = u64::from(file_size - active.segment.size);
+        if let Some(progress) = self.progress {
+            progress.checked(u64::from(file_size));
+        }
         if let Some(reason) = reason {
             let path = SegmentFile::Log.path(self.folder, segment.base_offset);
             tracing::warn!(path = %path.display(), position = active.segment.size, bytes = cut, reason,
@@ -313,26 +346,29 @@ impl Loader<'_> {
     /// The leader epochs as their checkpoint has them. What it says of records behind the recovery point may have been lost
     /// with them, or said of others: recovery reads it from the records. The second value is the checkpoint's content.
     fn read_epochs(&self, segments: &[Segment], trust: Trust) -> Result<(LeaderEpochs, Vec<EpochEntry>)> {
-        let mut epochs = match LeaderEpochs::read(self.folder) {
+        let read = match LeaderEpochs::read(self.folder) {
             Err(error @ StorageError::Corrupt { .. }) => {
                 tracing::warn!(%error, "rebuilding the leader epochs from the log");
-                return Ok((self.epochs_of(segments)?, Vec::new()));
+                None
             }
-            read => read?,
+            read => Some(read?),
         };
-        let noted = epochs.entries().to_vec();
-        if let Trust::UpTo(recovery_point) = trust {
-            epochs.truncate_from_end(recovery_point);
-            // Records that were to be deleted are back if their log's new start was not noted in time.
-            let oldest = segments.first().map_or(i64::MAX, |segment| segment.base_offset);
-            let begins = epochs
-                .entries()
-                .first()
-                .map_or(i64::MAX, |entry| entry.start_offset);
-            if oldest < begins.min(recovery_point) {
-                epochs = self.epochs_of(segments)?;
-            }
-        }
+        let noted = read
+            .as_ref()
+            .map(|epochs| epochs.entries().to_vec())
+            .unwrap_or_default();
+        let Trust::UpTo(recovery_point) = trust else {
+            let epochs = read.map_or_else(|| self.epochs_of(segments), Ok)?;
+            return Ok((epochs, noted));
+        };
+        // Records that were to be deleted are back if their log's new start was not noted in time.
+        let oldest = segments.first().map_or(i64::MAX, |segment| segment.base_offset);
+        let begins = noted.first().map_or(i64::MAX, |entry| entry.start_offset);
+        let mut epochs = match read {
+            Some(epochs) if begins.min(recovery_point) <= oldest => epochs,
+            _ => self.epochs_of(segments)?,
+        };
+        epochs.truncate_from_end(recovery_point);
         Ok((epochs, noted))
     }
 
@@ -390,7 +426,7 @@ impl Loader<'_> {
         let mut any_aborted = false;
         for batch in segment.scan(&file, self.folder, position) {
             let (position, header) = batch?;
-            if !header.has_producer_id() || header.base_offset < from_offset {
+            if !header.has_producer_id() || header.last_offset() < from_offset {
                 continue;
             }
             let mut payload = Vec::new();

@@ -22,7 +22,7 @@ impl Log {
     pub fn offset_for_timestamp(&mut self, timestamp_ms: i64) -> Result<Option<TimestampOffset>> {
         let log_start_offset = self.log_start_offset;
         let Some(open) = self.open()? else { return Ok(None) };
-        for index in 0..open.segment_count() {
+        for index in open.segment_of(log_start_offset)..open.segment_count() {
             if open
                 .max_timestamp(index)?
                 .is_some_and(|max| max.timestamp >= timestamp_ms)

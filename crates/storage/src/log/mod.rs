@@ -34,6 +34,7 @@ use crate::error::{Result, StorageError};
 use crate::file_io::Durability;
 use crate::layout;
 use crate::log_config::LogConfig;
+use crate::log_dir::recovery::Progress;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
 
@@ -70,6 +71,8 @@ pub struct Log {
     unflushed_since_ms: Option<i64>,
     /// The newest flush that has begun covers all before this offset.
     flush_begun: i64,
+    /// Written to since it was last synced as a whole.
+    changed: bool,
     /// Flushes that have begun and will make the folder's names durable.
     names_in_flight: u32,
     /// Cuts so far: a flush that began before one says nothing of what was written after it.
@@ -137,6 +140,7 @@ impl Log {
             unwritten_epoch: None,
             unflushed_since_ms: None,
             flush_begun: 0,
+            changed: false,
             names_in_flight: 0,
             truncations: 0,
             used: false,
@@ -334,10 +338,11 @@ impl Log {
     }
 
     /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed then.
-    pub(crate) fn recover(&mut self) -> Result<u64> {
+    pub(crate) fn recover(&mut self, progress: &Progress) -> Result<u64> {
         let trust = Trust::UpTo(self.recovery_point);
-        let loaded = self.load(trust)?;
+        let loaded = self.loader(&self.folder(), Some(progress)).load(trust)?;
         let truncated_bytes = loaded.truncated_bytes;
+        self.changed = true;
         self.adopt(loaded);
         self.release()?;
         Ok(truncated_bytes)
@@ -380,14 +385,17 @@ impl Log {
     }
 
     fn load(&self, trust: Trust) -> Result<LoadedLog> {
-        let folder = self.folder();
-        let loader = Loader {
-            folder: &folder,
+        self.loader(&self.folder(), None).load(trust)
+    }
+
+    fn loader<'a>(&'a self, folder: &'a Path, progress: Option<&'a Progress>) -> Loader<'a> {
+        Loader {
+            folder,
             files: &self.files,
             config: &self.config,
             log_start_offset: self.log_start_offset,
-        };
-        loader.load(trust)
+            progress,
+        }
     }
 
     fn adopt(&mut self, loaded: LoadedLog) {
@@ -414,6 +422,7 @@ impl Log {
         if matches!(self.state, State::Absent) {
             self.create_folder()?;
         }
+        self.changed = true;
         self.open()?;
         match &mut self.state {
             State::Open(open) => Ok(open),

@@ -3,11 +3,10 @@
 //! The broker copies batch by batch ([`Log::read`] here, [`Log::append_as_follower`] there). The copy gets the
 //! partition's name first and the original loses it afterwards: a crash between leaves two equal folders, never none.
 
-use std::fs;
-
 use uuid::Uuid;
 
 use super::{Log, State};
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io;
 
@@ -38,7 +37,7 @@ impl Log {
         let (from, unique) = (self.folder(), self.future.take());
         let to = self.folder();
         if self.has_folder()
-            && let Err(error) = fs::rename(&from, &to)
+            && let Err(error) = disk::rename(&from, &to)
         {
             self.future = unique;
             return Err(StorageError::io("rename", from)(error));

@@ -80,6 +80,7 @@ impl Log {
 
     fn truncated(&mut self, cut: Result<u64>, offset: i64) -> Result<()> {
         self.truncations += 1;
+        self.changed = true;
         self.flush_begun = self.flush_begun.min(offset);
         self.abort_cleaning();
         self.oldest_segment = None;
@@ -136,6 +137,7 @@ impl OpenLog {
             files: &files,
             config,
             log_start_offset,
+            progress: None,
         };
         loader.load_producers(self, offset, usize::MAX)?;
         self.folder_unsynced = true;

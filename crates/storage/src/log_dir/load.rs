@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::manifest::{self, ManifestRow};
+use super::recovery;
 use super::{CLEAN_MARKER, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
 use crate::checkpoint::{self, Offsets, PartitionMetadata};
 use crate::deletion;
@@ -35,11 +36,16 @@ pub struct Loaded {
 }
 
 impl LogDir {
-    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read.
+    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read; otherwise so many
+    /// `recovery_threads` check what may not have reached the disk.
     ///
     /// # Errors
     /// `Io`, `Corrupt`: a log that can't be recovered takes the directory offline.
-    pub fn load(&self, config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>) -> Result<Loaded> {
+    pub fn load(
+        &self,
+        config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>,
+        recovery_threads: usize,
+    ) -> Result<Loaded> {
         let manifest_path = self.path.join(manifest::FILE_NAME);
         let marker = self.path.join(CLEAN_MARKER);
         let clean = marker.exists();
@@ -55,8 +61,10 @@ impl LogDir {
         let mut deleted: Vec<PathBuf> = left_over.map(|name| self.path.join(name)).collect();
         deleted.append(&mut self.take_leftovers()?);
         if !clean {
+            let mut logs = self.scan(&folders, config_of, clean)?;
+            recovery::recover(&self.path, &mut logs, recovery_threads)?;
             return Ok(Loaded {
-                logs: self.scan(&folders, config_of, clean)?,
+                logs,
                 clean,
                 deleted,
                 moves,
@@ -65,7 +73,13 @@ impl LogDir {
         let rows = file_io::read_optional(&manifest_path)?.and_then(|bytes| manifest::decode(&bytes));
         let logs = match rows {
             Some(rows) => rows.into_iter().map(|row| self.known(row, config_of)).collect(),
-            None => self.scan(&folders, config_of, clean)?,
+            None => {
+                let mut logs = self.scan(&folders, config_of, clean)?;
+                for log in &mut logs {
+                    log.inspect()?;
+                }
+                logs
+            }
         };
         // From now on a crash must be seen as one, after a power cut too.
         file_io::remove_optional(&marker)?;
@@ -101,7 +115,7 @@ impl LogDir {
         Ok(names)
     }
 
-    /// Reads the folders: to recover them, or only to learn their offsets.
+    /// The logs of the folders, which have yet to be looked into.
     fn scan(
         &self,
         folders: &[String],
@@ -125,24 +139,24 @@ impl LogDir {
             if topic == METADATA_TOPIC {
                 continue;
             }
-            let topic_id = match PartitionMetadata::read(&path)? {
-                Some(metadata) => metadata.topic_id,
-                None => {
+            let topic_id = match PartitionMetadata::read(&path) {
+                Ok(Some(metadata)) => metadata.topic_id,
+                Ok(None) => {
                     tracing::warn!(path = %path.display(), "the folder doesn't say its topic id");
                     Uuid::nil()
                 }
+                // The file is written once; if its folder was new, a power cut may have torn it.
+                Err(error @ StorageError::Corrupt { .. }) if !clean => {
+                    tracing::warn!(%error, "going on without the topic id");
+                    Uuid::nil()
+                }
+                Err(error) => return Err(error),
             };
             deletion::remove_leftovers(&path)?;
             let shared = topics.entry(topic).or_insert_with(|| topic.into()).clone();
             let offsets = checkpoints.of(topic, partition);
             let identity = self.identity(shared, partition, topic_id);
-            let mut log = Log::closed(identity, config_of(topic, topic_id), &offsets);
-            if clean {
-                log.inspect()?;
-            } else {
-                log.recover()?;
-            }
-            logs.push(log);
+            logs.push(Log::closed(identity, config_of(topic, topic_id), &offsets));
         }
         Ok(logs)
     }

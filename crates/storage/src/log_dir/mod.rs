@@ -7,6 +7,7 @@ mod leftovers;
 mod load;
 pub mod lock;
 mod manifest;
+pub(crate) mod recovery;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -193,15 +194,16 @@ impl LogDir {
     /// `Io`.
     pub fn write_checkpoints(&self, logs: &[LogCheckpoint]) -> Result<()> {
         self.write_recovery_points(logs)?;
-        self.write_log_start_offsets(logs)?;
         self.write_high_watermarks(logs)
     }
 
-    /// Writes `recovery-point-offset-checkpoint` for all logs of the directory.
+    /// Writes `recovery-point-offset-checkpoint` for all logs of the directory, and before it `log-start-offset-checkpoint`:
+    /// a recovery point that deleted records have moved says nothing of them, should they come back.
     ///
     /// # Errors
     /// `Io`.
     pub fn write_recovery_points(&self, logs: &[LogCheckpoint]) -> Result<()> {
+        self.write_log_start_offsets(logs)?;
         self.write_offsets(RECOVERY_POINTS, logs.iter(), |log| log.recovery_point)
     }
 
@@ -265,12 +267,16 @@ impl LogDir {
 
     /// Flushes and releases all logs: one by one, or where they are many by one sync of the file system.
     fn flush_all(&self, logs: &mut [(&mut Log, i64)]) -> Result<()> {
-        let unflushed = logs.iter().filter(|(log, _)| log.is_unflushed()).count();
-        let together = unflushed > SYNCS_ONE_BY_ONE_MAX;
+        let unsynced = logs.iter().filter(|(log, _)| log.is_unsynced()).count();
+        let together = unsynced > SYNCS_ONE_BY_ONE_MAX;
         let mut outcome = Ok(());
         for (log, _) in logs.iter_mut() {
-            let flushed = if together { Ok(()) } else { log.flush() };
-            outcome = outcome.and(flushed.and_then(|()| log.release()));
+            let released = if log.is_unsynced() && !together {
+                log.sync_and_release()
+            } else {
+                log.release()
+            };
+            outcome = outcome.and(released);
         }
         if together && outcome.is_ok() {
             disk::sync_tree(&self.path).map_err(StorageError::io("sync", &*self.path))?;

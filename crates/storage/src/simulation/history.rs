@@ -20,7 +20,7 @@ use crate::open_files::OpenFiles;
 const TOPIC_ID: Uuid = Uuid::from_u128(0xD15C);
 const PRODUCERS: usize = 3;
 /// Seeds that run where nobody asks for more.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 600;
 
 /// A producer, as a client is one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,6 +40,8 @@ struct History {
     producers: [Producer; PRODUCERS],
     leader_epoch: i32,
     unique: u32,
+    /// Calls may fail.
+    faulty: bool,
 }
 
 /// In memory where that is possible: nothing here needs a real disk.
@@ -74,6 +76,7 @@ impl History {
             producers: [Producer::default(); PRODUCERS],
             leader_epoch: 0,
             unique: 0,
+            faulty: false,
         };
         recorder::start(history.root.path(), seed);
         history.open();
@@ -83,7 +86,7 @@ impl History {
     /// Opens the directory; the log is found or created.
     fn open(&mut self) {
         let log_dir = LogDir::open(self.root.path(), Arc::new(OpenFiles::new(4))).unwrap();
-        let mut loaded = log_dir.load(&|_, _| self.config.clone()).unwrap();
+        let mut loaded = log_dir.load(&|_, _| self.config.clone(), 1).unwrap();
         self.log = loaded.logs.pop();
         assert!(loaded.logs.is_empty());
         if self.log.is_none() {
@@ -102,6 +105,10 @@ impl History {
             for _ in 0..self.random.below(25) {
                 self.step();
             }
+            if self.random.once_in(3) {
+                self.fail();
+                continue;
+            }
             // The power goes in the middle of something.
             recorder::cut_power_after(self.random.below(25));
             for _ in 0..1 + self.random.below(12) {
@@ -112,6 +119,22 @@ impl History {
             }
             self.crash();
         }
+    }
+
+    /// The disk is full or broken: calls fail, until the process is ended.
+    fn fail(&mut self) {
+        self.faulty = true;
+        recorder::fail_one_in(2 + self.random.below(12));
+        for _ in 0..1 + self.random.below(8) {
+            if self.random.once_in(4) {
+                self.flush();
+            } else {
+                self.append();
+            }
+        }
+        recorder::fail_one_in(0);
+        self.crash();
+        self.faulty = false;
     }
 
     fn step(&mut self) {
@@ -167,10 +190,13 @@ impl History {
         let timestamps = self.fill(&mut builder, count, commits);
         let mut bytes = builder.build().unwrap();
         let leader_epoch = self.leader_epoch;
-        let appended = self
-            .log()
-            .append(&mut bytes, leader_epoch, origin, 9_000)
-            .unwrap();
+        let appended = match self.log().append(&mut bytes, leader_epoch, origin, 9_000) {
+            Ok(appended) => appended,
+            Err(error) => {
+                assert!(self.faulty, "{error}");
+                return self.model.append_failed(&bytes, &timestamps, commits);
+            }
+        };
         assert!(!appended.duplicate);
         self.model.append(&bytes, &timestamps, commits);
         assert_eq!(appended.last_offset + 1, self.model.log_end_offset());
@@ -209,15 +235,19 @@ impl History {
 
     /// What was flushed is promised, if the power was still there.
     fn flush(&mut self) {
-        let Some(flush) = self.log().begin_flush().unwrap() else {
-            return;
+        let flush = match self.log().begin_flush() {
+            Ok(Some(flush)) => flush,
+            Ok(None) => return,
+            Err(error) => return assert!(self.faulty, "{error}"),
         };
         if self.random.once_in(2) {
             self.append();
         }
         let outcome = flush.run();
-        self.log().flushed(&flush, outcome).unwrap();
-        self.promise();
+        match self.log().flushed(&flush, outcome) {
+            Ok(()) => self.promise(),
+            Err(error) => assert!(self.faulty, "{error}"),
+        }
     }
 
     fn flush_rolled(&mut self) {
@@ -332,7 +362,7 @@ impl History {
         let loss = [Loss::Nothing, Loss::AllUnsynced, Loss::Some, Loss::Some][self.random.below(4)];
         let left = folder();
         platter.materialise(left.path(), loss, &mut self.random);
-        if loss == Loss::Nothing && had_power {
+        if loss == Loss::Nothing && had_power && !self.faulty {
             assert_same(self.root.path(), left.path());
         }
         self.root = left;

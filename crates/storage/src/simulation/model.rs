@@ -20,6 +20,8 @@ pub struct Known {
     pub epoch: i16,
     pub last_sequence: i32,
     pub last_offset: i64,
+    /// Of its last batch that is no marker.
+    pub last_data_offset: i64,
     pub transaction_from: Option<i64>,
 }
 
@@ -42,7 +44,8 @@ pub struct Model {
 
 impl Model {
     pub fn log_end_offset(&self) -> i64 {
-        self.batches.last().map_or(0, |batch| batch.header.next_offset())
+        let end = self.batches.last().map_or(0, |batch| batch.header.next_offset());
+        end.max(self.log_start_offset)
     }
 
     /// Batches of one append; `timestamps` are those of each.
@@ -79,12 +82,21 @@ impl Model {
         at.iter().find(|written| written.bytes == bytes)
     }
 
+    /// Whether these batches followed each other before.
+    pub fn has_gap(&self, before: &Written, behind: &BatchHeader) -> bool {
+        let mut pairs = self.batches.windows(2);
+        pairs.any(|pair| {
+            pair[0].header.base_offset == before.header.base_offset
+                && pair[1].header.base_offset == behind.base_offset
+        })
+    }
+
     /// Goes on with what a start has found, behind what had been deleted before.
     pub fn adopt(&mut self, served: Vec<Written>, log_start_offset: i64, log_end_offset: i64) {
-        let first = served
-            .first()
-            .map_or(log_start_offset, |batch| batch.header.base_offset);
-        self.batches.retain(|batch| batch.header.next_offset() <= first);
+        let kept = served.first().map_or(log_start_offset, |batch| {
+            batch.header.base_offset.min(log_start_offset)
+        });
+        self.batches.retain(|batch| batch.header.next_offset() <= kept);
         self.batches.extend(served);
         self.log_start_offset = log_start_offset;
         self.promised = self.promised.min(log_end_offset);
@@ -112,6 +124,7 @@ impl Model {
                     }
                 }
                 None => {
+                    known.last_data_offset = header.last_offset();
                     known.last_sequence = header.base_sequence + header.last_offset_delta;
                     if header.is_transactional() {
                         known.transaction_from.get_or_insert(header.base_offset);

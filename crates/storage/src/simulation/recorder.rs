@@ -33,7 +33,6 @@ pub struct Recorder {
     /// Fails one of so many calls; 0 lets all pass.
     fault_in: usize,
     random: Random,
-    faults: usize,
     /// Changes that are noted until the power goes.
     power_for: Option<usize>,
 }
@@ -44,7 +43,6 @@ pub fn start(root: &Path, seed: u64) {
         platter: Platter::of(root),
         fault_in: 0,
         random: Random::new(seed),
-        faults: 0,
         power_for: None,
     };
     RECORDER.with_borrow_mut(|slot| *slot = Some(recorder));
@@ -56,14 +54,9 @@ pub fn stop() -> Platter {
     recorder.expect("a recorder was started").platter
 }
 
-/// From now on one of so many calls fails, for want of space or because the disk is broken; 0 ends that. Answers how many
-/// have failed since the last call.
-pub fn fail_one_in(calls: usize) -> usize {
-    with(|recorder| {
-        recorder.fault_in = calls;
-        std::mem::take(&mut recorder.faults)
-    })
-    .unwrap_or(0)
+/// From now on one of so many calls fails, for want of space or because the disk is broken; 0 ends that.
+pub fn fail_one_in(calls: usize) {
+    with(|recorder| recorder.fault_in = calls);
 }
 
 /// After so many more changes the power goes: the process, which doesn't notice, changes nothing any more.
@@ -143,7 +136,6 @@ impl Recorder {
         if self.fault_in == 0 || !self.random.once_in(self.fault_in) {
             return None;
         }
-        self.faults += 1;
         Some(
             if self.random.once_in(2) {
                 Errno::NOSPC

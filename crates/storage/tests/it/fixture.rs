@@ -37,7 +37,7 @@ impl Fixture {
 
     /// The logs a start finds, and whether the stop before was clean.
     pub fn load(&self, log_dir: &LogDir) -> (Vec<Log>, bool) {
-        let loaded = log_dir.load(&|_, _| self.config.clone()).unwrap();
+        let loaded = log_dir.load(&|_, _| self.config.clone(), 2).unwrap();
         let mut logs = loaded.logs;
         logs.sort_by_key(Log::partition);
         (logs, loaded.clean)

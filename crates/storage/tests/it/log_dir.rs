@@ -179,11 +179,11 @@ fn a_deleted_log_is_renamed_then_removed_by_whoever_comes_first() {
     }
     let absent = log_dir.delete_log(fixture.create(&log_dir, 2), Uuid::from_u128(5));
     assert_eq!(absent.unwrap(), None);
-    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert!(loaded.logs.is_empty());
     assert_eq!(loaded.deleted.len(), 1);
     deletion::remove(&loaded.deleted[0]).unwrap();
-    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert!(loaded.deleted.is_empty());
 }
 
@@ -202,9 +202,9 @@ fn files_that_wait_to_be_removed_are_found_after_a_clean_stop() {
     fixture.shut_down(&log_dir, &mut log);
     drop((log, log_dir));
     let log_dir = fixture.open();
-    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert_eq!(loaded.deleted, [marked]);
-    let loaded = log_dir.load(&|_, _| fixture.config.clone()).unwrap();
+    let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert!(loaded.deleted.is_empty(), "once is enough");
 }
 

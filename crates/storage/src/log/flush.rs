@@ -159,7 +159,7 @@ impl Log {
     }
 
     /// Whether there is anything a [`Log::flush`] would write.
-    fn is_unflushed(&self) -> bool {
+    pub(super) fn is_unflushed(&self) -> bool {
         self.recovery_point < self.log_end_offset
     }
 

@@ -1,7 +1,7 @@
 //! The lock of a log directory, held in both ways there are: flock, which this broker looks at, and a record lock of fcntl, which
 //! Java's `FileChannel.lock` is. So neither broker starts on a directory that the other one holds.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -9,18 +9,13 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::LOCK;
+use crate::disk;
 use crate::error::{Result, StorageError};
 
 /// Takes hold of a directory for as long as the file is open; it is created if need be.
 pub(super) fn exclusive(log_dir: &Path) -> Result<File> {
     let path = log_dir.join(LOCK);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let file = file.map_err(StorageError::io("open", &path))?;
+    let file = disk::open(&path).map_err(StorageError::io("open", &path))?;
     lock(&file, FlockOperation::NonBlockingLockExclusive, log_dir)?;
     Ok(file)
 }

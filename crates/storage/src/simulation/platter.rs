@@ -299,12 +299,13 @@ impl FileNode {
             }
         }
         // The last write may have been on its way.
-        if loss == Loss::Some && random.once_in(3) && kept < self.pending.len() {
-            if let DataChange::Write { position, bytes } = &self.pending[kept] {
-                let part = random.below(bytes.len() + 1);
-                content.resize(content.len().max(position + part), 0);
-                content[*position..position + part].copy_from_slice(&bytes[..part]);
-            }
+        if loss == Loss::Some
+            && random.once_in(3)
+            && let Some(DataChange::Write { position, bytes }) = self.pending.get(kept)
+        {
+            let part = random.below(bytes.len() + 1);
+            content.resize(content.len().max(position + part), 0);
+            content[*position..position + part].copy_from_slice(&bytes[..part]);
         }
         content
     }

@@ -61,13 +61,31 @@ impl PartitionMetadata {
         self.write(folder, Durability::Synced)
     }
 
+    /// Whether the file is what a power cut leaves of one that was being written: its beginning, or zeros.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn is_torn(folder: &Path) -> Result<bool> {
+        let bytes = file_io::read_optional(&folder.join(FILE_NAME))?.unwrap_or_default();
+        let sound = Self {
+            topic_id: Uuid::nil(),
+        }
+        .text();
+        let known = &sound.as_bytes()[..sound.len() - kafka_uuid::encode(Uuid::nil()).len()];
+        let common = bytes.len().min(known.len());
+        Ok(bytes.len() <= sound.len() && (bytes.contains(&0) || bytes[..common] == known[..common]))
+    }
+
+    fn text(&self) -> String {
+        format!("version: 0\ntopic_id: {}", kafka_uuid::encode(self.topic_id))
+    }
+
     /// Writes the file into a partition's folder.
     ///
     /// # Errors
     /// `Io`.
     pub fn write(&self, folder: &Path, durability: Durability) -> Result<()> {
-        let text = format!("version: 0\ntopic_id: {}", kafka_uuid::encode(self.topic_id));
-        file_io::replace(&folder.join(FILE_NAME), text.as_bytes(), durability)
+        file_io::replace(&folder.join(FILE_NAME), self.text().as_bytes(), durability)
     }
 }
 
@@ -91,6 +109,12 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(FILE_NAME), rubbish).unwrap();
             assert!(PartitionMetadata::read(folder.path()).is_err(), "{rubbish:?}");
+            let torn = !rubbish.starts_with("version: 1");
+            assert_eq!(
+                PartitionMetadata::is_torn(folder.path()).unwrap(),
+                torn,
+                "{rubbish:?}"
+            );
         }
     }
 }

@@ -146,7 +146,7 @@ impl LogDir {
                     Uuid::nil()
                 }
                 // The file is written once; if its folder was new, a power cut may have torn it.
-                Err(error @ StorageError::Corrupt { .. }) if !clean => {
+                Err(error @ StorageError::Corrupt { .. }) if !clean && PartitionMetadata::is_torn(&path)? => {
                     tracing::warn!(%error, "going on without the topic id");
                     Uuid::nil()
                 }

@@ -10,7 +10,7 @@ mod manifest;
 pub(crate) mod recovery;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +25,6 @@ use crate::log::{Log, LogIdentity, LogSummary};
 use crate::log_config::LogConfig;
 use crate::meta_properties::MetaProperties;
 use crate::open_files::OpenFiles;
-use crate::platform;
 
 pub use load::Loaded;
 

@@ -1,5 +1,6 @@
 //! The segment that grows.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 

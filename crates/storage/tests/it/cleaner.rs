@@ -369,7 +369,7 @@ impl History {
     /// What a start after a crash finds in a copy is as good as the log.
     fn check_copy(&mut self, root: &Path) {
         let log_dir = LogDir::open(root, Arc::new(OpenFiles::new(4))).unwrap();
-        let loaded = log_dir.load(&|_, _| self.fixture.config.clone()).unwrap();
+        let loaded = log_dir.load(&|_, _| self.fixture.config.clone(), 2).unwrap();
         let mut log = loaded.logs.into_iter().next().unwrap();
         let end = log.log_end_offset();
         log.high_watermark_updated(end);

@@ -12,3 +12,8 @@ def test_scenario_over_a_restart(broker, client):
     program.run([str(BUILT / "go" / client), broker.bootstrap, "before"])
     broker.restart()
     program.run([str(BUILT / "go" / client), broker.bootstrap, "after"])
+
+
+def test_transactions(broker):
+    """Loops that read, process and write in transactions, of franz-go and sarama."""
+    program.run([str(BUILT / "go" / "transactions"), broker.bootstrap])

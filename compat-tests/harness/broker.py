@@ -99,7 +99,9 @@ class Barnabas(Broker):
     def command(self) -> list[str]:
         address = f"PLAINTEXT://127.0.0.1:{self.port}"
         settings = {"listeners": address, "advertised.listeners": address, **self.settings}
-        command = [str(paths.barnabas_binary()), "--data", str(self.folder / "data")]
+        command = [str(paths.barnabas_binary())]
+        if "log.dirs" not in settings:
+            command += ["--data", str(self.folder / "data")]
         for key, value in settings.items():
             command += ["--override", f"{key}={value}"]
         return command

@@ -15,3 +15,8 @@ def test_scenario_over_a_restart(broker, client):
     program.run(["node", f"{client}.js", broker.bootstrap, "before"], cwd=HERE)
     broker.restart()
     program.run(["node", f"{client}.js", broker.bootstrap, "after"], cwd=HERE)
+
+
+def test_transactions_of_kafkajs(broker):
+    """Commits and aborts, with offsets of a group; the program checks what is read."""
+    program.run(["node", "transactions.js", broker.bootstrap, "run"], cwd=HERE)

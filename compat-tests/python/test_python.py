@@ -16,3 +16,8 @@ def test_scenario_over_a_restart(broker, client):
     program.run([sys.executable, f"{client}.py", broker.bootstrap, "before"], cwd=HERE)
     broker.restart()
     program.run([sys.executable, f"{client}.py", broker.bootstrap, "after"], cwd=HERE)
+
+
+def test_transactions_of_librdkafka(broker):
+    """Reads, processes and writes in transactions; a second producer of the same id fences the first."""
+    program.run([sys.executable, "transactions.py", broker.bootstrap], cwd=HERE)

@@ -1,4 +1,4 @@
-"""ListOffsets, OffsetForLeaderEpoch, DescribeLogDirs, DeleteRecords."""
+"""ListOffsets, OffsetForLeaderEpoch, DescribeLogDirs, AlterReplicaLogDirs, DeleteRecords."""
 
 from records import batch
 from scenarios import scenario
@@ -79,6 +79,24 @@ def describe_log_dirs(s):
         s.record(api, version, {"Topics": None}, outcome, "all; only this script's topics compared")
 
 
+@scenario("AlterReplicaLogDirs")
+def alter_replica_log_dirs(s):
+    a = s.topic("a", 2)
+
+    def move(rows, note="", path="/no/such/folder"):
+        s.call("AlterReplicaLogDirs", {"Dirs": [{"Path": path, "Topics": [
+            {"Name": n, "Partitions": p} for n, p in rows]}]}, note=note)
+    move([(a, [0])], "unknown folder")
+    move([(a, [0, 1, 7])], "unknown folder, several partitions")
+    move([(s.name("never"), [0])], "unknown folder and topic")
+    move([(a, [0])], "relative folder", "data")
+    move([(a, [0])], "no folder", "")
+    move([("t" * 240, [0])], "a name without room for the suffix")
+    move([], "no topics")
+    move([(a, [])], "no partitions")
+    s.call("AlterReplicaLogDirs", {"Dirs": []}, note="nothing")
+
+
 @scenario("DeleteRecords")
 def delete_records(s):
     a = s.topic("a")
@@ -93,8 +111,30 @@ def delete_records(s):
     cut(a, 0, 1, "back")
     cut(a, 0, 9, "beyond")
     cut(a, 0, -2, "negative")
+
+    def starts(note):
+        s.call("ListOffsets", {"ReplicaId": -1, "Topics": [{"Name": a, "Partitions": [
+            {"PartitionIndex": 0, "Timestamp": -2}]}]}, note=note)
+    starts("start after some")
     cut(a, 0, -1, "all")
     cut(a, 7, 0, "partition")
     cut(s.name("never"), 0, 0, "topic")
-    s.call("ListOffsets", {"ReplicaId": -1, "Topics": [{"Name": a, "Partitions": [
-        {"PartitionIndex": 0, "Timestamp": -2}]}]}, note="start")
+    cut("", 0, 0, "no name")
+    cut("__consumer_offsets", 0, 0, "internal")
+    starts("start after all")
+    s.produce(a, batch([b"more"]))
+    both = [{"PartitionIndex": 0, "Offset": 6}, {"PartitionIndex": 9, "Offset": 0}]
+    s.call("DeleteRecords", {"Topics": [{"Name": a, "Partitions": both}], "TimeoutMs": 5000}, note="one good")
+    s.call("DeleteRecords", {"Topics": [{"Name": a, "Partitions": []}], "TimeoutMs": 5000}, note="no partitions")
+    s.call("DeleteRecords", {"Topics": [], "TimeoutMs": 5000}, note="nothing")
+    s.call("DeleteRecords", {"Topics": [{"Name": a, "Partitions": both[:1]}], "TimeoutMs": 0}, note="no time")
+
+
+@scenario("DeleteRecords")
+def delete_records_by_policy(s):
+    for number, policy in enumerate(("compact", "delete", "compact,delete", "")):
+        name = s.topic(f"policy{number}", configs={"cleanup.policy": policy})
+        s.produce(name, batch([b"value"], keys=[b"key"]))
+        for offset in (0, 1, 2, -1):
+            s.call("DeleteRecords", {"Topics": [{"Name": name, "Partitions": [
+                {"PartitionIndex": 0, "Offset": offset}]}], "TimeoutMs": 5000}, note=f"policy {policy!r} up to {offset}")

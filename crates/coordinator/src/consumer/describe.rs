@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::group::ConsumerGroup;
 use super::member::ConsumerMember;
+use crate::assignor::Partitions;
 use crate::cluster::ClusterView;
 use crate::codec::text;
 use crate::group::GroupShard;
@@ -51,11 +52,14 @@ fn describe_member(
     api_version: i16,
 ) -> Member {
     let details = &member.details;
-    let current = member
-        .current
-        .assigned
+    // What it has yet to give back it still has.
+    let mut held = Partitions::new();
+    for (topic, partitions) in member.current.assigned.iter().chain(&member.current.revoking) {
+        held.entry(*topic).or_default().extend(partitions.keys());
+    }
+    let current = held
         .iter()
-        .map(|(topic, partitions)| (topic, partitions.keys().copied().collect()));
+        .map(|(topic, partitions)| (topic, partitions.iter().copied().collect()));
     let target = group.target(member);
     let target = target
         .iter()
@@ -79,7 +83,7 @@ fn describe_member(
                 .map(|topic| TopicName(text(topic)))
                 .collect(),
         )
-        .with_subscribed_topic_regex(Some(text(&details.regex)).filter(|regex| !regex.is_empty()))
+        .with_subscribed_topic_regex(Some(text(&details.regex)))
         .with_assignment(assignment(current, cluster))
         .with_target_assignment(assignment(target, cluster))
         .with_member_type(member_type)

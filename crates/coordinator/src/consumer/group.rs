@@ -14,6 +14,12 @@ use super::record::{GroupEpoch, ResolvedRegex, TargetEpoch};
 use super::refusal::Refusal;
 use crate::assignor::Partitions;
 
+/// The epoch of a group before its first record: the target assignment's begins below it, so that the first member is assigned.
+pub(super) const FIRST_EPOCH: GroupEpoch = GroupEpoch {
+    epoch: 1,
+    metadata_hash: 0,
+};
+
 /// How many members read a topic, by its name and through a regular expression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SubscriptionCount {
@@ -74,10 +80,7 @@ impl ConsumerGroup {
     pub(crate) fn new(id: Arc<str>) -> Self {
         ConsumerGroup {
             id,
-            epoch: GroupEpoch {
-                epoch: 0,
-                metadata_hash: 0,
-            },
+            epoch: FIRST_EPOCH,
             target_epoch: TargetEpoch {
                 epoch: 0,
                 timestamp_ms: 0,

@@ -200,7 +200,7 @@ impl GroupShard {
             classic: None,
         };
         let change = update.set_details(details)?;
-        let (group_epoch, alike) = update.set_epoch(change.bumps || group.epoch.epoch == 0);
+        let (group_epoch, alike) = update.set_epoch(change.bumps);
         let (target_epoch, target) = update.set_target(group_epoch, alike);
         update.reconcile(target_epoch, &target, change.changed, owned)?;
 

@@ -52,10 +52,30 @@ fn compile(regex: &str) -> Result<Regex, String> {
         .map_err(|error| describe(&error.to_string()))
 }
 
-/// The last line of what the regex crate says: the ones above it draw the expression.
+/// What the regex crate says, and what Apache Kafka's library says of the same.
+const SAYINGS: [(&str, &str); 7] = [
+    ("unclosed group", "missing closing )"),
+    ("unclosed character class", "missing closing ]"),
+    (
+        "repetition operator missing expression",
+        "missing argument to repetition operator",
+    ),
+    ("unrecognized escape sequence", "invalid escape sequence"),
+    (
+        "incomplete escape sequence",
+        "trailing backslash at end of expression",
+    ),
+    ("invalid character class range", "invalid character class range"),
+    ("look-around", "invalid or unsupported Perl syntax"),
+];
+
+/// Says what is wrong in Apache Kafka's words, or else with the last line of what the regex crate says: the ones above it draw
+/// the expression.
 fn describe(error: &str) -> String {
     let last = error.lines().last().unwrap_or_default();
-    last.trim_start_matches("error: ").to_owned()
+    let last = last.trim_start_matches("error: ");
+    let known = SAYINGS.iter().find(|(start, _)| last.starts_with(start));
+    known.map_or(last, |(_, saying)| saying).to_owned()
 }
 
 /// RE2's `\Q…\E` (take the text literally), which the regex crate lacks.

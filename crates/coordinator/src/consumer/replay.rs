@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::group::{ConsumerGroup, count, count_names, count_regex, regex_of, uncount, uncount_names};
+use super::group::{
+    ConsumerGroup, FIRST_EPOCH, count, count_names, count_regex, regex_of, uncount, uncount_names,
+};
 use super::member::{Assigned, ConsumerMember, CurrentAssignment, MemberDetails};
-use super::record::{ConsumerRecord, GroupEpoch, ResolvedRegex, TargetEpoch};
+use super::record::{ConsumerRecord, ResolvedRegex, TargetEpoch};
 use crate::assignor::Partitions;
 use crate::group::GroupShard;
 
@@ -43,10 +45,7 @@ impl ConsumerGroup {
     pub(crate) fn apply(&mut self, record: ConsumerRecord) {
         match record {
             ConsumerRecord::Epoch(value) => {
-                self.epoch = value.unwrap_or(GroupEpoch {
-                    epoch: 0,
-                    metadata_hash: 0,
-                });
+                self.epoch = value.unwrap_or(FIRST_EPOCH);
             }
             ConsumerRecord::LegacyTopics(value) => self.has_legacy_topics = value.is_some(),
             ConsumerRecord::Member {

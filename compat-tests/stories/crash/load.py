@@ -1,6 +1,7 @@
-"""Produces and consumes while the broker is killed and comes back. Usage: load.py BOOTSTRAP TOPIC produce|consume
+"""Produces and consumes while the broker is killed and comes back. Usage: load.py BOOTSTRAP TOPIC produce|consume [RATE]
 
-produce writes "acked PARTITION OFFSET VALUE" for each record that was acknowledged (acks=all), until it is ended;
+produce writes "acked PARTITION OFFSET VALUE" for each record that was acknowledged (acks=all), until it is ended, at most RATE
+a second;
 consume, a group member, writes "read PARTITION OFFSET VALUE".
 """
 
@@ -12,7 +13,7 @@ from confluent_kafka import Consumer, Producer
 QUEUE_FULL_WAIT_S = 0.05
 
 
-def produce(bootstrap, topic):
+def produce(bootstrap, topic, rate=None):
     def report(error, message):
         if error:
             print("failed", error, flush=True)
@@ -28,7 +29,7 @@ def produce(bootstrap, topic):
                 break
             except BufferError:
                 producer.poll(QUEUE_FULL_WAIT_S)
-        producer.poll(0)
+        producer.poll(1 / float(rate) if rate else 0)
 
 
 def consume(bootstrap, topic):
@@ -42,4 +43,4 @@ def consume(bootstrap, topic):
 
 
 if __name__ == "__main__":
-    {"produce": produce, "consume": consume}[sys.argv[3]](*sys.argv[1:3])
+    {"produce": produce, "consume": consume}[sys.argv[3]](*sys.argv[1:3], *sys.argv[4:])

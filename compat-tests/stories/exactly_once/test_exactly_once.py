@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 TOPIC = "numbers"
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 RECORDS_BETWEEN = 1500
+RATE = 500
 DEADLINE_S = 180
 
 
@@ -46,7 +47,8 @@ def eventually(condition, what):
 def test_every_record_counts_once(broker, tmp_path):
     for topic in (TOPIC, f"{TOPIC}-copies", f"{TOPIC}-counts"):
         program.run([sys.executable, "../orders/create_topic.py", broker.bootstrap, topic, "3"], cwd=HERE)
-    feed = program.Running("feed", [sys.executable, "../crash/load.py", broker.bootstrap, TOPIC, "produce"], tmp_path, cwd=HERE)
+    load = [sys.executable, "../crash/load.py", broker.bootstrap, TOPIC, "produce", str(RATE)]
+    feed = program.Running("feed", load, tmp_path, cwd=HERE)
     running = {}
     try:
         for name in ("one", "two"):

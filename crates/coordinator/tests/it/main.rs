@@ -11,3 +11,4 @@ mod offsets;
 mod rebalance;
 mod simulation;
 mod static_members;
+mod transactions;

@@ -23,6 +23,18 @@ def test_java_client(broker, part):
     java("compat.Transactions", broker.bootstrap, f"transactions-{part}", part)
 
 
+@pytest.mark.parametrize("level", ["1", "0"])
+def test_older_transaction_versions(broker, level):
+    """The client speaks as the finalized transaction.version says (KIP-890)."""
+    feature = ["org.apache.kafka.tools.FeatureCommand", "--bootstrap-server", broker.bootstrap]
+    java(*feature, "downgrade", "--feature", f"transaction.version={level}")
+    try:
+        for part in ("outcomes", "fencing"):
+            java("compat.Transactions", broker.bootstrap, f"transactions-{part}-{level}", part)
+    finally:
+        java(*feature, "upgrade", "--feature", "transaction.version=2")
+
+
 def transactions(broker, *arguments):
     """Rows of a tool's table, as dicts."""
     lines = java(COMMAND, "--bootstrap-server", broker.bootstrap, *arguments).splitlines()

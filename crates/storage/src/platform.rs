@@ -2,22 +2,45 @@
 //! the code takes what the system at hand has. On Linux the tests run both forms.
 
 #[cfg(target_os = "linux")]
-pub use self::linux::{reserve, send_file, send_vectored, sync_tree};
+pub use self::linux::{is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
 #[cfg(not(target_os = "linux"))]
-pub use self::portable::{reserve, send_file, send_vectored, sync_tree};
+pub use self::portable::{is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::File;
-    use std::io::{self, IoSlice};
+    use std::io::{self, IoSlice, IoSliceMut};
+    use std::num::NonZeroU64;
     use std::os::fd::BorrowedFd;
     use std::path::Path;
 
-    use rustix::fs::FallocateFlags;
+    use rustix::fs::{Advice, FallocateFlags};
+    use rustix::io::{Errno, ReadWriteFlags};
     use rustix::net::{SendAncillaryBuffer, SendFlags};
 
     /// Bytes moved by one `sendfile`. 64 KiB exactly is a cliff on loopback, a little less is not.
     const SENDFILE_MAX: usize = 60 * 1024;
+
+    /// Distance between the bytes that are asked for: the kernel reads ahead, and forgets, in runs of at least this.
+    const CACHE_SAMPLE: u64 = 64 * 1024;
+
+    /// Whether a file's `len` bytes from `position` on are in the page cache, by samples and its last byte; never waits for
+    /// the disk. A file system that can't tell counts as cached.
+    pub fn is_cached(file: &File, position: u64, len: usize) -> bool {
+        let end = position + len as u64;
+        let samples = (position..end).step_by(CACHE_SAMPLE as usize);
+        samples.chain(end.checked_sub(1)).all(|sample| {
+            let mut byte = [0];
+            let mut buffers = [IoSliceMut::new(&mut byte)];
+            rustix::io::preadv2(file, &mut buffers, sample, ReadWriteFlags::NOWAIT) != Err(Errno::AGAIN)
+        })
+    }
+
+    /// Asks for a file's `len` bytes from `position` on to be brought into the page cache.
+    pub fn will_need(file: &File, position: u64, len: usize) {
+        // Advice: where it is not taken, the read that follows waits longer.
+        let _ = rustix::fs::fadvise(file, position, NonZeroU64::new(len as u64), Advice::WillNeed);
+    }
 
     /// Reserves space for a file that will grow to `bytes`; its size stays. A file system that can't serves all the same.
     pub fn reserve(file: &File, bytes: u64) {
@@ -66,6 +89,14 @@ mod portable {
 
     /// Bytes that pass through user memory at a time.
     const COPIED_MAX: usize = 64 * 1024;
+
+    /// Not known: counts as cached.
+    pub fn is_cached(_file: &File, _position: u64, _len: usize) -> bool {
+        true
+    }
+
+    /// No advice is given.
+    pub fn will_need(_file: &File, _position: u64, _len: usize) {}
 
     /// Space is not reserved.
     pub fn reserve(_file: &File, _bytes: u64) {}
@@ -116,7 +147,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::path::Path;
 
-    use super::{portable, reserve, send_file, send_vectored, sync_tree};
+    use super::{is_cached, portable, reserve, send_file, send_vectored, sync_tree, will_need};
 
     type SendFile = fn(BorrowedFd<'_>, &File, u64, usize) -> io::Result<usize>;
     type SendVectored = fn(BorrowedFd<'_>, &[IoSlice<'_>], bool) -> io::Result<usize>;
@@ -176,6 +207,23 @@ mod tests {
         for sync in [sync_tree as fn(&Path) -> io::Result<()>, portable::sync_tree] {
             sync(folder.path()).unwrap();
             assert!(sync(&folder.path().join("missing")).is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_just_written_is_cached_in_both_forms() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[7; 300_000]).unwrap();
+        for (cached, need) in [
+            (
+                is_cached as fn(&File, u64, usize) -> bool,
+                will_need as fn(&File, u64, usize),
+            ),
+            (portable::is_cached, portable::will_need),
+        ] {
+            assert!(cached(&file, 0, 300_000));
+            assert!(cached(&file, 299_999, 1));
+            need(&file, 0, 300_000);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 
+use super::cold::ColdRanges;
 use super::session::FetchKey;
 use crate::partition::fetch::{FetchPartition, FetchedPartition};
 use crate::partition::waiters::FetchWaiter;
@@ -29,6 +30,17 @@ pub struct FetchRead {
     pub bytes: usize,
     /// Whether something has to be told at once.
     pub urgent: bool,
+}
+
+impl FetchRead {
+    /// The records' ranges that are not in the page cache.
+    pub fn cold(&self) -> Option<ColdRanges> {
+        ColdRanges::among(
+            self.partitions
+                .iter()
+                .filter_map(|fetched| fetched.records.as_ref()),
+        )
+    }
 }
 
 impl FetchTargets {

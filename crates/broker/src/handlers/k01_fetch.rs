@@ -38,7 +38,13 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     };
     let read = fetch.targets.read();
     if fetch.is_complete(&read) || fetch.max_wait.is_zero() {
-        return Outcome::Ready(fetch.answer(read));
+        return match read.cold() {
+            None => Outcome::Ready(fetch.answer(read)),
+            Some(cold) => Outcome::Staged(Box::pin(async move {
+                cold.load().await;
+                fetch.answer(read)
+            })),
+        };
     }
     Outcome::Staged(Box::pin(fetch.wait()))
 }
@@ -123,7 +129,7 @@ impl Fetch {
             let read = self.targets.read();
             if self.is_complete(&read) {
                 drop(registration);
-                return self.answer(read);
+                return self.answer_loaded(read).await;
             }
             registration.credit(read.bytes as i64);
             drop(read);
@@ -135,9 +141,17 @@ impl Fetch {
             drop(registration);
             if over {
                 let read = self.targets.read();
-                return self.answer(read);
+                return self.answer_loaded(read).await;
             }
         }
+    }
+
+    /// Answers once the records are in the page cache, so that sending them keeps no other connection waiting.
+    async fn answer_loaded(self, read: FetchRead) -> Reply {
+        if let Some(cold) = read.cold() {
+            cold.load().await;
+        }
+        self.answer(read)
     }
 
     /// Encodes what was read, as the session has it.

@@ -17,6 +17,8 @@ pub struct FileRange {
     pub position: u64,
     /// Length in bytes.
     pub len: usize,
+    /// The range may have left the page cache: sending it may wait for the disk.
+    pub may_be_cold: bool,
 }
 
 /// One piece of a response frame.

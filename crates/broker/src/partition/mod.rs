@@ -318,6 +318,7 @@ impl Partition {
                 file,
                 position: slice.position,
                 len: slice.len as usize,
+                may_be_cold: slice.may_be_cold,
             });
         Ok(fetched)
     }

@@ -117,6 +117,7 @@ impl OpenLog {
                 file: Some(segment.log_file(&self.folder)?),
                 position: u64::from(start),
                 len,
+                may_be_cold: index < self.closed.len() || !self.active.is_surely_cached(start),
                 first_batch_incomplete,
                 aborted_transactions: None,
             };

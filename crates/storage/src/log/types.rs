@@ -62,6 +62,8 @@ pub struct FetchSlice {
     pub position: u64,
     /// Bytes in the range.
     pub len: u32,
+    /// The range may have left the page cache: reading it may wait for the disk.
+    pub may_be_cold: bool,
     /// Only a part of the first batch fits into the reader's limit.
     pub first_batch_incomplete: bool,
     /// For [`ReadBound::LastStable`]: transactions that were aborted in the range.

@@ -48,7 +48,12 @@ pub struct ActiveSegment {
     /// Offset after the last batch.
     next_offset: i64,
     recent: RecentBatches,
+    /// Bytes that were there when the segment was opened; what lies behind them was written by this process.
+    size_when_opened: u32,
 }
+
+/// Bytes before a segment's end that stay in the page cache: they were written last of all.
+const SURELY_CACHED_BYTES: u32 = 16 * 1024 * 1024;
 
 impl ActiveSegment {
     /// A segment without batches. Its log file is created by the first use, its index files by the first save.
@@ -66,7 +71,13 @@ impl ActiveSegment {
             created_ms: None,
             next_offset: base_offset,
             recent: RecentBatches::new(),
+            size_when_opened: 0,
         }
+    }
+
+    /// Whether all from `position` on was written so lately that it is in the page cache for certain.
+    pub fn is_surely_cached(&self, position: u32) -> bool {
+        position >= self.size_when_opened && self.segment.size.saturating_sub(position) <= SURELY_CACHED_BYTES
     }
 
     /// Opens a segment of whole batches with its indexes. `None` when they are missing or disagree with the log: they have
@@ -83,6 +94,7 @@ impl ActiveSegment {
             return Ok(None);
         };
         let mut active = ActiveSegment::new(segment.base_offset, segment.files());
+        active.size_when_opened = segment.size;
         active.segment = segment;
         active.offsets = offsets;
         active.times = times;
@@ -105,6 +117,7 @@ impl ActiveSegment {
         for batch in HeaderScan::new(&file, folder, base_offset, 0, size) {
             active.note_batch(&batch?.1, config);
         }
+        active.size_when_opened = size;
         Ok(active)
     }
 

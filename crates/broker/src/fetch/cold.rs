@@ -1,0 +1,96 @@
+//! Records that have left the page cache: they are read back on a thread that may wait for the disk, before the connection
+//! sends them. A consumer of an old log must not stall the connections that share its thread.
+//!
+//! Finding the place of a record (an index entry, a few batch headers) still reads on the connection's thread. For whoever
+//! reads on and on those pages were read ahead with the range before.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use barnabas_storage::platform;
+
+use crate::network::response::FileRange;
+
+/// Bytes asked for behind a cold range: the next Fetch of the same reader.
+const READ_AHEAD_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes read at a time.
+const READ_BYTES: usize = 128 * 1024;
+
+/// Ranges of one Fetch that have to be read from the disk.
+pub struct ColdRanges(Vec<FileRange>);
+
+impl ColdRanges {
+    /// Those of `ranges` that are not in the page cache; `None` if all are.
+    pub fn among<'a>(ranges: impl Iterator<Item = &'a FileRange>) -> Option<ColdRanges> {
+        let cold = ranges.filter(|range| {
+            range.may_be_cold && !platform::is_cached(&range.file, range.position, range.len)
+        });
+        let cold: Vec<FileRange> = cold.cloned().collect();
+        (!cold.is_empty()).then_some(ColdRanges(cold))
+    }
+
+    /// Reads them. A range that can't be read is left to the connection, which finds the same fault when it sends.
+    pub async fn load(self) {
+        let loaded = tokio::task::spawn_blocking(move || self.0.iter().try_for_each(load)).await;
+        if let Ok(Err(error)) = loaded {
+            tracing::warn!(%error, "could not read records ahead");
+        }
+    }
+}
+
+fn load(range: &FileRange) -> io::Result<()> {
+    platform::will_need(&range.file, range.position, range.len + READ_AHEAD_BYTES);
+    let mut buffer = vec![0; READ_BYTES.min(range.len)];
+    let end = range.position + range.len as u64;
+    let mut position = range.position;
+    while position < end {
+        let wanted = buffer.len().min((end - position) as usize);
+        match range.file.read_at(&mut buffer[..wanted], position)? {
+            0 => break,
+            read => position += read as u64,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A file on the build's disk: a temporary folder may be in memory, where nothing is ever cold.
+    fn evicted_file(len: usize) -> Arc<File> {
+        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        file.write_all_at(&vec![7; len], 0).unwrap();
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        Arc::new(file)
+    }
+
+    fn range(file: &Arc<File>, position: u64, len: usize, may_be_cold: bool) -> FileRange {
+        FileRange {
+            file: file.clone(),
+            position,
+            len,
+            may_be_cold,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_left_the_page_cache_is_read_back() {
+        let file = evicted_file(8 << 20);
+        let wanted = range(&file, 1 << 20, 3 << 20, true);
+        let cold = ColdRanges::among(std::iter::once(&wanted)).expect("the file was evicted");
+        cold.load().await;
+        assert!(ColdRanges::among(std::iter::once(&wanted)).is_none());
+    }
+
+    #[test]
+    fn the_tail_is_not_asked_for() {
+        let file = evicted_file(1 << 20);
+        let tail = range(&file, 0, 1 << 20, false);
+        assert!(ColdRanges::among(std::iter::once(&tail)).is_none());
+    }
+}

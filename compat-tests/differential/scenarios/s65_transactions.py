@@ -387,10 +387,11 @@ def told(s):
         s.note(note, [answer["ErrorCode"], rows, answer["UnknownStateFilters"]])
 
     listed("all")
-    for states in (["Ongoing"], ["Empty"], ["Dead"], ["PrepareEpochFence"], ["nonsense"], ["Ongoing", "nonsense"], ["ongoing"]):
+    for states in (["Ongoing"], ["Empty"], ["Dead"], ["PrepareEpochFence"], ["nonsense"], ["Ongoing", "nonsense"], ["ongoing"], [""]):
         listed(f"states {states}", StateFilters=states)
     listed("producer", ProducerIdFilters=[p.producer])
     listed("no such producer", ProducerIdFilters=[987654321])
+    listed("no producer at all", ProducerIdFilters=[-1])
     if s.version("ListTransactions") >= 1:
         for duration in (-1, 0, 3_600_000):
             if duration:

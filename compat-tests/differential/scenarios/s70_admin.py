@@ -126,10 +126,3 @@ def describe_transactions(s):
         s.every("DescribeTransactions", {"TransactionalIds": ids})
 
 
-@scenario("ListTransactions", once=True, alone=True)
-def list_transactions(s):
-    for states in ([], ["Ongoing"], ["nonsense"], [""]):
-        for producers in ([], [5], [-1]):
-            s.every("ListTransactions", {"StateFilters": states, "ProducerIdFilters": producers})
-    for pattern in ("", "a.*", "(", None):
-        s.every("ListTransactions", {"TransactionalIdPattern": pattern})

@@ -139,10 +139,9 @@ impl LogDirs {
             .collect()
     }
 
-    /// The folder with this path.
+    /// The folder with this path, which must be absolute.
     pub fn by_path(&self, path: &str) -> Option<&Arc<DataDir>> {
-        let path = absolute(Path::new(path));
-        self.dirs.iter().find(|dir| dir.path == path)
+        self.dirs.iter().find(|dir| dir.path == Path::new(path))
     }
 
     /// A folder that has failed, if any has.
@@ -283,6 +282,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dirs = dirs(&[Ok(())], root.path());
         assert!(dirs.by_path(&format!("{}/0/", root.path().display())).is_some());
-        assert!(dirs.by_path("/nowhere").is_none());
+        assert!(dirs.by_path("/nowhere").is_none() && dirs.by_path("0").is_none());
     }
 }

@@ -7,6 +7,8 @@ import pytest
 from harness import program
 
 HERE = Path(__file__).resolve().parent
+# librdkafka's refresh of metadata, now and then between two deletions of a topic, would create it again.
+SETTINGS = {"auto.create.topics.enable": "false"}
 
 
 @pytest.mark.parametrize("client", ["kafkajs", "confluent"])

@@ -1,4 +1,4 @@
-//! Requests that name a partition twice: the last words count, in the place of the first. Produce and Fetch ask.
+//! Requests that name a partition twice: the last words count, in the place of the first. Produce, Fetch and DeleteRecords ask.
 
 use std::cmp::Ordering;
 

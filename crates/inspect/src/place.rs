@@ -57,6 +57,19 @@ pub fn names(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Base offsets of the segments that `names` of a partition's folder tell, rising.
+pub fn segments(names: &[String]) -> Vec<i64> {
+    let mut segments: Vec<i64> = names
+        .iter()
+        .filter_map(|name| match SegmentFile::parse(name) {
+            Some((SegmentFile::Log, base_offset)) => Some(base_offset),
+            _ => None,
+        })
+        .collect();
+    segments.sort_unstable();
+    segments
+}
+
 /// The folders in a log directory that hold a partition's files, those being moved in or left over too; not those that wait to
 /// be deleted, nor the metadata log of this broker, which is no partition's.
 ///

@@ -5,7 +5,7 @@
 //!
 //! Deviation: the log start offset is on disk before the answer leaves; Apache Kafka writes it within a minute.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use barnabas_metadata::controller::topic_name;
@@ -18,6 +18,7 @@ use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, T
 
 use crate::broker::Broker;
 use crate::checkpoints::{self, Checkpoint};
+use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 
 /// The low watermark of a partition with an error.
@@ -30,46 +31,35 @@ pub async fn handle(
     _: &RequestContext,
     request: DeleteRecordsRequest,
 ) -> DeleteRecordsResponse {
-    let topics = last_words(&request).into_iter().map(|(name, partitions)| {
-        let results = partitions.into_iter().map(|wanted| {
-            let result = DeleteRecordsPartitionResult::default().with_partition_index(wanted.partition_index);
+    let mut wanted: Vec<(&TopicName, &DeleteRecordsPartition)> = Vec::new();
+    for topic in &request.topics {
+        wanted.extend(topic.partitions.iter().map(|partition| (&topic.name, partition)));
+    }
+    keep_last_words(&mut wanted, |a, b| {
+        (a.0, a.1.partition_index).cmp(&(b.0, b.1.partition_index))
+    });
+    let mut topics: Vec<DeleteRecordsTopicResult> = Vec::new();
+    let mut places = HashMap::new();
+    for (name, wanted) in wanted {
+        let place = *places.entry(name).or_insert_with(|| {
+            topics.push(DeleteRecordsTopicResult::default().with_name(name.clone()));
+            topics.len() - 1
+        });
+        let result = DeleteRecordsPartitionResult::default().with_partition_index(wanted.partition_index);
+        topics[place].partitions.push(
             match delete(broker, name, wanted.partition_index, wanted.offset) {
                 Ok(low_watermark) => result.with_low_watermark(low_watermark),
                 Err(error) => result
                     .with_low_watermark(NO_LOW_WATERMARK)
                     .with_error_code(error.code()),
-            }
-        });
-        DeleteRecordsTopicResult::default()
-            .with_name(name.clone())
-            .with_partitions(results.collect())
-    });
-    let topics: Vec<_> = topics.collect();
+            },
+        );
+    }
     let mut results = topics.iter().flat_map(|topic| &topic.partitions);
     if results.any(|result| result.error_code == ErrorCode::None.code()) {
         checkpoints::write_apart(broker, Checkpoint::LogStartOffsets).await;
     }
     DeleteRecordsResponse::default().with_topics(topics)
-}
-
-/// What is asked for, by topic: of a partition that is named twice the last word counts.
-fn last_words(request: &DeleteRecordsRequest) -> Vec<(&TopicName, Vec<&DeleteRecordsPartition>)> {
-    let mut topics: Vec<(&TopicName, Vec<&DeleteRecordsPartition>)> = Vec::new();
-    let mut places = HashMap::new();
-    for topic in request.topics.iter().filter(|topic| !topic.partitions.is_empty()) {
-        let place = *places.entry(&topic.name).or_insert_with(|| {
-            topics.push((&topic.name, Vec::new()));
-            topics.len() - 1
-        });
-        topics[place].1.extend(&topic.partitions);
-    }
-    for (_, partitions) in &mut topics {
-        let mut seen = HashSet::new();
-        partitions.reverse();
-        partitions.retain(|wanted| seen.insert(wanted.partition_index));
-        partitions.reverse();
-    }
-    topics
 }
 
 fn delete(broker: &Broker, topic: &str, partition: i32, offset: i64) -> Result<i64, ErrorCode> {

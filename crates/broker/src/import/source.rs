@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use barnabas_inspect::cluster::{self, Cluster};
 use barnabas_inspect::place;
 use barnabas_storage::checkpoint::{self, LeaderEpochs, Offsets, PartitionMetadata};
-use barnabas_storage::layout::{self, SegmentFile};
+use barnabas_storage::layout;
 use barnabas_storage::log_dir::{self, lock};
 use barnabas_storage::{MetaProperties, StorageError};
 use uuid::Uuid;
@@ -166,14 +166,6 @@ impl SourcePartition {
     /// # Errors
     /// `Io`.
     pub fn segments(&self) -> Result<Vec<i64>, ImportError> {
-        let mut segments: Vec<i64> = place::names(&self.folder)?
-            .iter()
-            .filter_map(|name| match SegmentFile::parse(name) {
-                Some((SegmentFile::Log, base_offset)) => Some(base_offset),
-                _ => None,
-            })
-            .collect();
-        segments.sort_unstable();
-        Ok(segments)
+        Ok(place::segments(&place::names(&self.folder)?))
     }
 }

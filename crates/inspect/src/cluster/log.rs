@@ -27,14 +27,7 @@ impl Cluster {
     /// is read up to there, see [`Cluster::torn`].
     pub fn read(folder: &Path) -> Result<Option<Cluster>> {
         let names = place::names(folder)?;
-        let mut segments: Vec<i64> = names
-            .iter()
-            .filter_map(|name| match SegmentFile::parse(name) {
-                Some((SegmentFile::Log, base_offset)) => Some(base_offset),
-                _ => None,
-            })
-            .collect();
-        segments.sort_unstable();
+        let segments = place::segments(&names);
         let snapshot = names
             .iter()
             .filter_map(|name| snapshot_offset(name).map(|at| (at, name)))

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoints::Checkpoints;
 use crate::config::BrokerConfig;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
-use crate::fetch::session::SessionCache;
+use crate::fetch::session_cache::SessionCache;
 use crate::log_dirs::LogDirs;
 use crate::log_moves::LogMoves;
 use crate::metadata_cache::MetadataCache;

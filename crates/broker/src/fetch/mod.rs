@@ -4,3 +4,4 @@ pub mod cold;
 pub mod read;
 pub mod response;
 pub mod session;
+pub mod session_cache;

@@ -8,7 +8,8 @@ use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::messages::FetchRequest;
 use barnabas_protocol::produce::TopicRef;
 
-use super::session::{FetchKey, INVALID_SESSION_ID};
+use super::session::FetchKey;
+use super::session_cache::INVALID_SESSION_ID;
 use crate::network::response::{Chunk, Reply, frame_buffer};
 use crate::partition::fetch::FetchedPartition;
 use crate::request::RequestContext;

@@ -15,9 +15,10 @@ use uuid::Uuid;
 
 use crate::broker::{Broker, now_ms};
 use crate::dispatch::decode;
-use crate::fetch::read::{FetchRead, FetchTargets};
+use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
-use crate::fetch::session::{Answer, FetchContext, FetchKey, FetchPlan};
+use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
+use crate::fetch::session_cache::{FetchContext, SessionRequest};
 use crate::last_words::keep_last_words;
 use crate::network::response::{Outcome, Reply};
 use crate::partition::Isolation;
@@ -54,6 +55,8 @@ struct Fetch {
     reply: FetchReply,
     session: FetchContext,
     targets: FetchTargets,
+    /// Whether the session has partitions that need not be read.
+    has_others: bool,
     min_bytes: usize,
     max_wait: Duration,
 }
@@ -66,43 +69,31 @@ impl Fetch {
             context,
             uses_topic_ids,
         };
-        let (wanted, forgotten) = plan(request, uses_topic_ids);
-        let opened = broker.fetch_sessions().open(
-            request.session_id,
-            request.session_epoch,
-            uses_topic_ids,
-            wanted,
-            &forgotten,
-            now_ms(),
-        );
-        let (session, plan) = opened.map_err(|error| reply.error(error))?;
-        let found = plan.into_iter().map(|(key, wanted)| {
-            let found = if uses_topic_ids {
-                broker.partitions().by_id(&key.topic_id, key.partition)
-            } else {
-                broker.partitions().by_name(&key.topic, key.partition)
-            };
-            (key, wanted, found)
-        });
-        let mut partitions: Vec<_> = found.collect();
-        // As in Apache Kafka: first what can be read, then unknown topic ids, then what else is unknown.
-        partitions.sort_by_key(|(.., found)| match found {
-            Ok(_) => 0,
-            Err(ErrorCode::UnknownTopicId) => 1,
-            Err(_) => 2,
-        });
-        let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
+        let (wanted, forgotten) = asked(request, uses_topic_ids);
         let isolation = match request.isolation_level {
-            0 => Isolation::ReadUncommitted,
             1 => Isolation::ReadCommitted,
-            // Apache Kafka finds out when it reads, so not while there is nothing to read.
-            _ if partitions.iter().any(|(.., found)| found.is_ok()) => {
-                return Err(reply.failure(ErrorCode::UnknownServerError, request));
-            }
             _ => Isolation::ReadUncommitted,
         };
+        let session = SessionRequest {
+            session_id: request.session_id,
+            epoch: request.session_epoch,
+            uses_topic_ids,
+            isolation,
+            wanted,
+            forgotten,
+        };
+        let opened = broker.fetch_sessions().open(session, now_ms());
+        let (session, plan) = opened.map_err(|error| reply.error(error))?;
+        let has_others = plan.has_others;
+        let targets = find(broker, plan, uses_topic_ids);
+        let finds_any = has_others || targets.iter().any(|target| target.partition.is_ok());
+        if !(0..=1).contains(&request.isolation_level) && finds_any {
+            // Apache Kafka finds out when it reads, so not while there is nothing to read.
+            return Err(reply.failure(ErrorCode::UnknownServerError, request));
+        }
+        let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
         let targets = FetchTargets {
-            partitions,
+            targets,
             max_bytes,
             from_follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
             isolation,
@@ -112,38 +103,54 @@ impl Fetch {
             reply,
             session,
             targets,
+            has_others,
             min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
             max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         })
     }
 
     fn is_complete(&self, read: &FetchRead) -> bool {
-        read.bytes >= self.min_bytes || read.urgent || self.targets.is_empty()
+        read.bytes >= self.min_bytes || read.urgent || (self.targets.is_empty() && !self.has_others)
     }
 
-    /// Registers, then reads, then waits, so that no append is missed in between.
-    async fn wait(self) -> Reply {
+    /// Asks to be told of changes, then reads, then waits, so that no append is missed in between.
+    async fn wait(mut self) -> Reply {
         let deadline = Instant::now() + self.max_wait;
+        let watch = match &self.session {
+            FetchContext::Incremental { watch, .. } => watch.clone(),
+            FetchContext::Sessionless | FetchContext::Full => self.targets.watch(),
+        };
+        let mut is_over = false;
         loop {
-            let registration = self.targets.register(self.min_bytes as i64);
+            watch.arm(self.min_bytes as i64, self.targets.isolation);
+            if let Err(error) = self.plan_again() {
+                return self.reply.error(error);
+            }
             let read = self.targets.read();
-            if self.is_complete(&read) {
-                drop(registration);
+            if is_over || self.is_complete(&read) {
                 return self.answer_loaded(read).await;
             }
-            registration.credit(read.bytes as i64);
+            watch.credit(read.bytes as i64);
             drop(read);
-            let over = tokio::select! {
-                () = registration.woken() => false,
+            is_over = tokio::select! {
+                () = watch.woken() => false,
                 () = tokio::time::sleep_until(deadline) => true,
                 () = self.broker.stopping.cancelled() => true,
             };
-            drop(registration);
-            if over {
-                let read = self.targets.read();
-                return self.answer_loaded(read).await;
-            }
         }
+    }
+
+    /// Takes in what the session has to read by now.
+    fn plan_again(&mut self) -> Result<(), ErrorCode> {
+        if let FetchContext::Incremental {
+            session_id, epoch, ..
+        } = self.session
+        {
+            let plan = self.broker.fetch_sessions().plan(session_id, epoch)?;
+            self.has_others = plan.has_others;
+            self.targets.targets = find(&self.broker, plan, self.reply.uses_topic_ids);
+        }
+        Ok(())
     }
 
     /// Answers once the records are in the page cache, so that sending them keeps no other connection waiting.
@@ -163,44 +170,40 @@ impl Fetch {
             targets,
             ..
         } = self;
-        let answered = targets.partitions.into_iter().zip(read.partitions);
+        let answered = targets
+            .targets
+            .into_iter()
+            .map(|target| target.planned)
+            .zip(read.partitions);
+        let named = |(planned, fetched): (Planned, _)| (planned.key, fetched);
         let (session_id, sent) = match session {
-            FetchContext::Sessionless => (0, answered.map(|((key, ..), fetched)| (key, fetched)).collect()),
+            FetchContext::Sessionless => (0, answered.map(named).collect()),
             FetchContext::Full => {
                 let answered: Vec<_> = answered.collect();
                 let remembered = answered
                     .iter()
-                    .map(|((key, wanted, _), fetched)| (key.clone(), *wanted, Answer::of(fetched)));
+                    .map(|(planned, fetched)| (planned.key.clone(), planned.request, Answer::of(fetched)));
                 let session_id = broker.fetch_sessions().create(
                     reply.uses_topic_ids,
+                    targets.isolation,
                     remembered,
                     now_ms(),
                     random_session_id,
                 );
-                (
-                    session_id,
-                    answered
-                        .into_iter()
-                        .map(|((key, ..), fetched)| (key, fetched))
-                        .collect(),
-                )
+                (session_id, answered.into_iter().map(named).collect())
             }
-            FetchContext::Incremental { session_id, epoch } => {
-                let answered: Vec<_> = answered.map(|((key, ..), fetched)| (key, fetched)).collect();
-                let answers: Vec<_> = answered
+            FetchContext::Incremental {
+                session_id, epoch, ..
+            } => {
+                let answered: Vec<_> = answered.collect();
+                let answers = answered
                     .iter()
-                    .map(|(key, fetched)| (key.clone(), Answer::of(fetched)))
-                    .collect();
-                match broker.fetch_sessions().answer(session_id, epoch, &answers) {
+                    .map(|(planned, fetched)| (planned.slot, Answer::of(fetched)));
+                match broker.fetch_sessions().answer(session_id, epoch, answers) {
                     Ok(changed) => {
-                        let changed = answered.into_iter().zip(changed);
-                        (
-                            session_id,
-                            changed
-                                .filter(|(_, changed)| *changed)
-                                .map(|(answer, _)| answer)
-                                .collect(),
-                        )
+                        let sent = answered.into_iter().zip(changed);
+                        let sent = sent.filter_map(|(answer, changed)| changed.then(|| named(answer)));
+                        (session_id, sent.collect())
                     }
                     Err(error) => return reply.error(error),
                 }
@@ -210,33 +213,50 @@ impl Fetch {
     }
 }
 
-/// What the request asks for, and what its session is to forget.
-fn plan(request: &FetchRequest, uses_topic_ids: bool) -> (FetchPlan, Vec<FetchKey>) {
-    let mut wanted: FetchPlan = asked(request, uses_topic_ids).collect();
-    keep_last_words(&mut wanted, |a, b| a.0.cmp(&b.0));
-    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
-        let partitions = topic.partitions.iter();
-        partitions.map(|&partition| key(&topic.topic, topic.topic_id, partition, uses_topic_ids))
+/// Finds the partitions. As in Apache Kafka: first what can be read, then unknown topic ids, then what else is unknown.
+fn find(broker: &Broker, plan: FetchPlan, uses_topic_ids: bool) -> Vec<Target> {
+    let found = plan.partitions.into_iter().map(|planned| {
+        let key = &planned.key;
+        let partition = if uses_topic_ids {
+            broker.partitions().by_id(&key.topic_id, key.partition)
+        } else {
+            broker.partitions().by_name(&key.topic, key.partition)
+        };
+        Target { planned, partition }
     });
-    (wanted, forgotten.collect())
+    let mut targets: Vec<Target> = found.collect();
+    targets.sort_by_key(|target| match target.partition {
+        Ok(_) => 0,
+        Err(ErrorCode::UnknownTopicId) => 1,
+        Err(_) => 2,
+    });
+    targets
 }
 
-/// Every partition of the request, in its order.
-fn asked(request: &FetchRequest, uses_topic_ids: bool) -> impl Iterator<Item = (FetchKey, FetchPartition)> {
-    request.topics.iter().flat_map(move |topic| {
-        topic.partitions.iter().map(move |partition| {
-            let asked = FetchPartition {
+/// What the request asks for, each partition once, and what its session is to forget.
+fn asked(request: &FetchRequest, uses_topic_ids: bool) -> (Vec<Planned>, Vec<FetchKey>) {
+    let wanted = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|partition| Planned {
+            slot: 0,
+            key: key(&topic.topic, topic.topic_id, partition.partition, uses_topic_ids),
+            request: FetchPartition {
                 fetch_offset: partition.fetch_offset,
                 log_start_offset: partition.log_start_offset,
                 max_bytes: partition.partition_max_bytes,
                 // Any negative epoch stands for none.
                 current_leader_epoch: partition.current_leader_epoch.max(-1),
                 last_fetched_epoch: partition.last_fetched_epoch,
-            };
-            let key = key(&topic.topic, topic.topic_id, partition.partition, uses_topic_ids);
-            (key, asked)
+            },
+            interest: None,
         })
-    })
+    });
+    let mut wanted: Vec<Planned> = wanted.collect();
+    keep_last_words(&mut wanted, |a, b| a.key.cmp(&b.key));
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let partitions = topic.partitions.iter();
+        partitions.map(|&partition| key(&topic.topic, topic.topic_id, partition, uses_topic_ids))
+    });
+    (wanted, forgotten.collect())
 }
 
 fn key(topic: &str, topic_id: Uuid, partition: i32, uses_topic_ids: bool) -> FetchKey {

@@ -37,6 +37,8 @@ pub struct FetchedPartition {
     pub aborted_transactions: Option<Vec<AbortedTxn>>,
     /// The records' place in their segment file.
     pub records: Option<FileRange>,
+    /// Whether all that may be read has been: the same request is answered the same until the partition changes.
+    pub is_at_end: bool,
 }
 
 impl FetchedPartition {
@@ -58,6 +60,7 @@ impl FetchedPartition {
             diverging: None,
             aborted_transactions: Some(Vec::new()),
             records: None,
+            is_at_end: false,
         }
     }
 

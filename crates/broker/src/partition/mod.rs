@@ -25,7 +25,7 @@ use self::fetch::{FetchPartition, FetchedPartition};
 use self::flush::{FlushGate, Flusher};
 use self::moving::Move;
 use self::settings::TopicSettings;
-use self::waiters::{FetchWaiter, Waiters};
+use self::waiters::{Interest, Waiters};
 use crate::log_dirs::DataDir;
 use crate::network::response::FileRange;
 
@@ -261,7 +261,8 @@ impl Partition {
         (!flushed).then(|| state.waiters.add_flush(required_offset))
     }
 
-    /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`.
+    /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` hears of every
+    /// change from this moment on.
     ///
     /// # Errors
     /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
@@ -272,13 +273,19 @@ impl Partition {
         max_bytes: i32,
         min_one_message: bool,
         isolation: Isolation,
+        interest: Option<&Arc<Interest>>,
     ) -> Result<FetchedPartition, ErrorCode> {
         self.check_online()?;
         let mut guard = self.lock();
-        let State { log, core, .. } = &mut *guard;
+        let State {
+            log, core, waiters, ..
+        } = &mut *guard;
         core.check_epoch(request.current_leader_epoch)?;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if let Some(interest) = interest {
+            waiters.register(interest);
+        }
         let high_watermark = core.high_watermark();
         let mut fetched = FetchedPartition {
             error: ErrorCode::None,
@@ -288,6 +295,7 @@ impl Partition {
             diverging: None,
             aborted_transactions: None,
             records: None,
+            is_at_end: false,
         };
         if request.last_fetched_epoch >= 0 {
             fetched.diverging = diverging(log, core, request)
@@ -296,10 +304,14 @@ impl Partition {
                 return Ok(fetched);
             }
         }
-        let bound = match isolation {
-            Isolation::ReadUncommitted => ReadBound::HighWatermark(high_watermark),
-            Isolation::ReadCommitted => ReadBound::LastStable(fetched.last_stable_offset),
+        let (bound, end) = match isolation {
+            Isolation::ReadUncommitted => (ReadBound::HighWatermark(high_watermark), high_watermark),
+            Isolation::ReadCommitted => (
+                ReadBound::LastStable(fetched.last_stable_offset),
+                fetched.last_stable_offset,
+            ),
         };
+        fetched.is_at_end = request.fetch_offset >= end;
         let has_records = (log.log_start_offset()..high_watermark).contains(&request.fetch_offset);
         let max_bytes = match u32::try_from(max_bytes) {
             Ok(max_bytes) => max_bytes,
@@ -348,7 +360,9 @@ impl Partition {
             settings.validation.compacted && !settings.log.cleanup_delete
         };
         let mut guard = self.lock();
-        let State { log, core, .. } = &mut *guard;
+        let State {
+            log, core, waiters, ..
+        } = &mut *guard;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         if compacted_only {
@@ -365,6 +379,7 @@ impl Partition {
         }
         log.advance_log_start_offset(offset, high_watermark)
             .map_err(|error| self.failed(&error))?;
+        waiters.log_start_moved();
         Ok(log.log_start_offset())
     }
 
@@ -465,16 +480,6 @@ impl Partition {
         log.active_producers().map_err(|error| self.failed(&error))
     }
 
-    /// Adds a parked fetch.
-    pub fn add_fetch_waiter(&self, waiter: Arc<FetchWaiter>) {
-        self.lock().waiters.add_fetch(waiter);
-    }
-
-    /// Removes a parked fetch.
-    pub fn remove_fetch_waiter(&self, waiter: &Arc<FetchWaiter>) {
-        self.lock().waiters.remove_fetch(waiter);
-    }
-
     /// Takes the log out, with the high watermark, because the partition is deleted or the process stops. Whoever
     /// waits gets `error`.
     pub fn take_log(&self, error: ErrorCode) -> Option<(Log, i64)> {
@@ -496,9 +501,17 @@ impl Partition {
     /// where there is no log, or none that can be relied on.
     pub fn with_log<T>(&self, act: impl FnOnce(&mut Log, i64) -> T) -> Option<T> {
         self.check_online().ok()?;
-        let mut state = self.lock();
-        let high_watermark = state.core.high_watermark();
-        state.log.as_mut().map(|log| act(log, high_watermark))
+        let mut guard = self.lock();
+        let State {
+            log, core, waiters, ..
+        } = &mut *guard;
+        let log = log.as_mut()?;
+        let start_before = log.log_start_offset();
+        let outcome = act(log, core.high_watermark());
+        if log.log_start_offset() != start_before {
+            waiters.log_start_moved();
+        }
+        Some(outcome)
     }
 
     fn failed(&self, error: &StorageError) -> ErrorCode {

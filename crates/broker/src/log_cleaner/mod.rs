@@ -29,7 +29,7 @@ use crate::partition::Partition;
 /// Apache Kafka uses no larger map for a thread.
 const DEDUPE_BUFFER_BYTES_MAX: i64 = i32::MAX as i64;
 /// Compaction must not be felt by those who produce and consume.
-const NICE: i32 = 5;
+const NICE: i32 = 10;
 
 /// Starts the cleaners, unless `log.cleaner.enable` says otherwise; they end with [`Cleanings::stop`].
 ///

@@ -26,7 +26,23 @@ impl Batch {
         codec: Compression,
         now_ms: i64,
     ) -> Result<Batch, Failure> {
-        Batch::build(batch_bytes, record_bytes, BatchBuilder::new(codec), now_ms)
+        let builder = BatchBuilder::new(codec);
+        Batch::build(batch_bytes, record_bytes, builder, now_ms, |_| None)
+    }
+
+    /// The same with keys, drawn from so many by chance; another `seed` gives others.
+    pub fn keyed(
+        batch_bytes: usize,
+        record_bytes: usize,
+        codec: Compression,
+        now_ms: i64,
+        keys: u64,
+        seed: u64,
+    ) -> Result<Batch, Failure> {
+        let mut chance = Text(seed);
+        let mut draw = |_| Some(format!("key-{:012}", chance.next() % keys.max(1)).into_bytes());
+        let builder = BatchBuilder::new(codec);
+        Batch::build(batch_bytes, record_bytes, builder, now_ms, &mut draw)
     }
 
     /// The same, marked as part of a transaction.
@@ -36,12 +52,8 @@ impl Batch {
         codec: Compression,
         now_ms: i64,
     ) -> Result<Batch, Failure> {
-        Batch::build(
-            batch_bytes,
-            record_bytes,
-            BatchBuilder::new(codec).transactional(),
-            now_ms,
-        )
+        let builder = BatchBuilder::new(codec).transactional();
+        Batch::build(batch_bytes, record_bytes, builder, now_ms, |_| None)
     }
 
     fn build(
@@ -49,15 +61,18 @@ impl Batch {
         record_bytes: usize,
         mut builder: BatchBuilder,
         now_ms: i64,
+        mut key: impl FnMut(usize) -> Option<Vec<u8>>,
     ) -> Result<Batch, Failure> {
         let room = batch_bytes.saturating_sub(BATCH_OVERHEAD);
         let count = (room / record_bytes.max(1)).max(1);
-        let value_bytes = (room / count).saturating_sub(RECORD_OVERHEAD);
         let mut text = Text(0x9e37_79b9);
-        for _ in 0..count {
-            let value = text.take(value_bytes);
+        for number in 0..count {
+            let key = key(number);
+            let others = RECORD_OVERHEAD + key.as_ref().map_or(0, Vec::len);
+            let value = text.take((room / count).saturating_sub(others));
             builder.append(&RecordFields {
                 timestamp: now_ms,
+                key: key.as_deref(),
                 value: Some(&value),
                 ..RecordFields::default()
             });
@@ -122,6 +137,25 @@ impl Text {
 mod tests {
     use super::*;
     use barnabas_protocol::records;
+
+    #[test]
+    fn keys_are_drawn_from_so_many() {
+        let keys_of = |seed| {
+            let batch = Batch::keyed(16384, 100, Compression::None, 0, 50, seed).unwrap();
+            let parsed = records::Batch::parse(&batch.bytes).unwrap();
+            parsed.verify_crc().unwrap();
+            let text = String::from_utf8_lossy(&batch.bytes).into_owned();
+            let keys: Vec<String> = text
+                .match_indices("key-")
+                .map(|(at, _)| text[at..at + 16].to_owned())
+                .collect();
+            assert_eq!(keys.len(), batch.records as usize);
+            keys
+        };
+        let distinct: std::collections::BTreeSet<_> = keys_of(1).into_iter().collect();
+        assert!((20..=50).contains(&distinct.len()), "{}", distinct.len());
+        assert_ne!(keys_of(1), keys_of(2));
+    }
 
     #[test]
     fn fills_the_size_and_is_valid() {

@@ -10,7 +10,7 @@ const USAGE: &str = "\
 barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME] [--partitions N]
                [--topic-configs NAME=VALUE,…] [--keep] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND]
 
-  produce   [--connections N] [--in-flight N] [--idempotent] [--bad CLIENTS]   batches: [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1]
+  produce   [--connections N] [--in-flight N] [--idempotent] [--bad CLIENTS]   batches: [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1] [--keys N]
   transact  [--connections N] [--batches PER_TRANSACTION] [--batch SIZE]
   fetch     [--connections N] [--preload SIZE] [--fetch-bytes SIZE] [--evict DATA_FOLDER]
   tail      [--consumers N] [--window BATCHES] [--in-flight N]
@@ -18,6 +18,7 @@ barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME]
   mixed     --rate PER_SECOND
   commit    [--connections N]
   join      [--connections N]
+  fill      --bytes SIZE [--keys N] [--batch SIZE] [--record SIZE]       produces and leaves it there
   hold      [--connections N]       memory of connections that do nothing
 
 barnabas-bench floor --address HOST:PORT --folder DIR [--threads N] [--fetch-bytes SIZE]    the floor program
@@ -53,6 +54,7 @@ fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_
         "mixed" => load::mixed(options)?,
         "commit" => load::commit(options)?,
         "join" => load::join(options)?,
+        "fill" => return json(&load::fill(options)?),
         "hold" => return json(&load::hold(options)?),
         "floor" => {
             let (address, folder): (_, std::path::PathBuf) =

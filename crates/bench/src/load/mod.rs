@@ -13,6 +13,7 @@ pub use groups::{commit, join};
 pub use hold::hold;
 pub use mixed::mixed;
 pub use produce::{produce, transact};
+pub use target::fill;
 
 use mio::net::TcpStream;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barnabas_protocol::records::Compression;
 use mio::net::TcpStream;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::{self, Admin};
@@ -101,17 +102,22 @@ pub fn window(options: &mut Options) -> Result<Window, Failure> {
     })
 }
 
-/// What is produced: the same batch again and again.
+/// Different batches that are filled in where records have keys.
+const KEYED_BATCHES: u64 = 1024;
+
+/// What is produced: the same batch again and again, or some with keys.
 #[derive(Debug)]
 pub struct Content {
     /// The batch.
     pub batch: Batch,
+    /// Batches with keys, if records are to have any.
+    keyed: Vec<Batch>,
     /// The acks that are asked for.
     pub acks: i16,
 }
 
 impl Content {
-    /// Takes `--batch`, `--record`, `--codec`, `--acks`.
+    /// Takes `--batch`, `--record`, `--codec`, `--acks`, `--keys`.
     pub fn take(options: &mut Options) -> Result<Content, Failure> {
         let batch_bytes = options.bytes("batch", 16 << 10)? as usize;
         let record_bytes = options.bytes("record", 1000)? as usize;
@@ -121,14 +127,22 @@ impl Content {
             .find(|codec| codec.name() == name)
             .ok_or_else(|| Failure::Usage(format!("--codec {name}: none, gzip, snappy, lz4 or zstd")))?;
         let acks = options.take("acks", 1)?;
+        let keys: u64 = options.take("keys", 0)?;
         let batch = Batch::new(batch_bytes, record_bytes, codec, now_ms())?;
-        Ok(Content { batch, acks })
+        let seeds = 0..if keys > 0 { KEYED_BATCHES } else { 0 };
+        let keyed = seeds.map(|seed| Batch::keyed(batch_bytes, record_bytes, codec, now_ms(), keys, seed));
+        let keyed = keyed.collect::<Result<_, _>>()?;
+        Ok(Content { batch, keyed, acks })
     }
 
     /// Batches of so many bytes, uncompressed.
     pub fn of_size(batch_bytes: usize) -> Result<Content, Failure> {
         let batch = Batch::new(batch_bytes, 1000, Compression::None, now_ms())?;
-        Ok(Content { batch, acks: 1 })
+        Ok(Content {
+            batch,
+            keyed: Vec::new(),
+            acks: 1,
+        })
     }
 
     /// The batch's size.
@@ -139,19 +153,29 @@ impl Content {
         }
     }
 
-    /// A Produce to each partition.
+    /// A Produce of each batch to each partition.
     pub fn frames(&self, target: &Target) -> Result<Rc<[Prepared]>, Failure> {
-        (0..target.partitions)
-            .map(|partition| {
-                let batch = self.batch.bytes.clone();
-                let frame = frames::produce(target.topic_id, partition, self.acks, None, batch)?;
-                Ok(Prepared {
-                    frame: frame.freeze(),
-                    batch_bytes: self.batch.bytes.len(),
-                    records: self.batch.records,
-                })
+        self.frames_with(target, self.acks)
+    }
+
+    fn frames_with(&self, target: &Target, acks: i16) -> Result<Rc<[Prepared]>, Failure> {
+        let batches = if self.keyed.is_empty() {
+            std::slice::from_ref(&self.batch)
+        } else {
+            &self.keyed
+        };
+        let each = batches
+            .iter()
+            .flat_map(|batch| (0..target.partitions).map(move |partition| (batch, partition)));
+        each.map(|(batch, partition)| {
+            let frame = frames::produce(target.topic_id, partition, acks, None, batch.bytes.clone())?;
+            Ok(Prepared {
+                frame: frame.freeze(),
+                batch_bytes: batch.bytes.len(),
+                records: batch.records,
             })
-            .collect()
+        })
+        .collect()
     }
 
     /// How a producer of this behaves.
@@ -167,22 +191,45 @@ impl Content {
     }
 
     /// Produces `bytes` round the partitions, at least one batch to each.
-    pub fn fill(&self, target: &Target, bytes: u64) -> Result<(), Failure> {
+    pub fn fill(&self, target: &Target, bytes: u64) -> Result<Filled, Failure> {
         /// Frames on their way while earlier answers are read.
         const AHEAD: u64 = 8;
-        let frames = self.frames(target)?;
-        let count = (bytes / self.batch.bytes.len() as u64).max(frames.len() as u64);
+        let frames = self.frames_with(target, 1)?; // Answered, whatever is measured.
+        let count = (bytes / self.batch.bytes.len() as u64).max(target.partitions as u64);
+        let mut filled = Filled::default();
         let mut admin = Admin::connect(target.address)?;
         for number in 0..count + AHEAD {
             if number < count {
-                admin.send(&frames[number as usize % frames.len()].frame)?;
+                let prepared = &frames[number as usize % frames.len()];
+                admin.send(&prepared.frame)?;
+                filled.bytes += prepared.batch_bytes as u64;
+                filled.records += u64::from(prepared.records);
             }
             if number >= AHEAD && number - AHEAD < count {
                 crate::answers::check_error("Produce", &admin.receive()?, frames::PRODUCE_ERROR_AT)?;
             }
         }
-        Ok(())
+        Ok(filled)
     }
+}
+
+/// What a topic was filled with.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct Filled {
+    /// Bytes of record batches.
+    pub bytes: u64,
+    /// Records in them.
+    pub records: u64,
+}
+
+/// `fill`: produces `--bytes` to a topic and leaves it.
+pub fn fill(mut options: Options) -> Result<Filled, Failure> {
+    let target = Target::open(&mut options)?;
+    let content = Content::take(&mut options)?;
+    let bytes = options.bytes("bytes", 0)?;
+    options.take_given::<u32>("pid")?; // Nothing is measured.
+    options.finish()?;
+    content.fill(&target, bytes)
 }
 
 /// Takes `--max-wait-ms`, `--fetch-bytes`.

@@ -1,8 +1,9 @@
 //! The loop that drives all connections of a measurement from one thread.
 //!
-//! Closed loop: each connection sends as soon as its role has a request. Open loop: requests are due at fixed times, round the
+//! Closed loop: each connection sends as soon as its role has a request; where nothing is answered, as much as the socket takes. Open loop: requests are due at fixed times, round the
 //! connections; what the socket doesn't take yet waits and is measured from when it was due.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,7 +31,7 @@ pub trait Role {
     fn is_open_loop(&self) -> bool {
         false
     }
-    /// Whether nothing is in flight.
+    /// Whether nothing is in flight; asked when nothing new is sent any more.
     fn is_idle(&self) -> bool;
     /// Whether another connection's progress may let this one send.
     fn is_gated(&self) -> bool {
@@ -64,6 +65,8 @@ pub struct Report {
     pub resident_bytes: Option<u64>,
     /// CPU seconds of this program in that time: near `seconds` it was the bottleneck.
     pub generator_cpu_seconds: Option<f64>,
+    /// What the meter rose by in that time.
+    pub metered: Option<u64>,
     /// What was counted.
     pub classes: std::collections::BTreeMap<&'static str, ClassReport>,
 }
@@ -75,6 +78,11 @@ const DRAIN_SECONDS: u64 = 30;
 const STALL_SECONDS: u64 = 60;
 /// Frames a socket may be behind before a closed loop asks for no more.
 const WAITING_MAX: usize = 4;
+/// Frames a connection sends before it is the others' turn: a socket that takes all that nobody answers would never let go.
+const TURN_MAX: usize = 64;
+
+/// Reads something beside the server's CPU at the beginning and at the end of the measured time.
+pub type Meter<'a> = &'a mut dyn FnMut() -> Result<u64, Failure>;
 
 struct Engine {
     poll: Poll,
@@ -83,6 +91,8 @@ struct Engine {
     gated: Vec<usize>,
     /// Connections that take the requests of the schedule in turn.
     open: Vec<usize>,
+    /// Connections that had more to send when their turn was over.
+    unfinished: BTreeSet<usize>,
     shared: Shared,
     pacer: Pacer,
     schedule: Option<Schedule>,
@@ -97,6 +107,19 @@ pub fn run(
     connections: Vec<(mio::net::TcpStream, Box<dyn Role>)>,
     shared: Shared,
     window: Window,
+) -> Result<Report, Failure> {
+    run_metered(connections, shared, window, None)
+}
+
+/// The same with a meter.
+///
+/// # Errors
+/// Those of [`run`] and the meter's.
+pub fn run_metered(
+    connections: Vec<(mio::net::TcpStream, Box<dyn Role>)>,
+    shared: Shared,
+    window: Window,
+    meter: Option<Meter<'_>>,
 ) -> Result<Report, Failure> {
     let poll = Poll::new().map_err(Failure::io("poll"))?;
     let mut links = Vec::with_capacity(connections.len());
@@ -123,25 +146,31 @@ pub fn run(
         links,
         gated,
         open,
+        unfinished: BTreeSet::new(),
         shared,
         pacer,
         schedule,
         clock,
     }
-    .measure(window)
+    .measure(window, meter)
 }
 
 impl Engine {
-    fn measure(mut self, window: Window) -> Result<Report, Failure> {
+    fn measure(mut self, window: Window, mut meter: Option<Meter<'_>>) -> Result<Report, Failure> {
         let own = std::process::id();
         let usage = |pid: Option<u32>| pid.and_then(Usage::of);
         let mut events = Events::with_capacity(EVENTS);
         let mut scratch = vec![0; SCRATCH_BYTES];
+        if let Some(pid) = window.pid {
+            rest(pid);
+        }
+        self.clock = Instant::now();
         for index in 0..self.links.len() {
             self.pump(index)?;
         }
         let warm = self.turn_until(&mut events, &mut scratch, window.warm_up, u64::MAX, |_| ())?;
         debug_assert!(warm >= window.warm_up);
+        let metered_before = meter.as_mut().map(|meter| meter()).transpose()?;
         let (before, own_before) = (usage(window.pid), Usage::of(own));
         let mut resident = before.map(|usage| usage.resident_bytes);
         self.shared.phase = Phase::Measure;
@@ -160,6 +189,7 @@ impl Engine {
                 },
             )?
             .as_secs_f64();
+        let metered_after = meter.as_mut().map(|meter| meter()).transpose()?;
         let (after, own_after) = (usage(window.pid), Usage::of(own));
         self.shared.phase = Phase::Drain;
         self.drain(&mut events, &mut scratch)?;
@@ -170,6 +200,9 @@ impl Engine {
             cpu_seconds: spent(before, after),
             resident_bytes: resident.max(after.map(|usage| usage.resident_bytes)),
             generator_cpu_seconds: spent(own_before, own_after),
+            metered: metered_after
+                .zip(metered_before)
+                .map(|(after, before)| after - before),
             classes: self.shared.report(),
         })
     }
@@ -240,7 +273,13 @@ impl Engine {
             .as_ref()
             .filter(|_| running)
             .map_or(until, Schedule::next_due);
-        let timeout = self.pacer.wait(next.min(until).saturating_sub(now))?;
+        let unfinished = std::mem::take(&mut self.unfinished);
+        let wait = if unfinished.is_empty() {
+            next.min(until).saturating_sub(now)
+        } else {
+            0
+        };
+        let timeout = self.pacer.wait(wait)?;
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                 return Err(Failure::Io {
@@ -251,7 +290,7 @@ impl Engine {
             _ => {}
         }
         self.shared.now = self.nanos();
-        let mut any = false;
+        let mut any = !unfinished.is_empty();
         for event in events.iter() {
             let index = event.token().0;
             let Some((link, role)) = self.links.get_mut(index) else {
@@ -280,21 +319,51 @@ impl Engine {
                 self.pump(index)?;
             }
         }
+        for index in unfinished {
+            self.pump(index)?;
+        }
         for at in 0..self.gated.len() {
             self.pump(self.gated[at])?;
         }
         Ok(any)
     }
 
-    /// Sends what a connection's role has to send.
+    /// Sends what a connection's role has to send, as long as it is its turn.
     fn pump(&mut self, index: usize) -> Result<(), Failure> {
         let (link, role) = &mut self.links[index];
-        while link.waiting() < WAITING_MAX {
+        for _ in 0..TURN_MAX {
+            if link.waiting() >= WAITING_MAX {
+                return Ok(()); // The socket says when it takes more.
+            }
             match role.next(&mut self.shared)? {
                 Some(frame) => link.send(frame)?,
-                None => break,
+                None => return Ok(()),
             }
         }
+        self.unfinished.insert(index);
         Ok(())
+    }
+}
+
+/// Waits until a server has finished what its topics' making and filling left it to do: it is not part of what is measured.
+fn rest(pid: u32) {
+    const STEP: Duration = Duration::from_millis(50);
+    /// A tick of the clock that CPU is counted in, and a half.
+    const IDLE_SECONDS: f64 = 0.015;
+    const STEPS_MAX: u32 = 200;
+    let cpu = || Usage::of(pid).map(|usage| usage.cpu_seconds);
+    let mut idle = 0;
+    let mut before = cpu();
+    for _ in 0..STEPS_MAX {
+        std::thread::sleep(STEP);
+        let now = cpu();
+        let Some(spent) = now.zip(before).map(|(now, before)| now - before) else {
+            return; // No such process, or no /proc.
+        };
+        before = now;
+        idle = if spent < IDLE_SECONDS { idle + 1 } else { 0 };
+        if idle == 2 {
+            return;
+        }
     }
 }

@@ -121,7 +121,7 @@ pub struct Shared {
     /// The consumers that follow a producer, if there are any.
     pub tail: Option<Tail>,
     counts: BTreeMap<Class, Counts>,
-    /// Bytes answered since the measuring began.
+    /// Bytes answered (or sent, where nothing is answered) since the measuring began.
     bytes: u64,
 }
 
@@ -139,6 +139,15 @@ impl Shared {
 
     /// Counts an answer to what was sent or due at `since`.
     pub fn count(&mut self, class: Class, since: u64, bytes: u64, records: u64) {
+        self.count_unanswered(class, bytes, records);
+        if self.phase == Phase::Measure {
+            let latency = self.now.saturating_sub(since);
+            self.counts.entry(class).or_default().latencies.record(latency);
+        }
+    }
+
+    /// Counts a request that nobody answers, when it is sent.
+    pub fn count_unanswered(&mut self, class: Class, bytes: u64, records: u64) {
         if self.phase != Phase::Measure {
             return;
         }
@@ -146,15 +155,7 @@ impl Shared {
         counts.requests += 1;
         counts.bytes += bytes;
         counts.records += records;
-        counts.latencies.record(self.now.saturating_sub(since));
         self.bytes += bytes;
-    }
-
-    /// Counts further requests that the answer just counted stands for.
-    pub fn count_more(&mut self, class: Class, requests: u64) {
-        if self.phase == Phase::Measure {
-            self.counts.entry(class).or_default().requests += requests;
-        }
     }
 
     /// A consumer of the tail has everything below `offset`.
@@ -212,11 +213,11 @@ mod tests {
         assert!(shared.report().is_empty());
         shared.phase = Phase::Measure;
         shared.count(Class::Produce, 1_000, 10, 1);
-        shared.count_more(Class::Produce, 31);
+        shared.count_unanswered(Class::Produce, 20, 2);
         shared.phase = Phase::Drain;
         shared.count(Class::Produce, 1_000, 10, 1);
         let report = &shared.report()["produce"];
-        assert_eq!((report.requests, report.bytes, report.records), (32, 10, 1));
+        assert_eq!((report.requests, report.bytes, report.records), (2, 30, 3));
         assert_eq!(report.latency_us.unwrap().count, 1);
     }
 

@@ -9,7 +9,7 @@ use super::bad::BadClients;
 use super::target::{Content, Target, now_ms, window};
 use crate::admin::Admin;
 use crate::batch::Batch;
-use crate::engine::{self, Report};
+use crate::engine::{self, Report, Window};
 use crate::error::Failure;
 use crate::frames;
 use crate::options::Options;
@@ -55,11 +55,32 @@ pub fn produce(mut options: Options) -> Result<Report, Failure> {
             Box::new(Sender::new(Rc::clone(&frames), first, manner.clone(), identity)?),
         ));
     }
-    let report = engine::run(links, Shared::new(None), window);
+    let report = if content.acks == 0 && !target.is_floor {
+        unanswered(&target, &content, links, window)
+    } else {
+        engine::run(links, Shared::new(None), window)
+    };
     let misbehaved = bad.map_or(Ok(()), BadClients::stop);
     let report = report?;
     misbehaved?;
     target.close()?;
+    Ok(report)
+}
+
+/// acks=0: what counts is what the logs have grown by.
+fn unanswered(target: &Target, content: &Content, links: Links, window: Window) -> Result<Report, Failure> {
+    let mut admin = Admin::connect(target.address)?;
+    let mut records = || {
+        let ends = admin.latest_offsets(&target.topic, target.partitions)?;
+        Ok(ends.iter().map(|end| end.unsigned_abs()).sum())
+    };
+    let mut report = engine::run_metered(links, Shared::new(None), window, Some(&mut records))?;
+    let shape = content.shape();
+    if let (Some(records), Some(produced)) = (report.metered, report.classes.get_mut("produce")) {
+        produced.records = records;
+        produced.requests = records / u64::from(shape.records);
+        produced.bytes = produced.requests * shape.bytes as u64;
+    }
     Ok(report)
 }
 

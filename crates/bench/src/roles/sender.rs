@@ -12,9 +12,6 @@ use crate::error::Failure;
 use crate::frames::{API_VERSIONS_ERROR_AT, api_versions, records_of};
 use crate::shared::{Class, Phase, Shared};
 
-/// With acks=0 an ApiVersions follows this many frames; its answer says that they were taken.
-const UNANSWERED_MAX: u32 = 32;
-
 /// A frame and what it carries.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -46,7 +43,8 @@ pub struct Manner {
     pub in_flight_max: usize,
     /// Sends at due times only.
     pub open_loop: bool,
-    /// The server answers (not acks=0).
+    /// The server answers (not acks=0). Otherwise the socket alone says how much is sent, and an ApiVersions at the end that all was
+    /// taken.
     pub answered: bool,
     /// Waits for the consumers of the tail.
     pub gated: bool,
@@ -56,7 +54,6 @@ pub struct Manner {
 #[derive(Debug)]
 struct InFlight {
     since: u64,
-    requests: u32,
     bytes: u64,
     records: u64,
 }
@@ -69,8 +66,8 @@ pub struct Sender {
     manner: Manner,
     due: VecDeque<u64>,
     in_flight: VecDeque<InFlight>,
-    /// Frames sent since the last request that is answered.
-    unanswered: Option<InFlight>,
+    /// Frames were sent since the last request that is answered.
+    unanswered: bool,
     identity: Option<(Identity, Vec<i32>)>,
     ping: Bytes,
 }
@@ -90,7 +87,7 @@ impl Sender {
             manner,
             due: VecDeque::new(),
             in_flight: VecDeque::new(),
-            unanswered: None,
+            unanswered: false,
             identity: identity.map(|identity| (identity, sequences)),
             ping: api_versions()?,
         })
@@ -112,19 +109,6 @@ impl Sender {
         sequences[at] = next_sequence(sequences[at], prepared.records);
         frame.freeze()
     }
-
-    /// acks=0: the frames sent since the last ApiVersions are answered with the next.
-    fn without_answer(&mut self, since: u64, bytes: u64, records: u64) {
-        let open = self.unanswered.get_or_insert(InFlight {
-            since,
-            requests: 0,
-            bytes: 0,
-            records: 0,
-        });
-        open.requests += 1;
-        open.bytes += bytes;
-        open.records += records;
-    }
 }
 
 impl Role for Sender {
@@ -133,17 +117,17 @@ impl Role for Sender {
     }
 
     fn next(&mut self, shared: &mut Shared) -> Result<Option<Bytes>, Failure> {
-        let due = self
-            .unanswered
-            .as_ref()
-            .is_some_and(|open| open.requests == UNANSWERED_MAX);
-        if due || (shared.phase == Phase::Drain && self.unanswered.is_some()) {
-            self.in_flight.extend(self.unanswered.take());
-            return Ok(Some(self.ping.clone()));
-        }
         if shared.phase == Phase::Drain {
             self.due.clear();
-            return Ok(None);
+            if !std::mem::take(&mut self.unanswered) {
+                return Ok(None);
+            }
+            self.in_flight.push_back(InFlight {
+                since: shared.now,
+                bytes: 0,
+                records: 0,
+            });
+            return Ok(Some(self.ping.clone()));
         }
         let since = if self.manner.open_loop {
             let Some(due) = self.due.pop_front() else {
@@ -169,12 +153,12 @@ impl Role for Sender {
         if self.manner.answered {
             self.in_flight.push_back(InFlight {
                 since,
-                requests: 1,
                 bytes,
                 records,
             });
         } else {
-            self.without_answer(since, bytes, records);
+            self.unanswered = true;
+            shared.count_unanswered(self.manner.class, bytes, records);
         }
         Ok(Some(self.frame(at)))
     }
@@ -195,7 +179,6 @@ impl Role for Sender {
             answered.bytes,
             answered.records,
         );
-        shared.count_more(self.manner.class, u64::from(answered.requests - 1));
         Ok(())
     }
 
@@ -208,7 +191,7 @@ impl Role for Sender {
     }
 
     fn is_idle(&self) -> bool {
-        self.in_flight.is_empty() && self.unanswered.is_none()
+        self.in_flight.is_empty() && !self.unanswered
     }
 
     fn is_gated(&self) -> bool {
@@ -289,33 +272,24 @@ mod tests {
     }
 
     #[test]
-    fn without_acks_a_ping_stands_for_the_frames_before_it() {
+    fn without_acks_frames_count_when_they_are_sent_and_a_ping_ends_them() {
         let mut shared = measured();
-        let mut sender = Sender::new(
-            frames(1),
-            0,
-            Manner {
-                answered: false,
-                ..manner(1)
-            },
-            None,
-        )
-        .unwrap();
-        for _ in 0..UNANSWERED_MAX {
+        let unanswered = Manner {
+            answered: false,
+            ..manner(1)
+        };
+        let mut sender = Sender::new(frames(1), 0, unanswered, None).unwrap();
+        for _ in 0..100 {
             assert_eq!(sender.next(&mut shared).unwrap().unwrap().len(), 1);
         }
-        assert!(sender.next(&mut shared).unwrap().unwrap().len() > 1, "the ping");
-        assert!(sender.next(&mut shared).unwrap().is_none());
-        sender.answered(&[0; 6], 6, &mut shared).unwrap();
         let report = &shared.report()["produce"];
-        assert_eq!((report.requests, report.bytes), (32, 320));
-        sender.next(&mut shared).unwrap().unwrap();
+        assert_eq!((report.requests, report.bytes, report.records), (100, 1000, 200));
+        assert!(report.latency_us.is_none(), "nobody says when they arrived");
         shared.phase = Phase::Drain;
         assert!(!sender.is_idle());
-        assert!(
-            sender.next(&mut shared).unwrap().is_some(),
-            "what was sent last is waited for too"
-        );
+        assert!(sender.next(&mut shared).unwrap().unwrap().len() > 1, "the ping");
+        assert!(sender.next(&mut shared).unwrap().is_none());
+        assert!(!sender.is_idle(), "the ping's answer says that all was taken");
         sender.answered(&[0; 6], 6, &mut shared).unwrap();
         assert!(sender.is_idle());
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use barnabas_bench::engine::Report;
 use barnabas_bench::error::Failure;
@@ -13,12 +13,17 @@ use barnabas_bench::{floor, load};
 const FETCH_BYTES: usize = 200_000;
 
 /// A floor that runs as long as the test process; what it writes goes with the folder.
-fn with_floor(measure: impl Fn(&str) -> Result<Report, Failure>) -> Report {
+fn floor() -> (SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let path = folder.path().to_owned();
     std::thread::spawn(move || floor::serve(&listener, &path, 2, FETCH_BYTES).unwrap());
+    (address, folder)
+}
+
+fn with_floor(measure: impl Fn(&str) -> Result<Report, Failure>) -> Report {
+    let (address, _folder) = floor();
     let pid = std::process::id();
     measure(&format!(
         "--floor --address {address} --pid {pid} --warm-up 0 --seconds 0.1"
@@ -31,11 +36,10 @@ fn options(line: &str) -> Options {
 }
 
 #[test]
-fn produces_with_and_without_answers() {
+fn produces_in_closed_and_open_loops() {
     for (more, batch_bytes) in [
         ("--batch 16K --connections 3 --partitions 2", 16_000..16_385),
         ("--batch 1M --in-flight 1", 1_000_000..1_048_577),
-        ("--batch 138 --record 100 --acks 0", 100..139),
         ("--batch 138 --record 100 --connections 30 --rate 2000", 100..139),
     ] {
         let report = with_floor(|line| load::produce(options(&format!("{line} {more}"))));
@@ -50,11 +54,37 @@ fn produces_with_and_without_answers() {
 }
 
 #[test]
+fn without_acks_what_the_socket_takes_is_counted() {
+    let report = with_floor(|line| {
+        load::produce(options(&format!(
+            "{line} --batch 138 --record 100 --connections 3 --acks 0"
+        )))
+    });
+    let class = &report.classes["produce"];
+    assert!(class.requests > 0);
+    assert!((100..139).contains(&(class.bytes / class.requests)), "{class:?}");
+    assert!(class.latency_us.is_none(), "{class:?}");
+    assert!(
+        report.seconds >= 0.1,
+        "the measured time ends though no socket is ever full"
+    );
+}
+
+#[test]
 fn fetches_whole_answers() {
     let report = with_floor(|line| load::fetch(options(&format!("{line} --batch 16K"))));
     let class = &report.classes["fetch"];
     assert!(class.requests > 0);
     assert_eq!(class.bytes, class.requests * FETCH_BYTES as u64);
+}
+
+#[test]
+fn fills_with_keyed_batches() {
+    let (address, _folder) = floor();
+    let line = format!("--floor --address {address} --bytes 1M --batch 16K --keys 100 --partitions 3");
+    let filled = load::fill(options(&line)).unwrap();
+    assert!((1_000_000..=1 << 20).contains(&filled.bytes), "{filled:?}");
+    assert_eq!(filled.records, 64 * 16, "a record of 1 KB each");
 }
 
 #[test]

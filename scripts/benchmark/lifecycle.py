@@ -10,6 +10,8 @@ from benchmark.summary import metrics_of_report
 SETTLE_SECONDS = 3
 AFTER_SECONDS = 10
 PARTITIONS = 2000
+# Below what Apache Kafka takes as one change of its metadata.
+PARTITIONS_OF_A_TOPIC = 2000
 CONNECTIONS = 5000
 SUSTAINED_BYTES = 12 << 30
 
@@ -30,14 +32,16 @@ def rest(server):
     return server.memory_mb()
 
 
-def start(partitions):
+def start(partitions, at_rest=False):
     def measure(run, kind, _number_of_round):
         with own_server(run, kind) as server:
             server.start()
-            if partitions:
-                server.create_topic("many", partitions)
+            for first in range(0, partitions, PARTITIONS_OF_A_TOPIC):
+                server.create_topic(f"many-{first}", min(partitions - first, PARTITIONS_OF_A_TOPIC))
             server.stop()
-            return {"ready_ms": server.start()}
+            run.settle()
+            ready = {"ready_ms": server.start()}
+            return ready | ({"resident_mb": rest(server)} if at_rest else {})
 
     return measure
 
@@ -100,6 +104,10 @@ def sustained(run, kind, _number_of_round):
 def workloads():
     yield Workload("start/empty", "exec to the first answer, empty", start(0), ("ready_ms",), rounds=5, quick=True)
     yield Workload("start/partitions-1000", "exec to the first answer, 1,000 partitions", start(1000), ("ready_ms",), rounds=2)
+    # Apache Kafka needs minutes for 20,000: beside it stand 2,000.
+    for partitions, servers in [(2000, ("barnabas", "kafka")), (20_000, ("barnabas",))]:
+        yield Workload(f"start/partitions-{partitions}", f"clean start, {partitions:,} partitions, and memory at rest",
+                       start(partitions, at_rest=True), ("ready_ms", "resident_mb"), servers, rounds=1 if "kafka" in servers else 2)
     yield Workload("memory/idle", "memory at rest", idle, ("resident_mb",), rounds=1, quick=True)
     yield Workload("memory/connection", f"memory of an idle connection ({CONNECTIONS:,})", connection, ("kb_each",), rounds=1)
     yield Workload("memory/partition", f"memory of an idle partition ({PARTITIONS:,})", partition, ("kb_each",), rounds=1)

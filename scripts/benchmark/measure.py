@@ -18,6 +18,11 @@ from benchmark.summary import METRICS, median_of, metrics_of_report, number, tim
 
 SERVERS = ("floor", "barnabas", "kafka")
 GENERATOR_SECONDS = 300
+# Nothing is measured for less, however small the scale: CPU is counted in ticks of 10 ms, and one stall would be all there is.
+SECONDS_MIN = 0.5
+# How long what came before may take to be over.
+SETTLE_SECONDS = 20
+DISK_IDLE_SECONDS = 3
 # Both brokers drop a deleted topic's files after this, so that the disk holds one workload at a time.
 SETTINGS = {"log.segment.delete.delay.ms": 500, "log.initial.task.delay.ms": 3_600_000}
 
@@ -39,10 +44,11 @@ class Workload:
 class Run:
     """The servers of a run and the file its results go to."""
 
-    def __init__(self, path, mode, scale, rounds=None, resume=False):
+    def __init__(self, path, mode, scale, rounds=None, resume=False, warm_seconds=1):
         self.path = path
         self.scale = scale
         self.rounds = rounds
+        self.warm_seconds = warm_seconds
         self.java_classpath = classpath()
         self.folder = Path(tempfile.mkdtemp(prefix="barnabas-bench-", dir=os.environ.get("BENCH_FOLDER")))
         self.servers = {}
@@ -55,13 +61,14 @@ class Run:
                 self.results["workloads"] = before["workloads"]
 
     def server(self, kind):
-        """The running server of this kind; a fresh one if there is none or it has ended."""
+        """The running server of this kind; a fresh and warm one if there is none or it has ended."""
         server = self.servers.get(kind)
         if server is None or not server.is_running:
             if server is not None:
                 shutil.rmtree(server.folder, ignore_errors=True)
             self.servers[kind] = server = self.new_server(kind)
             server.start()
+            self.warm(server)
         return server
 
     def new_server(self, kind, settings=None):
@@ -87,8 +94,24 @@ class Run:
         return json.loads(done.stdout)
 
     def seconds(self, seconds):
-        """A duration, scaled."""
-        return round(seconds * self.scale, 3)
+        """A duration, scaled; not shorter than what can be measured."""
+        return round(max(seconds * self.scale, min(seconds, SECONDS_MIN)), 3)
+
+    def settle(self):
+        """Waits until what came before is over: deleted topics' files are gone, what was written is on the disk, the disk is idle.
+
+        Unlinking 2 GB beside a measurement made it cost three times as much (docs/PERFORMANCE.md).
+        """
+        wait_until(lambda: not any(server.is_running and server.has_deletions() for server in self.servers.values()), SETTLE_SECONDS)
+        os.sync()
+        before = None
+
+        def idle():
+            nonlocal before
+            before, last = disk_requests(), before
+            return before == last
+
+        wait_until(idle, DISK_IDLE_SECONDS, every=0.05)
 
     def measure(self, workload):
         """Measures a workload; a server that fails is named in the results and doesn't end the run."""
@@ -104,6 +127,7 @@ class Run:
                 if kind in entry["failed"]:
                     continue
                 try:
+                    self.settle()
                     sample = workload.measure(self, kind, number_of_round)
                     entry["samples"].setdefault(kind, []).append(sample)
                 except (RuntimeError, ValueError, OSError, KeyError, subprocess.SubprocessError) as error:
@@ -124,18 +148,45 @@ class Run:
         written.write_text(json.dumps(self.results, indent=1) + "\n")
         written.replace(self.path)
 
-    def warm_up(self, seconds):
-        """Touches memory, and lets each server (Apache Kafka's compiler above all) see every kind of request."""
+    def warm_up(self):
+        """Touches memory and starts the servers."""
         gigabytes = max(1, int(available_gb() * 0.6))
         subprocess.run([str(GENERATOR), "touch", "--bytes", f"{gigabytes}G"], check=True, stdout=subprocess.DEVNULL)
         for kind in SERVERS:
-            server = self.server(kind)
-            for command, *options in [
-                ("produce", "--topic", "warm-1"),
-                ("produce", "--topic", "warm-2", "--batch", 138, "--record", 100, "--connections", 100, "--in-flight", 1),
-                ("fetch", "--topic", "warm-3", "--preload", "64M"),
-            ]:
-                self.generate(server, command, "--warm-up", 0, "--seconds", seconds, "--bytes-max", "1G", *options)
+            self.server(kind)
+
+    def warm(self, server):
+        """Lets a server see every kind of request before it is measured: Apache Kafka for its compiler, the others a moment."""
+        seconds = self.warm_seconds if server.kind == "kafka" else 0.2
+        commands = [
+            ("produce", "--topic", "warm-1"),
+            ("produce", "--topic", "warm-2", "--batch", 138, "--record", 100, "--connections", 100, "--in-flight", 1),
+            ("fetch", "--topic", "warm-3", "--preload", "64M"),
+        ]
+        if server.kind != "floor":
+            commands += [("produce", "--topic", "warm-4", "--acks", -1, "--idempotent"), ("transact", "--topic", "warm-5"),
+                         ("tail", "--topic", "warm-6", "--consumers", 10)]
+        for command, *options in commands:
+            self.generate(server, command, "--warm-up", 0, "--seconds", seconds, "--bytes-max", "1G", *options)
+
+
+def wait_until(holds, seconds, every=0.02):
+    """Whether a condition came to hold within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True
+
+
+def disk_requests(disks=Path("/proc/diskstats")):
+    """Reads, writes and discards that each disk has done so far, and requests under way; nothing where that isn't told."""
+    if not disks.exists():
+        return []
+    fields = [list(map(int, line.split()[3:])) for line in disks.read_text().splitlines()]
+    # Older kernels don't count discards, which have four columns behind eleven of reads and writes.
+    return [(disk[0], disk[4], disk[11] if len(disk) > 11 else 0, disk[8]) for disk in fields]
 
 
 def generated(command, *options, counted, seconds=1.0, warm_up=0.3, keep=False, evict=False):

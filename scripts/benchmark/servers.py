@@ -73,13 +73,13 @@ class Server:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
-    def start(self):
+    def start(self, patience=START_SECONDS):
         """Starts the process; returns the milliseconds from exec to the first answered ApiVersions."""
         log = open(self.folder / "server.log", "ab")
         began = time.monotonic()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        while time.monotonic() - began < START_SECONDS:
+        while time.monotonic() - began < patience:
             if self.process.poll() is not None:
                 break
             try:
@@ -111,6 +111,9 @@ class Server:
             connection.sendall(struct.pack(">i", len(request)) + request)
             size = struct.unpack(">i", receive(connection, 4))[0]
             return receive(connection, size)[4:]
+
+    def has_deletions(self):
+        return False
 
     def memory_mb(self):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -165,14 +168,44 @@ class Broker(Server):
         }
         return "".join(f"{name}={value}\n" for name, value in lines.items())
 
-    def create_topic(self, name, partitions):
-        encoded = name.encode()
-        body = struct.pack(">ih", 1, len(encoded)) + encoded + struct.pack(">ihii", partitions, 1, 0, 0)
-        body += struct.pack(">i?", 60_000, False)
+    def create_topic(self, name, partitions, configs=None):
+        configs = configs or {}
+        body = struct.pack(">i", 1) + string(name) + struct.pack(">ihi", partitions, 1, 0) + struct.pack(">i", len(configs))
+        body += b"".join(string(key) + string(value) for key, value in configs.items()) + struct.pack(">i?", 60_000, False)
         answer = self.call(19, 2, body)
-        error = struct.unpack(">h", answer[10 + len(encoded) : 12 + len(encoded)])[0]
+        at = 8 + len(string(name))
+        self._check("CreateTopics", answer[at : at + 2])
+
+    def alter_topic(self, name, key, value):
+        """Sets one of a topic's configs."""
+        body = struct.pack(">ib", 1, 2) + string(name) + struct.pack(">i", 1) + string(key) + b"\0" + string(value) + b"\0"
+        self._check("IncrementalAlterConfigs", self.call(44, 0, body)[8:10])
+
+    def ends(self, topic, partitions):
+        """The ends of a topic's partitions; None unless all of them answer."""
+        body = struct.pack(">ii", -1, 1) + string(topic) + struct.pack(">i", partitions)
+        body += b"".join(struct.pack(">iq", partition, -1) for partition in range(partitions))
+        found = {}
+        for at in struct.iter_unpack(">ihqq", self.call(2, 1, body)[4 + len(string(topic)) + 4 :]):
+            if at[1] != 0:
+                return None
+            found[at[0]] = at[3]
+        return [found[partition] for partition in range(partitions)]
+
+    def has_deletions(self):
+        """Whether files of deleted topics are still there."""
+        return self.data.exists() and any(name.endswith("-delete") for name in os.listdir(self.data))
+
+    def _check(self, what, code):
+        error = struct.unpack(">h", code)[0]
         if error != 0:
-            raise RuntimeError(f"{self.kind}: CreateTopics answered error {error}")
+            raise RuntimeError(f"{self.kind}: {what} answered error {error}")
+
+
+def string(text):
+    """A string as the protocol has it."""
+    encoded = str(text).encode()
+    return struct.pack(">h", len(encoded)) + encoded
 
 
 def tool(java_classpath, name, *arguments):

@@ -29,6 +29,13 @@ METRICS = {
     "ready_ms": Metric("ms to ready"),
     "kb_each": Metric("KB each"),
     "average_ms": Metric("ms, average"),
+    "seconds": Metric("s"),
+    "alone_p99_us": Metric("µs, p99 alone"),
+    "times_alone": Metric("x alone"),
+    "pause_ms": Metric("ms, largest pause above alone"),
+    "disk_gb_per_s": Metric("GB/s of the disk", True),
+    "of_disk": Metric("of the disk's speed", True),
+    "cpu_s_per_m_records": Metric("CPU-s per million records"),
 }
 
 
@@ -55,7 +62,7 @@ def median_of(workload, server, metric):
 
 def times_better(metric, ours, theirs):
     """How many times better ours is; None where it can't be said."""
-    if not ours or not theirs:
+    if not ours or not theirs or min(ours, theirs) < 0:
         return None
     return ours / theirs if METRICS[metric].higher_is_better else theirs / ours
 

@@ -1,6 +1,6 @@
 """The workloads, by groups, in the order of a run. Names are what `scripts/bench NAME…` takes, whole or up to a slash."""
 
-from benchmark import clients, lifecycle
+from benchmark import clients, lifecycle, storage
 from benchmark.measure import SERVERS, Workload, generated
 
 COST = ("cpu_s_per_gb", "gb_per_s", "p99_us")
@@ -9,7 +9,7 @@ OPEN = ("p50_us", "p99_us", "p999_us", "cpu_us_per_request")
 SAME_LOAD = ("cpu_cores", "p50_us", "p99_us")
 # A Produce of about 200 bytes: one record of 100.
 SMALL_BATCH = ("--batch", 138, "--record", 100)
-BRIEF = {"seconds": 0.6, "warm_up": 0.2}
+BRIEF = {"seconds": 1.0, "warm_up": 0.2, "rounds": 3}
 
 
 def workload(name, title, command, *options, counted, shows, servers=("barnabas", "kafka"), rounds=5, quick=False, **measure):
@@ -18,27 +18,29 @@ def workload(name, title, command, *options, counted, shows, servers=("barnabas"
 
 def produce(name, title, *options, shows=COST, **more):
     if "--bytes-max" not in options:
-        options = (*options, "--bytes-max", "2G")
+        options = (*options, "--bytes-max", "1200M")
     return workload(f"produce/{name}", f"produce, {title}", "produce", *options, counted="produce", shows=shows, **more)
 
 
 def produces():
     """Cost of producing: 16 KiB batches, 8 partitions, 4 connections, 4 requests in flight each, acks=1; one thing varied."""
     base = ("--partitions", 8, "--connections", 4)
-    yield produce("batch-16K", "16 KiB batches", *base, servers=SERVERS, quick=True)
-    yield produce("batch-1M", "1 MiB batches", *base, "--batch", "1M", servers=SERVERS, quick=True)
-    yield produce("batch-1K", "1 KiB batches", *base, "--batch", "1K", "--record", 900, servers=SERVERS)
-    yield produce("batch-64K", "64 KiB batches", *base, "--batch", "64K", servers=SERVERS)
+    bulk = {"seconds": 1.5, "servers": SERVERS}
+    yield produce("batch-16K", "16 KiB batches", *base, quick=True, **bulk)
+    yield produce("batch-1M", "1 MiB batches", *base, "--batch", "1M", "--bytes-max", "2G", quick=True, **bulk)
+    yield produce("batch-1K", "1 KiB batches", *base, "--batch", "1K", "--record", 900, **bulk | {"seconds": 1, "rounds": 3})
+    yield produce("batch-64K", "64 KiB batches", *base, "--batch", "64K", "--bytes-max", "2G", **bulk | {"rounds": 3})
     yield produce("partitions-1", "1 partition", "--partitions", 1, **BRIEF)
-    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, "--bytes-max", "400M", keep=True, **BRIEF)
+    yield produce("partitions-1000", "1,000 partitions", "--partitions", 1000, "--bytes-max", "600M", servers=SERVERS, keep=True, **BRIEF)
     for connections, in_flight in [(1, 4), (64, 1), (1000, 1)]:
         options = ("--partitions", 8, "--connections", connections, "--in-flight", in_flight)
         title = f"{connections:,} connection{'s' if connections > 1 else ''}"
-        yield produce(f"connections-{connections}", title, *options, **BRIEF)
-    yield produce("acks-0", "acks=0", *base, "--acks", 0, **BRIEF)
+        servers = SERVERS if connections > 1 else ("barnabas", "kafka")
+        yield produce(f"connections-{connections}", title, *options, servers=servers, **BRIEF)
+    yield produce("acks-0", "acks=0", *base, "--acks", 0, shows=("cpu_s_per_gb", "gb_per_s"), servers=SERVERS, **BRIEF)
     yield produce("acks-all", "acks=all", *base, "--acks", -1, **BRIEF)
     yield produce("idempotent", "idempotent", *base, "--acks", -1, "--idempotent", **BRIEF)
-    yield workload("produce/transactions", "produce, transactions of 16 batches of 16 KiB", "transact", *base, "--bytes-max", "2G",
+    yield workload("produce/transactions", "produce, transactions of 16 batches of 16 KiB", "transact", *base, "--bytes-max", "1200M",
                    counted="transaction", shows=("cpu_s_per_gb", "requests_per_s", "p50_us", "p99_us"), **BRIEF)
     for codec in ["gzip", "snappy", "lz4", "zstd"]:
         title = f"{codec} passed through, 64 KiB batches"
@@ -57,11 +59,13 @@ def requests():
         options = (*small, "--connections", 100, "--rate", rate)
         title = f"200 B requests, {rate:,} a second (open loop)"
         yield produce(f"open-{rate // 1000}k", title, *options, shows=OPEN, servers=SERVERS, quick=quick)
-    flushed = ("--topic-configs", "flush.messages=1", "--partitions", 8, "--connections", 64, "--in-flight", 1)
-    yield produce("flush", "flush.messages=1, 64 producers of 1 KB", *flushed, "--batch", "1K", "--record", 900,
-                  shows=("requests_per_s", "p50_us", "p99_us"), quick=True)
-    yield workload("groups/commits", "offset commits, 64 groups", "commit", counted="commit", shows=SMALL, rounds=3, **BRIEF)
-    yield workload("groups/joins", "join, assignment, leave; 32 groups of one", "join", counted="join", shows=SMALL, rounds=3, **BRIEF)
+    flushed = ("--topic-configs", "flush.messages=1", "--partitions", 8, "--batch", "1K", "--record", 900)
+    for name, title, producers, in_flight in [("flush", "64 producers of 1 KB", 64, 1), ("flush-x4", "64 producers, 4 requests in flight each", 64, 4),
+                                              ("flush-256", "256 producers", 256, 1)]:
+        yield produce(name, f"flush.messages=1, {title}", *flushed, "--connections", producers, "--in-flight", in_flight,
+                      shows=("requests_per_s", "p50_us", "p99_us"), rounds=5 if name == "flush" else 3, quick=name == "flush")
+    yield workload("groups/commits", "offset commits, 64 groups", "commit", counted="commit", shows=SMALL, **BRIEF)
+    yield workload("groups/joins", "join, assignment, leave; 32 groups of one", "join", counted="join", shows=SMALL, **BRIEF)
 
 
 def fetches():
@@ -115,4 +119,4 @@ def growth():
 
 def everything():
     """All workloads in the order of a full run: those that leave most behind come last."""
-    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *growth()]
+    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *storage.workloads(), *growth()]

@@ -17,6 +17,9 @@ use crate::roles::sender::{Identity, Sender};
 use crate::roles::transactor::{Transactions, Transactor};
 use crate::shared::Shared;
 
+/// acks=0: bytes that a connection is ahead of the server, about.
+const UNANSWERED_BYTES: usize = 256 << 10;
+
 /// Closed loop with `--in-flight` requests on each connection, open loop with `--rate`; `--bad` clients misbehave meanwhile.
 pub fn produce(mut options: Options) -> Result<Report, Failure> {
     let target = Target::open(&mut options)?;
@@ -40,6 +43,14 @@ pub fn produce(mut options: Options) -> Result<Report, Failure> {
     let manner = content.manner(in_flight, window.rate.is_some(), false);
     let mut links: Links = Vec::with_capacity(connections);
     for (number, stream) in target.streams(connections)?.enumerate() {
+        if content.acks == 0 {
+            rustix::net::sockopt::set_socket_send_buffer_size(&stream, UNANSWERED_BYTES).map_err(
+                |error| Failure::Io {
+                    what: "connect",
+                    source: error.into(),
+                },
+            )?;
+        }
         let identity = if idempotent && !target.is_floor {
             let (producer_id, producer_epoch) = Admin::connect(target.address)?.init_producer_id(None)?;
             Some(Identity {

@@ -106,7 +106,7 @@ def active_segments(server, topic):
 
 
 def keyed(run, server, topic, size, partitions=1):
-    """A topic with keys 30 times over, to be compacted as soon as its policy says so."""
+    """A topic with each key dozens of times, to be compacted as soon as its policy says so."""
     configs = "segment.bytes=33554432,retention.ms=-1,min.cleanable.dirty.ratio=0.01"
     fill(run, server, topic, size, "--partitions", partitions, "--keys", 100_000, "--record", 150, "--topic-configs", configs)
 

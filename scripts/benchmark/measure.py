@@ -148,12 +148,10 @@ class Run:
         written.write_text(json.dumps(self.results, indent=1) + "\n")
         written.replace(self.path)
 
-    def warm_up(self):
-        """Touches memory and starts the servers."""
+    def touch(self):
+        """Touches memory."""
         gigabytes = max(1, int(available_gb() * 0.6))
         subprocess.run([str(GENERATOR), "touch", "--bytes", f"{gigabytes}G"], check=True, stdout=subprocess.DEVNULL)
-        for kind in SERVERS:
-            self.server(kind)
 
     def warm(self, server):
         """Lets a server see every kind of request before it is measured: Apache Kafka for its compiler, the others a moment."""

@@ -22,10 +22,10 @@ PATIENCE_SECONDS = 120
 READ_BYTES = 1 << 20
 
 
-def steady(run, server, topic, seconds, partitions=1):
-    """Latencies of a steady producer."""
-    options = ("--topic", topic, "--keep", "--partitions", partitions, "--connections", 8, "--rate", 2000, "--batch", "1K", "--record", 900)
-    report = run.generate(server, "produce", *options, "--warm-up", 0.3, "--seconds", run.seconds(seconds))
+def steady(run, server, topic, seconds, *more):
+    """Latencies of a steady producer; with --beside the server is not waited for to rest."""
+    options = ("--topic", topic, "--keep", "--connections", 8, "--rate", 2000, "--batch", "1K", "--record", 900, *more)
+    report = run.generate(server, "produce", *options, "--warm-up", 0.2, "--seconds", run.seconds(seconds))
     return report["classes"]["produce"]["latency_us"]
 
 
@@ -108,7 +108,8 @@ def active_segments(server, topic):
 def keyed(run, server, topic, size, partitions=1):
     """A topic with each key dozens of times, to be compacted as soon as its policy says so."""
     configs = "segment.bytes=33554432,retention.ms=-1,min.cleanable.dirty.ratio=0.01"
-    fill(run, server, topic, size, "--partitions", partitions, "--keys", 100_000, "--record", 150, "--topic-configs", configs)
+    batches = ("--batch", "128K", "--record", 150, "--keys", 100_000)
+    fill(run, server, topic, size, "--partitions", partitions, *batches, "--topic-configs", configs)
 
 
 def compaction(run, kind, _number_of_round):
@@ -129,13 +130,13 @@ def compaction(run, kind, _number_of_round):
 def beside_compaction(run, kind, _number_of_round):
     with own_server(run, kind, EAGER) as server:
         server.start()
-        keyed(run, server, "compacted", 2 * COMPACTED_BYTES, partitions=4)
+        keyed(run, server, "compacted", 1.8 * COMPACTED_BYTES, partitions=4)
         steady(run, server, "steady", 0.5)
         run.settle()
         alone = steady(run, server, "steady", 1.5)
         expected = active_segments(server, "compacted")
         server.alter_topic("compacted", "cleanup.policy", "compact")
-        other = steady(run, server, "steady", 1.5)
+        other = steady(run, server, "steady", 1.5, "--beside")
         if cleaned_to(server, "compacted") == expected:
             raise ValueError("the compaction was over before the producer: it needs more records")
         if not wait_until(lambda: cleaned_to(server, "compacted"), PATIENCE_SECONDS):
@@ -155,7 +156,7 @@ def beside_retention(run, kind, _number_of_round):
         alone = steady(run, server, topic, 3)
         before = len(logs(server, topic))
         server.alter_topic(topic, "retention.bytes", 4 * segment)
-        other = steady(run, server, topic, 3)
+        other = steady(run, server, topic, 3, "--beside")
         # What the producer itself has added since stays.
         if before - len(logs(server, topic)) < SEGMENTS:
             raise ValueError(f"{len(logs(server, topic))} of {before} segments were left when the producer was done")
@@ -172,9 +173,9 @@ def beside_cold_reader(run, kind, _number_of_round):
         alone = steady(run, server, "steady", 1.5)
         drop_caches(server)
         with ThreadPoolExecutor(1) as pool:
-            options = ("--topic", "cold", "--keep", "--batch", "64K", "--bytes-max", int(size * 0.98), "--warm-up", 0, "--seconds", PATIENCE_SECONDS)
+            options = ("--topic", "cold", "--keep", "--batch", "64K", "--bytes-max", int(size * 0.98), "--beside", "--warm-up", 0, "--seconds", PATIENCE_SECONDS)
             reader = pool.submit(run.generate, server, "fetch", *options)
-            other = steady(run, server, "steady", 1.5)
+            other = steady(run, server, "steady", 1.5, "--beside")
             was_done = reader.done()
             read = reader.result()
         if was_done:

@@ -52,6 +52,8 @@ pub struct Window {
     pub pid: Option<u32>,
     /// Requests per second of an open loop.
     pub rate: Option<u64>,
+    /// The server is at something else, beside which is measured: it is not waited for.
+    pub beside: bool,
 }
 
 /// What was measured.
@@ -161,7 +163,7 @@ impl Engine {
         let usage = |pid: Option<u32>| pid.and_then(Usage::of);
         let mut events = Events::with_capacity(EVENTS);
         let mut scratch = vec![0; SCRATCH_BYTES];
-        if let Some(pid) = window.pid {
+        if let Some(pid) = window.pid.filter(|_| !window.beside) {
             rest(pid);
         }
         self.clock = Instant::now();

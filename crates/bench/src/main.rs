@@ -8,7 +8,7 @@ use barnabas_bench::{floor, load, touch};
 
 const USAGE: &str = "\
 barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME] [--partitions N]
-               [--topic-configs NAME=VALUE,…] [--keep] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND]
+               [--topic-configs NAME=VALUE,…] [--keep] [--seconds S] [--warm-up S] [--bytes-max SIZE] [--rate PER_SECOND] [--beside]
 
   produce   [--connections N] [--in-flight N] [--idempotent] [--bad CLIENTS]   batches: [--batch SIZE] [--record SIZE] [--codec NAME] [--acks -1|0|1] [--keys N]
   transact  [--connections N] [--batches PER_TRANSACTION] [--batch SIZE]

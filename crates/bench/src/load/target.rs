@@ -87,7 +87,7 @@ impl Target {
     }
 }
 
-/// Takes `--warm-up`, `--seconds`, `--bytes-max`, `--pid`, `--rate`.
+/// Takes `--warm-up`, `--seconds`, `--bytes-max`, `--pid`, `--rate`, `--beside`.
 pub fn window(options: &mut Options) -> Result<Window, Failure> {
     let seconds = |options: &mut Options, name: &str, default: f64| {
         let seconds = options.take(name, default)?;
@@ -99,11 +99,12 @@ pub fn window(options: &mut Options) -> Result<Window, Failure> {
         bytes_max: options.bytes("bytes-max", u64::MAX)?,
         pid: options.take_given("pid")?,
         rate: options.take_given("rate")?,
+        beside: options.flag("beside"),
     })
 }
 
 /// Different batches that are filled in where records have keys.
-const KEYED_BATCHES: u64 = 1024;
+const KEYED_BATCHES: u64 = 256;
 
 /// What is produced: the same batch again and again, or some with keys.
 #[derive(Debug)]

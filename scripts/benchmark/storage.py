@@ -38,23 +38,22 @@ def fill(run, server, topic, size, *options):
     return run.generate(server, "fill", "--topic", topic, "--bytes", int(size), *options)
 
 
+def files(server, folders):
+    """All files in a server's folders of such names."""
+    return [path for folder in server.data.glob(folders) if folder.is_dir() for path in folder.iterdir() if path.is_file()]
+
+
 def logs(server, topic):
     """The log files of a topic, in order."""
-    return sorted(path for folder in server.data.glob(f"{topic}-*") for path in folder.glob("*.log"))
+    return sorted(path for path in files(server, f"{topic}-*") if path.suffix == ".log")
 
 
-def drop_caches(server):
-    """Writes a server's files back and drops them from the page cache; all that is cached, where that is allowed."""
+def drop_cached(paths):
+    """Writes everything back and drops these files from the page cache, and no others: who is beside keeps what it uses."""
     os.sync()
-    for path in server.data.rglob("*"):
-        if path.is_file():
-            with open(path, "rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    try:
-        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as control:
-            control.write("3")
-    except OSError:
-        pass
+    for path in paths:
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def read_speed(paths):
@@ -75,9 +74,9 @@ def recovery(run, kind, _number_of_round):
         filled = fill(run, server, "crashed", max(RECOVERED_BYTES * run.scale, RECOVERED_BYTES_MIN), "--partitions", partitions, "--batch", "64K")
         expected = server.ends("crashed", partitions)
         server.kill()
-        drop_caches(server)
+        drop_cached(files(server, "*"))
         before = read_speed(logs(server, "crashed"))
-        drop_caches(server)
+        drop_cached(files(server, "*"))
         began = time.monotonic()
         server.start(PATIENCE_SECONDS)
         if not wait_until(lambda: server.ends("crashed", partitions) is not None, PATIENCE_SECONDS):
@@ -86,7 +85,7 @@ def recovery(run, kind, _number_of_round):
         if server.ends("crashed", partitions) != expected:
             raise ValueError(f"recovered {server.ends('crashed', partitions)} of {expected}")
         server.kill()
-        drop_caches(server)
+        drop_cached(files(server, "*"))
         # What the disk (or the host's cache behind it) can do: the better of before and after.
         disk = max(before, read_speed(logs(server, "crashed")))
         speed = filled["bytes"] / 1e9 / seconds
@@ -171,7 +170,7 @@ def beside_cold_reader(run, kind, _number_of_round):
         steady(run, server, "steady", 0.5)
         run.settle()
         alone = steady(run, server, "steady", 1.5)
-        drop_caches(server)
+        drop_cached(files(server, "cold-*"))
         with ThreadPoolExecutor(1) as pool:
             options = ("--topic", "cold", "--keep", "--batch", "64K", "--bytes-max", int(size * 0.98), "--beside", "--warm-up", 0, "--seconds", PATIENCE_SECONDS)
             reader = pool.submit(run.generate, server, "fetch", *options)

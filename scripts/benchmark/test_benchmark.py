@@ -134,6 +134,16 @@ class Answers(unittest.TestCase):
         (self.broker.data / "cleaner-offset-checkpoint").write_text("0\n3\nt 0 700\nt 1 50\nother-t 0 3\n")
         self.assertEqual(storage.cleaned_to(self.broker, "t"), {0: 700, 1: 50})
 
+    def test_files_are_read_and_dropped(self):
+        path = self.broker.data / "t-0" / "00000000000000000000.log"
+        path.parent.mkdir()
+        path.write_bytes(bytes(3 << 20))
+        (self.broker.data / "cleaner-offset-checkpoint").write_text("0")
+        self.assertEqual(storage.files(self.broker, "*"), [path])
+        self.assertEqual(storage.files(self.broker, "other-*"), [])
+        storage.drop_cached([path])
+        self.assertGreater(storage.read_speed([path]), 0)
+
     def test_deletions_are_seen(self):
         self.assertFalse(self.broker.has_deletions())
         (self.broker.data / "t-0.0123-delete").mkdir()

@@ -69,6 +69,7 @@ class Run:
             self.servers[kind] = server = self.new_server(kind)
             server.start()
             self.warm(server)
+            self.settle()
         return server
 
     def new_server(self, kind, settings=None):

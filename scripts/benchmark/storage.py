@@ -172,8 +172,8 @@ def beside_cold_reader(run, kind, _number_of_round):
         alone = steady(run, server, "steady", 1.5)
         drop_cached(files(server, "cold-*"))
         with ThreadPoolExecutor(1) as pool:
-            options = ("--topic", "cold", "--keep", "--batch", "64K", "--bytes-max", int(size * 0.98), "--beside", "--warm-up", 0, "--seconds", PATIENCE_SECONDS)
-            reader = pool.submit(run.generate, server, "fetch", *options)
+            once = ("--bytes-max", int(size * 0.98), "--warm-up", 0, "--seconds", PATIENCE_SECONDS, "--beside")
+            reader = pool.submit(run.generate, server, "fetch", "--topic", "cold", "--keep", "--batch", "64K", *once)
             other = steady(run, server, "steady", 1.5, "--beside")
             was_done = reader.done()
             read = reader.result()

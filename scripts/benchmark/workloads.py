@@ -60,7 +60,8 @@ def requests():
         title = f"200 B requests, {rate:,} a second (open loop)"
         yield produce(f"open-{rate // 1000}k", title, *options, shows=OPEN, servers=SERVERS, quick=quick)
     flushed = ("--topic-configs", "flush.messages=1", "--partitions", 8, "--batch", "1K", "--record", 900)
-    for name, title, producers, in_flight in [("flush", "64 producers of 1 KB", 64, 1), ("flush-x4", "64 producers, 4 requests in flight each", 64, 4),
+    for name, title, producers, in_flight in [("flush", "64 producers of 1 KB", 64, 1),
+                                              ("flush-x4", "64 producers, 4 requests in flight each", 64, 4),
                                               ("flush-256", "256 producers", 256, 1)]:
         yield produce(name, f"flush.messages=1, {title}", *flushed, "--connections", producers, "--in-flight", in_flight,
                       shows=("requests_per_s", "p50_us", "p99_us"), rounds=5 if name == "flush" else 3, quick=name == "flush")

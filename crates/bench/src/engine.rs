@@ -1,7 +1,8 @@
 //! The loop that drives all connections of a measurement from one thread.
 //!
-//! Closed loop: each connection sends as soon as its role has a request; where nothing is answered, as much as the socket takes. Open loop: requests are due at fixed times, round the
-//! connections; what the socket doesn't take yet waits and is measured from when it was due.
+//! Closed loop: each connection sends as soon as its role has a request; where nothing is answered, as much as the socket takes.
+//! Open loop: requests are due at fixed times, round the connections; what the socket doesn't take yet waits and is measured from
+//! when it was due.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

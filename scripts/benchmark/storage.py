@@ -132,10 +132,10 @@ def beside_compaction(run, kind, _number_of_round):
         keyed(run, server, "compacted", 1.8 * COMPACTED_BYTES, partitions=4)
         steady(run, server, "steady", 0.5)
         run.settle()
-        alone = steady(run, server, "steady", 1.5)
+        alone = steady(run, server, "steady", 2)
         expected = active_segments(server, "compacted")
         server.alter_topic("compacted", "cleanup.policy", "compact")
-        other = steady(run, server, "steady", 1.5, "--beside")
+        other = steady(run, server, "steady", 2, "--beside")
         if cleaned_to(server, "compacted") == expected:
             raise ValueError("the compaction was over before the producer: it needs more records")
         if not wait_until(lambda: cleaned_to(server, "compacted"), PATIENCE_SECONDS):
@@ -169,12 +169,12 @@ def beside_cold_reader(run, kind, _number_of_round):
         fill(run, server, "cold", size, "--batch", "64K")
         steady(run, server, "steady", 0.5)
         run.settle()
-        alone = steady(run, server, "steady", 1.5)
+        alone = steady(run, server, "steady", 2)
         drop_cached(files(server, "cold-*"))
         with ThreadPoolExecutor(1) as pool:
             once = ("--bytes-max", int(size * 0.98), "--warm-up", 0, "--seconds", PATIENCE_SECONDS, "--beside")
             reader = pool.submit(run.generate, server, "fetch", "--topic", "cold", "--keep", "--batch", "64K", *once)
-            other = steady(run, server, "steady", 1.5, "--beside")
+            other = steady(run, server, "steady", 2, "--beside")
             was_done = reader.done()
             read = reader.result()
         if was_done:

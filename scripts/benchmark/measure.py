@@ -23,8 +23,8 @@ SECONDS_MIN = 0.5
 # How long what came before may take to be over.
 SETTLE_SECONDS = 20
 DISK_IDLE_SECONDS = 3
-# Both brokers drop a deleted topic's files after this, so that the disk holds one workload at a time.
-SETTINGS = {"log.segment.delete.delay.ms": 500, "log.initial.task.delay.ms": 3_600_000}
+# Both brokers drop a deleted topic's files after this. Apache Kafka first looks for such files after its tasks' initial delay.
+SETTINGS = {"log.segment.delete.delay.ms": 500, "log.initial.task.delay.ms": 500}
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def consumer_performance(run, kind, number_of_round):
 def end_to_end_latency(run, kind, number_of_round):
     server = run.server(kind)
     name = topic(server, f"end-to-end-latency-{number_of_round}", 1)
-    messages = int(3000 * run.scale)
+    # Enough that the client's first seconds, before its code is compiled, don't decide.
+    messages = int(20_000 * run.scale)
     out = tool(run.java_classpath, "EndToEndLatency", "--bootstrap-server", server.address, "--topic", name, "--num-records", messages,
                "--producer-acks", "all", "--record-size", 100)
     return {"average_ms": float(re.search(r"Avg latency: ([\d.]+)", out)[1])}

@@ -21,8 +21,9 @@ mod linux {
     /// Bytes moved by one `sendfile`. 64 KiB exactly is a cliff on loopback, a little less is not.
     const SENDFILE_MAX: usize = 60 * 1024;
 
-    /// Distance between the bytes that are asked for: the kernel reads ahead, and forgets, in runs of at least this.
-    const CACHE_SAMPLE: u64 = 64 * 1024;
+    /// Distance between the bytes that are asked for: what the kernel reads ahead by default. Half of it cost a hot fetch 6 %
+    /// of its CPU.
+    const CACHE_SAMPLE: u64 = 128 * 1024;
 
     /// Whether a file's `len` bytes from `position` on are in the page cache, by samples and its last byte; never waits for
     /// the disk. A file system that can't tell counts as cached.

@@ -1,4 +1,4 @@
-//! The one door through which this crate changes the disk.
+//! The one door through which this crate changes the disk, and reads content from it.
 //!
 //! Each function is the system call of its name. In the crate's own tests the [`simulation`](crate::simulation) stands
 //! behind the door: it notes every change, so that a power cut can be had at any point, and lets calls fail. Elsewhere
@@ -36,6 +36,14 @@ pub fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false);
     let file = file.open(path)?;
+    made!(Change::Create { path });
+    Ok(file)
+}
+
+/// Creates a file for writing, where there must be none.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    announce!(Change::Create { path });
+    let file = File::create_new(path)?;
     made!(Change::Create { path });
     Ok(file)
 }
@@ -114,6 +122,14 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives a file another name beside the one it has; there must be none of that name.
+pub fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
+    announce!(Change::Link { from, to });
+    fs::hard_link(from, to)?;
+    made!(Change::Link { from, to });
+    Ok(())
+}
+
 /// Removes a file.
 pub fn remove_file(path: &Path) -> io::Result<()> {
     announce!(Change::Remove { path });
@@ -127,6 +143,29 @@ pub fn remove_dir_all(path: &Path) -> io::Result<()> {
     announce!(Change::Remove { path });
     fs::remove_dir_all(path)?;
     made!(Change::Remove { path });
+    Ok(())
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    readable()?;
+    fs::read(path)
+}
+
+/// Fills `bytes` from a position.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], position: u64) -> io::Result<()> {
+    readable()?;
+    file.read_exact_at(bytes, position)
+}
+
+/// Lets the simulation refuse a read.
+#[cfg(test)]
+fn readable() -> io::Result<()> {
+    recorder::before_read()
+}
+
+#[cfg(not(test))]
+fn readable() -> io::Result<()> {
     Ok(())
 }
 

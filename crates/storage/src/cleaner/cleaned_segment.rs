@@ -1,13 +1,13 @@
 //! The segment that a cleaning writes, under the names of a file that nobody reads yet.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use barnabas_protocol::records::batches;
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io;
 use crate::layout::{SegmentFile, Stage};
@@ -74,8 +74,7 @@ impl Writer {
         if !fits {
             return Err(self.too_large());
         }
-        self.file
-            .write_all_at(bytes, u64::from(size))
+        disk::write_all_at(&self.file, bytes, u64::from(size))
             .map_err(StorageError::io("append to", &self.path))?;
         for batch in batches(bytes) {
             let header = batch?.header;
@@ -108,14 +107,11 @@ impl Writer {
         if !self.aborted.is_empty() {
             let path = path(SegmentFile::TxnIndex);
             let file = create(&path)?;
-            file.write_all_at(&txn_index::content(&self.aborted), 0)
+            disk::write_all_at(&file, &txn_index::content(&self.aborted), 0)
                 .map_err(StorageError::io("write", path))?;
             files.push(file);
         }
-        let synced = files
-            .iter()
-            .chain([&self.file])
-            .try_for_each(|file| file.sync_data());
+        let synced = files.iter().chain([&self.file]).try_for_each(disk::sync_data);
         synced
             .and_then(|()| self.file.set_modified(modified))
             .map_err(StorageError::io("sync", &self.path))?;
@@ -123,7 +119,7 @@ impl Writer {
             let from = path(kind);
             if kind != SegmentFile::TxnIndex || !self.aborted.is_empty() {
                 let to = kind.staged_path(&self.folder, self.base_offset, Stage::Swap);
-                fs::rename(&from, to).map_err(StorageError::io("rename", from))?;
+                disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
             }
         }
         file_io::sync_folder(&self.folder)?;
@@ -154,6 +150,5 @@ pub fn discard(folder: &Path, base_offset: i64) -> Result<()> {
 }
 
 fn create(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    file.map_err(StorageError::io("create", path))
+    disk::create_new(path).map_err(StorageError::io("create", path))
 }

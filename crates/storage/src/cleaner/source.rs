@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader, RecordsError};
 
 use super::plan::{LogFacts, SegmentFacts, SegmentSizes, SegmentTimes};
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::index::{IndexFile, OffsetEntry};
 use crate::layout::SegmentFile;
@@ -55,8 +55,7 @@ impl Source {
         let mut want = left.min(io_bytes.max(BATCH_OVERHEAD) as u64) as usize;
         loop {
             buffer.resize(want, 0);
-            self.file
-                .read_exact_at(buffer, self.position)
+            disk::read_exact_at(&self.file, buffer, self.position)
                 .map_err(StorageError::io("read", &self.path))?;
             match whole_batches(buffer) {
                 Ok((0, Some(needed))) if needed as u64 <= left && needed > want => want = needed,

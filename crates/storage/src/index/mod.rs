@@ -8,7 +8,6 @@ mod entry;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use crate::disk;
 
@@ -132,7 +131,7 @@ impl<'a> IndexFile<'a> {
     fn entry<E: Entry>(&self, index: u64) -> io::Result<E> {
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..E::BYTES];
-        self.file.read_exact_at(bytes, index * E::BYTES as u64)?;
+        disk::read_exact_at(self.file, bytes, index * E::BYTES as u64)?;
         Ok(E::decode(bytes))
     }
 }

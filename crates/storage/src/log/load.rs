@@ -4,7 +4,6 @@
 //! wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -323,7 +322,7 @@ impl Loader<'_> {
     ) -> std::io::Result<std::result::Result<BatchHeader, String>> {
         let left = (end - position) as usize;
         buffer.resize(left.min(BATCH_OVERHEAD), 0);
-        file.read_exact_at(buffer, u64::from(position))?;
+        disk::read_exact_at(file, buffer, u64::from(position))?;
         let size = match BatchHeader::parse(buffer) {
             Ok(header) => header.size_in_bytes(),
             Err(error) => return Ok(Err(error.to_string())),
@@ -332,7 +331,7 @@ impl Loader<'_> {
             return Ok(Err(format!("a batch of {size} bytes is cut off after {left}")));
         }
         buffer.resize(size, 0);
-        file.read_exact_at(buffer, u64::from(position))?;
+        disk::read_exact_at(file, buffer, u64::from(position))?;
         let checked = Batch::parse(buffer).and_then(|batch| batch.verify_crc().map(|()| batch.header));
         Ok(checked.map_err(|error| error.to_string()).and_then(|header| {
             if header.last_offset_delta < 0 {
@@ -432,7 +431,7 @@ impl Loader<'_> {
             let mut payload = Vec::new();
             if header.is_control() {
                 payload.resize(header.size_in_bytes() - BATCH_OVERHEAD, 0);
-                file.read_exact_at(&mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
+                disk::read_exact_at(&file, &mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
                     .map_err(|source| segment.failed("read", SegmentFile::Log, self.folder, source))?;
             }
             producers.stage(&header, &payload, AppendOrigin::Replication)?;

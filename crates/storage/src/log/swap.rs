@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::{CleaningHold, Log, State};
 use crate::cleaner::{CleanedSegment, SegmentFacts};
 use crate::deletion;
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io;
 use crate::layout::{SegmentFile, Stage};
@@ -150,12 +151,12 @@ fn exchange_files(folder: &Path, sources: &[SegmentFacts]) -> Result<Vec<PathBuf
     for kind in FILES.into_iter().rev() {
         let from = kind.staged_path(folder, base_offset, Stage::Swap);
         let to = kind.path(folder, base_offset);
-        match fs::hard_link(&from, &to) {
+        match disk::hard_link(&from, &to) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound && kind == SegmentFile::TxnIndex => {}
             // A file system without links: a power cut before the next sync may bring an old segment back.
             Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
-                fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+                disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
             }
             Err(error) => return Err(StorageError::io("link", from)(error)),
         }
@@ -204,7 +205,7 @@ pub(super) fn recover(folder: &Path) -> Result<()> {
         let to = kind.path(folder, base_offset);
         // Two names of one file: a rename would leave both.
         file_io::remove_optional(&to)?;
-        fs::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+        disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
     }
     file_io::sync_folder(folder)
 }

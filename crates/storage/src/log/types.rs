@@ -1,10 +1,11 @@
 //! What goes in and out of a [`Log`](super::Log).
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use uuid::Uuid;
+
+use crate::disk;
 
 /// Who appends; decides how much of a producer's state is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl FetchSlice {
     pub fn to_vec(&self) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.len as usize];
         if let Some(file) = &self.file {
-            file.read_exact_at(&mut bytes, self.position)?;
+            disk::read_exact_at(file, &mut bytes, self.position)?;
         }
         Ok(bytes)
     }

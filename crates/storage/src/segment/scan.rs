@@ -1,11 +1,11 @@
 //! Walks the batch headers of a segment file without reading the records between them.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader};
 
+use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 
@@ -68,9 +68,7 @@ impl<'a> HeaderScan<'a> {
             &self.buffer[from..self.buffer_len]
         } else {
             let want = left.min(BUFFER_BYTES);
-            let read = self
-                .file
-                .read_exact_at(&mut self.buffer[..want], u64::from(position));
+            let read = disk::read_exact_at(self.file, &mut self.buffer[..want], u64::from(position));
             read.map_err(|source| StorageError::Io {
                 action: "read",
                 path: SegmentFile::Log.path(self.folder, self.base_offset),

@@ -1,7 +1,8 @@
 //! What a disk holds for certain, and what it may hold after a power cut.
 //!
 //! A file's content is durable once the file was synced, a name once its folder was. Of what was written since, a power
-//! cut keeps anything: of a file's writes any sectors, of a folder's names as many changes as a journal had written.
+//! cut keeps anything: of a file's writes any sectors, of a folder's names as many changes as a journal had written. A sync
+//! may be slow: what is written while it is on its way is not durable through it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -37,8 +38,18 @@ enum Node {
 #[derive(Debug, Default)]
 struct FileNode {
     durable: Vec<u8>,
-    pending: Vec<DataChange>,
+    pending: Vec<Dated<DataChange>>,
 }
+
+/// A change with its place among all changes of the disk.
+#[derive(Debug)]
+struct Dated<T> {
+    at: Moment,
+    change: T,
+}
+
+/// So many changes had been made of the disk.
+pub type Moment = u64;
 
 #[derive(Debug)]
 enum DataChange {
@@ -50,7 +61,7 @@ enum DataChange {
 struct FolderNode {
     durable: BTreeMap<String, NodeId>,
     now: BTreeMap<String, NodeId>,
-    pending: Vec<NameChange>,
+    pending: Vec<Dated<NameChange>>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +77,7 @@ pub struct Platter {
     root: PathBuf,
     nodes: Vec<Node>,
     by_inode: HashMap<u64, NodeId>,
+    now: Moment,
 }
 
 impl Platter {
@@ -75,6 +87,7 @@ impl Platter {
             root: root.to_owned(),
             nodes: Vec::new(),
             by_inode: HashMap::new(),
+            now: 0,
         };
         platter.read(root);
         platter
@@ -82,6 +95,10 @@ impl Platter {
 
     fn read(&mut self, path: &Path) -> NodeId {
         let metadata = fs::metadata(path).unwrap();
+        if let Some(id) = self.by_inode.get(&metadata.ino()) {
+            // Another name of a file.
+            return *id;
+        }
         let id = self.nodes.len();
         self.by_inode.insert(metadata.ino(), id);
         if metadata.is_file() {
@@ -103,38 +120,70 @@ impl Platter {
         id
     }
 
-    /// Notes a change.
-    pub fn apply(&mut self, change: &Change<'_>) {
+    /// The moment up to which all has been noted.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Notes a change. A sync has begun at the moment `sync_began`, if that is not now.
+    pub fn apply(&mut self, change: &Change<'_>, sync_began: Option<Moment>) {
+        self.now += 1;
+        let sync_began = sync_began.unwrap_or(self.now);
         match change {
             Change::Create { path } => self.create(path),
             Change::CreateDir { path } => self.create_dir(path),
             Change::SetLen { file, len } => {
                 let len = usize::try_from(*len).unwrap();
-                self.file(file).pending.push(DataChange::SetLen(len));
+                self.change_data(file, DataChange::SetLen(len));
             }
             Change::Rename { from, to } => {
                 let (folder, from) = self.parent(from);
-                let to = to.file_name().unwrap().to_str().unwrap().to_owned();
-                self.folder(folder).change(NameChange::Rename(from, to));
+                let (to_folder, to) = self.parent(to);
+                assert_eq!(folder, to_folder, "a rename within a folder");
+                self.change_name(folder, NameChange::Rename(from, to));
+            }
+            Change::Link { from, to } => {
+                let (folder, from) = self.parent(from);
+                let id = self.folder(folder).now[&from];
+                let (folder, to) = self.parent(to);
+                self.change_name(folder, NameChange::Link(to, id));
             }
             Change::Remove { path } => {
                 let (folder, name) = self.parent(path);
-                self.folder(folder).change(NameChange::Unlink(name));
+                self.change_name(folder, NameChange::Unlink(name));
             }
             Change::Sync { file } => {
                 let id = self.by_inode[&file.metadata().unwrap().ino()];
-                self.nodes[id].sync();
+                self.nodes[id].sync(sync_began);
             }
-            Change::SyncFileSystem => self.nodes.iter_mut().for_each(Node::sync),
+            Change::SyncFileSystem => {
+                for node in &mut self.nodes {
+                    node.sync(sync_began);
+                }
+            }
         }
     }
 
     /// Notes a write.
     pub fn write(&mut self, file: &File, bytes: &[u8], position: u64) {
-        self.file(file).pending.push(DataChange::Write {
+        self.now += 1;
+        let write = DataChange::Write {
             position: usize::try_from(position).unwrap(),
             bytes: bytes.to_vec(),
-        });
+        };
+        self.change_data(file, write);
+    }
+
+    fn change_data(&mut self, file: &File, change: DataChange) {
+        let at = self.now;
+        self.file(file).pending.push(Dated { at, change });
+    }
+
+    fn change_name(&mut self, folder: NodeId, change: NameChange) {
+        let at = self.now;
+        let folder = self.folder(folder);
+        change.apply(&mut folder.now);
+        folder.pending.push(Dated { at, change });
     }
 
     /// Whatever was written and not synced may never reach the disk, whether it is synced again or not.
@@ -153,13 +202,14 @@ impl Platter {
         let id = self.nodes.len();
         self.nodes.push(Node::File(FileNode::default()));
         self.by_inode.insert(fs::metadata(path).unwrap().ino(), id);
-        self.folder(folder).change(NameChange::Link(name, id));
+        self.change_name(folder, NameChange::Link(name, id));
     }
 
     fn create_dir(&mut self, path: &Path) {
         if path == self.root {
             return;
         }
+        self.create_dir(path.parent().expect("below the root"));
         let (folder, name) = self.parent(path);
         if self.folder(folder).now.contains_key(&name) {
             return;
@@ -167,7 +217,7 @@ impl Platter {
         let id = self.nodes.len();
         self.nodes.push(Node::Folder(FolderNode::default()));
         self.by_inode.insert(fs::metadata(path).unwrap().ino(), id);
-        self.folder(folder).change(NameChange::Link(name, id));
+        self.change_name(folder, NameChange::Link(name, id));
     }
 
     /// The folder a path lies in, and its name there.
@@ -199,18 +249,31 @@ impl Platter {
 
     /// Writes what a power cut leaves into an empty folder.
     pub fn materialise(&self, target: &Path, loss: Loss, random: &mut Random) {
-        self.write_node(0, target, loss, random);
+        self.write_node(0, target, (loss, random), &mut HashMap::new());
     }
 
-    fn write_node(&self, id: NodeId, path: &Path, loss: Loss, random: &mut Random) {
+    fn write_node(
+        &self,
+        id: NodeId,
+        path: &Path,
+        (loss, random): (Loss, &mut Random),
+        written: &mut HashMap<NodeId, PathBuf>,
+    ) {
         match &self.nodes[id] {
-            Node::File(file) => fs::write(path, file.after(loss, random)).unwrap(),
+            Node::File(file) => {
+                // A file may have two names.
+                match written.get(&id) {
+                    Some(other) => fs::hard_link(other, path).unwrap(),
+                    None => fs::write(path, file.after(loss, random)).unwrap(),
+                }
+                written.insert(id, path.to_owned());
+            }
             Node::Folder(folder) => {
                 if id != 0 {
                     fs::create_dir(path).unwrap();
                 }
                 for (name, child) in folder.after(loss, random) {
-                    self.write_node(child, &path.join(name), loss, random);
+                    self.write_node(child, &path.join(name), (loss, random), written);
                 }
             }
         }
@@ -218,27 +281,26 @@ impl Platter {
 }
 
 impl Node {
-    fn sync(&mut self) {
-        let mut random = Random::new(0);
+    /// Makes durable what had been changed when the sync began.
+    fn sync(&mut self, began: Moment) {
         match self {
             Node::File(file) => {
-                file.durable = file.after(Loss::Nothing, &mut random);
-                file.pending.clear();
+                let count = file.pending.partition_point(|change| change.at <= began);
+                for change in file.pending.drain(..count) {
+                    change.change.apply(&mut file.durable);
+                }
             }
             Node::Folder(folder) => {
-                folder.durable = folder.now.clone();
-                folder.pending.clear();
+                let count = folder.pending.partition_point(|change| change.at <= began);
+                for change in folder.pending.drain(..count) {
+                    change.change.apply(&mut folder.durable);
+                }
             }
         }
     }
 }
 
 impl FolderNode {
-    fn change(&mut self, change: NameChange) {
-        change.apply(&mut self.now);
-        self.pending.push(change);
-    }
-
     fn after(&self, loss: Loss, random: &mut Random) -> BTreeMap<String, NodeId> {
         let kept = match loss {
             Loss::Nothing => return self.now.clone(),
@@ -246,7 +308,7 @@ impl FolderNode {
             Loss::Some => random.below(self.pending.len() + 1),
         };
         let mut names = self.durable.clone();
-        for change in &self.pending[..kept] {
+        for Dated { change, .. } in &self.pending[..kept] {
             change.apply(&mut names);
         }
         names
@@ -271,6 +333,19 @@ impl NameChange {
     }
 }
 
+impl DataChange {
+    fn apply(&self, content: &mut Vec<u8>) {
+        match self {
+            DataChange::SetLen(len) => content.resize(*len, 0),
+            DataChange::Write { position, bytes } => {
+                let end = position + bytes.len();
+                content.resize(content.len().max(end), 0);
+                content[*position..end].copy_from_slice(bytes);
+            }
+        }
+    }
+}
+
 impl FileNode {
     fn after(&self, loss: Loss, random: &mut Random) -> Vec<u8> {
         let mut content = self.durable.clone();
@@ -282,26 +357,27 @@ impl FileNode {
             (Loss::Some, 1) => (random.below(self.pending.len() + 1), false),
             (Loss::Some, _) => (random.below(self.pending.len() + 1), true),
         };
-        for change in &self.pending[..kept] {
+        for Dated { change, .. } in &self.pending[..kept] {
             match change {
-                DataChange::SetLen(len) => content.resize(*len, 0),
-                DataChange::Write { position, bytes } => {
+                DataChange::Write { position, bytes } if sectors => {
                     let end = position + bytes.len();
                     content.resize(content.len().max(end), 0);
                     for start in (0..bytes.len()).step_by(SECTOR_BYTES) {
-                        if sectors && random.once_in(4) {
+                        if random.once_in(4) {
                             continue;
                         }
                         let sector = &bytes[start..bytes.len().min(start + SECTOR_BYTES)];
                         content[position + start..position + start + sector.len()].copy_from_slice(sector);
                     }
                 }
+                change => change.apply(&mut content),
             }
         }
         // The last write may have been on its way.
         if loss == Loss::Some
             && random.once_in(3)
-            && let Some(DataChange::Write { position, bytes }) = self.pending.get(kept)
+            && let Some(DataChange::Write { position, bytes }) =
+                self.pending.get(kept).map(|dated| &dated.change)
         {
             let part = random.below(bytes.len() + 1);
             content.resize(content.len().max(position + part), 0);

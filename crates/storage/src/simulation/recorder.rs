@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::Random;
-use super::platter::Platter;
+use super::platter::{Moment, Platter};
 
 thread_local! {
     static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
@@ -22,6 +22,7 @@ pub enum Change<'a> {
     CreateDir { path: &'a Path },
     SetLen { file: &'a File, len: u64 },
     Rename { from: &'a Path, to: &'a Path },
+    Link { from: &'a Path, to: &'a Path },
     Remove { path: &'a Path },
     Sync { file: &'a File },
     SyncFileSystem,
@@ -32,9 +33,13 @@ pub struct Recorder {
     platter: Platter,
     /// Fails one of so many calls; 0 lets all pass.
     fault_in: usize,
+    /// Fails one of so many reads; 0 lets all pass.
+    read_fault_in: usize,
     random: Random,
     /// Changes that are noted until the power goes.
     power_for: Option<usize>,
+    /// When the syncs that are slow have begun.
+    syncs_began: Option<Moment>,
 }
 
 /// Begins to note changes below `root`; what is there is durable.
@@ -42,8 +47,10 @@ pub fn start(root: &Path, seed: u64) {
     let recorder = Recorder {
         platter: Platter::of(root),
         fault_in: 0,
+        read_fault_in: 0,
         random: Random::new(seed),
         power_for: None,
+        syncs_began: None,
     };
     RECORDER.with_borrow_mut(|slot| *slot = Some(recorder));
 }
@@ -57,6 +64,22 @@ pub fn stop() -> Platter {
 /// From now on one of so many calls fails, for want of space or because the disk is broken; 0 ends that.
 pub fn fail_one_in(calls: usize) {
     with(|recorder| recorder.fault_in = calls);
+}
+
+/// From now on one of so many reads fails; 0 ends that.
+pub fn fail_reads_one_in(reads: usize) {
+    with(|recorder| recorder.read_fault_in = reads);
+}
+
+/// This moment, for [`syncs_began`].
+pub fn moment() -> Moment {
+    with(|recorder| recorder.platter.now()).expect("a recorder was started")
+}
+
+/// The syncs that come have begun at that moment: what was written since is not durable through them. `None` for syncs
+/// that are quick.
+pub fn syncs_began(moment: Option<Moment>) {
+    with(|recorder| recorder.syncs_began = moment);
 }
 
 /// After so many more changes the power goes: the process, which doesn't notice, changes nothing any more.
@@ -92,9 +115,20 @@ pub fn before(change: &Change<'_>) -> io::Result<()> {
 pub fn made(change: &Change<'_>) {
     with(|recorder| {
         if recorder.take_power() {
-            recorder.platter.apply(change);
+            let began = recorder.syncs_began;
+            recorder.platter.apply(change, began);
         }
     });
+}
+
+/// Lets a read fail, if it is time.
+pub fn before_read() -> io::Result<()> {
+    let fails =
+        with(|recorder| recorder.read_fault_in > 0 && recorder.random.once_in(recorder.read_fault_in));
+    if fails == Some(true) {
+        return Err(Errno::IO.into());
+    }
+    Ok(())
 }
 
 /// How much of a write succeeds before it fails, and with what.

@@ -6,8 +6,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
-use barnabas_protocol::records::batches;
-use barnabas_storage::{Log, ReadBound, StorageError};
+use barnabas_storage::log::Missing;
+use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
 use super::{Partition, State};
@@ -123,16 +123,11 @@ impl Partition {
         let Some(target) = copy.as_mut() else {
             return Ok(Turn::Lost);
         };
-        let read = self.with_log(|log, _| self.next_bytes(log, target, max_bytes));
-        let Some((slice, restart)) = read.transpose()? else {
+        let found = self.with_log(|log, _| log.missing_in(target, max_bytes));
+        let Some(found) = found else {
             return Ok(Turn::Lost);
         };
-        let bytes = slice.to_vec().map_err(|source| StorageError::Io {
-            action: "read from",
-            path: self.dir().path().to_owned(),
-            source,
-        })?;
-        let copied = append_sound(target, &bytes, restart)?;
+        let copied = self.catch_up(target, found)?;
         moving.note(target);
         if (copied as u32) < LAST_BYTES.min(max_bytes) {
             // What is copied already is on disk before the original can go.
@@ -142,21 +137,12 @@ impl Partition {
         Ok(Turn::Copied(copied))
     }
 
-    /// The bytes that the copy lacks. When it is to begin anew, since the log has lost records it still lacked, the answer
-    /// says so.
-    fn next_bytes(
-        &self,
-        log: &mut Log,
-        copy: &Log,
-        max_bytes: u32,
-    ) -> Result<(barnabas_storage::FetchSlice, bool), StorageError> {
-        let begin = log.log_start_offset();
-        let restart = copy.log_end_offset() < begin || (copy.size_bytes() == 0 && begin > 0);
-        let offset = if restart { begin } else { copy.log_end_offset() };
-        let max_bytes = max_bytes.min(log.config().segment_bytes);
-        log.read(offset, max_bytes, ReadBound::LogEnd, true)
-            .map(|slice| (slice, restart))
-            .inspect_err(|error| self.dir().note(error))
+    /// Appends to the copy what was found to be missing there; answers how many bytes that were.
+    fn catch_up(&self, copy: &mut Log, found: Result<Missing, StorageError>) -> Result<usize, StorageError> {
+        let missing = found
+            .and_then(|found| found.read())
+            .inspect_err(|error| self.dir().note(error))?;
+        copy.catch_up(&missing, now_ms())
     }
 
     /// Copies the last bytes under the lock and lets the copy take the log's place.
@@ -182,28 +168,12 @@ impl Partition {
         if !original.may_be_replaced() {
             return Ok(Turn::Copied(copied));
         }
-        let (slice, restart) = self.next_bytes(original, target, LAST_BYTES)?;
-        let bytes = slice.to_vec().map_err(|source| StorageError::Io {
-            action: "read from",
-            path: self.dir().path().to_owned(),
-            source,
-        })?;
-        let last = append_sound(target, &bytes, restart)?;
-        if target.log_end_offset() < original.log_end_offset() {
-            if last > 0 {
-                return Ok(Turn::Copied(copied + last));
-            }
-            // The end of the log is a gap, or there are no records at all.
-            target.truncate_fully_and_start_at(original.log_end_offset())?;
+        let last = self.catch_up(target, original.missing_in(target, LAST_BYTES))?;
+        if last > 0 && target.log_end_offset() < original.log_end_offset() {
+            return Ok(Turn::Copied(copied + last));
         }
         let high_watermark = core.high_watermark();
-        target.advance_log_start_offset(original.log_start_offset(), high_watermark)?;
-        if original.recovery_point() > target.recovery_point() {
-            // What was promised to be on disk is so before anybody relies on the copy.
-            target.flush()?;
-        }
-        target.promote()?;
-        target.continue_from(original);
+        target.take_place_of(original, high_watermark)?;
         target.high_watermark_updated(high_watermark);
         if let Err(error) = target.assign_leader_epoch(core.leader_epoch()) {
             self.dir().note(&error);
@@ -221,23 +191,4 @@ impl Partition {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-/// Appends the whole batches of `bytes`, each of them checked; answers how many bytes that were.
-fn append_sound(copy: &mut Log, bytes: &[u8], restart: bool) -> Result<usize, StorageError> {
-    let mut whole = batches(bytes);
-    let mut first_offset = None;
-    for batch in whole.by_ref() {
-        let batch = batch?;
-        batch.verify_crc()?;
-        first_offset.get_or_insert(batch.header.base_offset);
-    }
-    let len = bytes.len() - whole.rest().len();
-    if restart && let Some(first_offset) = first_offset {
-        copy.truncate_fully_and_start_at(first_offset)?;
-    }
-    if len > 0 {
-        copy.append_as_follower(&bytes[..len], now_ms())?;
-    }
-    Ok(len)
 }

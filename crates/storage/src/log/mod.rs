@@ -41,6 +41,7 @@ use crate::producer_state::ProducerEntry;
 pub use cleaning::CleaningHold;
 pub use flush::LogFlush;
 use removal::OldestSegment;
+pub use moving::{Missing, MissingBytes};
 pub(crate) use removal::largest_timestamp;
 pub use removal::{RemovedSegments, RetentionCheck, RetentionVerdict};
 pub use swap::ReplacedSegments;

@@ -1,14 +1,49 @@
 //! What a log needs to move to another log directory: to be created there, filled and given its place.
 //!
-//! The broker copies batch by batch ([`Log::read`] here, [`Log::append_as_follower`] there). The copy gets the
-//! partition's name first and the original loses it afterwards: a crash between leaves two equal folders, never none.
+//! The broker copies piece by piece: [`Log::missing_in`] under the original's lock, [`Missing::read`] and [`Log::catch_up`]
+//! beside it; the last piece and [`Log::take_place_of`] again under the lock. The copy gets the partition's name first and
+//! the original loses it afterwards ([`Log::sync_name`] between): a crash leaves two equal folders, never none. Which of two
+//! is the log, [`Log::is_ahead_of`] says.
 
+use std::path::PathBuf;
+
+use barnabas_protocol::records::batches;
 use uuid::Uuid;
 
-use super::{Log, State};
+use super::{FetchSlice, Log, ReadBound, State};
 use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io;
+
+/// Where the bytes lie that a copy lacks.
+#[derive(Debug)]
+pub struct Missing {
+    folder: PathBuf,
+    slice: FetchSlice,
+    /// The original has lost records that the copy still lacked: it begins anew.
+    restart: bool,
+}
+
+/// The bytes that a copy lacks.
+#[derive(Debug)]
+pub struct MissingBytes {
+    bytes: Vec<u8>,
+    restart: bool,
+}
+
+impl Missing {
+    /// Reads the bytes.
+    ///
+    /// # Errors
+    /// `Io`, of the original's disk.
+    pub fn read(&self) -> Result<MissingBytes> {
+        let bytes = self.slice.to_vec();
+        Ok(MissingBytes {
+            bytes: bytes.map_err(StorageError::io("read from", &self.folder))?,
+            restart: self.restart,
+        })
+    }
+}
 
 impl Log {
     /// Creates the folder of a log that has none, so that a start finds it.
@@ -29,11 +64,89 @@ impl Log {
         self.future = Some(unique);
     }
 
+    /// Where the bytes lie that `copy` lacks, up to `max_bytes` of them.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
+    pub fn missing_in(&mut self, copy: &Log, max_bytes: u32) -> Result<Missing> {
+        let begin = self.log_start_offset;
+        let restart = copy.log_end_offset < begin || (copy.size_bytes == 0 && begin > 0);
+        let offset = if restart { begin } else { copy.log_end_offset };
+        let max_bytes = max_bytes.min(self.config.segment_bytes);
+        Ok(Missing {
+            folder: self.folder(),
+            slice: self.read(offset, max_bytes, ReadBound::LogEnd, true)?,
+            restart,
+        })
+    }
+
+    /// Appends the whole batches of what this copy lacked, each of them checked; answers how many bytes that were.
+    ///
+    /// # Errors
+    /// CORRUPT_MESSAGE; KAFKA_STORAGE_ERROR, of the copy's disk.
+    pub fn catch_up(&mut self, missing: &MissingBytes, now_ms: i64) -> Result<usize> {
+        let mut whole = batches(&missing.bytes);
+        let mut first_offset = None;
+        for batch in whole.by_ref() {
+            let batch = batch?;
+            batch.verify_crc()?;
+            first_offset.get_or_insert(batch.header.base_offset);
+        }
+        let len = missing.bytes.len() - whole.rest().len();
+        if missing.restart
+            && let Some(first_offset) = first_offset
+        {
+            self.truncate_fully_and_start_at(first_offset)?;
+        }
+        if len > 0 {
+            self.append_as_follower(&missing.bytes[..len], now_ms)?;
+        }
+        Ok(len)
+    }
+
+    /// Lets this copy, which lacks none of `original`'s batches, be the partition's log in its place. What was promised to be
+    /// on disk is so before anybody relies on the copy.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR; the original is as before then.
+    pub fn take_place_of(&mut self, original: &mut Log, high_watermark: i64) -> Result<()> {
+        if self.log_end_offset < original.log_end_offset {
+            // The end of the log is a gap, or there are no records at all.
+            self.truncate_fully_and_start_at(original.log_end_offset)?;
+        }
+        self.advance_log_start_offset(original.log_start_offset, high_watermark)?;
+        if original.recovery_point > self.recovery_point {
+            self.flush()?;
+        }
+        // Both are open from here on, while that may still fail.
+        original.open()?;
+        self.open()?;
+        self.promote()?;
+        self.continue_from(original);
+        Ok(())
+    }
+
+    /// Of two logs of one partition in two directories, which the end of a move has left: whether this is the one that goes
+    /// on.
+    pub fn is_ahead_of(&self, other: &Log) -> bool {
+        self.log_end_offset > other.log_end_offset
+    }
+
+    /// Goes on in place of `other`, which is not ahead: what was deleted from one of them is deleted.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR.
+    pub fn supersede(&mut self, other: &Log) -> Result<()> {
+        let log_start_offset = other.log_start_offset.min(self.log_end_offset);
+        self.advance_log_start_offset(log_start_offset, self.log_end_offset)
+            .map(drop)
+    }
+
     /// Gives a copy the partition's folder name, in its own directory.
     ///
     /// # Errors
     /// `Io`; the copy is as before then.
-    pub fn promote(&mut self) -> Result<()> {
+    fn promote(&mut self) -> Result<()> {
         let (from, unique) = (self.folder(), self.future.take());
         let to = self.folder();
         if self.has_folder()
@@ -56,7 +169,7 @@ impl Log {
 
     /// Lets a copy that has all of `original`'s records go on in its place. What began on the original beside the lock
     /// says nothing of the copy.
-    pub fn continue_from(&mut self, original: &mut Log) {
+    fn continue_from(&mut self, original: &mut Log) {
         self.config = original.config.clone();
         self.choose_jitter();
         self.truncations = original.truncations.wrapping_add(1);

@@ -85,7 +85,7 @@ impl LogDir {
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
     pub fn open(path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
-        disk::create_dir_all(path).map_err(StorageError::io("create", path))?;
+        create_folder(path)?;
         let path = path.canonicalize().map_err(StorageError::io("open", path))?;
         let lock = lock::exclusive(&path)?;
         let meta_properties = MetaProperties::read(&path)?;
@@ -326,3 +326,17 @@ fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
         high_watermark: log.offsets.high_watermark,
     }
 }
+/// Creates a folder, and those above it, with names that outlive a power cut: what is synced in it would be lost with them.
+fn create_folder(path: &Path) -> Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    disk::create_dir_all(path).map_err(StorageError::io("create", path))?;
+    for folder in missing {
+        match folder.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => file_io::sync_folder(Path::new("."))?,
+            Some(parent) => file_io::sync_folder(parent)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+

@@ -6,6 +6,7 @@
 //! `BARNABAS_SIMULATION_SEED` runs one alone.
 
 mod check;
+mod found;
 mod history;
 mod model;
 mod platter;

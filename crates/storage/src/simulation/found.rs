@@ -1,0 +1,161 @@
+//! What the simulation has found, each on its own.
+
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields, batches};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::platter::Loss;
+use super::{Random, recorder};
+use crate::cleaner::{Cleaner, CleanerSettings, CleanerShell, FileTimes};
+use crate::layout::SegmentFile;
+use crate::log::{AppendOrigin, Log, ReadBound};
+use crate::log_config::LogConfig;
+use crate::log_dir::{LogCheckpoint, LogDir};
+use crate::open_files::OpenFiles;
+
+/// A log directory on the simulated disk.
+struct Disk {
+    root: TempDir,
+    config: Arc<LogConfig>,
+}
+
+impl Disk {
+    fn new(config: LogConfig) -> Disk {
+        let root = tempfile::tempdir().unwrap();
+        recorder::start(root.path(), 1);
+        let config = Arc::new(config);
+        Disk { root, config }
+    }
+
+    /// Each batch makes a segment of its own.
+    fn of_small_segments() -> Disk {
+        Disk::new(LogConfig {
+            segment_bytes: 100,
+            cleanup_compact: true,
+            cleanup_delete: false,
+            ..LogConfig::default()
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn open(&self, name: &str) -> (LogDir, Log) {
+        let log_dir = LogDir::open(&self.path(name), Arc::new(OpenFiles::new(1))).unwrap();
+        let loaded = log_dir.load(&|_, _| self.config.clone(), 1).unwrap();
+        let created = || log_dir.create_log("t".into(), 0, Uuid::nil(), self.config.clone());
+        let log = loaded.logs.into_iter().next().unwrap_or_else(created);
+        (log_dir, log)
+    }
+
+    /// The power goes, and takes all that was not synced.
+    fn cut_power(self) -> Disk {
+        let left = tempfile::tempdir().unwrap();
+        let platter = recorder::stop();
+        platter.materialise(left.path(), Loss::AllUnsynced, &mut Random::new(1));
+        recorder::start(left.path(), 1);
+        Disk { root: left, ..self }
+    }
+}
+
+fn append_by(log: &mut Log, key: &[u8], leader_epoch: i32, producer: Option<(i64, i32)>) {
+    let mut builder = BatchBuilder::new(Compression::None);
+    if let Some((id, sequence)) = producer {
+        builder = builder.producer(id, 0, sequence);
+    }
+    builder.append(&RecordFields {
+        timestamp: 100,
+        key: Some(key),
+        value: Some(b"value"),
+        headers: &[],
+    });
+    let mut bytes = builder.build().unwrap();
+    log.append(&mut bytes, leader_epoch, AppendOrigin::Client, 100)
+        .unwrap();
+}
+
+fn append(log: &mut Log, key: &[u8]) {
+    append_by(log, key, 0, None);
+}
+
+fn keys(log: &mut Log) -> Vec<Vec<u8>> {
+    let (mut keys, mut next) = (Vec::new(), log.log_start_offset());
+    while next < log.log_end_offset() {
+        let slice = log.read(next, 1 << 20, ReadBound::LogEnd, true).unwrap();
+        for batch in batches(&slice.to_vec().unwrap()) {
+            let batch = batch.unwrap();
+            next = batch.header.next_offset();
+            let records = batch.records_in(batch.payload()).map(Result::unwrap);
+            keys.extend(records.filter_map(|record| Some(record.key?.to_vec())));
+        }
+    }
+    keys
+}
+
+/// The sequence of a producer's last record.
+fn last_sequence(log: &mut Log, id: i64) -> Option<i32> {
+    let known = log.active_producers().unwrap();
+    let known = known.iter().find(|known| known.producer_id == id);
+    known.map(|known| known.last_sequence())
+}
+
+/// Lets the cleaner at a log, and something happen meanwhile.
+struct Shell<'a, F>(&'a mut Log, F);
+
+impl<F: FnMut(&mut Log)> CleanerShell for Shell<'_, F> {
+    fn with_log<T>(&mut self, act: impl FnOnce(&mut Log, i64) -> T) -> Option<T> {
+        let end = self.0.log_end_offset();
+        Some(act(self.0, end))
+    }
+
+    fn pace(&mut self, _: usize) -> ControlFlow<()> {
+        self.1(self.0);
+        ControlFlow::Continue(())
+    }
+
+    fn left(&mut self, _: Vec<PathBuf>) {}
+}
+
+fn clean(log: &mut Log, meanwhile: impl FnMut(&mut Log)) {
+    let facts = log.cleaning_facts(log.log_end_offset()).unwrap().unwrap();
+    let folder = log.folder();
+    let cleanable = facts.cleanable(None, 100, &mut FileTimes { folder: &folder });
+    let hold = log.begin_cleaning().unwrap().unwrap();
+    let mut cleaner = Cleaner::new(CleanerSettings {
+        dedupe_buffer_bytes: 1 << 10,
+        load_factor: 0.9,
+        io_buffer_bytes: 1 << 10,
+    });
+    let mut shell = Shell(log, meanwhile);
+    cleaner
+        .clean(&mut shell, &hold, &facts, &cleanable.unwrap(), (100, 7))
+        .unwrap();
+}
+
+fn checkpoint(log_dir: &LogDir, log: &Log) {
+    let checkpoint = LogCheckpoint {
+        topic: log.topic().clone(),
+        partition: 0,
+        recovery_point: log.recovery_point(),
+        log_start_offset: log.log_start_offset(),
+        high_watermark: log.log_end_offset(),
+    };
+    log_dir.write_checkpoints(&[checkpoint]).unwrap();
+}
+
+#[test]
+fn the_names_of_new_log_directories_are_on_disk_before_what_is_in_them() {
+    let disk = Disk::new(LogConfig::default());
+    let (log_dir, mut log) = disk.open("new/data");
+    append(&mut log, b"a");
+    log.flush().unwrap();
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    assert_eq!(keys(&mut disk.open("new/data").1), [b"a"]);
+}

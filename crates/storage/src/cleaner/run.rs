@@ -135,6 +135,7 @@ impl Cleaner {
     }
 
     fn clean_round<S: CleanerShell>(&mut self, round: &mut Round<'_, S>, seed: u64) -> Result<i64> {
+        let last_batches = round.flush()?;
         let offsets = self.index(round, seed)?;
         round.stats.map_utilization = offsets.utilization();
         let end_offset = offsets.latest_offset() + 1;
@@ -147,7 +148,7 @@ impl Cleaner {
         let config = &round.facts.config;
         let mut transactions = Transactions::default();
         for group in plan::group(&sizes, config, round.cleanable.first_uncleanable_offset) {
-            self.copy_group(round, &group, &offsets, &mut transactions)?;
+            self.copy_group(round, &group, (&offsets, &last_batches), &mut transactions)?;
         }
         Ok(end_offset)
     }
@@ -207,25 +208,18 @@ impl Cleaner {
         &mut self,
         round: &mut Round<'_, S>,
         group: &[SegmentFacts],
-        offsets: &OffsetMap,
+        known: (&OffsetMap, &LastBatches),
         transactions: &mut Transactions,
     ) -> Result<()> {
         let Some(base_offset) = group.first().map(|segment| segment.base_offset) else {
             return Ok(());
         };
-        let last_batches = round.with_log(|log, _| log.last_batches())?;
         let mut writer = Writer::create(round.hold.folder(), base_offset)?;
         let mut modified = SystemTime::UNIX_EPOCH;
         let mut copied = Ok(());
         for segment in group {
             copied = self
-                .copy_segment(
-                    round,
-                    segment,
-                    (offsets, &last_batches),
-                    transactions,
-                    &mut writer,
-                )
+                .copy_segment(round, segment, known, transactions, &mut writer)
                 .map(|time| modified = time);
             if copied.is_err() {
                 break;
@@ -325,6 +319,19 @@ impl<S: CleanerShell> Round<'_, S> {
     fn with_log<T>(&mut self, act: impl FnOnce(&mut Log, i64) -> T) -> Result<T> {
         self.hold.check()?;
         self.shell.with_log(act).ok_or_else(|| self.hold.aborted())
+    }
+
+    /// Has the log on disk as it is now; answers the last batches of its producers. A power cut must not take what outdated a
+    /// record, decided its transaction or continued its producer after the record has gone.
+    fn flush(&mut self) -> Result<LastBatches> {
+        let (last_batches, flush) = self.with_log(|log, _| (log.last_batches(), log.begin_flush()))?;
+        if let Some(flush) = flush? {
+            let outcome = flush.run();
+            // Even where the cleaning is no longer wanted.
+            let flushed = self.shell.with_log(|log, _| log.flushed(&flush, outcome));
+            flushed.unwrap_or_else(|| Err(self.hold.aborted()))?;
+        }
+        Ok(last_batches)
     }
 
     fn pace(&mut self, bytes: usize) -> Result<()> {

@@ -159,3 +159,41 @@ fn the_names_of_new_log_directories_are_on_disk_before_what_is_in_them() {
     let disk = disk.cut_power();
     assert_eq!(keys(&mut disk.open("new/data").1), [b"a"]);
 }
+
+#[test]
+fn what_outdates_a_record_is_on_disk_before_the_record_goes() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    append(&mut log, b"a");
+    log.flush().unwrap();
+    for key in [b"a", b"b"] {
+        append(&mut log, key);
+    }
+    clean(&mut log, |_| {});
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    assert!(keys(&mut disk.open("data").1).contains(&b"a".to_vec()));
+}
+
+#[test]
+fn a_producers_last_batch_on_disk_stays_when_it_goes_on_during_a_cleaning() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    append_by(&mut log, b"a", 0, Some((7, 0)));
+    for key in [b"a", b"b"] {
+        append(&mut log, key);
+    }
+    let mut sequence = 0;
+    clean(&mut log, |log| {
+        sequence += 1;
+        append_by(log, b"c", 0, Some((7, sequence)));
+    });
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    // The snapshots beside the segments are a cache, too.
+    let folder = disk.path("data/t-0");
+    for offset in 0..10 {
+        let _ = std::fs::remove_file(SegmentFile::Snapshot.path(&folder, offset));
+    }
+    assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(0));
+}

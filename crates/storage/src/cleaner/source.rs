@@ -34,7 +34,7 @@ impl Source {
         let path = SegmentFile::Log.path(folder, segment.base_offset);
         let file = File::open(&path).map_err(StorageError::io("open", &path))?;
         let position = if offset > segment.base_offset {
-            floor_position(folder, segment, offset)?
+            floor_position(folder, segment, &file, offset)?
         } else {
             0
         };
@@ -102,13 +102,21 @@ fn whole_batches(bytes: &[u8]) -> std::result::Result<(usize, Option<usize>), Re
     Ok((end, None))
 }
 
-fn floor_position(folder: &Path, segment: &SegmentFacts, offset: i64) -> Result<u64> {
+/// Where a search for `offset` begins: by the index, if it is right.
+fn floor_position(folder: &Path, segment: &SegmentFacts, log: &File, offset: i64) -> Result<u64> {
     let path = SegmentFile::Index.path(folder, segment.base_offset);
     let relative = u32::try_from(offset - segment.base_offset).unwrap_or(u32::MAX);
     let found: std::io::Result<Option<OffsetEntry>> =
         File::open(&path).and_then(|file| IndexFile::new(&file)?.floor(relative));
     let entry = found.map_err(StorageError::io("read", path))?;
-    Ok(entry.map_or(0, |entry| u64::from(entry.position)))
+    let is_right = |entry: &OffsetEntry| {
+        let base_offset = segment.base_offset;
+        let mut scan = HeaderScan::new(log, folder, base_offset, entry.position, segment.size);
+        matches!(scan.next(), Some(Ok((_, header))) if entry.is_of(&header, base_offset))
+    };
+    Ok(entry
+        .filter(is_right)
+        .map_or(0, |entry| u64::from(entry.position)))
 }
 
 /// The sizes of a segment's indexes.

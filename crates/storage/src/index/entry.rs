@@ -5,6 +5,8 @@
 //!  .timeindex  timestamp i64, ms   | relative offset u32         12 bytes; no record up to offset has a larger timestamp
 //! ```
 
+use barnabas_protocol::records::BatchHeader;
+
 /// A fixed-size entry of an index file, ordered by its key.
 pub trait Entry: Copy + std::fmt::Debug + PartialEq {
     /// Size in the file.
@@ -27,6 +29,15 @@ pub struct OffsetEntry {
     pub relative_offset: u32,
     /// Where that batch begins in the log file, bytes.
     pub position: u32,
+}
+
+impl OffsetEntry {
+    /// Whether a batch that lies at the position of the entry can be the one that it speaks of: the index has no checksum.
+    /// Apache Kafka before 4.0 noted the last offset of several batches that were appended at once.
+    pub fn is_of(&self, header: &BatchHeader, segment_base_offset: i64) -> bool {
+        let last_offset = segment_base_offset + i64::from(self.relative_offset);
+        header.base_offset >= segment_base_offset && header.last_offset() <= last_offset
+    }
 }
 
 /// An entry of the time index.

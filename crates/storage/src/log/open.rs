@@ -95,11 +95,11 @@ impl OpenLog {
 
     /// Position and header of the first batch in a segment whose last offset is at least `offset`.
     pub fn find_batch(&self, index: usize, offset: i64) -> Result<Option<(u32, BatchHeader)>> {
-        let position = match self.closed.get(index) {
-            Some(segment) => segment.floor_position(&self.folder, offset)?,
-            None => self.active.floor_position(offset),
+        let floor = match self.closed.get(index) {
+            Some(segment) => segment.floor(&self.folder, offset)?,
+            None => self.active.floor(offset),
         };
-        self.segment(index).find_from(&self.folder, position, offset)
+        self.segment(index).find_from(&self.folder, floor, offset)
     }
 
     /// Position of that batch, found without IO when the batch begins at `offset` and is one of the last.

@@ -265,11 +265,9 @@ impl ActiveSegment {
         }
     }
 
-    /// Where a search for `offset` begins.
-    pub fn floor_position(&self, offset: i64) -> u32 {
-        self.offsets
-            .floor(self.segment.relative(offset))
-            .map_or(0, |entry| entry.position)
+    /// The last index entry not after `offset`.
+    pub fn floor(&self, offset: i64) -> Option<OffsetEntry> {
+        self.offsets.floor(self.segment.relative(offset))
     }
 
     /// Where the batch that begins exactly at `offset` lies, if it is one of the last.

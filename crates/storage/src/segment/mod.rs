@@ -71,12 +71,11 @@ impl Segment {
         (0..=i64::from(i32::MAX)).contains(&(offset - self.base_offset))
     }
 
-    /// Where a search for `offset` begins, by the index file.
-    pub fn floor_position(&self, folder: &Path, offset: i64) -> Result<u32> {
-        let floor = self.search(SegmentFile::Index, folder, |index| {
+    /// The last entry of the index file not after `offset`.
+    pub fn floor(&self, folder: &Path, offset: i64) -> Result<Option<OffsetEntry>> {
+        self.search(SegmentFile::Index, folder, |index| {
             index.floor(self.relative(offset))
-        })?;
-        Ok(floor.map_or(0, |entry: OffsetEntry| entry.position))
+        })
     }
 
     /// The last entry of the time index not after `timestamp_ms`.
@@ -138,10 +137,31 @@ impl Segment {
         HeaderScan::new(file, folder, self.base_offset, position, self.size)
     }
 
-    /// The first batch from `position` on whose last offset is at least `offset`.
-    pub fn find_from(&self, folder: &Path, position: u32, offset: i64) -> Result<Option<(u32, BatchHeader)>> {
+    /// The first batch whose last offset is at least `offset`, before which the index has `floor`.
+    pub fn find_from(
+        &self,
+        folder: &Path,
+        floor: Option<OffsetEntry>,
+        offset: i64,
+    ) -> Result<Option<(u32, BatchHeader)>> {
         let file = self.log_file(folder)?;
-        self.scan(&file, folder, position).find_offset(offset)
+        if let Some(entry) = floor {
+            let mut scan = self.scan(&file, folder, entry.position);
+            match scan.next() {
+                Some(Ok((position, header))) if entry.is_of(&header, self.base_offset) => {
+                    if header.last_offset() >= offset {
+                        return Ok(Some((position, header)));
+                    }
+                    return scan.find_offset(offset);
+                }
+                Some(Err(error @ StorageError::Io { .. })) => return Err(error),
+                _ => {
+                    let path = SegmentFile::Index.path(folder, self.base_offset);
+                    tracing::warn!(path = %path.display(), ?entry, "the index disagrees with the log; going without it");
+                }
+            }
+        }
+        self.scan(&file, folder, 0).find_offset(offset)
     }
 
     /// An `Io` error at one of the segment's files.

@@ -197,3 +197,35 @@ fn a_producers_last_batch_on_disk_stays_when_it_goes_on_during_a_cleaning() {
     }
     assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(0));
 }
+
+#[test]
+fn a_wrong_offset_index_hides_no_records() {
+    let disk = Disk::new(LogConfig {
+        index_interval_bytes: 0,
+        ..LogConfig::default()
+    });
+    let (log_dir, mut log) = disk.open("data");
+    for key in 0..20 {
+        append(&mut log, &[key]);
+    }
+    log_dir.shut_down(&mut std::iter::once((&mut log, 20))).unwrap();
+    drop((log, log_dir));
+    let path = SegmentFile::Index.path(&disk.path("data/t-0"), 0);
+    let sound = std::fs::read(&path).unwrap();
+    for place in 0..sound.len() {
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        for bit in 0..8 {
+            file.write_all_at(&[sound[place] ^ (1 << bit)], place as u64)
+                .unwrap();
+            let (log_dir, mut log) = disk.open("data");
+            for offset in 0..20 {
+                let read = log.read(offset, 1, ReadBound::LogEnd, true).unwrap();
+                let bytes = read.to_vec().unwrap();
+                let batch = batches(&bytes).next().unwrap().unwrap();
+                assert_eq!(batch.header.base_offset, offset, "byte {place} bit {bit}");
+            }
+            drop((log, log_dir));
+            file.write_all_at(&sound, 0).unwrap();
+        }
+    }
+}

@@ -63,24 +63,13 @@ impl Log {
         if !self.is_unflushed() {
             return Ok(None);
         }
-        let (recovery_point, up_to, truncations) =
-            (self.recovery_point, self.log_end_offset, self.truncations);
-        let in_flight = self.names_in_flight > 0;
-        let Some(open) = self.open()? else {
-            return Ok(None);
-        };
-        let names = open.folder_to_sync(in_flight)?;
-        let mut data = open.closed_to_sync(recovery_point)?;
-        data.extend(open.active.segment.records_to_sync(&open.folder)?);
-        self.flush_begun = up_to;
-        self.unflushed_since_ms = None;
-        self.names_in_flight += u32::from(!names.is_empty());
-        Ok(Some(LogFlush {
-            data,
-            names,
-            up_to,
-            truncations,
-        }))
+        let up_to = self.log_end_offset;
+        let flush = self.flush_to(up_to, true)?;
+        if flush.is_some() {
+            self.flush_begun = up_to;
+            self.unflushed_since_ms = None;
+        }
+        Ok(flush)
     }
 
     /// The closed segments behind the recovery point, if there are any. A crash must not cost a check of all that was
@@ -89,23 +78,34 @@ impl Log {
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
     pub fn begin_rolled_flush(&mut self) -> Result<Option<LogFlush>> {
-        let (recovery_point, truncations) = (self.recovery_point, self.truncations);
-        let in_flight = self.names_in_flight > 0;
-        let State::Open(open) = &mut self.state else {
+        let State::Open(open) = &self.state else {
             return Ok(None);
         };
         let up_to = open.active.segment.base_offset;
-        if up_to <= recovery_point {
+        if up_to <= self.recovery_point {
             return Ok(None);
         }
+        self.flush_to(up_to, false)
+    }
+
+    /// The files to sync for all before `up_to`, `with_active` also those of the active segment.
+    fn flush_to(&mut self, up_to: i64, with_active: bool) -> Result<Option<LogFlush>> {
+        let (recovery_point, in_flight) = (self.recovery_point, self.names_in_flight > 0);
+        let Some(open) = self.open()? else {
+            return Ok(None);
+        };
+        let mut data = open.closed_to_sync(recovery_point)?;
+        if with_active {
+            data.extend(open.active.segment.records_to_sync(&open.folder)?);
+        }
+        // Last: from here on the names count as taken care of.
         let names = open.folder_to_sync(in_flight)?;
-        let data = open.closed_to_sync(recovery_point)?;
         self.names_in_flight += u32::from(!names.is_empty());
         Ok(Some(LogFlush {
             data,
             names,
             up_to,
-            truncations,
+            truncations: self.truncations,
         }))
     }
 

@@ -176,7 +176,10 @@ impl OpenLog {
     /// no flush that makes them so is `in_flight`.
     pub fn folder_to_sync(&mut self, in_flight: bool) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = Vec::new();
-        if std::mem::take(&mut self.folder_unsynced) || in_flight {
+        if self.epochs_unsaved {
+            self.write_epochs()?;
+        }
+        if self.folder_unsynced || in_flight {
             let small = [
                 leader_epochs_path(&self.folder),
                 partition_metadata_path(&self.folder),
@@ -194,6 +197,7 @@ impl OpenLog {
     }
 
     /// Writes what is only in memory, so that a later open need not scan the log.
+        self.folder_unsynced = false;
     pub fn save(&mut self, config: &LogConfig, log_end_offset: i64) -> Result<()> {
         self.active.finish(&self.folder, config)?;
         self.snapshots

@@ -229,3 +229,18 @@ fn a_wrong_offset_index_hides_no_records() {
         }
     }
 }
+
+#[test]
+fn a_flush_that_could_not_begin_leaves_the_names_to_the_next() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    append(&mut log, b"a");
+    append(&mut log, b"b");
+    recorder::fail_one_in(1);
+    log.begin_flush().unwrap_err();
+    recorder::fail_one_in(0);
+    log.flush().unwrap();
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    assert_eq!(keys(&mut disk.open("data").1), [b"a", b"b"]);
+}

@@ -112,11 +112,15 @@ impl Log {
     /// Takes note of what became of a [`LogFlush`].
     ///
     /// # Errors
-    /// The error it ended with; the log is offline then, since Linux forgets dirty pages whose write failed.
+    /// The error it ended with; the log is offline then, since Linux forgets dirty pages whose write failed. An error, too, if
+    /// the log is offline already.
     pub fn flushed(&mut self, flush: &LogFlush, outcome: Result<()>) -> Result<()> {
         self.names_in_flight -= u32::from(!flush.names.is_empty());
         if outcome.is_err() {
             self.state = State::Offline;
+        } else if matches!(self.state, State::Offline) {
+            // What another flush could not write, this one had nothing to write of any more.
+            return Err(self.offline());
         } else if flush.truncations == self.truncations {
             self.recovery_point = self.recovery_point.max(flush.up_to);
         }

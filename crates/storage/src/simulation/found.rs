@@ -231,6 +231,20 @@ fn a_wrong_offset_index_hides_no_records() {
 }
 
 #[test]
+fn a_flush_promises_nothing_once_another_has_failed() {
+    let disk = Disk::new(LogConfig::default());
+    let (_log_dir, mut log) = disk.open("data");
+    append(&mut log, b"a");
+    let [first, second] = [0; 2].map(|_| log.begin_flush().unwrap().unwrap());
+    recorder::fail_one_in(1);
+    let outcome = second.run();
+    recorder::fail_one_in(0);
+    log.flushed(&second, outcome).unwrap_err();
+    log.flushed(&first, first.run()).unwrap_err();
+    assert_eq!(log.recovery_point(), 0);
+}
+
+#[test]
 fn a_flush_that_could_not_begin_leaves_the_names_to_the_next() {
     let disk = Disk::of_small_segments();
     let (log_dir, mut log) = disk.open("data");

@@ -166,7 +166,7 @@ impl OpenLog {
 
     /// Writes `leader-epoch-checkpoint`; the next flush makes it durable.
     pub fn write_epochs(&mut self) -> Result<()> {
-        self.folder_unsynced = true;
+        (self.folder_unsynced, self.epochs_unsaved) = (true, true);
         self.epochs.write(&self.folder, Durability::PageCache)?;
         self.epochs_unsaved = false;
         Ok(())

@@ -258,3 +258,19 @@ fn a_flush_that_could_not_begin_leaves_the_names_to_the_next() {
     let disk = disk.cut_power();
     assert_eq!(keys(&mut disk.open("data").1), [b"a", b"b"]);
 }
+
+#[test]
+fn a_leader_epoch_that_could_not_be_written_is_with_the_next_flush() {
+    let disk = Disk::new(LogConfig::default());
+    let (log_dir, mut log) = disk.open("data");
+    append_by(&mut log, b"a", 0, None);
+    recorder::fail_one_in(1);
+    log.assign_leader_epoch(4).unwrap_err();
+    recorder::fail_one_in(0);
+    append_by(&mut log, b"b", 4, None);
+    log.flush().unwrap();
+    checkpoint(&log_dir, &log);
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    assert_eq!(disk.open("data").1.epoch_for_offset(1).unwrap(), Some(4));
+}

@@ -246,7 +246,8 @@ impl Loader<'_> {
         let file = segment.log_file(self.folder)?;
         // What was flushed is believed, but its indexes need not have reached the disk. Should a header be wrong all the
         // same, the checks that follow see it.
-        for (_, header) in segment.scan(&file, self.folder, 0).map_while(Result::ok) {
+        let mut scan = segment.scan(&file, self.folder, 0);
+        while let Some((_, header)) = scan.next_sound()? {
             if header.last_offset() >= recovery_point || header.base_offset < active.next_offset() {
                 break;
             }
@@ -254,7 +255,15 @@ impl Loader<'_> {
         }
         let believed = next_base.is_some_and(|base_offset| base_offset <= recovery_point);
         let rest = segment.scan(&file, self.folder, active.segment.size).next();
-        if believed && let Some(Err(error)) = rest {
+        // Behind the last record can only be what an earlier recovery has cut off.
+        let lacks = next_base.is_some_and(|base_offset| active.next_offset() < base_offset);
+        if believed
+            && lacks
+            && let Some(Err(error)) = rest
+        {
+            if let StorageError::Io { .. } = error {
+                return Err(error);
+            }
             tracing::error!(%error, "corrupt before the recovery point; left as it is, reads of it fail");
             active.segment.size = file_size;
             return Ok((active, 0));
@@ -376,7 +385,8 @@ impl Loader<'_> {
         for segment in segments {
             let file = segment.log_file(self.folder)?;
             // Recovery deals with the first batch that can't be read.
-            for (_, header) in segment.scan(&file, self.folder, 0).map_while(Result::ok) {
+            let mut scan = segment.scan(&file, self.folder, 0);
+            while let Some((_, header)) = scan.next_sound()? {
                 if epochs
                     .latest()
                     .is_none_or(|latest| header.partition_leader_epoch > latest)

@@ -55,6 +55,17 @@ impl<'a> HeaderScan<'a> {
         .transpose()
     }
 
+    /// The next batch; `None` at the end, and where no batch can be.
+    ///
+    /// # Errors
+    /// `Io`: whether there is a batch is not known.
+    pub fn next_sound(&mut self) -> Result<Option<(u32, BatchHeader)>> {
+        match self.next() {
+            Some(Err(error @ StorageError::Io { .. })) => Err(error),
+            found => Ok(found.and_then(Result::ok)),
+        }
+    }
+
     fn step(&mut self) -> Result<(u32, BatchHeader)> {
         let position = self.position;
         let left = (self.end - position) as usize;

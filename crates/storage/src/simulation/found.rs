@@ -260,6 +260,51 @@ fn a_flush_that_could_not_begin_leaves_the_names_to_the_next() {
 }
 
 #[test]
+fn a_recovery_that_could_not_read_cuts_nothing() {
+    let disk = Disk::new(LogConfig::default());
+    let (log_dir, mut log) = disk.open("data");
+    for leader_epoch in 0..5 {
+        append_by(&mut log, b"a", leader_epoch, None);
+    }
+    log.flush().unwrap();
+    checkpoint(&log_dir, &log);
+    append_by(&mut log, b"a", 5, None);
+    drop((log, log_dir));
+    let mut failed = 0;
+    for seed in 0..200 {
+        recorder::start(disk.root.path(), seed);
+        let log_dir = LogDir::open(&disk.path("data"), Arc::new(OpenFiles::new(1))).unwrap();
+        recorder::fail_reads_one_in(6);
+        failed += u32::from(log_dir.load(&|_, _| disk.config.clone(), 1).is_err());
+        recorder::fail_reads_one_in(0);
+        drop(log_dir);
+        assert_eq!(
+            disk.open("data").1.log_end_offset(),
+            6,
+            "after the faults of {seed}"
+        );
+    }
+    assert!(failed > 20, "{failed} could not read");
+}
+
+#[test]
+fn a_tail_that_comes_back_behind_a_closed_segment_is_cut_again() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    append(&mut log, b"a");
+    log.flush().unwrap();
+    checkpoint(&log_dir, &log);
+    append(&mut log, b"b");
+    drop((log, log_dir));
+    let path = SegmentFile::Log.path(&disk.path("data/t-0"), 0);
+    let size = path.metadata().unwrap().len();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xA5; 70], size).unwrap();
+    assert_eq!(keys(&mut disk.open("data").1), [b"a", b"b"]);
+    assert_eq!(path.metadata().unwrap().len(), size);
+}
+
+#[test]
 fn a_leader_epoch_that_could_not_be_written_is_with_the_next_flush() {
     let disk = Disk::new(LogConfig::default());
     let (log_dir, mut log) = disk.open("data");

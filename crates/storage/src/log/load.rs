@@ -109,7 +109,12 @@ impl Loader<'_> {
         };
         for index in 0..open.segment_count() {
             let segment = open.segment_mut(index);
-            segment.has_aborted = with_aborted.contains(&segment.base_offset) && index < rebuild_from;
+            let has_index = with_aborted.contains(&segment.base_offset);
+            segment.has_aborted = has_index && index < rebuild_from;
+            if has_index && !segment.has_aborted {
+                let path = SegmentFile::TxnIndex.path(self.folder, segment.base_offset);
+                file_io::remove_optional(&path)?;
+            }
         }
         self.load_producers(&mut open, log_end_offset, rebuild_from)?;
         Ok(LoadedLog {
@@ -425,9 +430,6 @@ impl Loader<'_> {
         producers: &mut ProducerState,
     ) -> Result<bool> {
         let segment = open.segment(index);
-        if rebuild {
-            file_io::remove_optional(&SegmentFile::TxnIndex.path(self.folder, segment.base_offset))?;
-        }
         let Some((position, _)) = open.find_batch(index, from_offset)? else {
             return Ok(false);
         };

@@ -319,3 +319,17 @@ fn a_leader_epoch_that_could_not_be_written_is_with_the_next_flush() {
     let disk = disk.cut_power();
     assert_eq!(disk.open("data").1.epoch_for_offset(1).unwrap(), Some(4));
 }
+
+#[test]
+fn lost_records_leave_no_aborted_transactions_behind() {
+    let disk = Disk::new(LogConfig::default());
+    let (log_dir, mut log) = disk.open("data");
+    append(&mut log, b"a");
+    drop((log, log_dir));
+    let folder = disk.path("data/t-0");
+    std::fs::write(SegmentFile::Log.path(&folder, 0), b"").unwrap();
+    let index = SegmentFile::TxnIndex.path(&folder, 0);
+    std::fs::write(&index, [0; 20]).unwrap();
+    assert_eq!(disk.open("data").1.log_end_offset(), 0);
+    assert!(!index.exists());
+}

@@ -90,8 +90,10 @@ impl Loader<'_> {
             }
         };
         let log_end_offset = open.active.next_offset().max(self.log_start_offset);
+        // One from before the first segment may know of transactions whose end has been deleted.
+        let begins = open.segment(0).base_offset;
         open.snapshots
-            .remove_where(self.folder, |offset| offset > log_end_offset)?;
+            .remove_where(self.folder, |offset| !(begins..=log_end_offset).contains(&offset))?;
         open.epochs.truncate_from_end(log_end_offset);
         if open.epochs.entries() != noted_epochs {
             open.write_epochs()?;

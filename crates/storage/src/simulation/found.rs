@@ -333,3 +333,26 @@ fn lost_records_leave_no_aborted_transactions_behind() {
     assert_eq!(disk.open("data").1.log_end_offset(), 0);
     assert!(!index.exists());
 }
+
+#[test]
+fn producers_are_not_read_from_before_the_first_segment() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    for sequence in 0..4 {
+        append_by(&mut log, b"a", 0, Some((7, sequence)));
+    }
+    log.flush().unwrap();
+    drop((log, log_dir));
+    let folder = disk.path("data/t-0");
+    // Retention was interrupted: the snapshot at 1 is there still, the segments behind it are not.
+    for offset in 0..3 {
+        std::fs::remove_file(SegmentFile::Log.path(&folder, offset)).unwrap();
+    }
+    for offset in 2..5 {
+        let _ = std::fs::remove_file(SegmentFile::Snapshot.path(&folder, offset));
+    }
+    let stale = SegmentFile::Snapshot.path(&folder, 1);
+    assert!(stale.exists());
+    assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(3));
+    assert!(!stale.exists());
+}

@@ -74,7 +74,6 @@ impl Log {
             open.write_epochs()?;
         }
         self.log_start_offset = log_start_offset;
-        self.recovery_point = self.recovery_point.max(log_start_offset);
         Ok(true)
     }
 

@@ -305,6 +305,20 @@ fn a_tail_that_comes_back_behind_a_closed_segment_is_cut_again() {
 }
 
 #[test]
+fn deleted_records_that_never_came_to_disk_take_no_others_with_them() {
+    let disk = Disk::of_small_segments();
+    let (log_dir, mut log) = disk.open("data");
+    for key in [b"a", b"b", b"c"] {
+        append(&mut log, key);
+    }
+    log.advance_log_start_offset(2, 3).unwrap();
+    log.flush().unwrap();
+    drop((log, log_dir));
+    let disk = disk.cut_power();
+    assert_eq!(disk.open("data").1.log_end_offset(), 3);
+}
+
+#[test]
 fn a_leader_epoch_that_could_not_be_written_is_with_the_next_flush() {
     let disk = Disk::new(LogConfig::default());
     let (log_dir, mut log) = disk.open("data");

@@ -39,7 +39,8 @@ pub struct ProducerState {
     /// Ended transactions whose marker isn't replicated yet: first offset to the marker's offset.
     unreplicated: BTreeMap<i64, i64>,
     staged: Vec<ProducerEntry>,
-    completed: Vec<CompletedTxn>,
+    /// With the last stable offset after each.
+    completed: Vec<(CompletedTxn, i64)>,
     /// Producers of staged markers.
     ended: Vec<i64>,
     verifications: Verifications,
@@ -88,8 +89,10 @@ impl ProducerState {
         if header.is_control() {
             if let Some(marker) = EndTxnMarker::parse(payload) {
                 self.ended.push(id);
-                self.completed
-                    .extend(end_transaction(entry, header, marker, origin)?);
+                if let Some(txn) = end_transaction(entry, header, marker, origin)? {
+                    let next = self.first_open_of_others(id);
+                    self.completed.push((txn, next.unwrap_or(txn.last_offset + 1)));
+                }
             }
             return Ok(());
         }
@@ -102,6 +105,18 @@ impl ProducerState {
             return Err(out_of_order(entry, header));
         }
         append_data(entry, header, origin)
+    }
+
+    /// Where the first transaction of another producer began that is open after all that is staged.
+    fn first_open_of_others(&self, producer_id: i64) -> Option<i64> {
+        let is_staged = |id: i64| self.staged.iter().any(|entry| entry.producer_id == id);
+        let known = self.ongoing.iter().filter(|(_, id)| !is_staged(**id));
+        let staged = self
+            .staged
+            .iter()
+            .filter(|entry| entry.producer_id != producer_id);
+        let staged = staged.filter_map(|entry| entry.current_txn_first_offset);
+        known.map(|(first_offset, _)| *first_offset).chain(staged).min()
     }
 
     /// Before a transactional batch: what the append must bring back, once the transaction coordinator was asked. `None` if
@@ -157,12 +172,7 @@ impl ProducerState {
             }
             self.producers.insert(entry.producer_id, entry);
         }
-        for txn in std::mem::take(&mut self.completed) {
-            let next = self
-                .ongoing
-                .iter()
-                .find(|(_, producer_id)| **producer_id != txn.producer_id);
-            let last_stable_offset = next.map_or(txn.last_offset + 1, |(first_offset, _)| *first_offset);
+        for (txn, last_stable_offset) in std::mem::take(&mut self.completed) {
             self.ongoing.remove(&txn.first_offset);
             self.unreplicated.insert(txn.first_offset, txn.last_offset);
             if txn.aborted {

@@ -171,3 +171,37 @@ fn transactions_hold_the_last_stable_offset_until_their_marker_is_replicated() {
     assert_eq!(state.first_unstable_offset(), None);
     assert!(state.entries().all(|entry| entry.coordinator_epoch == 3));
 }
+
+/// A batch of a transaction, or the marker that aborts it, as bytes.
+fn batch_of(producer_id: i64, base_offset: i64, marker: bool) -> Vec<u8> {
+    let sequence = if marker { -1 } else { 0 };
+    let mut builder = BatchBuilder::new(Compression::None)
+        .base_offset(base_offset)
+        .producer(producer_id, 0, sequence)
+        .transactional();
+    if marker {
+        builder = builder.control();
+    }
+    builder.append(&RecordFields {
+        key: Some(&[0; 4]),
+        value: Some(&[0; 6]),
+        ..RecordFields::default()
+    });
+    builder.build().unwrap()
+}
+
+/// A log that moves or is followed gets many batches at once.
+#[test]
+fn transactions_that_end_in_one_append_know_which_others_were_open() {
+    let mut state = ProducerState::default();
+    for (id, offset, marker) in [(1, 0, false), (2, 1, false), (1, 2, true), (2, 3, true)] {
+        let bytes = batch_of(id, offset, marker);
+        let batch = barnabas_protocol::records::Batch::parse(&bytes).unwrap();
+        state
+            .stage(&batch.header, batch.payload(), AppendOrigin::Replication)
+            .unwrap();
+    }
+    let mut stable = Vec::new();
+    state.commit(|txn| stable.push((txn.producer_id, txn.last_stable_offset)));
+    assert_eq!(stable, [(1, 1), (2, 4)]);
+}

@@ -179,7 +179,11 @@ impl Log {
             self.unflushed_since_ms = self.unflushed_since_ms.or(original.unflushed_since_ms);
         }
         if let (State::Open(copy), State::Open(original)) = (&mut self.state, &mut original.state) {
-            copy.producers.take_verifications(&mut original.producers);
+            // Of producers whose records were deleted the original knows what no record says any more.
+            copy.producers = std::mem::take(&mut original.producers);
+            copy.snapshots
+                .forget_where(|offset| offset >= self.log_end_offset);
+            self.first_unstable_offset = copy.producers.first_unstable_offset();
         }
     }
 

@@ -216,11 +216,6 @@ impl ProducerState {
             .remove_expired(now_ms, producer_id_expiration_ms);
     }
 
-    /// Takes over the verifications that have begun at the same log in another place.
-    pub fn take_verifications(&mut self, other: &mut ProducerState) {
-        self.verifications = std::mem::take(&mut other.verifications);
-    }
-
     /// All producers, in no order.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &ProducerEntry> {
         self.producers.values()

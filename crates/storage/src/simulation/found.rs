@@ -370,3 +370,23 @@ fn producers_are_not_read_from_before_the_first_segment() {
     assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(3));
     assert!(!stale.exists());
 }
+
+#[test]
+fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
+    let disk = Disk::new(LogConfig::default());
+    let (_home, mut log) = disk.open("a");
+    let (target, _) = disk.open("b");
+    append_by(&mut log, b"a", 0, Some((7, 0)));
+    append(&mut log, b"b");
+    log.advance_log_start_offset(1, 2).unwrap();
+    let mut copy = target.create_future(&log, Uuid::from_u128(1));
+    copy.create().unwrap();
+    let missing = log.missing_in(&copy, 1 << 20).unwrap().read().unwrap();
+    copy.catch_up(&missing, 100).unwrap();
+    copy.take_place_of(&mut log, 2).unwrap();
+    assert_eq!(keys(&mut copy), [b"b"]);
+    assert_eq!(last_sequence(&mut copy, 7), Some(0));
+    // A pause must not lose them either.
+    copy.release().unwrap();
+    assert_eq!(last_sequence(&mut copy, 7), Some(0));
+}

@@ -58,14 +58,8 @@ impl Partitions {
             match found.remove(&key) {
                 None => found.insert(key, (dir, log)),
                 // A crash at the end of a move leaves the same log twice.
-                Some(other) if other.1.log_end_offset() >= log.log_end_offset() => {
-                    set_aside(dir, log, "it lies in another log directory, too");
-                    found.insert(key, other)
-                }
-                Some((other_dir, other)) => {
-                    set_aside(other_dir, other, "it lies in another log directory, too");
-                    found.insert(key, (dir, log))
-                }
+                Some(other) if log.is_ahead_of(&other.1) => found.insert(key, one_of((dir, log), other)),
+                Some(other) => found.insert(key, one_of(other, (dir, log))),
             };
         }
         Partitions {
@@ -365,6 +359,16 @@ impl Partitions {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Maps> {
         self.maps.write().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// Of one log that was found twice, lets the first go on and sets the other aside.
+fn one_of((dir, mut log): FoundLog, (other_dir, other): FoundLog) -> FoundLog {
+    if let Err(error) = log.supersede(&other) {
+        tracing::error!(topic = %log.topic(), partition = log.partition(), %error, "deleted records may be back");
+        dir.note(&error);
+    }
+    set_aside(other_dir, other, "it lies in another log directory, too");
+    (dir, log)
 }
 
 /// Renames the folder of a log that isn't wanted; nothing of it is deleted.

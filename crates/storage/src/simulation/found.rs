@@ -390,3 +390,17 @@ fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
     copy.release().unwrap();
     assert_eq!(last_sequence(&mut copy, 7), Some(0));
 }
+
+#[test]
+fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
+    let disk = Disk::new(LogConfig::default());
+    let [(_a, mut first), (_b, mut second)] = ["a", "b"].map(|name| disk.open(name));
+    for log in [&mut first, &mut second] {
+        append(log, b"a");
+        append(log, b"b");
+    }
+    second.advance_log_start_offset(1, 2).unwrap();
+    assert!(!second.is_ahead_of(&first));
+    first.supersede(&second).unwrap();
+    assert_eq!(keys(&mut first), [b"b"]);
+}

@@ -248,7 +248,11 @@ fn retire(broker: &Broker, partition: &Partition, from: &DataDir, original: Log)
     checkpoints::write(broker, Checkpoint::LogStartOffsets);
     checkpoints::write(broker, Checkpoint::RecoveryPoints);
     checkpoints::write(broker, Checkpoint::HighWatermarks);
-    let path = from.storage()?.delete_log(original, Uuid::new_v4())?;
+    if partition.check_online().is_err() {
+        // It may not say yet which records are deleted: the next start finds both.
+        return Ok(());
+    }
+    let path = from.storage()?.retire_log(original, Uuid::new_v4())?;
     let delay_ms = broker.config().log_segment_delete_delay_ms;
     broker.partitions().deletions().add(path, delay_ms);
     Ok(())

@@ -167,13 +167,26 @@ impl LogDir {
         self.rename_log(log, unique, layout::DELETE_SUFFIX)
     }
 
-    /// Sets a log aside that belongs to no topic, under the name `topic-partition.<unique>-stray`. What becomes of it
-    /// a person decides.
+    /// As [`LogDir::delete_log`], of a log that goes on in another directory. It must not come back after a power cut: by then
+    /// it may look as if it had more records than the other.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn retire_log(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
+        let renamed = self.delete_log(log, unique)?;
+        file_io::sync_folder(&self.path)?;
+        Ok(renamed)
+    }
+
+    /// Sets a log aside that belongs to no topic or lies elsewhere, under the name `topic-partition.<unique>-stray`, for good.
+    /// What becomes of it a person decides.
     ///
     /// # Errors
     /// `Io`.
     pub fn set_aside(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
-        self.rename_log(log, unique, layout::STRAY_SUFFIX)
+        let renamed = self.rename_log(log, unique, layout::STRAY_SUFFIX)?;
+        file_io::sync_folder(&self.path)?;
+        Ok(renamed)
     }
 
     fn rename_log(&self, log: Log, unique: Uuid, suffix: &str) -> Result<Option<PathBuf>> {
@@ -317,15 +330,6 @@ impl LogDir {
     }
 }
 
-fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
-    LogCheckpoint {
-        topic: log.topic.clone(),
-        partition: log.partition,
-        recovery_point: log.offsets.recovery_point,
-        log_start_offset: log.offsets.log_start_offset,
-        high_watermark: log.offsets.high_watermark,
-    }
-}
 /// Creates a folder, and those above it, with names that outlive a power cut: what is synced in it would be lost with them.
 fn create_folder(path: &Path) -> Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
@@ -340,3 +344,12 @@ fn create_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
+fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
+    LogCheckpoint {
+        topic: log.topic.clone(),
+        partition: log.partition,
+        recovery_point: log.offsets.recovery_point,
+        log_start_offset: log.offsets.log_start_offset,
+        high_watermark: log.offsets.high_watermark,
+    }
+}

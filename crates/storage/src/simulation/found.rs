@@ -372,6 +372,24 @@ fn producers_are_not_read_from_before_the_first_segment() {
 }
 
 #[test]
+fn a_log_that_has_moved_does_not_come_back() {
+    let disk = Disk::new(LogConfig::default());
+    for (name, retire) in [
+        ("a", LogDir::retire_log as fn(&LogDir, Log, Uuid) -> _),
+        ("b", LogDir::set_aside),
+    ] {
+        let (log_dir, mut log) = disk.open(name);
+        append(&mut log, b"a");
+        log.flush().unwrap();
+        assert!(retire(&log_dir, log, Uuid::from_u128(1)).unwrap().is_some());
+    }
+    let disk = disk.cut_power();
+    for name in ["a", "b"] {
+        assert!(!disk.path(name).join("t-0").exists(), "{name}");
+    }
+}
+
+#[test]
 fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
     let disk = Disk::new(LogConfig::default());
     let (_home, mut log) = disk.open("a");

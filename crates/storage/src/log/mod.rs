@@ -12,6 +12,7 @@ mod lookup;
 mod moving;
 mod open;
 mod read;
+mod recent_aborts;
 mod removal;
 mod retention;
 mod snapshots;
@@ -40,8 +41,8 @@ use crate::producer_state::ProducerEntry;
 
 pub use cleaning::CleaningHold;
 pub use flush::LogFlush;
-use removal::OldestSegment;
 pub use moving::{Missing, MissingBytes};
+use removal::OldestSegment;
 pub(crate) use removal::largest_timestamp;
 pub use removal::{RemovedSegments, RetentionCheck, RetentionVerdict};
 pub use swap::ReplacedSegments;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use barnabas_protocol::records::BatchHeader;
 
+use super::recent_aborts::RecentAborts;
 use super::snapshots::Snapshots;
 use crate::checkpoint::{LeaderEpochs, leader_epochs_path, partition_metadata_path};
 use crate::error::{Result, StorageError};
@@ -35,6 +36,7 @@ pub struct OpenLog {
     pub(super) epochs_unsaved: bool,
     pub(super) producers: ProducerState,
     pub(super) snapshots: Snapshots,
+    pub(super) recent_aborts: RecentAborts,
     /// File names or the epochs changed since the folder was last synced.
     pub(super) folder_unsynced: bool,
 }
@@ -51,6 +53,7 @@ impl OpenLog {
             epochs_unsaved: false,
             producers: ProducerState::default(),
             snapshots: Snapshots::default(),
+            recent_aborts: RecentAborts::default(),
             folder_unsynced: true,
         }
     }
@@ -145,12 +148,13 @@ impl OpenLog {
 
     /// Makes the staged changes of the producers; aborted transactions go into the transaction index.
     pub fn commit_producers(&mut self) -> Result<()> {
-        let (folder, segment) = (&self.folder, &mut self.active.segment);
+        let (folder, segment, recent) = (&self.folder, &mut self.active.segment, &mut self.recent_aborts);
         let mut indexed = Ok(());
         self.producers.commit(|aborted| {
             if indexed.is_ok() {
                 indexed = txn_index::append(folder, segment.base_offset, &aborted);
                 segment.has_aborted = true;
+                recent.appended(segment.base_offset, aborted);
             }
         });
         indexed
@@ -193,11 +197,11 @@ impl OpenLog {
                 }
             }
         }
+        self.folder_unsynced = false;
         Ok(files)
     }
 
     /// Writes what is only in memory, so that a later open need not scan the log.
-        self.folder_unsynced = false;
     pub fn save(&mut self, config: &LogConfig, log_end_offset: i64) -> Result<()> {
         self.active.finish(&self.folder, config)?;
         self.snapshots

@@ -4,7 +4,6 @@ use super::Log;
 use super::open::OpenLog;
 use super::types::{AbortedTxn, FetchSlice, ReadBound};
 use crate::error::{Result, StorageError};
-use crate::txn_index;
 
 /// What a reader wants.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +74,17 @@ impl Log {
             if !segment.has_aborted {
                 continue;
             }
-            for txn in txn_index::read(&open.folder, segment.base_offset)? {
-                if txn.last_offset >= from && txn.first_offset < to {
-                    aborted.push(txn);
-                }
+            let base_offset = segment.base_offset;
+            let complete = open.recent_aborts.look(&open.folder, base_offset, |txns| {
+                let overlaps = |txn: &&AbortedTxn| txn.last_offset >= from && txn.first_offset < to;
                 // Whatever was aborted later began later, too.
-                if txn.last_stable_offset >= to {
-                    return Ok(aborted);
-                }
+                let last = txns.iter().position(|txn| txn.last_stable_offset >= to);
+                let until = last.map_or(txns.len(), |last| last + 1);
+                aborted.extend(txns[..until].iter().filter(overlaps));
+                last.is_some()
+            });
+            if complete? {
+                break;
             }
         }
         Ok(aborted)

@@ -124,6 +124,7 @@ impl Log {
                 .is_ok()
         });
         open.folder_unsynced = true;
+        open.recent_aborts.forget();
         let in_flight = self.removing.upgrade().unwrap_or_default();
         self.removing = Arc::downgrade(&in_flight);
         let replaced = ReplacedSegments {

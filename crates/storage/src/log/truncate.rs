@@ -104,6 +104,7 @@ impl Log {
 impl OpenLog {
     /// Cuts at `offset`; answers the size that remains.
     fn truncate_to(&mut self, offset: i64, log_start_offset: i64, config: &LogConfig) -> Result<u64> {
+        self.recent_aborts.forget();
         let keep = self.segment_of(offset);
         while self.closed.len() > keep {
             // The last of the closed segments becomes the active one; if it has to go as well, the next turn does it.

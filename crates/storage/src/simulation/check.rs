@@ -1,14 +1,25 @@
 //! Compares a log with what was written and promised.
 
+use std::collections::BTreeMap;
+
 use barnabas_protocol::records::batches;
 
 use super::Random;
-use super::model::{Model, Written};
+use super::compacted::Compacted;
+use super::model::{Model, Sent, Written, records_in};
 use crate::log::{Log, ReadBound};
 
-/// Reads all of a log. Every batch must be one that was written there, they must follow one another without a gap, and
-/// nothing that was promised may be missing.
-pub fn served(log: &mut Log, model: &Model) -> Vec<Written> {
+/// What a log serves.
+pub struct Served {
+    /// The batches that no compaction has come to.
+    pub batches: Vec<Written>,
+    /// Offset and timestamp of every record.
+    pub records: Vec<(i64, i64)>,
+}
+
+/// Reads all of a log. Every batch must be one that was written there, or what compaction may leave of it; they must follow
+/// one another without a gap, and nothing that was promised may be missing.
+pub fn served(log: &mut Log, model: &Model) -> Served {
     let (start, end) = (log.log_start_offset(), log.log_end_offset());
     assert!(
         end >= model.promised,
@@ -24,6 +35,7 @@ pub fn served(log: &mut Log, model: &Model) -> Vec<Written> {
         "deleted records are back at {start}"
     );
     let mut served: Vec<Written> = Vec::new();
+    let mut compacted = Compacted::new(model);
     let mut next = start;
     while next < end {
         let bytes = log
@@ -35,17 +47,27 @@ pub fn served(log: &mut Log, model: &Model) -> Vec<Written> {
         for batch in batches(&bytes) {
             let Ok(batch) = batch else { break };
             let header = &batch.header;
+            assert!(header.last_offset() >= next, "out of order");
+            next = header.next_offset();
+            if header.last_offset() < model.cleaned {
+                compacted.take(&batch);
+                continue;
+            }
             let written = model.find(header.base_offset, batch.bytes);
             let written = written.unwrap_or_else(|| panic!("nobody wrote {header:?}"));
             match served.last() {
                 // What nobody promised may be missing between two segments; that is reported, and Kafka serves on, too.
-                Some(last) if header.base_offset > model.promised || model.has_gap(last, header) => {
+                // And who knows what becomes of deleted records.
+                Some(last)
+                    if header.base_offset > model.promised
+                        || header.base_offset <= model.log_start_offset
+                        || model.has_gap(last, header) =>
+                {
                     assert!(header.base_offset >= last.header.next_offset(), "out of order");
                 }
                 Some(last) => assert_eq!(header.base_offset, last.header.next_offset(), "a gap"),
                 None => assert!(header.last_offset() >= start),
             }
-            next = header.next_offset();
             served.push(written.clone());
         }
         assert!(
@@ -54,32 +76,47 @@ pub fn served(log: &mut Log, model: &Model) -> Vec<Written> {
         );
     }
     assert_eq!(next, end);
-    let promised = model
-        .batches
-        .iter()
-        .filter(|batch| batch.header.last_offset() >= start);
-    for (expected, found) in promised
-        .take_while(|batch| batch.header.last_offset() < model.promised)
-        .zip(&served)
-    {
-        assert_eq!(
-            expected.bytes, found.bytes,
-            "promised at {}",
-            expected.header.base_offset
-        );
+    for expected in model.promised_from(start.max(model.log_start_offset)) {
+        let base_offset = expected.header.base_offset;
+        let found = served.binary_search_by_key(&base_offset, |batch| batch.header.base_offset);
+        let found = found.ok().map(|place| &served[place].bytes);
+        assert_eq!(Some(&expected.bytes), found, "promised at {base_offset}");
     }
-    served
+    let mut records = compacted.finish(start.max(model.log_start_offset));
+    let numbered = served.iter().flat_map(Written::numbered);
+    records.extend(numbered.map(|(offset, sent)| (offset, sent.timestamp)));
+    Served {
+        batches: served,
+        records,
+    }
 }
 
 /// The indexes, the leader epochs, the producers and the transactions must agree with the log. `model` is what it holds.
-pub fn agrees(log: &mut Log, model: &Model, random: &mut Random) {
-    let (start, end) = (log.log_start_offset(), log.log_end_offset());
-    let served: Vec<&Written> = model
+pub fn agrees(log: &mut Log, model: &Model, records: &[(i64, i64)], random: &mut Random) {
+    let start = log.log_start_offset();
+    batches_are_found(log, model, random);
+    for _ in 0..3 {
+        let wanted = random.below(5_100) as i64;
+        let mut from_start = records.iter().filter(|(offset, _)| *offset >= start);
+        let expected = from_start.find(|(_, timestamp)| *timestamp >= wanted).copied();
+        let found = log.offset_for_timestamp(wanted).unwrap();
+        assert_eq!(
+            found.map(|found| (found.offset, found.timestamp)),
+            expected,
+            "time {wanted}"
+        );
+    }
+    producers_are_known(log, model);
+    transactions_are_decided(log, model);
+}
+
+fn batches_are_found(log: &mut Log, model: &Model, random: &mut Random) {
+    let start = log.log_start_offset();
+    let whole = model
         .batches
         .iter()
-        .filter(|batch| batch.header.last_offset() >= start)
-        .collect();
-    for batch in &served {
+        .filter(|batch| batch.header.last_offset() >= start.max(model.cleaned));
+    for batch in whole {
         let (header, bytes) = (&batch.header, &batch.bytes);
         let offset =
             header.base_offset.max(start) + random.below(header.last_offset_delta as usize + 1) as i64;
@@ -91,23 +128,11 @@ pub fn agrees(log: &mut Log, model: &Model, random: &mut Random) {
         let epoch = log.epoch_for_offset(header.base_offset.max(start)).unwrap();
         assert_eq!(epoch, Some(header.partition_leader_epoch), "at {offset}");
     }
-    for _ in 0..3 {
-        let wanted = random.below(5_100) as i64;
-        let records = served.iter().flat_map(|batch| {
-            let offsets = batch.header.base_offset..;
-            offsets.zip(batch.timestamps.iter().copied())
-        });
-        let expected = records
-            .filter(|(offset, _)| *offset >= start)
-            .find(|(_, timestamp)| *timestamp >= wanted);
-        let found = log.offset_for_timestamp(wanted).unwrap();
-        assert_eq!(
-            found.map(|found| (found.offset, found.timestamp)),
-            expected,
-            "time {wanted}"
-        );
-    }
-    let (producers, aborted) = model.replay();
+}
+
+fn producers_are_known(log: &mut Log, model: &Model) {
+    let (start, end) = (log.log_start_offset(), log.log_end_offset());
+    let (producers, _) = model.replay();
     for known in log.active_producers().unwrap() {
         let expected = &producers[&known.producer_id];
         // Of a transaction whose beginning was deleted the log may know what is left.
@@ -117,7 +142,9 @@ pub fn agrees(log: &mut Log, model: &Model, random: &mut Random) {
                 "{known:?}"
             );
         }
-        assert_eq!(known.producer_epoch, expected.epoch, "{known:?}");
+        if expected.last_offset >= start {
+            assert_eq!(known.producer_epoch, expected.epoch, "{known:?}");
+        }
         if expected.last_sequence >= 0 && expected.last_data_offset >= start {
             assert_eq!(known.last_sequence(), expected.last_sequence, "{known:?}");
         }
@@ -138,21 +165,56 @@ pub fn agrees(log: &mut Log, model: &Model, random: &mut Random) {
     if open.is_none_or(|open| open >= start) {
         assert_eq!(last_stable, open.unwrap_or(end));
     }
-    if served.is_empty() {
-        return;
-    }
-    let bound = ReadBound::LastStable(last_stable);
-    let read = log.read(start, u32::MAX, bound, true).unwrap();
-    let upto = batches(&read.to_vec().unwrap())
-        .last()
-        .map(|batch| batch.unwrap().header.next_offset());
-    let listed = read.aborted_transactions.unwrap();
-    for (id, from, marker) in aborted {
-        if from >= start && upto.is_some_and(|upto| from < upto) {
-            let is_listed = listed
-                .iter()
-                .any(|txn| (txn.producer_id, txn.first_offset, txn.last_offset) == (id, from, marker));
-            assert!(is_listed, "aborted by {marker} from {from}: not among {listed:?}");
+}
+
+/// Who reads committed records gets all of them and no others, and with keys the last value of each.
+fn transactions_are_decided(log: &mut Log, model: &Model) {
+    let (start, end) = (log.log_start_offset(), log.log_end_offset());
+    let stable = log.last_stable_offset(end);
+    let aborted = model.aborted_batches();
+    let mut values: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut next = start;
+    while next < stable {
+        let slice = log
+            .read(next, 1_500, ReadBound::LastStable(stable), true)
+            .unwrap();
+        let listed = slice.aborted_transactions.clone().unwrap();
+        let before = next;
+        for batch in batches(&slice.to_vec().unwrap()) {
+            let Ok(batch) = batch else { break };
+            let header = &batch.header;
+            next = header.next_offset();
+            if header.is_control() {
+                continue;
+            }
+            let hidden = header.is_transactional()
+                && listed.iter().any(|txn| {
+                    txn.producer_id == header.producer_id
+                        && (txn.first_offset..txn.last_offset).contains(&header.base_offset)
+                });
+            let expected = aborted.contains(&header.base_offset);
+            assert_eq!(hidden, expected, "aborted at {}", header.base_offset);
+            if hidden {
+                continue;
+            }
+            for (offset, Sent { key, value, .. }) in records_in(&batch) {
+                let Some(key) = key.filter(|_| offset >= start) else {
+                    continue;
+                };
+                match value {
+                    Some(value) => values.insert(key, value),
+                    None => values.remove(&key),
+                };
+            }
+        }
+        if next == before {
+            // The rest of the stable part is a gap.
+            break;
         }
     }
+    assert_eq!(
+        values,
+        model.values(start, stable),
+        "the values of keys below {stable}"
+    );
 }

@@ -422,3 +422,21 @@ fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
     first.supersede(&second).unwrap();
     assert_eq!(keys(&mut first), [b"b"]);
 }
+
+#[test]
+fn a_base_offset_that_is_too_small_ends_the_log_and_one_too_large_is_a_gap() {
+    // Base offset and leader epoch lie outside of a batch's CRC: only the order of the offsets can give a wrong one away.
+    for (offset, end) in [(1_u64, 2), (900, 901)] {
+        let disk = Disk::new(LogConfig::default());
+        let (log_dir, mut log) = disk.open("data");
+        for key in [b"a", b"b", b"c"] {
+            append(&mut log, key);
+        }
+        let size = log.size_bytes();
+        drop((log, log_dir));
+        let path = SegmentFile::Log.path(&disk.path("data/t-0"), 0);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&offset.to_be_bytes(), size / 3 * 2).unwrap();
+        assert_eq!(disk.open("data").1.log_end_offset(), end);
+    }
+}

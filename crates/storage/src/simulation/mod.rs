@@ -1,16 +1,24 @@
-//! A seeded simulation of the disk under a log: power cuts at any point, torn and reordered writes, failing calls.
+//! A seeded simulation of the disk under a log: power cuts at any point, torn and reordered writes, slow syncs, failing
+//! calls, flipped bits.
 //!
 //! [`recorder`] stands behind the door of [`crate::disk`] and notes every change in a [`platter::Platter`], which knows what
-//! has been synced and what may be lost. [`history`] drives a log directory at random, cuts the power, opens what is left
-//! and checks it against what was written. A failure names its seed; `BARNABAS_SIMULATION_SEEDS` says how many seeds run,
-//! `BARNABAS_SIMULATION_SEED` runs one alone.
+//! has been synced and what may be lost. [`history`] drives a log at random: [`steps`] that append and take away,
+//! [`cleaning`], [`moving`] from one log directory to the other. It cuts the power, opens what is left and checks it
+//! against what was written ([`check`], [`compacted`], [`flips`]). A failure names its seed;
+//! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, from `BARNABAS_SIMULATION_FIRST` on; `BARNABAS_SIMULATION_SEED` runs
+//! one alone.
 
 mod check;
+mod cleaning;
+mod compacted;
+mod flips;
 mod found;
 mod history;
 mod model;
+mod moving;
 mod platter;
 pub mod recorder;
+mod steps;
 
 /// A small generator, so that a seed means the same for ever (SplitMix64).
 #[derive(Clone, Debug)]

@@ -90,13 +90,7 @@ pub async fn write_apart(broker: &Arc<Broker>, checkpoint: Checkpoint) {
 fn current(broker: &Broker) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
     let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
     for partition in broker.partitions().all() {
-        let row = partition.with_log(|log, high_watermark| LogCheckpoint {
-            topic: log.topic().clone(),
-            partition: log.partition(),
-            recovery_point: log.recovery_point(),
-            log_start_offset: log.log_start_offset(),
-            high_watermark,
-        });
+        let row = partition.with_log(|log, high_watermark| LogCheckpoint::of(log, high_watermark));
         let path = partition.dir().path().to_owned();
         rows.entry(path).or_default().extend(row);
     }

@@ -4,14 +4,14 @@
 //! image finds it here.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{Log, LogConfig, StorageError};
+use barnabas_storage::{Log, LogCheckpoint, LogConfig, StorageError};
 use uuid::Uuid;
 
 use super::core::Assignment;
@@ -53,14 +53,29 @@ impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
     pub fn new(node_id: i32, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
         let mut found: HashMap<(Arc<str>, i32), FoundLog> = HashMap::with_capacity(logs.len());
-        for (dir, log) in logs {
-            let key = (log.topic().clone(), log.partition());
-            match found.remove(&key) {
-                None => found.insert(key, (dir, log)),
-                // A crash at the end of a move leaves the same log twice.
-                Some(other) if log.is_ahead_of(&other.1) => found.insert(key, one_of((dir, log), other)),
-                Some(other) => found.insert(key, one_of(other, (dir, log))),
+        let mut twice = Vec::new();
+        for one in logs {
+            let key = (one.1.topic().clone(), one.1.partition());
+            let Some(other) = found.remove(&key) else {
+                found.insert(key, one);
+                continue;
             };
+            // A crash at the end of a move leaves the same log twice.
+            let (mut kept, left) = if one.1.is_ahead_of(&other.1) {
+                (one, other)
+            } else {
+                (other, one)
+            };
+            supersede(&mut kept, &left.1);
+            found.insert(key, kept);
+            twice.push(left);
+        }
+        if !twice.is_empty() {
+            // Before what knows of deleted records is out of the way.
+            keep_starts(&found);
+        }
+        for (dir, log) in twice {
+            set_aside(dir, log, "it lies in another log directory, too");
         }
         Partitions {
             node_id,
@@ -361,14 +376,30 @@ impl Partitions {
     }
 }
 
-/// Of one log that was found twice, lets the first go on and sets the other aside.
-fn one_of((dir, mut log): FoundLog, (other_dir, other): FoundLog) -> FoundLog {
-    if let Err(error) = log.supersede(&other) {
+/// Of one log that was found twice, lets the first begin no earlier than the other.
+fn supersede((dir, log): &mut FoundLog, other: &Log) {
+    if let Err(error) = log.supersede(other) {
         tracing::error!(topic = %log.topic(), partition = log.partition(), %error, "deleted records may be back");
         dir.note(&error);
     }
-    set_aside(other_dir, other, "it lies in another log directory, too");
-    (dir, log)
+}
+
+/// Writes where the logs of each data folder begin.
+fn keep_starts(found: &HashMap<(Arc<str>, i32), FoundLog>) {
+    let mut rows: HashMap<&Path, (&Arc<DataDir>, Vec<LogCheckpoint>)> = HashMap::new();
+    for (dir, log) in found.values() {
+        let (_, rows) = rows.entry(dir.path()).or_insert((dir, Vec::new()));
+        rows.push(LogCheckpoint::of(log, log.checkpointed_high_watermark()));
+    }
+    for (dir, rows) in rows.into_values() {
+        let written = dir
+            .storage()
+            .and_then(|storage| storage.write_log_start_offsets(&rows));
+        if let Err(error) = written {
+            tracing::error!(%error, "a checkpoint could not be written");
+            dir.note(&error);
+        }
+    }
 }
 
 /// Renames the folder of a log that isn't wanted; nothing of it is deleted.

@@ -69,6 +69,19 @@ pub struct LogCheckpoint {
     pub high_watermark: i64,
 }
 
+impl LogCheckpoint {
+    /// Of a log whose partition has this high watermark.
+    pub fn of(log: &Log, high_watermark: i64) -> Self {
+        LogCheckpoint {
+            topic: log.topic().clone(),
+            partition: log.partition(),
+            recovery_point: log.recovery_point(),
+            log_start_offset: log.log_start_offset(),
+            high_watermark,
+        }
+    }
+}
+
 /// Space of the file system a log directory lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskSpace {

@@ -139,13 +139,7 @@ fn clean(log: &mut Log, meanwhile: impl FnMut(&mut Log)) {
 }
 
 fn checkpoint(log_dir: &LogDir, log: &Log) {
-    let checkpoint = LogCheckpoint {
-        topic: log.topic().clone(),
-        partition: 0,
-        recovery_point: log.recovery_point(),
-        log_start_offset: log.log_start_offset(),
-        high_watermark: log.log_end_offset(),
-    };
+    let checkpoint = LogCheckpoint::of(log, log.log_end_offset());
     log_dir.write_checkpoints(&[checkpoint]).unwrap();
 }
 

@@ -141,6 +141,8 @@ impl History {
             let loser = usize::from(!second.is_ahead_of(&found[0].1));
             let (place, log) = found.remove(loser);
             found[0].1.supersede(&log)?;
+            let kept = LogCheckpoint::of(&found[0].1, 0);
+            self.log_dir(found[0].0).write_log_start_offsets(&[kept])?;
             let unique = self.unique_id();
             self.log_dir(place).set_aside(log, unique)?;
         }
@@ -303,11 +305,8 @@ impl History {
         self.tell("checkpoint");
         let log = self.log.as_ref().unwrap();
         let checkpoint = LogCheckpoint {
-            topic: log.topic().clone(),
-            partition: 0,
             recovery_point,
-            log_start_offset: log.log_start_offset(),
-            high_watermark: log.log_end_offset(),
+            ..LogCheckpoint::of(log, log.log_end_offset())
         };
         for place in [self.home, 1 - self.home] {
             let rows = std::slice::from_ref(&checkpoint);

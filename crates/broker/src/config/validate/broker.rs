@@ -60,25 +60,45 @@ const THREAD_COUNTS: &[&str] = &[
     "num.network.threads",
     "background.threads",
     "num.replica.fetchers",
+    "num.recovery.threads.per.data.dir",
     "remote.log.reader.threads",
     "remote.log.manager.copier.thread.pool.size",
     "remote.log.manager.expiration.thread.pool.size",
 ];
 
+/// Another such setting, of which Kafka's cleaner speaks in its own words.
+const CLEANER_THREADS: &str = "log.cleaner.threads";
+
 /// Kafka lets a thread count at most double or halve at a time.
 fn thread_counts(before: &Layers, after: &Layers) -> Result<(), ConfigException> {
-    for name in THREAD_COUNTS {
+    for name in THREAD_COUNTS.iter().chain([&CLEANER_THREADS]) {
         let (old, new) = (integer(before, name)?, integer(after, name)?);
-        let complaint = if new > old.saturating_mul(2) {
-            format!("value should not be greater than double the current value {old}")
-        } else if new < old / 2 {
-            format!("value should be at least half the current value {old}")
-        } else {
+        let grows = new > old.saturating_mul(2);
+        if !grows && new >= old / 2 {
             continue;
+        }
+        let complaint = match (*name == CLEANER_THREADS, grows) {
+            (true, true) => {
+                format!("Log cleaner threads cannot be increased to more than double the current value {old}")
+            }
+            (true, false) => {
+                format!("Log cleaner threads cannot be reduced to less than half the current value {old}")
+            }
+            (false, _) => {
+                let bound = if grows {
+                    "not be greater than double"
+                } else {
+                    "be at least half"
+                };
+                format!(
+                    "Dynamic thread count update validation failed for {name}={new}, value should {bound} the current \
+                     value {old}"
+                )
+            }
         };
         return Err(ConfigException::new(format!(
-            "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
-             failed for {name}={new}, {complaint} for configuration Invalid dynamic configuration"
+            "Invalid value org.apache.kafka.common.config.ConfigException: {complaint} for configuration Invalid \
+             dynamic configuration"
         )));
     }
     Ok(())
@@ -128,7 +148,7 @@ pub fn broker(layers: &Layers) -> Result<(), ConfigException> {
         !given("log.retention.ms") || long("log.retention.ms")? != 0,
         "log.retention.ms must be unlimited (-1) or, greater than or equal to 1",
     )?;
-    let threads = long("log.cleaner.threads")?;
+    let threads = long(CLEANER_THREADS)?;
     if threads == 0 {
         // What Kafka says, dividing the buffer among no threads.
         return Err(ConfigException::new("/ by zero"));
@@ -269,6 +289,29 @@ mod tests {
                  failed for num.io.threads=100, value should not be greater than double the current value 8 for \
                  configuration Invalid dynamic configuration",
             ),
+            (
+                "num.recovery.threads.per.data.dir",
+                "5",
+                false,
+                "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
+                 failed for num.recovery.threads.per.data.dir=5, value should not be greater than double the current \
+                 value 2 for configuration Invalid dynamic configuration",
+            ),
+            (
+                "background.threads",
+                "4",
+                false,
+                "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation \
+                 failed for background.threads=4, value should be at least half the current value 10 for configuration \
+                 Invalid dynamic configuration",
+            ),
+            (
+                "log.cleaner.threads",
+                "3",
+                true,
+                "Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be increased \
+                 to more than double the current value 1 for configuration Invalid dynamic configuration",
+            ),
             ("log.cleaner.threads", "0", false, "/ by zero"),
             (
                 "max.connections.per.ip.overrides",
@@ -286,7 +329,16 @@ mod tests {
         for (name, value, per_broker, expected) in table {
             assert_eq!(message(name, value, per_broker), expected);
         }
+        let more_cleaners = layers().with_dynamic(Settings::new(), settings(&[("log.cleaner.threads", "4")]));
+        assert_eq!(
+            dynamic_broker(&more_cleaners, &Settings::new(), true)
+                .unwrap_err()
+                .to_string(),
+            "Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be reduced to \
+             less than half the current value 4 for configuration Invalid dynamic configuration"
+        );
         for (name, value, per_broker) in [
+            ("log.cleaner.threads", "2", true),
             ("message.max.bytes", "0", false),
             ("nope", "1", false),
             ("sasl.jaas.config", "x", true),

@@ -1,7 +1,9 @@
-//! The thread that moves partitions between data folders (AlterReplicaLogDirs), a piece of each in turn, no faster than
-//! `replica.alter.log.dirs.io.max.bytes.per.second`.
+//! The threads that move partitions between data folders (AlterReplicaLogDirs), a piece of each in turn, together no faster
+//! than `replica.alter.log.dirs.io.max.bytes.per.second`.
 //!
-//! A move that the end of the process interrupts begins anew with the next start: its folder's name says where it led.
+//! A move is in the hands of one thread at a time, and waits in the queue otherwise; so is a partition, which may be asked to
+//! go on while the folder that it has left is still being given up. A move that the end of the process interrupts begins anew
+//! with the next start: its folder's name says where it led.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,8 +17,8 @@ use uuid::Uuid;
 use crate::broker::Broker;
 use crate::checkpoints::{self, Checkpoint};
 use crate::log_dirs::DataDir;
-use crate::partition::Partition;
 use crate::partition::moving::{Move, Turn};
+use crate::partition::{Partition, TopicPartition};
 
 /// Most bytes of one turn.
 const TURN_BYTES_MAX: u32 = 1 << 20;
@@ -29,16 +31,19 @@ const RETRY: Duration = Duration::from_millis(20);
 /// The limit's name; a setting that exists at run time only.
 pub const LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
-/// Moves that wait for the thread.
-#[derive(Debug, Default)]
+/// Moves that wait for a thread.
+#[derive(Debug)]
 pub struct LogMoves {
-    state: Mutex<Queue>,
+    queue: Mutex<Queue>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    begun: Vec<Active>,
+    waiting: VecDeque<Active>,
+    /// Partitions in the hands of a thread.
+    busy: Vec<TopicPartition>,
+    budget: Budget,
     stopped: bool,
 }
 
@@ -47,6 +52,9 @@ struct Active {
     partition: Arc<Partition>,
     moving: Arc<Move>,
     copy: Option<Log>,
+    /// No thread has looked at it yet.
+    is_new: bool,
+    not_before: Instant,
 }
 
 impl std::fmt::Debug for Active {
@@ -57,101 +65,174 @@ impl std::fmt::Debug for Active {
     }
 }
 
+/// What a thread does next.
+enum Step {
+    /// However long the move waits for its turn, a start finds it.
+    Begin(Active),
+    GiveUp(Active),
+    Turn(Active),
+    /// Nothing yet; the limit may have changed.
+    Wait,
+    End,
+}
+
+impl Default for LogMoves {
+    fn default() -> Self {
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            busy: Vec::new(),
+            budget: Budget::new(Instant::now()),
+            stopped: false,
+        };
+        LogMoves {
+            queue: Mutex::new(queue),
+            changed: Condvar::new(),
+        }
+    }
+}
+
 impl LogMoves {
     /// Moves a partition to another folder, unless it is there or on its way already.
     pub fn begin(&self, partition: &Arc<Partition>, to: &Arc<DataDir>) {
         let Some(moving) = partition.begin_move(to) else {
             return;
         };
-        let active = Active {
+        self.put(Active {
             partition: partition.clone(),
             moving,
             copy: None,
-        };
-        self.lock().begun.push(active);
-        self.changed.notify_all();
+            is_new: true,
+            not_before: Instant::now(),
+        });
     }
 
-    /// Ends the thread.
+    /// Ends the threads.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.changed.notify_all();
     }
 
-    /// Waits for `pause`, for new moves where it is `None`; answers them, or `None` at the end.
-    fn wait(&self, pause: Option<Duration>) -> Option<Vec<Active>> {
+    /// What to do next, after a wait if there is nothing.
+    fn next(&self, limit: Option<u64>) -> Step {
         let mut queue = self.lock();
-        match pause {
-            Some(pause) if !queue.stopped && !pause.is_zero() => {
-                let waited = self.changed.wait_timeout(queue, pause);
-                queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-            Some(_) => {}
-            None => {
-                while !queue.stopped && queue.begun.is_empty() {
-                    queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                }
-            }
+        if queue.stopped {
+            return Step::End;
         }
-        (!queue.stopped).then(|| std::mem::take(&mut queue.begun))
+        let now = Instant::now();
+        if let Some(mut active) = queue.take(|active| active.moving.is_cancelled() || active.is_new) {
+            active.is_new = false;
+            return if active.moving.is_cancelled() {
+                Step::GiveUp(active)
+            } else {
+                Step::Begin(active)
+            };
+        }
+        let mut pause = queue.budget.pause(limit, now);
+        if pause.is_none() {
+            if let Some(active) = queue.take(|active| active.not_before <= now) {
+                return Step::Turn(active);
+            }
+            let free = queue.waiting.iter().filter(|active| queue.is_free(active));
+            pause = free.map(|active| active.not_before - now).min();
+        }
+        // Whoever adds a move or lets go of a partition wakes the threads.
+        match pause {
+            Some(pause) => drop(self.changed.wait_timeout(queue, pause)),
+            None => drop(self.changed.wait(queue)),
+        }
+        Step::Wait
+    }
+
+    /// Puts a move back after a turn in which so many bytes were copied.
+    fn give_back(&self, mut active: Active, bytes: usize) {
+        if bytes == 0 {
+            active.not_before = Instant::now() + RETRY;
+        }
+        self.lock().budget.spend(bytes);
+        self.put(active);
+    }
+
+    fn put(&self, active: Active) {
+        self.lock().waiting.push_back(active);
+        self.changed.notify_all();
+    }
+
+    /// The thread has done what it took the partition for.
+    fn let_go(&self, partition: &Partition) {
+        self.lock().busy.retain(|busy| busy != partition.id());
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Starts the thread; it ends with [`LogMoves::stop`].
+impl Queue {
+    /// The first move that is wanted and whose partition no other thread has in its hands; from now on this one has.
+    fn take(&mut self, wanted: impl Fn(&Active) -> bool) -> Option<Active> {
+        let found = |active: &Active| self.is_free(active) && wanted(active);
+        let index = self.waiting.iter().position(found)?;
+        let active = self.waiting.remove(index)?;
+        self.busy.push(active.partition.id().clone());
+        Some(active)
+    }
+
+    fn is_free(&self, active: &Active) -> bool {
+        !self.busy.contains(active.partition.id())
+    }
+}
+
+/// Starts the threads, `num.replica.alter.log.dirs.threads` or one for each folder; they end with [`LogMoves::stop`].
 ///
 /// # Errors
-/// The system refuses the thread.
-pub fn start(broker: Arc<Broker>) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("log-moves".to_owned())
-        .spawn(move || run(&broker))
+/// The system refuses a thread; none is left running.
+pub fn start(broker: &Arc<Broker>) -> io::Result<Vec<JoinHandle<()>>> {
+    let count = match broker.config().num_replica_alter_log_dirs_threads {
+        Some(count) => usize::try_from(count).unwrap_or(0).max(1),
+        None => broker.log_dirs.all().len(),
+    };
+    let spawn = |index: usize| {
+        let broker = broker.clone();
+        std::thread::Builder::new()
+            .name(format!("log-moves-{index}"))
+            .spawn(move || run(&broker))
+    };
+    let threads: io::Result<_> = (0..count).map(spawn).collect();
+    threads.inspect_err(|_| broker.log_moves.stop())
 }
 
 fn run(broker: &Broker) {
     let moves = &broker.log_moves;
-    let mut active: VecDeque<Active> = VecDeque::new();
-    let mut budget = Budget::new(Instant::now());
-    let mut pause = None;
-    while let Some(begun) = moves.wait(pause) {
-        for mut current in begun {
-            // However long it waits for its turn, a start finds it. A failure shows with the first turn.
-            let _ = begin(&current.partition, &current.moving, &mut current.copy);
-            active.push_back(current);
-        }
-        active.retain_mut(|current| {
-            let goes_on = !current.moving.is_cancelled();
-            if !goes_on {
-                give_up(broker, &current.moving, current.copy.take());
-            }
-            goes_on
-        });
+    loop {
         let limit = limit(broker);
-        pause = budget.pause(limit, Instant::now());
-        if pause.is_some() {
-            continue;
-        }
-        let Some(mut current) = active.pop_front() else {
-            continue;
-        };
-        pause = Some(Duration::ZERO);
-        if let Some(bytes) = turn(broker, &mut current, limit) {
-            active.push_back(current);
-            budget.spend(bytes);
-            if bytes == 0 {
-                pause = Some(RETRY);
+        match moves.next(limit) {
+            Step::End => return,
+            Step::Wait => {}
+            Step::GiveUp(active) => {
+                give_up(broker, &active.moving, active.copy);
+                moves.let_go(&active.partition);
             }
-        }
-        if active.is_empty() {
-            pause = None;
+            Step::Begin(mut active) => {
+                let partition = active.partition.clone();
+                // A failure shows with the first turn.
+                let _ = begin(&partition, &active.moving, &mut active.copy);
+                moves.put(active);
+                moves.let_go(&partition);
+            }
+            Step::Turn(mut active) => {
+                let partition = active.partition.clone();
+                if let Some(bytes) = turn(broker, &mut active, limit) {
+                    moves.give_back(active, bytes);
+                }
+                moves.let_go(&partition);
+            }
         }
     }
 }
 
 /// Keeps the copied bytes within the limit.
+#[derive(Debug)]
 struct Budget {
     /// Bytes that were copied before their time.
     debt: f64,
@@ -194,6 +275,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
         partition,
         moving,
         copy,
+        ..
     } = active;
     let max_bytes = limit.map_or(TURN_BYTES_MAX, |limit| {
         let quarter = u32::try_from(limit / 4).unwrap_or(u32::MAX);
@@ -215,7 +297,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
             None
         }
         Ok(Turn::Lost) => {
-            partition.cancel_move();
+            partition.end_move(moving);
             give_up(broker, moving, copy.take());
             None
         }
@@ -225,7 +307,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
             if partition.check_online().is_ok() {
                 moving.to.note(&error);
             }
-            partition.cancel_move();
+            partition.end_move(moving);
             give_up(broker, moving, copy.take());
             None
         }

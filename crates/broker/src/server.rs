@@ -115,7 +115,7 @@ pub struct Server {
     acceptors: JoinSet<io::Result<()>>,
     background: JoinHandle<()>,
     retention: std::thread::JoinHandle<()>,
-    log_moves: std::thread::JoinHandle<()>,
+    log_moves: Vec<std::thread::JoinHandle<()>>,
     log_cleaner: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -204,13 +204,7 @@ impl Server {
         }
         let background = tokio::spawn(background::run(broker.clone()));
         let retention = retention::start(broker.clone())?;
-        let log_moves = match log_moves::start(broker.clone()) {
-            Ok(thread) => thread,
-            Err(error) => {
-                broker.partitions().deletions().stop();
-                return Err(error.into());
-            }
-        };
+        let log_moves = log_moves::start(&broker).inspect_err(|_| broker.partitions().deletions().stop())?;
         for (topic, partition, to) in &found.moves {
             if let Ok(partition) = broker.partitions().by_name(topic, *partition) {
                 broker.log_moves.begin(&partition, to);
@@ -255,8 +249,10 @@ impl Server {
         self.broker.partitions().deletions().stop();
         self.broker.partitions().cleanings().stop();
         let joined = tokio::task::spawn_blocking(move || {
-            if retention.join().is_err() || log_moves.join().is_err() {
-                tracing::error!("a thread of the log directories ended early");
+            for thread in log_moves.into_iter().chain([retention]) {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the log directories ended early");
+                }
             }
             if log_cleaner.is_some_and(|thread| thread.join().is_err()) {
                 tracing::error!("the log cleaner ended early");

@@ -159,6 +159,8 @@ view! {
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms",
         /// Threads that recover the logs of one data folder after a crash.
         num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir",
+        /// Threads that move partitions between data folders; null means one for each folder.
+        num_replica_alter_log_dirs_threads: Option<i32> = "num.replica.alter.log.dirs.threads",
         /// How often logs are looked at for a due flush, milliseconds.
         log_flush_scheduler_interval_ms: i64 = "log.flush.scheduler.interval.ms",
         /// How often the recovery points are written to their checkpoint, milliseconds.

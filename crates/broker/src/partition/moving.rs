@@ -1,6 +1,6 @@
 //! A partition's move to another data folder (KIP-113): a copy of its log catches up beside it and then takes its place.
 //!
-//! The copy belongs to the thread of [`crate::log_moves`]. The partition's lock is held to read where the next bytes lie, and
+//! The copy belongs to a thread of [`crate::log_moves`]. The partition's lock is held to read where the next bytes lie, and
 //! at the end for the last of them and a rename.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -98,6 +98,11 @@ impl Partition {
         }
     }
 
+    /// Ends this move, unless another has taken its place.
+    pub fn end_move(&self, moving: &Arc<Move>) {
+        self.lock_moving().take_if(|known| Arc::ptr_eq(known, moving));
+    }
+
     /// An empty copy of the log in the folder that `moving` leads to; `None` if the log is gone.
     ///
     /// # Errors
@@ -182,6 +187,7 @@ impl Partition {
         self.dir.store(moving.to.clone());
         let original = std::mem::replace(log, copy.take());
         drop(guard);
+        // Not cancelled, so it is this one.
         *known = None;
         Ok(original.map_or(Turn::Lost, |original| Turn::Done(from, Box::new(original))))
     }

@@ -11,11 +11,13 @@ use barnabas_protocol::messages::{
     AlterReplicaLogDirsRequest, DeleteTopicsRequest, FetchRequest, ProduceRequest, TopicName,
 };
 use barnabas_protocol::records::batches;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::connections::{FETCH, PRODUCE, fetch, produce};
 use crate::disks::{Folders, described, partitions_in};
 use crate::node::{Client, Node};
+use crate::process;
 use crate::space::{create, delete_records, earliest, eventually, names, produce_each, text};
 
 const LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
@@ -155,6 +157,44 @@ fn a_move_is_throttled_seen_taken_back_and_goes_on_after_a_restart() {
     eventually("the folder it left has no partition's name", || {
         !folders.first.join("t-0").exists()
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn as_many_threads_move_partitions_as_the_settings_say() {
+    let root = TempDir::new().unwrap();
+    let [first, second] = ["a", "b"].map(|name| root.path().join(name));
+    let log_dirs = format!("log.dirs={},{}", first.display(), second.display());
+    let start = |more: &[&str]| {
+        let settings = ["--listen", "127.0.0.1:0", "--override", &log_dirs];
+        process::Node::start(&[&settings[..], more].concat())
+    };
+    // One for each folder, as in Apache Kafka.
+    let node = start(&[]);
+    eventually("two threads", || node.threads("log-moves-") == 2);
+    let mut client = Client::connect(node.address());
+    let topics = ["t1", "t2", "t3", "t4"];
+    for topic in topics {
+        create(&mut client, topic, &[]);
+        produce_each(&mut client, topic, &[&[7; 100_000][..]; 20]);
+    }
+    // The limit is for all of them together.
+    crate::run_time::set(&mut client, 4, "1", LIMIT, "1000");
+    for topic in ["t1", "t3"] {
+        assert_eq!(alter(&mut client, topic, 0, &second), 0);
+    }
+    eventually("both copies are begun", || partitions_in(&second).len() == 4);
+    assert_eq!(node.end(Signal::TERM), Some(0));
+
+    let node = start(&["--override", "num.replica.alter.log.dirs.threads=3"]);
+    eventually("three threads", || node.threads("log-moves-") == 3);
+    let mut client = Client::connect(node.address());
+    crate::run_time::set(&mut client, 4, "1", LIMIT, "100000000");
+    for topic in topics {
+        arrives(&mut client, topic, &second);
+        assert_eq!(read_all(&mut client, topic, 0, 20), (0..20).collect::<Vec<_>>());
+    }
+    assert_eq!(node.end(Signal::TERM), Some(0));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct Node {
 }
 
 impl Node {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         Node::spawn(barnabas().args(arguments).stderr(Stdio::inherit()))
     }
 
@@ -61,6 +61,13 @@ impl Node {
     /// Where it listens.
     pub fn address(&self) -> &str {
         self.part("PLAINTEXT://")
+    }
+
+    /// How many of its threads have a name that begins so.
+    pub fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        names.filter(|found| found.starts_with(name)).count()
     }
 
     /// What it wrote to standard error, and its exit code, once it has ended by itself.

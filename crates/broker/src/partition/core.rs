@@ -28,13 +28,14 @@ pub struct PartitionCore {
 }
 
 impl PartitionCore {
-    /// A partition whose log ends at `log_end_offset` and is known to be replicated up to `high_watermark`.
+    /// A partition whose log ends at `log_end_offset` and is known to be replicated up to `high_watermark`, of which a log
+    /// that has lost its end may have less.
     pub fn new(node_id: i32, assignment: Assignment, log_end_offset: i64, high_watermark: i64) -> Self {
         let mut core = PartitionCore {
             node_id,
             assignment,
             log_end_offset,
-            high_watermark,
+            high_watermark: high_watermark.min(log_end_offset),
         };
         core.advance();
         core
@@ -131,6 +132,12 @@ mod tests {
         assert!(core.appended(8));
         assert_eq!(core.high_watermark(), 8);
         assert!(!core.appended(8));
+    }
+
+    #[test]
+    fn the_high_watermark_is_never_behind_the_end_of_a_log_that_was_cut() {
+        let core = PartitionCore::new(1, assignment(1, 0, &[1]), 4, 5);
+        assert_eq!(core.high_watermark(), 4);
     }
 
     #[test]

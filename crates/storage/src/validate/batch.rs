@@ -9,7 +9,7 @@ use barnabas_protocol::records::{
 use crate::log::AppendOrigin;
 
 use super::judge::{Judge, Seen};
-use super::rebuild::rebuild;
+use super::rebuild::{expanded_bytes_max, rebuild};
 use super::{DECOMPRESSED_BYTES_MAX, Rejection, ValidationSettings};
 
 /// A batch that may be appended once it has its offset and leader epoch.
@@ -98,7 +98,14 @@ pub fn validate<'a>(
         set_max_timestamp(bytes, settings.timestamp_type, max_timestamp);
         BatchBytes::InPlace(bytes)
     } else {
-        let mut builder = rebuild(&batch, source, codec, judge, topic, partition)?;
+        let mut builder = rebuild(
+            &batch,
+            (source, codec),
+            expanded_bytes_max(settings),
+            judge,
+            topic,
+            partition,
+        )?;
         if let Some(level) = settings.compression.level() {
             builder = builder.level(level);
         }

@@ -15,7 +15,8 @@
 //!
 //! Deviations: records of a compressed batch whose own length field lies are refused (Kafka lets them in, and no
 //! consumer can read them); record errors beyond [`RECORD_ERRORS_MAX`] are counted, not listed; what expands beyond
-//! [`DECOMPRESSED_BYTES_MAX`] (rebuilt: [`REBUILT_BYTES_MAX`]) is refused with MESSAGE_TOO_LARGE.
+//! [`DECOMPRESSED_BYTES_MAX`] is refused with MESSAGE_TOO_LARGE, and so is what is to be rebuilt and expands beyond
+//! [`REBUILT_EXPANSION_MAX`] times `max.message.bytes`, within [`REBUILT_BYTES_MIN`] and [`REBUILT_BYTES_MAX`].
 
 mod batch;
 mod judge;
@@ -33,8 +34,12 @@ pub use settings::{TargetCompression, ValidationSettings};
 pub const RECORD_ERRORS_MAX: usize = 10_000;
 /// What the records of one batch may expand to while they are only read.
 pub const DECOMPRESSED_BYTES_MAX: usize = 1 << 30;
-/// What the records of one batch may expand to when they must be rebuilt, and so be held in memory.
+/// What the records of one batch may expand to when they must be rebuilt, and so be held in memory, whatever the settings.
 pub const REBUILT_BYTES_MAX: usize = 64 << 20;
+/// So much they may always expand to.
+pub const REBUILT_BYTES_MIN: usize = 16 << 20;
+/// A batch that is rebuilt must fit `max.message.bytes` again: what expands to more than so many times that is a bomb.
+pub const REBUILT_EXPANSION_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests;

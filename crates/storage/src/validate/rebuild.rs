@@ -7,7 +7,13 @@ use barnabas_protocol::records::{
 };
 
 use super::judge::{Judge, Seen};
-use super::{REBUILT_BYTES_MAX, Rejection};
+use super::{REBUILT_BYTES_MAX, REBUILT_BYTES_MIN, REBUILT_EXPANSION_MAX, Rejection, ValidationSettings};
+
+/// The most bytes that a batch's records may expand to.
+pub(super) fn expanded_bytes_max(settings: &ValidationSettings) -> usize {
+    let fitting = settings.max_message_bytes.saturating_mul(REBUILT_EXPANSION_MAX);
+    fitting.clamp(REBUILT_BYTES_MIN, REBUILT_BYTES_MAX)
+}
 
 /// Judges a batch's records and copies them into a builder for `codec`; offsets count up from 0 whatever was sent.
 ///
@@ -16,8 +22,8 @@ use super::{REBUILT_BYTES_MAX, Rejection};
 /// refuses what its validator let pass: negative timestamps, a producer id without epoch or sequence.
 pub(super) fn rebuild(
     batch: &Batch<'_>,
-    source: Compression,
-    codec: Compression,
+    (source, codec): (Compression, Compression),
+    bytes_max: usize,
     mut judge: Judge<'_>,
     topic: &str,
     partition: i32,
@@ -26,7 +32,7 @@ pub(super) fn rebuild(
     let payload = match source {
         Compression::None => batch.payload(),
         _ => {
-            compression::decompress(source, batch.payload(), REBUILT_BYTES_MAX, &mut plain)?;
+            compression::decompress(source, batch.payload(), bytes_max, &mut plain)?;
             &plain
         }
     };

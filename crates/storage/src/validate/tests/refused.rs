@@ -245,6 +245,26 @@ fn sizes() {
 }
 
 #[test]
+fn what_expands_too_much_to_be_rebuilt_is_refused() {
+    let mut builder = BatchBuilder::new(Compression::Gzip);
+    let zeros = vec![0; 20 << 20];
+    builder.append(&RecordFields {
+        timestamp: NOW_MS,
+        value: Some(&zeros),
+        ..RecordFields::default()
+    });
+    let bomb = builder.build().unwrap();
+    assert!(bomb.len() < 100_000);
+    assert_eq!(code(&bomb, &ValidationSettings::default()), Accepted);
+    assert_eq!(code(&bomb, &to(Compression::Zstd)), MessageTooLarge);
+    let larger = ValidationSettings {
+        max_message_bytes: 2 << 20,
+        ..to(Compression::Zstd)
+    };
+    assert_eq!(code(&bomb, &larger), Accepted);
+}
+
+#[test]
 fn rebuilding_refuses_what_kafkas_builder_refuses() {
     let settings = to(Compression::Gzip);
     let negative = batch(&RECORD.at(0), 1, |h| h.base_timestamp = -5);

@@ -126,7 +126,7 @@ impl Server {
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
     pub async fn start(settings: StartSettings) -> Result<Server, StartError> {
-        import::unready::check(&settings.data_dir)?;
+        import::unready::check(&settings.data_dir, &settings.data_dirs)?;
         let StartSettings {
             layers,
             config,

@@ -11,7 +11,7 @@ use crate::import::{Import, Mode};
 /// What `barnabas import --help` prints.
 pub const HELP: &str = "\
 Takes over the log directory of an Apache Kafka node that was stopped or killed: its topics with their ids, records and
-settings, its groups with their offsets, its transactions and producer ids. They go into the data folder of the
+settings, its groups with their offsets, its transactions and producer ids. They go into the data folders of the
 configuration, which must be new, or have none of these topics.
 
 Usage: barnabas import [OPTIONS] DIR... [server.properties | server.yaml]
@@ -22,7 +22,7 @@ Options:
       --dry-run             Say what would be done, change nothing
       --copy                Copy all files (the default)
       --link                Link segments that are not written to any more, copy everything else
-      --in-place            DIR is the data folder itself; Apache Kafka should not use it any more
+      --in-place            The DIRs are the data folders themselves; Apache Kafka should not use them any more
       --override KEY=VALUE  Set a setting; may be given several times, wins over the file
       --data DIR            Keep data in DIR (the same as --override log.dirs=DIR)
       --log LEVEL           error, warn, info, debug, trace, or a filter as in RUST_LOG

@@ -76,42 +76,52 @@ pub enum ImportError {
     Output(#[from] io::Error),
 }
 
-/// Imports into the data folder of `settings` and tells on `out` what it will do and what it did.
+/// Imports into the data folders of `settings` and tells on `out` what it will do and what it did.
 ///
 /// # Errors
 /// See [`ImportError`]; the source is as it was, and nothing of it is served.
 pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) -> Result<(), ImportError> {
-    let data_dir = settings.data_dir.clone();
-    let sources = open_sources(import, &data_dir)?;
-    let plan = Plan::of(&sources, &settings)?;
-    plan.tell(&sources, import, &data_dir, out)?;
-    let known = MetaProperties::read(&data_dir)?;
-    check_identity(&plan, known.as_ref(), settings.config.node_id, &data_dir)?;
+    let data_dirs = settings.data_dirs.clone();
+    let sources = open_sources(import, &settings)?;
+    let plan = Plan::of(&sources, &settings, import.mode)?;
+    plan.tell(&sources, import, &data_dirs, out)?;
+    for data_dir in &data_dirs {
+        check_identity(&plan, settings.config.node_id, data_dir)?;
+    }
     if import.dry_run {
-        plan.check_free(&data_dir, import.mode, &Unfinished::read(&data_dir)?)?;
+        plan.check_free(&data_dirs, import.mode, &Unfinished::read_all(&data_dirs)?)?;
         writeln!(out, "Nothing was changed (--dry-run).")?;
         return Ok(());
     }
 
-    let mut log_dir = LogDir::open(&data_dir, Arc::new(OpenFiles::new(1)))?;
-    let identity = match known {
-        Some(properties) => properties,
-        None => {
-            let properties = MetaProperties {
-                cluster_id: plan.cluster_id.clone(),
-                node_id: settings.config.node_id,
-                directory_id: Uuid::new_v4(),
-            };
-            log_dir.write_meta_properties(properties.clone())?;
-            properties
-        }
-    };
+    let targets = data_dirs
+        .iter()
+        .map(|data_dir| open_target(data_dir, &plan.cluster_id, settings.config.node_id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let identity = data_dirs
+        .iter()
+        .zip(&targets)
+        .find_map(|(path, target)| {
+            (*path == settings.data_dir)
+                .then(|| target.meta_properties().cloned())
+                .flatten()
+        })
+        .expect("invariant: the metadata's folder is one of them and has an identity");
+    let data_dir = settings.data_dir.clone();
     let quorum = Quorum::start(
         quorum_options(&settings.layers, &settings.config, &data_dir, &identity),
         |_, _| {},
     )
     .await?;
-    let outcome = take_over(import, &plan, &quorum, &log_dir, identity.directory_id, out).await;
+    let outcome = take_over(
+        import,
+        &plan,
+        &quorum,
+        (&data_dirs, &targets),
+        identity.directory_id,
+        out,
+    )
+    .await;
     quorum.shutdown().await?;
     outcome?;
     writeln!(
@@ -127,53 +137,78 @@ async fn take_over(
     import: &Import,
     plan: &Plan,
     quorum: &Quorum,
-    log_dir: &LogDir,
+    (data_dirs, targets): (&[PathBuf], &[LogDir]),
     directory_id: Uuid,
     out: &mut dyn Write,
 ) -> Result<(), ImportError> {
-    let mut unfinished = Unfinished::read(log_dir.path())?;
-    if unfinished.is_committed(&quorum.image()) {
-        unfinished.finish(log_dir.path())?;
-    } else {
-        unfinished.undo(log_dir.path(), out)?;
+    let mut unfinished = Unfinished::read_all(data_dirs)?;
+    let committed = Unfinished::are_committed(&unfinished, &quorum.image());
+    for (unfinished, data_dir) in unfinished.iter_mut().zip(data_dirs) {
+        if committed {
+            unfinished.finish(data_dir)?;
+        } else {
+            unfinished.undo(data_dir, out)?;
+        }
     }
     plan.check_unknown(&quorum.image())?;
-    plan.check_free(log_dir.path(), import.mode, &Unfinished::default())?;
-    log_dir.expect_folders()?;
+    plan.check_free(data_dirs, import.mode, &[])?;
+    targets.iter().try_for_each(LogDir::expect_folders)?;
     if import.mode == Mode::InPlace {
         transfer::complete_in_place(plan)?;
     } else {
-        transfer::stage(plan, import.mode, log_dir.path(), out)?;
-        transfer::place(plan, log_dir.path())?;
-        transfer::merge_checkpoints(plan, log_dir.path())?;
+        transfer::stage(plan, import.mode, data_dirs, out)?;
+        transfer::place(plan, data_dirs)?;
+        for data_dir in data_dirs {
+            transfer::merge_checkpoints(plan, data_dir)?;
+        }
     }
     let reply = quorum.handle().submit(plan.request(directory_id)).await?;
     reply.map_err(ImportError::Refused)?;
-    Unfinished::read(log_dir.path())?.finish(log_dir.path())?;
+    for data_dir in data_dirs {
+        Unfinished::read(data_dir)?.finish(data_dir)?;
+    }
     Ok(())
 }
 
-fn open_sources(import: &Import, data_dir: &Path) -> Result<Vec<Source>, ImportError> {
-    let same = |path: &Path| match (path.canonicalize(), data_dir.canonicalize()) {
+fn open_sources(import: &Import, settings: &StartSettings) -> Result<Vec<Source>, ImportError> {
+    let same = |path: &Path, data_dir: &Path| match (path.canonicalize(), data_dir.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     };
+    let data_dirs = &settings.data_dirs;
+    let data_dir_of = |path: &Path| data_dirs.iter().find(|data_dir| same(path, data_dir));
     let in_place = import.mode == Mode::InPlace;
-    if in_place && (import.sources.len() != 1 || !same(&import.sources[0])) {
+    let is_source = |data_dir: &PathBuf| import.sources.iter().any(|path| same(path, data_dir));
+    let all_named = data_dirs
+        .iter()
+        .filter(|dir| dir.join("meta.properties").exists())
+        .all(is_source);
+    if in_place && !(all_named && import.sources.iter().all(|path| data_dir_of(path).is_some())) {
+        let shown: Vec<String> = data_dirs.iter().map(|dir| dir.display().to_string()).collect();
         return Err(ImportError::Mismatch(format!(
             "--in-place takes over the data folder of the configuration, {}, and no other",
-            data_dir.display()
+            shown.join(" and ")
         )));
     }
     let mut sources = Vec::new();
     for path in &import.sources {
-        if !in_place && same(path) {
+        let data_dir = data_dir_of(path);
+        if !in_place && data_dir.is_some() {
             return Err(ImportError::Mismatch(format!(
                 "{} is the data folder of the configuration: say --in-place to change it, or give another data folder",
                 path.display()
             )));
         }
-        sources.push(Source::open(path)?);
+        // In place the configuration's spelling counts.
+        let source = Source::open(data_dir.unwrap_or(path))?;
+        if in_place && source.cluster.is_some() && source.path != settings.data_dir {
+            return Err(ImportError::Mismatch(format!(
+                "the metadata log is in {}, and the configuration's in {}: set metadata.log.dir",
+                source.path.display(),
+                settings.data_dir.display()
+            )));
+        }
+        sources.push(source);
     }
     if in_place {
         // Taking hold of the folder itself is refused while another process looks at it.
@@ -182,14 +217,24 @@ fn open_sources(import: &Import, data_dir: &Path) -> Result<Vec<Source>, ImportE
     Ok(sources)
 }
 
+/// Takes hold of a data folder, which gets the cluster's identity if it has none.
+fn open_target(data_dir: &Path, cluster_id: &str, node_id: i32) -> Result<LogDir, ImportError> {
+    let mut target = LogDir::open(data_dir, Arc::new(OpenFiles::new(1)))?;
+    if target.meta_properties().is_none() {
+        target.write_meta_properties(MetaProperties {
+            cluster_id: cluster_id.to_owned(),
+            node_id,
+            directory_id: Uuid::new_v4(),
+        })?;
+    }
+    Ok(target)
+}
+
 /// The data folder must be new, or of the same cluster and node.
-fn check_identity(
-    plan: &Plan,
-    known: Option<&MetaProperties>,
-    node_id: i32,
-    data_dir: &Path,
-) -> Result<(), ImportError> {
-    let Some(known) = known else { return Ok(()) };
+fn check_identity(plan: &Plan, node_id: i32, data_dir: &Path) -> Result<(), ImportError> {
+    let Some(known) = MetaProperties::read(data_dir)? else {
+        return Ok(());
+    };
     let path = data_dir.display();
     if known.cluster_id != plan.cluster_id {
         return Err(ImportError::Mismatch(format!(

@@ -1,9 +1,9 @@
-//! Bringing partition folders into the data folder: copied beside it, flushed, then renamed into place.
+//! Bringing partition folders into the data folders: copied beside them, flushed, then renamed into place.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use barnabas_inspect::place;
@@ -21,17 +21,19 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Suffix of files that Kafka has deleted and not removed yet.
 const DELETED: &str = ".deleted";
 
-/// Copies or links all folders into the folder of unfinished imports, and flushes them.
+/// Copies or links all folders into the folders of unfinished imports, and flushes them.
 ///
 /// # Errors
 /// `Io`.
-pub fn stage(plan: &Plan, mode: Mode, data_dir: &Path, out: &mut dyn Write) -> Result<(), ImportError> {
-    let staging = unfinished::folder(data_dir);
-    fs::create_dir(&staging).map_err(failed("create", &staging))?;
+pub fn stage(plan: &Plan, mode: Mode, data_dirs: &[PathBuf], out: &mut dyn Write) -> Result<(), ImportError> {
+    for data_dir in data_dirs {
+        let staging = unfinished::folder(data_dir);
+        fs::create_dir(&staging).map_err(failed("create", &staging))?;
+    }
     let total: u64 = plan.folders.iter().map(|folder| folder.bytes).sum();
     let (mut told, mut done) = (Instant::now(), 0);
     for folder in &plan.folders {
-        let to = staging.join(&folder.name);
+        let to = unfinished::folder(&folder.to).join(&folder.name);
         copy_folder(folder, &to, mode)?;
         done += folder.bytes;
         if told.elapsed() >= PROGRESS_EVERY {
@@ -40,8 +42,15 @@ pub fn stage(plan: &Plan, mode: Mode, data_dir: &Path, out: &mut dyn Write) -> R
             told = Instant::now();
         }
     }
-    platform::sync_tree(&staging).map_err(failed("sync", &staging))?;
-    Unfinished::note(data_dir, &plan.folders)
+    for data_dir in data_dirs {
+        let staging = unfinished::folder(data_dir);
+        platform::sync_tree(&staging).map_err(failed("sync", &staging))?;
+        Unfinished::note(
+            data_dir,
+            plan.folders.iter().filter(|folder| folder.to == *data_dir),
+        )?;
+    }
+    Ok(())
 }
 
 fn copy_folder(folder: &PlannedFolder, to: &Path, mode: Mode) -> Result<(), ImportError> {
@@ -89,14 +98,16 @@ fn name_topic(folder: &PlannedFolder, path: &Path) -> Result<(), ImportError> {
 ///
 /// # Errors
 /// `Io`.
-pub fn place(plan: &Plan, data_dir: &Path) -> Result<(), ImportError> {
-    let staging = unfinished::folder(data_dir);
+pub fn place(plan: &Plan, data_dirs: &[PathBuf]) -> Result<(), ImportError> {
     for folder in &plan.folders {
-        let (from, to) = (staging.join(&folder.name), data_dir.join(&folder.name));
-        fs::rename(&from, &to).map_err(failed("rename", &from))?;
+        let from = unfinished::folder(&folder.to).join(&folder.name);
+        fs::rename(&from, folder.to.join(&folder.name)).map_err(failed("rename", &from))?;
     }
-    let sync = || File::open(data_dir)?.sync_all();
-    Ok(sync().map_err(failed("sync", data_dir))?)
+    for data_dir in data_dirs {
+        let sync = || File::open(data_dir)?.sync_all();
+        sync().map_err(failed("sync", data_dir))?;
+    }
+    Ok(())
 }
 
 /// What is missing of folders that stay where they are.
@@ -109,13 +120,13 @@ pub fn complete_in_place(plan: &Plan) -> Result<(), ImportError> {
         .try_for_each(|folder| name_topic(folder, &folder.from))
 }
 
-/// Adds the partitions' rows to the data folder's offset checkpoints.
+/// Adds the rows of a data folder's partitions to its offset checkpoints.
 ///
 /// # Errors
 /// `Io`, `Corrupt`.
 pub fn merge_checkpoints(plan: &Plan, data_dir: &Path) -> Result<(), ImportError> {
     let mut added: BTreeMap<&str, Vec<(&PlannedFolder, i64)>> = BTreeMap::new();
-    for folder in &plan.folders {
+    for folder in plan.folders.iter().filter(|folder| folder.to == *data_dir) {
         for (name, offset) in &folder.checkpoints {
             added.entry(name).or_default().push((folder, *offset));
         }

@@ -57,10 +57,13 @@ impl Unfinished {
     ///
     /// # Errors
     /// `Io`.
-    pub fn note(data_dir: &Path, folders: &[PlannedFolder]) -> Result<(), ImportError> {
+    pub fn note<'a>(
+        data_dir: &Path,
+        folders: impl Iterator<Item = &'a PlannedFolder>,
+    ) -> Result<(), ImportError> {
         let line =
             |folder: &PlannedFolder| format!("{} {}\n", folder.name, kafka_uuid::encode(folder.topic_id));
-        let text: String = folders.iter().map(line).collect();
+        let text: String = folders.map(line).collect();
         let (path, temporary) = (folder(data_dir).join(LIST), folder(data_dir).join("folders.tmp"));
         let write = || -> io::Result<()> {
             let mut file = fs::File::create(&temporary)?;
@@ -77,13 +80,18 @@ impl Unfinished {
         self.folders.iter().any(|(known, _)| known == name)
     }
 
-    /// The metadata has its topics: only the end was missing.
-    pub fn is_committed(&self, image: &MetadataImage) -> bool {
-        !self.folders.is_empty()
-            && self
-                .folders
-                .iter()
-                .all(|(_, id)| image.topics.by_id(id).is_some())
+    /// What there is in each of the data folders.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn read_all(data_dirs: &[PathBuf]) -> Result<Vec<Unfinished>, ImportError> {
+        data_dirs.iter().map(|dir| Unfinished::read(dir)).collect()
+    }
+
+    /// The metadata has the topics of all data folders: only the end was missing.
+    pub fn are_committed(all: &[Unfinished], image: &MetadataImage) -> bool {
+        let mut folders = all.iter().flat_map(|unfinished| &unfinished.folders).peekable();
+        folders.peek().is_some() && folders.all(|(_, id)| image.topics.by_id(id).is_some())
     }
 
     /// Removes the copies it made. They are copies: it never moves anything, and those of committed topics stay.

@@ -1,7 +1,7 @@
 //! Data folders that no node may start on: an import into it was interrupted, or it is Apache Kafka's and was not imported at all. (A
 //! node would know none of the topics in it, and start a cluster of its own beside them.)
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::unfinished;
 
@@ -28,20 +28,24 @@ pub enum Unready {
     },
 }
 
-/// Refuses such a folder.
+/// Refuses such folders; `metadata_dir` is that of the metadata.
 ///
 /// # Errors
 /// Why.
-pub fn check(data_dir: &Path) -> Result<(), Unready> {
-    let folder = data_dir.display().to_string();
-    let marker = unfinished::folder(data_dir);
-    if marker.is_dir() {
-        let marker = marker.display().to_string();
-        return Err(Unready::Unfinished { folder, marker });
+pub fn check(metadata_dir: &Path, data_dirs: &[PathBuf]) -> Result<(), Unready> {
+    for data_dir in data_dirs {
+        let marker = unfinished::folder(data_dir);
+        if marker.is_dir() {
+            return Err(Unready::Unfinished {
+                folder: data_dir.display().to_string(),
+                marker: marker.display().to_string(),
+            });
+        }
     }
-    let metadata = data_dir.join("__cluster_metadata-0");
+    let metadata = metadata_dir.join("__cluster_metadata-0");
     // What Apache Kafka writes at the first start, and what a quorum of ours has.
     if metadata.join("quorum-state").exists() && !metadata.join("log").is_dir() {
+        let folder = metadata_dir.display().to_string();
         return Err(Unready::ApacheKafkas { folder });
     }
     Ok(())

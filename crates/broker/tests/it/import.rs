@@ -69,20 +69,33 @@ fn metadata() -> Vec<Vec<u8>> {
     ]
 }
 
-impl Node {
-    fn new(metadata: Option<Vec<Vec<u8>>>) -> Node {
-        let root = tempfile::tempdir().unwrap();
-        let mut log_dir = LogDir::open(root.path(), Arc::new(OpenFiles::new(4))).unwrap();
-        let properties = MetaProperties {
-            cluster_id: CLUSTER.to_owned(),
-            node_id: 1,
-            directory_id: Uuid::from_u128(1),
-        };
-        log_dir.write_meta_properties(properties).unwrap();
-        let mut log = log_dir.create_log("orders".into(), 0, ORDERS, Arc::new(LogConfig::default()));
+/// A log directory of the node without its metadata, with two records in each of these partitions of `orders`.
+fn log_directory(partitions: &[i32]) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let mut log_dir = LogDir::open(root.path(), Arc::new(OpenFiles::new(4))).unwrap();
+    let properties = MetaProperties {
+        cluster_id: CLUSTER.to_owned(),
+        node_id: 1,
+        directory_id: Uuid::new_v4(),
+    };
+    log_dir.write_meta_properties(properties).unwrap();
+    let mut logs = Vec::new();
+    for partition in partitions {
+        let config = Arc::new(LogConfig::default());
+        let mut log = log_dir.create_log("orders".into(), *partition, ORDERS, config);
         let mut bytes = batch_of(&[b"one".to_vec(), b"two".to_vec()]);
         log.append(&mut bytes, 0, AppendOrigin::Client, 1_000).unwrap();
-        log_dir.shut_down(&mut std::iter::once((&mut log, 2))).unwrap();
+        logs.push(log);
+    }
+    log_dir
+        .shut_down(&mut logs.iter_mut().map(|log| (log, 2)))
+        .unwrap();
+    root
+}
+
+impl Node {
+    fn new(metadata: Option<Vec<Vec<u8>>>) -> Node {
+        let root = log_directory(&[0]);
         if let Some(records) = metadata {
             fs::create_dir(root.path().join("__cluster_metadata-0")).unwrap();
             fs::write(root.path().join("__cluster_metadata-0/quorum-state"), "{}").unwrap();
@@ -100,11 +113,12 @@ impl Node {
     }
 }
 
-fn settings(data_dir: &Path) -> StartSettings {
+fn settings(data_dirs: &[&Path]) -> StartSettings {
+    let shown: Vec<String> = data_dirs.iter().map(|dir| dir.display().to_string()).collect();
     load(&Sources {
         file: None,
-        overrides: vec![("log.dirs".to_owned(), data_dir.display().to_string())],
-        default_data_dir: data_dir.to_owned(),
+        overrides: vec![("log.dirs".to_owned(), shown.join(","))],
+        default_data_dir: data_dirs[0].to_owned(),
     })
     .unwrap()
 }
@@ -117,14 +131,22 @@ fn import(source: &Path, mode: Mode) -> Import {
     }
 }
 
+fn check_ready(data_dir: &Path) -> Result<(), unready::Unready> {
+    unready::check(data_dir, &[data_dir.to_owned()])
+}
+
 /// Imports and answers what was told.
 fn try_import(import: &Import, data_dir: &Path) -> Result<String, ImportError> {
+    try_import_into(import, &[data_dir])
+}
+
+fn try_import_into(import: &Import, data_dirs: &[&Path]) -> Result<String, ImportError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let mut out = Vec::new();
-    runtime.block_on(run(import, settings(data_dir), &mut out))?;
+    runtime.block_on(run(import, settings(data_dirs), &mut out))?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -184,7 +206,7 @@ fn a_log_directory_is_taken_over_and_stays_as_it_was() {
             MetaProperties::read(&data_dir).unwrap().unwrap().cluster_id,
             CLUSTER
         );
-        unready::check(&data_dir).unwrap();
+        check_ready(&data_dir).unwrap();
         let again = try_import(&import(node.path(), mode), &data_dir)
             .unwrap_err()
             .to_string();
@@ -207,7 +229,7 @@ fn without_a_metadata_log_the_folders_say_what_there_is() {
 #[test]
 fn in_place_the_folders_stay_and_a_node_may_start() {
     let node = Node::new(Some(metadata()));
-    let refused = unready::check(node.path()).unwrap_err().to_string();
+    let refused = check_ready(node.path()).unwrap_err().to_string();
     assert!(
         refused.contains("of an Apache Kafka node: take it over with barnabas import"),
         "{refused}"
@@ -235,7 +257,7 @@ fn in_place_the_folders_stay_and_a_node_may_start() {
         Node::metadata_log_in(node.path()).exists(),
         "Apache Kafka's own stays"
     );
-    unready::check(node.path()).unwrap();
+    check_ready(node.path()).unwrap();
 }
 
 /// What is wrong with the source: refused with the path, and no data folder begun.
@@ -351,10 +373,108 @@ fn an_interrupted_import_is_not_started_on_and_is_done_again() {
     .unwrap();
     fs::create_dir(target.path().join("orders-0")).unwrap();
     fs::write(target.path().join("orders-0/half"), "a copy").unwrap();
-    let refused = unready::check(target.path()).unwrap_err().to_string();
+    let refused = check_ready(target.path()).unwrap_err().to_string();
     assert!(refused.contains("was interrupted: run it again"), "{refused}");
     let told = try_import(&import(node.path(), Mode::Copy), target.path()).unwrap();
     assert!(told.contains("was interrupted: removing its copies"), "{told}");
     assert!(!target.path().join("orders-0/half").exists() && !staging.exists());
     assert!(target.path().join("orders-0/00000000000000000000.log").exists());
+}
+
+fn import_all(sources: &[&Path], mode: Mode) -> Import {
+    Import {
+        sources: sources.iter().map(|path| (*path).to_owned()).collect(),
+        mode,
+        dry_run: false,
+    }
+}
+
+/// Partition folders, and the rows of the recovery points' checkpoint.
+fn held(data_dir: &Path) -> (Vec<String>, String) {
+    let mut names = crate::space::names(data_dir);
+    names.retain(|name| name.starts_with("orders-"));
+    names.sort();
+    let points = fs::read_to_string(data_dir.join("recovery-point-offset-checkpoint")).unwrap();
+    (names, points)
+}
+
+fn names(partitions: &[i32]) -> Vec<String> {
+    partitions
+        .iter()
+        .map(|number| format!("orders-{number}"))
+        .collect()
+}
+
+#[test]
+fn several_data_folders_are_filled_folder_by_folder_or_evenly() {
+    for mode in [Mode::Copy, Mode::Link] {
+        let target = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| target.path().join(name));
+        let (first, second) = (log_directory(&[0, 1, 2]), log_directory(&[3]));
+        let told = try_import_into(&import_all(&[first.path(), second.path()], mode), &[&a, &b]).unwrap();
+        assert!(told.contains(&format!("To {}, by copy", b.display())), "{told}");
+        assert_eq!(held(&a).0, names(&[0, 1, 2]));
+        assert_eq!(held(&b), (names(&[3]), "0\n1\norders 3 2\n".to_owned()));
+        let ids = [&a, &b].map(|dir| MetaProperties::read(dir).unwrap().unwrap());
+        assert_eq!(ids[0].cluster_id, ids[1].cluster_id);
+        assert_ne!(ids[0].directory_id, ids[1].directory_id);
+        let again = try_import_into(&import_all(&[second.path()], mode), &[&a, &b]).unwrap_err();
+        assert!(
+            again.to_string().contains("has a topic orders already"),
+            "{again}"
+        );
+
+        // Not as many there as here: where the fewest are.
+        let [d, e] = ["d", "e"].map(|name| target.path().join(name));
+        let data_dirs = [&*c, &*d, &*e];
+        try_import_into(&import_all(&[first.path(), second.path()], mode), &data_dirs).unwrap();
+        let counts = data_dirs.map(|dir| held(dir).0.len());
+        assert_eq!(counts, [2, 1, 1]);
+    }
+}
+
+#[test]
+fn several_data_folders_are_taken_over_in_place_together() {
+    let (first, second) = (log_directory(&[0]), log_directory(&[1]));
+    let both = [first.path(), second.path()];
+    let refused = try_import_into(&import_all(&[first.path()], Mode::InPlace), &both).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("--in-place takes over the data folder"),
+        "{refused}"
+    );
+    try_import_into(&import_all(&[second.path(), first.path()], Mode::InPlace), &both).unwrap();
+    assert_eq!(
+        (held(first.path()).0, held(second.path()).0),
+        (names(&[0]), names(&[1]))
+    );
+    unready::check(first.path(), &both.map(Path::to_owned)).unwrap();
+}
+
+#[test]
+fn an_import_into_several_data_folders_that_was_interrupted_is_done_again() {
+    let (source, target) = (log_directory(&[0, 1]), tempfile::tempdir().unwrap());
+    let [a, b] = ["a", "b"].map(|name| target.path().join(name));
+    // The first folder was filled, the second had begun.
+    for (dir, list) in [(&a, Some("orders-0 AAAAAAAAAAAAAAAAAAAABQ\n")), (&b, None)] {
+        let staging = dir.join("import.unfinished");
+        fs::create_dir_all(&staging).unwrap();
+        if let Some(list) = list {
+            fs::write(staging.join("folders"), list).unwrap();
+            fs::create_dir(dir.join("orders-0")).unwrap();
+            fs::write(dir.join("orders-0/half"), "a copy").unwrap();
+        }
+    }
+    let refused = unready::check(&target.path().join("c"), &[target.path().join("c"), b.clone()]);
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("was interrupted: run it again")
+    );
+    try_import_into(&import_all(&[source.path()], Mode::Copy), &[&a, &b]).unwrap();
+    assert_eq!((held(&a).0, held(&b).0), (names(&[0]), names(&[1])));
+    assert!(!a.join("orders-0/half").exists());
+    assert!(!a.join("import.unfinished").exists() && !b.join("import.unfinished").exists());
 }

@@ -1,12 +1,13 @@
 //! What an import will do, decided before anything is done.
 
 mod configs;
+mod placement;
 mod producer_ids;
 mod tell;
 mod topics;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use barnabas_inspect::cluster::Cluster;
 use barnabas_metadata::controller::{ImportCluster, ImportedTopic};
@@ -51,6 +52,8 @@ pub struct PlannedFolder {
     pub topic_id: Uuid,
     /// Where it lies.
     pub from: PathBuf,
+    /// The data folder that gets it.
+    pub to: PathBuf,
     /// Bytes of its files.
     pub bytes: u64,
     /// It has no `partition.metadata`.
@@ -64,11 +67,11 @@ pub struct PlannedFolder {
 }
 
 impl Plan {
-    /// Plans to take over `sources`, the log directories of one node.
+    /// Plans to take over `sources`, the log directories of one node, into the data folders of `settings`.
     ///
     /// # Errors
     /// They are not of one node; a file can't be read.
-    pub fn of(sources: &[Source], settings: &StartSettings) -> Result<Plan, ImportError> {
+    pub fn of(sources: &[Source], settings: &StartSettings, mode: Mode) -> Result<Plan, ImportError> {
         let Some(first) = sources.first() else {
             return Err(ImportError::Mismatch("there is nothing to import".to_owned()));
         };
@@ -102,6 +105,7 @@ impl Plan {
             }
             None => plan.without_metadata(sources, settings)?,
         }
+        plan.place(sources, &settings.data_dirs, mode)?;
         Ok(plan)
     }
 
@@ -133,26 +137,32 @@ impl Plan {
         }
     }
 
-    /// Refuses a data folder in which a folder of a partition is in the way, except for those that an unfinished import has put there.
+    /// Refuses data folders in which a folder of a partition is in the way, except for those that an unfinished import has put there.
     ///
     /// # Errors
     /// `Mismatch` with the first.
     pub fn check_free(
         &self,
-        data_dir: &Path,
+        data_dirs: &[PathBuf],
         mode: Mode,
-        unfinished: &Unfinished,
+        unfinished: &[Unfinished],
     ) -> Result<(), ImportError> {
         if mode == Mode::InPlace {
             return Ok(());
         }
-        let in_the_way = |folder: &&PlannedFolder| {
-            !unfinished.has_placed(&folder.name) && data_dir.join(&folder.name).exists()
+        let in_the_way = |folder: &PlannedFolder| {
+            let is_placed = |dir: usize| {
+                let unfinished = unfinished.get(dir);
+                unfinished.is_some_and(|unfinished| unfinished.has_placed(&folder.name))
+            };
+            let paths = data_dirs.iter().map(|dir| dir.join(&folder.name)).enumerate();
+            let mut paths = paths.filter(|(dir, path)| !is_placed(*dir) && path.exists());
+            paths.next().map(|(_, path)| path)
         };
-        match self.folders.iter().find(in_the_way) {
-            Some(folder) => Err(ImportError::Mismatch(format!(
+        match self.folders.iter().find_map(in_the_way) {
+            Some(path) => Err(ImportError::Mismatch(format!(
                 "{} is there already: import into an empty folder",
-                data_dir.join(&folder.name).display()
+                path.display()
             ))),
             None => Ok(()),
         }
@@ -177,6 +187,7 @@ impl Plan {
             name: format!("{}-{}", partition.topic, partition.partition),
             topic_id,
             from: partition.folder.clone(),
+            to: PathBuf::new(),
             bytes: partition.bytes,
             unnamed: partition.topic_id.is_none(),
             closed_segments: closed,

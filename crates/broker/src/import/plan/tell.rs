@@ -1,7 +1,7 @@
 //! The plan as a person reads it.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 use barnabas_metadata::controller::ImportedTopic;
 use barnabas_metadata::records::ConfigResource;
@@ -20,7 +20,7 @@ impl Plan {
         &self,
         sources: &[Source],
         import: &Import,
-        data_dir: &Path,
+        data_dirs: &[PathBuf],
         out: &mut dyn Write,
     ) -> io::Result<()> {
         for source in sources {
@@ -42,13 +42,16 @@ impl Plan {
             Mode::Link => "by copy and, for closed segments, hard link",
             Mode::InPlace => "in place",
         };
-        let bytes: u64 = self.folders.iter().map(|folder| folder.bytes).sum();
-        writeln!(
-            out,
-            "To {}, {how}: {} partitions, {bytes} bytes",
-            data_dir.display(),
-            self.folders.len()
-        )?;
+        for data_dir in data_dirs {
+            let folders = self.folders.iter().filter(|folder| folder.to == *data_dir);
+            let bytes: u64 = folders.clone().map(|folder| folder.bytes).sum();
+            writeln!(
+                out,
+                "To {}, {how}: {} partitions, {bytes} bytes",
+                data_dir.display(),
+                folders.count()
+            )?;
+        }
         for topic in &self.topics {
             self.tell_topic(topic, out)?;
         }

@@ -24,6 +24,9 @@ use crate::producer_state::ProducerState;
 use crate::segment::{ActiveSegment, Segment};
 use crate::txn_index;
 
+/// How often recovery tells how far it is in a segment: a large one on a slow disk takes long.
+const PROGRESS_BYTES: u32 = 16 << 20;
+
 /// How much of a folder is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -276,11 +279,16 @@ impl Loader<'_> {
             return Ok((active, 0));
         }
         let mut buffer = Vec::new();
+        let mut told = 0;
         let latest_epoch = |open: &OpenLog| open.epochs.latest().unwrap_or(-1);
         let reason = loop {
             let position = active.segment.size;
             if position == file_size {
                 break None;
+            }
+            if position - told >= PROGRESS_BYTES {
+                self.checked(position - told);
+                told = position;
             }
             match self.read_batch(&file, position, file_size, &mut buffer) {
                 Ok(Ok(header))
@@ -315,9 +323,7 @@ impl Loader<'_> {
             }
         };
         let cut = u64::from(file_size - active.segment.size);
-        if let Some(progress) = self.progress {
-            progress.checked(u64::from(file_size));
-        }
+        self.checked(file_size - told);
         if let Some(reason) = reason {
             let path = SegmentFile::Log.path(self.folder, segment.base_offset);
             tracing::warn!(path = %path.display(), position = active.segment.size, bytes = cut, reason,
@@ -326,6 +332,12 @@ impl Loader<'_> {
                 .map_err(StorageError::io("truncate", path))?;
         }
         Ok((active, cut))
+    }
+
+    fn checked(&self, bytes: u32) {
+        if let Some(progress) = self.progress {
+            progress.checked(u64::from(bytes));
+        }
     }
 
     /// Reads and checks the batch at `position`: the inner error says what is wrong with it.

@@ -56,7 +56,7 @@ pub fn described(client: &mut Client) -> Vec<DescribeLogDirsResult> {
     client.receive::<DescribeLogDirsRequest>(5).1.results
 }
 
-fn produce_error(client: &mut Client, topic: &str, value: &[u8]) -> i16 {
+pub fn produce_error(client: &mut Client, topic: &str, value: &[u8]) -> i16 {
     client.send(PRODUCE, &produce(topic, -1, &[value]));
     client.receive::<ProduceRequest>(PRODUCE).1.responses[0].partition_responses[0].error_code
 }

@@ -2,7 +2,7 @@
 //!
 //! A limit on the size of files stands for the full disk where nothing may be mounted: the write fails in the same place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use barnabas_protocol::error::ErrorCode;
@@ -18,7 +18,7 @@ const LATEST: i64 = -1;
 const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
 
 /// Starts a node whose files may have `blocks` of 512 bytes; `unlimited` for any size.
-fn start(log_dirs: &str, blocks: &str) -> process::Node {
+pub fn start(log_dirs: &str, blocks: &str) -> process::Node {
     let script = format!(
         "trap '' XFSZ; ulimit -f {blocks}; exec '{}' --listen 127.0.0.1:0 --override 'log.dirs={log_dirs}'",
         env!("CARGO_BIN_EXE_barnabas")
@@ -49,7 +49,7 @@ fn fill(client: &mut Client, topic: &str) -> (i64, Option<i16>) {
     panic!("the disk is never full");
 }
 
-fn end_offset(client: &mut Client, topic: &str) -> i64 {
+pub fn end_offset(client: &mut Client, topic: &str) -> i64 {
     client.send(LIST_OFFSETS, &list_offsets(topic, LATEST));
     client.receive::<ListOffsetsRequest>(LIST_OFFSETS).1.topics[0].partitions[0].offset
 }
@@ -81,31 +81,36 @@ fn a_process_whose_only_disk_is_full_ends_and_keeps_what_it_acknowledged() {
     assert_eq!(node.end(Signal::TERM), Some(0));
 }
 
-/// A small file system of its own, for as long as the value lives.
-struct SmallDisk<'a>(&'a Path);
+/// A small file system of its own in memory, for as long as the value lives.
+pub struct SmallDisk(PathBuf);
 
-impl<'a> SmallDisk<'a> {
-    fn mount(path: &'a Path) -> Option<Self> {
+impl SmallDisk {
+    /// `None` where this process may mount nothing.
+    pub fn mount(path: &Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(path).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(path)
             .stderr(Stdio::null())
             .status();
         mounted
             .is_ok_and(|status| status.success())
-            .then_some(SmallDisk(path))
+            .then(|| SmallDisk(path.to_owned()))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     fn remount(&self, options: &str) {
-        let status = Command::new("mount").args(["-o", options]).arg(self.0).status();
+        let status = Command::new("mount").args(["-o", options]).arg(&self.0).status();
         assert!(status.unwrap().success());
     }
 }
 
-impl Drop for SmallDisk<'_> {
+impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
+        let _ = Command::new("umount").arg(&self.0).status();
     }
 }
 
@@ -113,7 +118,7 @@ impl Drop for SmallDisk<'_> {
 fn a_disk_that_is_full_or_read_only_stops_its_partitions_alone() {
     let folder = tempfile::tempdir().unwrap();
     let [large, small] = ["large", "small"].map(|name| folder.path().join(name));
-    let Some(disk) = SmallDisk::mount(&small) else {
+    let Some(disk) = SmallDisk::mount(&small, "4m") else {
         println!("skipped: this process may not mount a file system");
         return;
     };

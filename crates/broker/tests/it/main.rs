@@ -5,6 +5,7 @@
 mod architecture;
 mod compatibility;
 mod connections;
+mod disk_faults;
 mod disks;
 mod full_disk;
 mod groups;

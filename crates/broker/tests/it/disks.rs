@@ -217,7 +217,11 @@ fn a_folder_whose_logs_cannot_be_loaded_is_left_out() {
     for folder in [&folders.first, &folders.second] {
         std::fs::remove_file(folder.join(".kafka_cleanshutdown")).unwrap();
     }
-    std::fs::write(&metadata, "rubbish").unwrap();
+    let unreadable = |path: &Path| {
+        std::fs::remove_file(path).unwrap();
+        std::fs::create_dir(path).unwrap();
+    };
+    unreadable(&metadata);
     let node = folders.start(root);
     let mut client = node.connect();
     assert_eq!(
@@ -229,8 +233,9 @@ fn a_folder_whose_logs_cannot_be_loaded_is_left_out() {
     );
     drop(client);
     let root = node.stop();
+    std::fs::remove_dir(&metadata).unwrap();
     std::fs::write(&metadata, sound).unwrap();
-    std::fs::write(folders.first.join("t1-0/partition.metadata"), "rubbish").unwrap();
+    unreadable(&folders.first.join("t1-0/partition.metadata"));
     std::fs::remove_file(folders.first.join(".kafka_cleanshutdown")).unwrap();
     // The folder of the metadata can't be left out.
     let (_root, why) = folders.refused(root);

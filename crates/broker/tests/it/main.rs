@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod architecture;
+mod bad_input;
 mod compatibility;
 mod connections;
 mod disk_faults;

@@ -79,6 +79,12 @@ impl Node {
         (said, self.child.wait().unwrap().code())
     }
 
+    /// Ends it; answers what it wrote to standard error, and its exit code.
+    pub fn end_and_tell(self, signal: Signal) -> (String, Option<i32>) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.ended()
+    }
+
     /// Ends it; answers its exit code.
     pub fn end(mut self, signal: Signal) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

@@ -35,6 +35,7 @@ use crate::error::{Result, StorageError};
 use crate::file_io::Durability;
 use crate::layout;
 use crate::log_config::LogConfig;
+use crate::log_dir::LogCheckpoint;
 use crate::log_dir::recovery::Progress;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
@@ -323,6 +324,11 @@ impl Log {
         })
     }
 
+    /// Whether its files are in order as far as is known.
+    pub(crate) fn is_online(&self) -> bool {
+        !matches!(self.state, State::Offline)
+    }
+
     /// Whether anything was ever written.
     pub(crate) fn has_folder(&self) -> bool {
         !matches!(self.state, State::Absent)
@@ -356,6 +362,28 @@ impl Log {
         self.adopt(loaded);
         self.recovery_point = self.log_end_offset;
         self.release()
+    }
+
+    /// Takes a log offline whose files can't be understood, and leaves them as they are.
+    pub(crate) fn take_offline(&mut self) {
+        let known = [
+            self.recovery_point,
+            self.checkpointed_high_watermark,
+            self.log_start_offset,
+        ];
+        self.log_end_offset = known.into_iter().max().unwrap_or(0);
+        self.state = State::Offline;
+    }
+
+    /// What the checkpoints hold of it.
+    pub(crate) fn checkpoint(&self, high_watermark: i64) -> LogCheckpoint {
+        LogCheckpoint {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            recovery_point: self.recovery_point,
+            log_start_offset: self.log_start_offset,
+            high_watermark,
+        }
     }
 
     /// The open log, opened if need be; `None` for a log without a folder.

@@ -39,8 +39,10 @@ impl LogDir {
     /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read; otherwise so many
     /// `recovery_threads` check what may not have reached the disk.
     ///
+    /// A log whose files can't be understood is offline, and its files stay as they are.
+    ///
     /// # Errors
-    /// `Io`, `Corrupt`: a log that can't be recovered takes the directory offline.
+    /// `Io`, which takes the directory offline.
     pub fn load(
         &self,
         config_of: &dyn Fn(&str, Uuid) -> Arc<LogConfig>,
@@ -75,8 +77,9 @@ impl LogDir {
             Some(rows) => rows.into_iter().map(|row| self.known(row, config_of)).collect(),
             None => {
                 let mut logs = self.scan(&folders, config_of, clean)?;
-                for log in &mut logs {
-                    log.inspect()?;
+                for log in logs.iter_mut().filter(|log| log.is_online()) {
+                    let inspected = log.inspect();
+                    unless_unreadable(log, inspected)?;
                 }
                 logs
             }
@@ -139,6 +142,7 @@ impl LogDir {
             if topic == METADATA_TOPIC {
                 continue;
             }
+            let mut broken = None;
             let topic_id = match PartitionMetadata::read(&path) {
                 Ok(Some(metadata)) => metadata.topic_id,
                 Ok(None) => {
@@ -150,15 +154,39 @@ impl LogDir {
                     tracing::warn!(%error, "going on without the topic id");
                     Uuid::nil()
                 }
-                Err(error) => return Err(error),
+                Err(error) if error.is_of_disk() => return Err(error),
+                Err(error) => {
+                    broken = Some(error);
+                    Uuid::nil()
+                }
             };
-            deletion::remove_leftovers(&path)?;
             let shared = topics.entry(topic).or_insert_with(|| topic.into()).clone();
             let offsets = checkpoints.of(topic, partition);
             let identity = self.identity(shared, partition, topic_id);
-            logs.push(Log::closed(identity, config_of(topic, topic_id), &offsets));
+            let mut log = Log::closed(identity, config_of(topic, topic_id), &offsets);
+            match broken {
+                Some(error) => unless_unreadable(&mut log, Err(error))?,
+                None => deletion::remove_leftovers(&path)?,
+            }
+            logs.push(log);
         }
         Ok(logs)
+    }
+}
+
+/// Takes a log offline if `outcome` says that its files can't be understood.
+///
+/// # Errors
+/// What says that the disk has failed.
+pub(super) fn unless_unreadable(log: &mut Log, outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if !error.is_of_disk() => {
+            tracing::error!(folder = %log.folder().display(), %error,
+                "the partition is offline until a start that finds its files sound; nothing was deleted");
+            log.take_offline();
+            Ok(())
+        }
+        outcome => outcome,
     }
 }
 

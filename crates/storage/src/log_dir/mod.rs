@@ -21,7 +21,7 @@ use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::file_io::{self, Durability};
 use crate::layout;
-use crate::log::{Log, LogIdentity, LogSummary};
+use crate::log::{Log, LogIdentity};
 use crate::log_config::LogConfig;
 use crate::meta_properties::MetaProperties;
 use crate::open_files::OpenFiles;
@@ -262,24 +262,31 @@ impl LogDir {
     }
 
     /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must be all
-    /// logs of the directory with their high watermarks.
+    /// logs of the directory with their high watermarks. With a log that is offline there is no clean marker: the next start
+    /// has to look at it again.
     ///
     /// # Errors
     /// `Io`; there is no clean marker then.
     pub fn shut_down(&self, logs: &mut dyn Iterator<Item = (&mut Log, i64)>) -> Result<()> {
         let mut logs: Vec<(&mut Log, i64)> = logs.collect();
-        let mut failure = self.flush_all(&mut logs).err();
+        let failure = self.flush_all(&mut logs).err();
         let mut summaries = Vec::with_capacity(logs.len());
+        let mut checkpoints = Vec::with_capacity(logs.len());
+        let mut offline = None;
         for (log, high_watermark) in logs {
+            checkpoints.push(log.checkpoint(high_watermark));
             match log.summary(high_watermark) {
                 Ok(summary) => summaries.push(summary),
-                Err(error) => failure = failure.or(Some(error)),
+                Err(error) => offline = offline.or(Some(error)),
             }
         }
-        let checkpoints: Vec<LogCheckpoint> = summaries.iter().map(checkpoint_of).collect();
         self.write_checkpoints(&checkpoints)?;
         if let Some(error) = failure {
             return Err(error);
+        }
+        if let Some(error) = offline {
+            tracing::warn!(log_dir = %self.path.display(), %error, "the next start checks all logs");
+            return Ok(());
         }
         let manifest = self.path.join(manifest::FILE_NAME);
         file_io::replace(&manifest, &manifest::encode(&summaries), Durability::Synced)?;
@@ -355,14 +362,4 @@ fn create_folder(path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn checkpoint_of(log: &LogSummary) -> LogCheckpoint {
-    LogCheckpoint {
-        topic: log.topic.clone(),
-        partition: log.partition,
-        recovery_point: log.offsets.recovery_point,
-        log_start_offset: log.offsets.log_start_offset,
-        high_watermark: log.offsets.high_watermark,
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::load::unless_unreadable;
 use crate::error::Result;
 use crate::log::Log;
 
@@ -58,7 +59,7 @@ impl Progress {
 /// Recovers all `logs` of a directory with so many threads.
 ///
 /// # Errors
-/// The first that is met.
+/// The first that the disk gives.
 pub(super) fn recover(log_dir: &Path, logs: &mut [Log], threads: usize) -> Result<()> {
     if logs.is_empty() {
         return Ok(());
@@ -70,8 +71,12 @@ pub(super) fn recover(log_dir: &Path, logs: &mut [Log], threads: usize) -> Resul
         loop {
             let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(log) = next else { return Ok(()) };
-            let cut = log.recover(&progress)?;
-            truncated_bytes.fetch_add(cut, Ordering::Relaxed);
+            if log.is_online() {
+                let recovered = log.recover(&progress).map(|cut| {
+                    truncated_bytes.fetch_add(cut, Ordering::Relaxed);
+                });
+                unless_unreadable(log, recovered)?;
+            }
             progress.logs_done.fetch_add(1, Ordering::Relaxed);
         }
     };

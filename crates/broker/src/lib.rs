@@ -3,6 +3,7 @@
 mod acl_codes;
 pub mod authorized_operations;
 mod background;
+mod background_thread;
 pub mod broker;
 pub mod checkpoints;
 pub mod cli;

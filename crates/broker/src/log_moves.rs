@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
+use crate::background_thread;
 use crate::broker::Broker;
 use crate::checkpoints::{self, Checkpoint};
 use crate::log_dirs::DataDir;
@@ -194,9 +195,7 @@ pub fn start(broker: &Arc<Broker>) -> io::Result<Vec<JoinHandle<()>>> {
     };
     let spawn = |index: usize| {
         let broker = broker.clone();
-        std::thread::Builder::new()
-            .name(format!("log-moves-{index}"))
-            .spawn(move || run(&broker))
+        background_thread::spawn(format!("log-moves-{index}"), move || run(&broker))
     };
     let threads: io::Result<_> = (0..count).map(spawn).collect();
     threads.inspect_err(|_| broker.log_moves.stop())

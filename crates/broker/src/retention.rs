@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use barnabas_storage::StorageError;
 
+use crate::background_thread;
 use crate::broker::{Broker, now_ms};
 use crate::deletions::Deletions;
 use crate::partition::Partition;
@@ -23,9 +24,7 @@ const FIRST_CHECK_MS: i64 = 30_000;
 /// The system refuses the thread.
 pub fn start(broker: Arc<Broker>) -> io::Result<JoinHandle<()>> {
     let interval_ms = broker.config().log_retention_check_interval_ms;
-    std::thread::Builder::new()
-        .name("retention".to_owned())
-        .spawn(move || run(&broker, interval_ms))
+    background_thread::spawn("retention".to_owned(), move || run(&broker, interval_ms))
 }
 
 fn run(broker: &Broker, interval_ms: i64) {

@@ -13,7 +13,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barnabas_storage::cleaner::{Cleaned, Cleaner, CleanerSettings, CleanerShell};
@@ -22,15 +22,13 @@ use uuid::Uuid;
 
 use self::choice::Chosen;
 pub use self::cleanings::Cleanings;
+use crate::background_thread;
 use crate::broker::{Broker, now_ms};
 use crate::config::BrokerConfig;
 use crate::partition::Partition;
 
 /// Apache Kafka uses no larger map for a thread.
 const DEDUPE_BUFFER_BYTES_MAX: i64 = i32::MAX as i64;
-/// Compaction must not be felt by those who produce and consume.
-const NICE: i32 = 10;
-
 /// Starts the cleaners, unless `log.cleaner.enable` says otherwise; they end with [`Cleanings::stop`].
 ///
 /// # Errors
@@ -50,12 +48,7 @@ pub fn start(broker: &Arc<Broker>) -> io::Result<Option<JoinHandle<()>>> {
 }
 
 fn spawn(index: i32, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    let named = thread::Builder::new().name(format!("log-cleaner-{index}"));
-    named.spawn(move || {
-        // Of this thread alone, on Linux; who may not do it cleans at full priority.
-        let _ = rustix::process::nice(NICE);
-        run();
-    })
+    background_thread::spawn(format!("log-cleaner-{index}"), run)
 }
 
 /// The first cleaner, which sees to it that there are as many as there should be.

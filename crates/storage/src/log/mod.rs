@@ -35,7 +35,6 @@ use crate::error::{Result, StorageError};
 use crate::file_io::Durability;
 use crate::layout;
 use crate::log_config::LogConfig;
-use crate::log_dir::LogCheckpoint;
 use crate::log_dir::recovery::Progress;
 use crate::open_files::OpenFiles;
 use crate::producer_state::ProducerEntry;
@@ -373,17 +372,6 @@ impl Log {
         ];
         self.log_end_offset = known.into_iter().max().unwrap_or(0);
         self.state = State::Offline;
-    }
-
-    /// What the checkpoints hold of it.
-    pub(crate) fn checkpoint(&self, high_watermark: i64) -> LogCheckpoint {
-        LogCheckpoint {
-            topic: self.topic.clone(),
-            partition: self.partition,
-            recovery_point: self.recovery_point,
-            log_start_offset: self.log_start_offset,
-            high_watermark,
-        }
     }
 
     /// The open log, opened if need be; `None` for a log without a folder.

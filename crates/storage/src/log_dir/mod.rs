@@ -274,7 +274,7 @@ impl LogDir {
         let mut checkpoints = Vec::with_capacity(logs.len());
         let mut offline = None;
         for (log, high_watermark) in logs {
-            checkpoints.push(log.checkpoint(high_watermark));
+            checkpoints.push(LogCheckpoint::of(log, high_watermark));
             match log.summary(high_watermark) {
                 Ok(summary) => summaries.push(summary),
                 Err(error) => offline = offline.or(Some(error)),

@@ -27,6 +27,9 @@ def describe_configs(s):
                  synonyms, note="broker, some")
         describe(s, GROUP, s.name("g"), None, synonyms, note="group")
         describe(s, CLIENT_METRICS, s.name("m"), None, synonyms, note="client metrics")
+    tiny = s.topic("tiny", configs={"internal.segment.bytes": "1000"})
+    describe(s, TOPIC, tiny, None, True, note="internal setting")
+    describe(s, TOPIC, tiny, ["internal.segment.bytes"], note="internal setting alone")
     describe(s, TOPIC, a, [], note="no keys")
     describe(s, TOPIC, a, ["no.such", "retention.ms", "retention.ms", ""], note="odd keys")
     for name in (s.name("never"), "", "a b", ".", "x" * 250):

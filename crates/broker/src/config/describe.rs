@@ -109,11 +109,9 @@ pub fn topic_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
         };
         entry_of(key, value, synonyms, false)
     };
-    definitions::topic()
-        .iter()
-        .filter(|key| !key.internal)
-        .map(entry)
-        .collect()
+    // An internal setting shows where somebody has set it.
+    let listed = |key: &&ConfigKey| !key.internal || overrides.contains_key(key.name);
+    definitions::topic().iter().filter(listed).map(entry).collect()
 }
 
 /// The settings of a group that has set `overrides`.
@@ -414,6 +412,18 @@ mod tests {
             assert_eq!(find(&entries, name), expected, "{name}");
         }
         assert_eq!(entries[0].name, "compression.type");
+    }
+
+    #[test]
+    fn an_internal_setting_of_a_topic_shows_where_it_is_set() {
+        let name = "internal.segment.bytes";
+        let listed = |own: &Settings| {
+            topic_entries(&layers(), own)
+                .iter()
+                .any(|entry| entry.name == name)
+        };
+        assert!(!listed(&Settings::new()));
+        assert!(listed(&settings(&[(name, "1000")])));
     }
 
     #[test]

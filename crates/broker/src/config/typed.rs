@@ -300,6 +300,8 @@ view! {
         retention_ms: i64 = "retention.ms",
         /// The size at which a segment is rolled, bytes.
         segment_bytes: i32 = "segment.bytes",
+        /// The size that goes before `segment_bytes`, without its least value, bytes; for tests.
+        internal_segment_bytes: Option<i32> = "internal.segment.bytes",
         /// The largest index file, bytes.
         segment_index_bytes: i32 = "segment.index.bytes",
         /// By how much rolling by time is spread, milliseconds.

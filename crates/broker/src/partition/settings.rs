@@ -53,7 +53,7 @@ impl TopicSettings {
     fn new(config: TopicConfig, broker: &BrokerConfig) -> Self {
         let has_policy = |name| config.cleanup_policy.iter().any(|policy| policy == name);
         let log = LogConfig {
-            segment_bytes: unsigned(config.segment_bytes),
+            segment_bytes: unsigned(config.internal_segment_bytes.unwrap_or(config.segment_bytes)),
             segment_ms: config.segment_ms,
             segment_jitter_ms: config.segment_jitter_ms,
             segment_index_bytes: unsigned(config.segment_index_bytes),

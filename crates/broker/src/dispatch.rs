@@ -182,6 +182,16 @@ pub static APIS: &[Api] = &[
         k46_list_partition_reassignments::handle
     ),
     exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
+    ready!(
+        DescribeClientQuotas,
+        DescribeClientQuotasRequest,
+        k48_describe_client_quotas::handle
+    ),
+    exclusive!(
+        AlterClientQuotas,
+        AlterClientQuotasRequest,
+        k49_alter_client_quotas::handle
+    ),
     ready!(DescribeQuorum, DescribeQuorumRequest, k55_describe_quorum::handle),
     exclusive!(UpdateFeatures, UpdateFeaturesRequest, k57_update_features::handle),
     ready!(

@@ -39,6 +39,8 @@ pub mod k44_incremental_alter_configs;
 pub mod k45_alter_partition_reassignments;
 pub mod k46_list_partition_reassignments;
 pub mod k47_offset_delete;
+pub mod k48_describe_client_quotas;
+pub mod k49_alter_client_quotas;
 pub mod k55_describe_quorum;
 pub mod k57_update_features;
 pub mod k60_describe_cluster;

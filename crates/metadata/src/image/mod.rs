@@ -16,7 +16,7 @@ mod topics;
 pub use configs::{ConfigMap, ConfigsImage};
 pub use delta::{MetadataDelta, PartitionDelta};
 pub use features::FeaturesImage;
-pub use quotas::{QuotaEntity, QuotasImage};
+pub use quotas::{CLIENT_ID, IP, QuotaEntity, QuotaFilter, QuotaMatch, QuotasImage, USER};
 pub use sharded_map::ShardedMap;
 pub use topics::{PartitionImage, TopicImage, TopicsImage};
 

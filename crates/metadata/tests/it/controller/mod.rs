@@ -5,4 +5,5 @@ mod configs;
 mod fixture;
 mod import_cluster;
 mod placement;
+mod quotas;
 mod topics;

@@ -1,0 +1,172 @@
+//! AlterClientQuotas (key 49, KIP-546): sets and removes the quotas of client entities. Kafka's `ClientQuotaControlManager`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use barnabas_protocol::error::ErrorCode;
+
+use super::{ApiError, Decide, DecideContext, Decision};
+use crate::image::{CLIENT_ID, IP, MetadataImage, QuotaEntity, USER};
+use crate::records::MetadataRecord;
+
+/// What a quota's value must be.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Double,
+    Long,
+    Int,
+}
+
+/// The quotas of users and client ids.
+const CLIENT_QUOTAS: &[(&str, Kind)] = &[
+    ("producer_byte_rate", Kind::Long),
+    ("consumer_byte_rate", Kind::Long),
+    ("request_percentage", Kind::Double),
+    ("controller_mutation_rate", Kind::Double),
+];
+/// The quotas of addresses.
+const IP_QUOTAS: &[(&str, Kind)] = &[("connection_creation_rate", Kind::Int)];
+
+/// Alters quotas; each entity succeeds or fails on its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterClientQuotas {
+    /// What to alter.
+    pub alterations: Vec<QuotaAlteration>,
+    /// Whether nothing is to be changed.
+    pub validate_only: bool,
+    /// The names among the addresses that can't be resolved. Looking them up is the shell's affair.
+    pub unknown_hosts: BTreeSet<String>,
+}
+
+/// What to alter of one entity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QuotaAlteration {
+    /// The entity as the request names it: type and name, `None` for the default.
+    pub entity: Vec<(String, Option<String>)>,
+    /// The quotas by key; `None` removes one.
+    pub quotas: Vec<(String, Option<f64>)>,
+}
+
+impl Decide for AlterClientQuotas {
+    /// An outcome for each entity, in the request's order.
+    type Reply = Vec<(QuotaEntity, Result<(), ApiError>)>;
+
+    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let mut records = Vec::new();
+        let mut reply: Self::Reply = Vec::new();
+        for alteration in &self.alterations {
+            // Where a request names a type twice, Kafka's map keeps the last.
+            let entity: QuotaEntity = alteration.entity.iter().cloned().collect();
+            let outcome = match reply.iter_mut().find(|(earlier, _)| *earlier == entity) {
+                Some((_, earlier)) => {
+                    *earlier = Err(ignored(&entity));
+                    continue;
+                }
+                None => self.changes(&entity, alteration, image),
+            };
+            reply.push((entity, outcome.map(|changes| records.extend(changes))));
+        }
+        if self.validate_only {
+            records.clear();
+        }
+        Decision { records, reply }
+    }
+}
+
+impl AlterClientQuotas {
+    fn changes(
+        &self,
+        entity: &QuotaEntity,
+        alteration: &QuotaAlteration,
+        image: &MetadataImage,
+    ) -> Result<Vec<MetadataRecord>, ApiError> {
+        let mut asked = BTreeMap::new();
+        for (key, value) in &alteration.quotas {
+            if asked.insert(key.as_str(), *value).is_some() {
+                // What Apache Kafka says about the key is lost on its way.
+                return Err(ignored(entity));
+            }
+        }
+        let known = self.quotas_of(entity)?;
+        let current = image.quotas.get(entity);
+        let mut changes = Vec::new();
+        for (key, value) in asked {
+            if let Some(value) = value {
+                check_value(known, key, value)?;
+            }
+            if current.and_then(|quotas| quotas.get(key)).copied() != value {
+                changes.push(MetadataRecord::ClientQuota {
+                    entity: entity.clone().into_iter().collect(),
+                    key: key.to_owned(),
+                    value,
+                });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The quotas that such an entity may have.
+    fn quotas_of(&self, entity: &QuotaEntity) -> Result<&'static [(&'static str, Kind)], ApiError> {
+        if entity.is_empty() {
+            return Err(invalid("Invalid empty client quota entity"));
+        }
+        for (kind, name) in entity {
+            if ![USER, CLIENT_ID, IP].contains(&kind.as_str()) {
+                return Err(invalid(format!("Unhandled client quota entity type: {kind}")));
+            }
+            if name.as_deref() == Some("") {
+                return Err(invalid(format!("Empty {kind} not supported")));
+            }
+        }
+        let Some(ip) = entity.get(IP) else {
+            return Ok(CLIENT_QUOTAS);
+        };
+        if entity.len() > 1 {
+            return Err(invalid(
+                "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId",
+            ));
+        }
+        match ip {
+            Some(ip) if self.unknown_hosts.contains(ip) => {
+                Err(invalid(format!("{ip} is not a valid IP or resolvable host.")))
+            }
+            _ => Ok(IP_QUOTAS),
+        }
+    }
+}
+
+fn check_value(known: &[(&str, Kind)], key: &str, value: f64) -> Result<(), ApiError> {
+    let Some((_, kind)) = known.iter().find(|(name, _)| *name == key) else {
+        return Err(invalid(format!("Invalid configuration key {key}")));
+    };
+    if value <= 0.0 {
+        return Err(invalid(format!("Quota {key} must be greater than 0")));
+    }
+    let (max, name) = match kind {
+        Kind::Double => return Ok(()),
+        Kind::Long => (i64::MAX as f64, "a LONG"),
+        Kind::Int => (f64::from(i32::MAX), "an INT"),
+    };
+    if value > max {
+        return Err(invalid(format!(
+            "Proposed value for {key} is too large for {name}."
+        )));
+    }
+    if value % 1.0 > 1e-6 {
+        return Err(invalid(format!("{key} cannot be a fractional value.")));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, message)
+}
+
+fn ignored(entity: &QuotaEntity) -> ApiError {
+    let part =
+        |(kind, name): (&String, &Option<String>)| format!("{kind}={}", name.as_deref().unwrap_or("null"));
+    let parts: Vec<String> = entity.iter().map(part).collect();
+    let parts = parts.join(", ");
+    invalid(format!(
+        "Ignoring duplicate entity ClientQuotaEntity(entries={{{parts}}})"
+    ))
+}

@@ -299,4 +299,5 @@ def wanted(name):
 
 
 # Answers that show what the whole broker holds are in the scenarios, filtered.
-OTHERS_LIST = {"ListGroups", "ListTransactions", "ListConfigResources", "DescribeClientQuotas"}
+OTHERS_LIST = {"ListGroups", "ListTransactions", "ListConfigResources", "DescribeClientQuotas",
+               "DescribeUserScramCredentials"}

@@ -1,8 +1,9 @@
-"""What the cluster keeps of clients: quotas."""
+"""What the cluster keeps of clients: quotas and SCRAM credentials."""
 
 from scenarios import scenario
 
 EXACT, DEFAULT, SPECIFIED = 0, 1, 2
+SHA_256, SHA_512 = 1, 2
 
 
 def entity(**parts):
@@ -64,3 +65,54 @@ def client_quotas(s):
         alter([(parts, [(key, None) for key in ("producer_byte_rate", "consumer_byte_rate", "request_percentage")])],
               note="removed")
     describe([("user", EXACT, alice)], note="at the end")
+
+
+@scenario("AlterUserScramCredentials", "DescribeUserScramCredentials")
+def scram_credentials(s):
+    alice, bob = s.name("alice"), s.name("bob")
+
+    def upsert(name, mechanism=SHA_256, iterations=4096, salt="00ff", password="11" * 32):
+        return {"Name": name, "Mechanism": mechanism, "Iterations": iterations, "Salt": bytes.fromhex(salt),
+                "SaltedPassword": bytes.fromhex(password)}
+
+    def alter(deleted=(), upserted=(), note=""):
+        rows = [{"Name": name, "Mechanism": mechanism} for name, mechanism in deleted]
+        s.call("AlterUserScramCredentials", {"Deletions": rows, "Upsertions": list(upserted)}, note=note)
+
+    def describe(*names, note="described"):
+        s.barrier()
+        s.call("DescribeUserScramCredentials", {"Users": [{"Name": name} for name in names]}, note=note)
+    describe(alice, note="never seen")
+    alter([(alice, SHA_256)], note="delete what isn't there")
+    alter(upserted=[upsert(alice)], note="set")
+    describe(alice)
+    alter(upserted=[upsert(alice, SHA_512, 8192, password="22" * 64)], note="the other mechanism")
+    describe(alice)
+    for iterations in (0, -1, 1, 4095, 16384, 16385, 2147483647):
+        alter(upserted=[upsert(bob, iterations=iterations)], note=f"{iterations} iterations")
+    for mechanism in (0, 3, -1, 127):
+        alter(upserted=[upsert(bob, mechanism)], note=f"mechanism {mechanism}")
+        alter([(bob, mechanism)], note=f"delete, mechanism {mechanism}")
+    alter(upserted=[upsert("")], note="no name")
+    alter([("", SHA_256)], note="delete, no name")
+    alter(upserted=[upsert(bob, salt="")], note="no salt")
+    alter(upserted=[upsert(bob, password="")], note="no password")
+    alter(upserted=[upsert(bob, password="11")], note="short password")
+    alter(upserted=[upsert(bob), upsert(bob, iterations=5000)], note="twice")
+    alter([(alice, SHA_256)], [upsert(alice)], note="deleted and set")
+    alter([(alice, SHA_256), (alice, SHA_256)], note="deleted twice")
+    alter([(alice, SHA_256)], [upsert(alice, SHA_512, 5000, password="22" * 64)], note="one deleted, one set")
+    describe(alice)
+    alter([(alice, SHA_256)], [upsert(alice, SHA_512, 6000, password="22" * 64)], note="one gone already")
+    describe(alice)
+    alter([(alice, SHA_256)], [upsert(alice, SHA_512, 1)], note="two errors")
+    alter(note="none")
+    alter(upserted=[upsert(bob), upsert(bob, SHA_512, password="22" * 64), upsert(alice)], note="both mechanisms, another user")
+    describe(alice, bob)
+    alter([(bob, SHA_256), (bob, SHA_512)], note="both deleted")
+    alter(upserted=[upsert(alice, iterations=1), upsert(bob)], note="one of two")
+    describe(alice, bob)
+    describe(alice, alice, note="described twice")
+    describe("", note="no name")
+    alter([(alice, SHA_512), (bob, SHA_256)], note="deleted")
+    describe(alice, note="at the end")

@@ -192,6 +192,16 @@ pub static APIS: &[Api] = &[
         AlterClientQuotasRequest,
         k49_alter_client_quotas::handle
     ),
+    ready!(
+        DescribeUserScramCredentials,
+        DescribeUserScramCredentialsRequest,
+        k50_describe_user_scram_credentials::handle
+    ),
+    exclusive!(
+        AlterUserScramCredentials,
+        AlterUserScramCredentialsRequest,
+        k51_alter_user_scram_credentials::handle
+    ),
     ready!(DescribeQuorum, DescribeQuorumRequest, k55_describe_quorum::handle),
     exclusive!(UpdateFeatures, UpdateFeaturesRequest, k57_update_features::handle),
     ready!(

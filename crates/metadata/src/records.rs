@@ -87,6 +87,15 @@ pub enum MetadataRecord {
         /// The value; `None` removes the quota.
         value: Option<f64>,
     },
+    /// A user's SCRAM credential for one mechanism was set.
+    UserScramCredential(ScramCredentialRecord),
+    /// A user's SCRAM credential for one mechanism is gone.
+    RemoveUserScramCredential {
+        /// The user.
+        name: String,
+        /// The mechanism.
+        mechanism: ScramMechanism,
+    },
     /// The cluster's id, the first record of every log.
     ClusterId {
         /// The id as clients see it: 22 characters of URL-safe base64.
@@ -202,6 +211,47 @@ pub struct PartitionChangeRecord {
     /// The new log directory of each replica.
     #[serde(default)]
     pub directories: Option<Vec<Uuid>>,
+}
+
+/// A SCRAM mechanism by its hash function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(i8)]
+pub enum ScramMechanism {
+    /// SCRAM-SHA-256.
+    Sha256 = 1,
+    /// SCRAM-SHA-512.
+    Sha512 = 2,
+}
+
+impl ScramMechanism {
+    /// The mechanism that `code` stands for on the wire.
+    pub fn from_code(code: i8) -> Option<Self> {
+        [Self::Sha256, Self::Sha512]
+            .into_iter()
+            .find(|mechanism| mechanism.code() == code)
+    }
+
+    /// The code on the wire.
+    pub fn code(self) -> i8 {
+        self as i8
+    }
+}
+
+/// What the broker keeps to check a user's password (RFC 5802); the password doesn't follow from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScramCredentialRecord {
+    /// The user.
+    pub name: String,
+    /// The mechanism.
+    pub mechanism: ScramMechanism,
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// Proves that the client knows the password.
+    pub stored_key: Vec<u8>,
+    /// Proves that the broker knows the credential.
+    pub server_key: Vec<u8>,
+    /// How often the password was hashed.
+    pub iterations: i32,
 }
 
 /// What kind of thing a config belongs to; Kafka's `ConfigResource.Type`.

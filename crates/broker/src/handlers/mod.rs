@@ -41,6 +41,8 @@ pub mod k46_list_partition_reassignments;
 pub mod k47_offset_delete;
 pub mod k48_describe_client_quotas;
 pub mod k49_alter_client_quotas;
+pub mod k50_describe_user_scram_credentials;
+pub mod k51_alter_user_scram_credentials;
 pub mod k55_describe_quorum;
 pub mod k57_update_features;
 pub mod k60_describe_cluster;

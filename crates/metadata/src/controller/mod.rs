@@ -17,6 +17,7 @@ mod import_cluster;
 mod placement;
 mod producer_ids;
 mod reassignments;
+mod scram_credentials;
 pub mod topic_name;
 mod update_features;
 mod validator;
@@ -33,6 +34,7 @@ pub use elect_leaders::ElectLeaders;
 pub use import_cluster::{ImportCluster, ImportedPartition, ImportedTopic};
 pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
 pub use reassignments::{AlterPartitionReassignments, list_partition_reassignments};
+pub use scram_credentials::AlterUserScramCredentials;
 pub use update_features::UpdateFeatures;
 pub use validator::{ConfigKind, ConfigValidator};
 

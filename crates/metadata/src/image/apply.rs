@@ -118,6 +118,24 @@ impl Step {
                 quotas.retain(|_, quotas| !quotas.is_empty());
                 self.delta.quotas_changed = true;
             }
+            MetadataRecord::UserScramCredential(record) => {
+                let credentials = Arc::make_mut(&mut self.image.scram);
+                credentials
+                    .entry(record.name.clone())
+                    .or_default()
+                    .insert(record.mechanism, Arc::new(record.clone()));
+            }
+            MetadataRecord::RemoveUserScramCredential { name, mechanism } => {
+                let credentials = Arc::make_mut(&mut self.image.scram);
+                let Some(of_user) = credentials.get_mut(name) else {
+                    return false;
+                };
+                let removed = of_user.remove(mechanism).is_some();
+                if of_user.is_empty() {
+                    credentials.remove(name);
+                }
+                return removed;
+            }
         }
         true
     }

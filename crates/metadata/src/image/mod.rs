@@ -23,10 +23,13 @@ pub use topics::{PartitionImage, TopicImage, TopicsImage};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::records::BrokerRegistration;
+use crate::records::{BrokerRegistration, ScramCredentialRecord, ScramMechanism};
 
 /// The brokers by id.
 pub type BrokersImage = BTreeMap<i32, Arc<BrokerRegistration>>;
+
+/// The SCRAM credentials by user and mechanism.
+pub type ScramImage = BTreeMap<String, BTreeMap<ScramMechanism, Arc<ScramCredentialRecord>>>;
 
 /// The cluster's metadata at one offset of the metadata log. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +46,8 @@ pub struct MetadataImage {
     pub features: Arc<FeaturesImage>,
     /// Client quotas by entity.
     pub quotas: Arc<QuotasImage>,
+    /// SCRAM credentials by user.
+    pub scram: Arc<ScramImage>,
     /// The first producer id that no block holds.
     pub next_producer_id: i64,
     /// The last entry of the metadata log that is in this image; -1 for the empty image.

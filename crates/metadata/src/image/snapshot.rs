@@ -3,7 +3,9 @@
 //! Snapshots on disk are such lists, so there is one format to keep readable and one function that rebuilds an image.
 
 use super::MetadataImage;
-use crate::records::{BrokerRegistration, MetadataRecord, PartitionChangeRecord, PartitionRecord};
+use crate::records::{
+    BrokerRegistration, MetadataRecord, PartitionChangeRecord, PartitionRecord, ScramCredentialRecord,
+};
 
 impl MetadataImage {
     /// The records that build this image from the empty one.
@@ -38,6 +40,12 @@ impl MetadataImage {
                 value: Some(*value),
             }));
         }
+        let credentials = self.scram.values().flat_map(|of_user| of_user.values());
+        records.extend(
+            credentials.map(|credential| {
+                MetadataRecord::UserScramCredential(ScramCredentialRecord::clone(credential))
+            }),
+        );
         if self.next_producer_id > 0 {
             let (broker_id, broker_epoch) = (-1, -1);
             records.push(MetadataRecord::ProducerIds {
@@ -86,7 +94,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::records::{BrokerEndpoint, ConfigResource};
+    use crate::records::{BrokerEndpoint, ConfigResource, ScramMechanism};
 
     fn sample() -> MetadataImage {
         let topic_id = Uuid::from_u128(7);
@@ -148,6 +156,14 @@ mod tests {
                 key: "producer_byte_rate".into(),
                 value: Some(1.5),
             },
+            MetadataRecord::UserScramCredential(ScramCredentialRecord {
+                name: "alice".into(),
+                mechanism: ScramMechanism::Sha512,
+                salt: vec![0, 255],
+                stored_key: vec![1],
+                server_key: vec![2],
+                iterations: 4096,
+            }),
             MetadataRecord::ProducerIds {
                 broker_id: 1,
                 broker_epoch: 4,

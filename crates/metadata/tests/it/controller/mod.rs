@@ -6,4 +6,5 @@ mod fixture;
 mod import_cluster;
 mod placement;
 mod quotas;
+mod scram;
 mod topics;

@@ -1,0 +1,38 @@
+//! AlterUserScramCredentials (key 51): sets and removes users' SCRAM credentials (KIP-554).
+//!
+//! Version 0. Errors, each for one user: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE.
+
+use std::collections::BTreeMap;
+
+use barnabas_metadata::controller::{AlterUserScramCredentials, ApiError, code_and_message};
+use barnabas_protocol::messages::alter_user_scram_credentials_response::AlterUserScramCredentialsResult;
+use barnabas_protocol::messages::{
+    AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, StrBytes,
+};
+
+use crate::broker::Broker;
+use crate::request::RequestContext;
+
+/// Has the controller alter the credentials.
+pub async fn handle(
+    broker: &Broker,
+    _: &RequestContext,
+    request: AlterUserScramCredentialsRequest,
+) -> AlterUserScramCredentialsResponse {
+    let deleted = request.deletions.iter().map(|deletion| &deletion.name);
+    let upserted = request.upsertions.iter().map(|upsertion| &upsertion.name);
+    let users: Vec<String> = deleted.chain(upserted).map(ToString::to_string).collect();
+    let submitted = broker.controller.submit(AlterUserScramCredentials(request)).await;
+    let outcomes: BTreeMap<String, Result<(), ApiError>> = submitted.unwrap_or_else(|error| {
+        let error = ApiError::from(error);
+        users.into_iter().map(|user| (user, Err(error.clone()))).collect()
+    });
+    let results = outcomes.into_iter().map(|(user, outcome)| {
+        let (code, message) = code_and_message(&outcome);
+        AlterUserScramCredentialsResult::default()
+            .with_user(StrBytes::from_string(user))
+            .with_error_code(code)
+            .with_error_message(message)
+    });
+    AlterUserScramCredentialsResponse::default().with_results(results.collect())
+}

@@ -120,6 +120,11 @@ def incremental_broker(s):
         shown(s, BROKER, "", None)
         a = s.topic(f"a{name}")
         shown(s, TOPIC, a, ["retention.ms"])
+    own = [f"listener.name.internal.ssl.{key}" for key in ("truststore.type", "keystore.location", "keystore.password")]
+    incremental(s, BROKER, "1", *((key, SET, "PKCS12") for key in own), note="of a listener that isn't there")
+    shown(s, BROKER, "1", own)
+    incremental(s, BROKER, "1", *((key, DELETE, None) for key in own), note="deleted")
+    shown(s, BROKER, "1", own)
     for name in ("1", ""):
         incremental(s, BROKER, name, ("log.retention.ms", DELETE, None), note="deleted")
         shown(s, BROKER, "1", ["log.retention.ms"])

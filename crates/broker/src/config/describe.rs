@@ -201,7 +201,20 @@ pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
     let unknown = names
         .into_iter()
         .filter(|name| definitions::broker().get(name).is_none())
-        .map(|name| undefined_entry(name, broker_synonyms(layers, name, true)));
+        .map(|name| {
+            let synonyms = broker_synonyms(layers, name, true);
+            // A setting of one listener is of the kind that it overrides; Kafka calls it read-only, though it is not.
+            match definitions::broker_key(name) {
+                Some(key) => {
+                    let value = synonyms.first().and_then(|given| given.value.clone());
+                    ConfigEntry {
+                        name: name.clone(),
+                        ..entry_of(key, value, synonyms, true)
+                    }
+                }
+                None => undefined_entry(name, synonyms),
+            }
+        });
     known.chain(unknown).collect()
 }
 
@@ -424,6 +437,19 @@ mod tests {
         };
         assert!(!listed(&Settings::new()));
         assert!(listed(&settings(&[(name, "1000")])));
+    }
+
+    #[test]
+    fn a_setting_of_one_listener_is_of_the_kind_it_overrides() {
+        let own = settings(&[
+            ("listener.name.internal.ssl.truststore.type", "PKCS12"),
+            ("listener.name.internal.ssl.keystore.password", "hush"),
+        ]);
+        let entries = broker_entries(&layers().with_dynamic(Settings::new(), own));
+        let shown = find(&entries, "listener.name.internal.ssl.truststore.type");
+        assert!(shown.starts_with("PKCS12 2 true 2 "), "{shown}");
+        let secret = find(&entries, "listener.name.internal.ssl.keystore.password");
+        assert!(secret.starts_with("null "), "{secret}");
     }
 
     #[test]

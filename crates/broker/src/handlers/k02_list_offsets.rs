@@ -16,7 +16,8 @@ use barnabas_protocol::messages::list_offsets_response::{
 use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::broker::Broker;
-use crate::partition::{FoundOffset, Isolation, OffsetQuery, Reader};
+use crate::partition::offsets::{FoundOffset, OffsetQuery};
+use crate::partition::{Isolation, Reader};
 use crate::request::RequestContext;
 
 /// read_uncommitted and read_committed.

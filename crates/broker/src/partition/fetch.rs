@@ -1,8 +1,13 @@
 //! One partition's part of a Fetch: what is asked of it, and what it answers.
 
-use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::AbortedTxn;
+use std::sync::Arc;
 
+use barnabas_protocol::error::ErrorCode;
+use barnabas_storage::{AbortedTxn, Log, ReadBound};
+
+use super::core::PartitionCore;
+use super::waiters::Interest;
+use super::{Isolation, Partition, State};
 use crate::network::response::FileRange;
 
 /// What a Fetch asks of one partition.
@@ -73,4 +78,100 @@ impl FetchedPartition {
     pub fn is_urgent(&self) -> bool {
         self.error != ErrorCode::None || self.diverging.is_some()
     }
+}
+
+impl Partition {
+    /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` hears of every
+    /// change from this moment on.
+    ///
+    /// # Errors
+    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
+    /// there are records.
+    pub fn fetch(
+        &self,
+        request: &FetchPartition,
+        max_bytes: i32,
+        min_one_message: bool,
+        isolation: Isolation,
+        interest: Option<&Arc<Interest>>,
+    ) -> Result<FetchedPartition, ErrorCode> {
+        self.check_online()?;
+        let mut guard = self.lock();
+        let State {
+            log, core, waiters, ..
+        } = &mut *guard;
+        core.check_epoch(request.current_leader_epoch)?;
+        core.check_leader()?;
+        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if let Some(interest) = interest {
+            waiters.register(interest);
+        }
+        let high_watermark = core.high_watermark();
+        let mut fetched = FetchedPartition {
+            error: ErrorCode::None,
+            high_watermark,
+            last_stable_offset: log.last_stable_offset(high_watermark),
+            log_start_offset: log.log_start_offset(),
+            diverging: None,
+            aborted_transactions: None,
+            records: None,
+            is_at_end: false,
+        };
+        if request.last_fetched_epoch >= 0 {
+            fetched.diverging = diverging(log, core, request)
+                .map_err(|error| error.unwrap_or(ErrorCode::OffsetOutOfRange))?;
+            if fetched.diverging.is_some() {
+                return Ok(fetched);
+            }
+        }
+        let (bound, end) = match isolation {
+            Isolation::ReadUncommitted => (ReadBound::HighWatermark(high_watermark), high_watermark),
+            Isolation::ReadCommitted => (
+                ReadBound::LastStable(fetched.last_stable_offset),
+                fetched.last_stable_offset,
+            ),
+        };
+        fetched.is_at_end = request.fetch_offset >= end;
+        let has_records = (log.log_start_offset()..high_watermark).contains(&request.fetch_offset);
+        let max_bytes = match u32::try_from(max_bytes) {
+            Ok(max_bytes) => max_bytes,
+            Err(_) if has_records => return Err(ErrorCode::UnknownServerError),
+            Err(_) => 0,
+        };
+        let slice = log
+            .read(request.fetch_offset, max_bytes, bound, min_one_message)
+            .map_err(|error| self.failed(&error))?;
+        fetched.aborted_transactions = slice.aborted_transactions;
+        // A part of a first batch helps nobody: the client could not read it, and would ask again for the same.
+        fetched.records = slice
+            .file
+            .filter(|_| slice.len > 0 && !slice.first_batch_incomplete)
+            .map(|file| FileRange {
+                file,
+                position: slice.position,
+                len: slice.len as usize,
+                may_be_cold: slice.may_be_cold,
+            });
+        Ok(fetched)
+    }
+}
+
+/// Where the client's log has left ours, if it has (KIP-595).
+///
+/// # Errors
+/// `None` when nothing is known of the client's epoch: its offset is out of range.
+fn diverging(
+    log: &mut Log,
+    core: &PartitionCore,
+    request: &FetchPartition,
+) -> Result<Option<(i32, i64)>, Option<ErrorCode>> {
+    if request.last_fetched_epoch > core.leader_epoch() {
+        return Err(None);
+    }
+    let end = log
+        .end_offset_for_epoch(request.last_fetched_epoch)
+        .map_err(|error| Some(error.error_code()))?;
+    let end = end.ok_or(None)?;
+    let diverged = end.leader_epoch < request.last_fetched_epoch || end.end_offset < request.fetch_offset;
+    Ok(diverged.then_some((end.leader_epoch, end.end_offset)))
 }

@@ -7,6 +7,7 @@ pub mod core;
 pub mod fetch;
 pub mod flush;
 pub mod moving;
+pub mod offsets;
 pub mod registry;
 pub mod settings;
 pub mod transaction;
@@ -21,13 +22,11 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use self::core::{Assignment, PartitionCore};
-use self::fetch::{FetchPartition, FetchedPartition};
 use self::flush::{FlushGate, Flusher};
 use self::moving::Move;
 use self::settings::TopicSettings;
-use self::waiters::{Interest, Waiters};
+use self::waiters::Waiters;
 use crate::log_dirs::DataDir;
-use crate::network::response::FileRange;
 
 /// Names a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,34 +57,6 @@ pub enum Reader {
     Follower,
     /// A tool that takes any replica's word.
     AnyReplica,
-}
-
-/// What ListOffsets asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OffsetQuery {
-    /// The end of what the reader may see.
-    Latest,
-    /// The start of the log.
-    Earliest,
-    /// The record with the largest timestamp.
-    MaxTimestamp,
-    /// The last record in tiered storage: there is none.
-    LatestTiered,
-    /// The first record that waits to be tiered: there is none.
-    EarliestPendingUpload,
-    /// The first record at or after a time, milliseconds since the epoch.
-    Timestamp(i64),
-}
-
-/// An offset that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FoundOffset {
-    /// The record's timestamp, -1 where a place was asked for.
-    pub timestamp: i64,
-    /// The offset.
-    pub offset: i64,
-    /// The leader epoch it was written in, -1 if unknown.
-    pub leader_epoch: i32,
 }
 
 /// One partition on this broker.
@@ -261,80 +232,6 @@ impl Partition {
         (!flushed).then(|| state.waiters.add_flush(required_offset))
     }
 
-    /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` hears of every
-    /// change from this moment on.
-    ///
-    /// # Errors
-    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
-    /// there are records.
-    pub fn fetch(
-        &self,
-        request: &FetchPartition,
-        max_bytes: i32,
-        min_one_message: bool,
-        isolation: Isolation,
-        interest: Option<&Arc<Interest>>,
-    ) -> Result<FetchedPartition, ErrorCode> {
-        self.check_online()?;
-        let mut guard = self.lock();
-        let State {
-            log, core, waiters, ..
-        } = &mut *guard;
-        core.check_epoch(request.current_leader_epoch)?;
-        core.check_leader()?;
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        if let Some(interest) = interest {
-            waiters.register(interest);
-        }
-        let high_watermark = core.high_watermark();
-        let mut fetched = FetchedPartition {
-            error: ErrorCode::None,
-            high_watermark,
-            last_stable_offset: log.last_stable_offset(high_watermark),
-            log_start_offset: log.log_start_offset(),
-            diverging: None,
-            aborted_transactions: None,
-            records: None,
-            is_at_end: false,
-        };
-        if request.last_fetched_epoch >= 0 {
-            fetched.diverging = diverging(log, core, request)
-                .map_err(|error| error.unwrap_or(ErrorCode::OffsetOutOfRange))?;
-            if fetched.diverging.is_some() {
-                return Ok(fetched);
-            }
-        }
-        let (bound, end) = match isolation {
-            Isolation::ReadUncommitted => (ReadBound::HighWatermark(high_watermark), high_watermark),
-            Isolation::ReadCommitted => (
-                ReadBound::LastStable(fetched.last_stable_offset),
-                fetched.last_stable_offset,
-            ),
-        };
-        fetched.is_at_end = request.fetch_offset >= end;
-        let has_records = (log.log_start_offset()..high_watermark).contains(&request.fetch_offset);
-        let max_bytes = match u32::try_from(max_bytes) {
-            Ok(max_bytes) => max_bytes,
-            Err(_) if has_records => return Err(ErrorCode::UnknownServerError),
-            Err(_) => 0,
-        };
-        let slice = log
-            .read(request.fetch_offset, max_bytes, bound, min_one_message)
-            .map_err(|error| self.failed(&error))?;
-        fetched.aborted_transactions = slice.aborted_transactions;
-        // A part of a first batch helps nobody: the client could not read it, and would ask again for the same.
-        fetched.records = slice
-            .file
-            .filter(|_| slice.len > 0 && !slice.first_batch_incomplete)
-            .map(|file| FileRange {
-                file,
-                position: slice.position,
-                len: slice.len as usize,
-                may_be_cold: slice.may_be_cold,
-            });
-        Ok(fetched)
-    }
-
     /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state from it.
     ///
     /// # Errors
@@ -395,77 +292,6 @@ impl Partition {
     /// Size of the log in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.lock().log.as_ref().map_or(0, Log::size_bytes)
-    }
-
-    /// What ListOffsets asks for; `None` when there is no such record.
-    ///
-    /// # Errors
-    /// What is wrong with leader or epoch, KAFKA_STORAGE_ERROR.
-    pub fn list_offset(
-        &self,
-        query: OffsetQuery,
-        reader: Reader,
-        current_leader_epoch: i32,
-    ) -> Result<Option<FoundOffset>, ErrorCode> {
-        self.check_online()?;
-        let mut guard = self.lock();
-        let State { log, core, .. } = &mut *guard;
-        core.check_epoch(current_leader_epoch)?;
-        if reader != Reader::AnyReplica {
-            core.check_leader()?;
-        }
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let end = match reader {
-            Reader::Consumer(Isolation::ReadUncommitted) => core.high_watermark(),
-            Reader::Consumer(Isolation::ReadCommitted) => log.last_stable_offset(core.high_watermark()),
-            Reader::Follower | Reader::AnyReplica => log.log_end_offset(),
-        };
-        let place = |offset, leader_epoch| {
-            Some(FoundOffset {
-                timestamp: -1,
-                offset,
-                leader_epoch,
-            })
-        };
-        let found = match query {
-            OffsetQuery::Latest => return Ok(place(end, core.leader_epoch())),
-            OffsetQuery::Earliest => {
-                let start = log.log_start_offset();
-                let leader_epoch = log.epoch_for_offset(start).map_err(|error| self.failed(&error))?;
-                return Ok(place(start, leader_epoch.unwrap_or(-1)));
-            }
-            OffsetQuery::LatestTiered | OffsetQuery::EarliestPendingUpload => return Ok(None),
-            OffsetQuery::MaxTimestamp => log.offset_of_max_timestamp(),
-            OffsetQuery::Timestamp(timestamp_ms) => log.offset_for_timestamp(timestamp_ms),
-        };
-        let found = found.map_err(|error| self.failed(&error))?;
-        Ok(found.filter(|found| found.offset < end).map(|found| FoundOffset {
-            timestamp: found.timestamp,
-            offset: found.offset,
-            leader_epoch: found.leader_epoch,
-        }))
-    }
-
-    /// Where the records of `leader_epoch` end: the greatest epoch not above it, and the offset after its last record.
-    /// -1 and -1 if nothing is known of it.
-    ///
-    /// # Errors
-    /// What is wrong with leader or epoch, KAFKA_STORAGE_ERROR.
-    pub fn end_offset_for_epoch(
-        &self,
-        leader_epoch: i32,
-        current_leader_epoch: i32,
-    ) -> Result<(i32, i64), ErrorCode> {
-        self.check_online()?;
-        let mut guard = self.lock();
-        let State { log, core, .. } = &mut *guard;
-        core.check_epoch(current_leader_epoch)?;
-        core.check_leader()?;
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let end = log
-            .end_offset_for_epoch(leader_epoch)
-            .map_err(|error| self.failed(&error))?;
-        Ok(end.map_or((-1, -1), |end| (end.leader_epoch, end.end_offset)))
     }
 
     /// The producers that have written lately.
@@ -538,24 +364,4 @@ impl State {
             tracing::error!(topic = %id.topic, partition = id.partition, %error, "the leader epoch was not noted");
         }
     }
-}
-
-/// Where the client's log has left ours, if it has (KIP-595).
-///
-/// # Errors
-/// `None` when nothing is known of the client's epoch: its offset is out of range.
-fn diverging(
-    log: &mut Log,
-    core: &PartitionCore,
-    request: &FetchPartition,
-) -> Result<Option<(i32, i64)>, Option<ErrorCode>> {
-    if request.last_fetched_epoch > core.leader_epoch() {
-        return Err(None);
-    }
-    let end = log
-        .end_offset_for_epoch(request.last_fetched_epoch)
-        .map_err(|error| Some(error.error_code()))?;
-    let end = end.ok_or(None)?;
-    let diverged = end.leader_epoch < request.last_fetched_epoch || end.end_offset < request.fetch_offset;
-    Ok(diverged.then_some((end.leader_epoch, end.end_offset)))
 }

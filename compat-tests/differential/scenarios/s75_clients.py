@@ -106,6 +106,10 @@ def scram_credentials(s):
     alter([(alice, SHA_256)], [upsert(alice, SHA_512, 6000, password="22" * 64)], note="one gone already")
     describe(alice)
     alter([(alice, SHA_256)], [upsert(alice, SHA_512, 1)], note="two errors")
+    missing = f"{alice}-missing"
+    alter([(missing, SHA_256)], [upsert(missing)], note="missing, and set")
+    alter([(missing, SHA_256), (missing, SHA_256)], [upsert(missing, iterations=1)], note="three errors")
+    alter(upserted=[upsert(missing, iterations=1), upsert(missing)], note="an error first")
     alter(note="none")
     alter(upserted=[upsert(bob), upsert(bob, SHA_512, password="22" * 64), upsert(alice)], note="both mechanisms, another user")
     describe(alice, bob)

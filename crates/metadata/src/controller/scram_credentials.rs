@@ -44,9 +44,11 @@ impl Decide for AlterUserScramCredentials {
                 Entry::Vacant(entry) => {
                     entry.insert(outcome);
                 }
-                Entry::Occupied(mut entry) => {
+                // As in Apache Kafka, a user's first error stays.
+                Entry::Occupied(mut entry) if entry.get().is_ok() => {
                     *entry.get_mut() = Err(altered_twice());
                 }
+                Entry::Occupied(_) => {}
             }
         }
         let mut records = Vec::new();

@@ -79,6 +79,8 @@ fn what_is_refused_changes_nothing_and_spoils_no_other_user() {
     let twice = [upsert("bob", 1, 4096), upsert("bob", 2, 4096)];
     let duplicate = ("bob".to_owned(), Some(ErrorCode::DuplicateResource));
     assert_eq!(alter(&mut cluster, &[], &twice), std::slice::from_ref(&duplicate));
-    assert_eq!(alter(&mut cluster, &[delete("bob", 2)], &twice[..1]), [duplicate]);
+    // The first error of a user stays.
+    let missing = ("bob".to_owned(), Some(ErrorCode::ResourceNotFound));
+    assert_eq!(alter(&mut cluster, &[delete("bob", 2)], &twice[..1]), [missing]);
     assert_eq!(cluster.image.scram.keys().collect::<Vec<_>>(), ["carol"]);
 }

@@ -2,9 +2,9 @@
 //! the code takes what the system at hand has. On Linux the tests run both forms.
 
 #[cfg(target_os = "linux")]
-pub use self::linux::{is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
+pub use self::linux::{forget, is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
 #[cfg(not(target_os = "linux"))]
-pub use self::portable::{is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
+pub use self::portable::{forget, is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -41,6 +41,12 @@ mod linux {
     pub fn will_need(file: &File, position: u64, len: usize) {
         // Advice: where it is not taken, the read that follows waits longer.
         let _ = rustix::fs::fadvise(file, position, NonZeroU64::new(len as u64), Advice::WillNeed);
+    }
+
+    /// Has a file's `len` bytes from `position` on leave the page cache, as far as they are on disk.
+    pub fn forget(file: &File, position: u64, len: usize) {
+        // Advice as well.
+        let _ = rustix::fs::fadvise(file, position, NonZeroU64::new(len as u64), Advice::DontNeed);
     }
 
     /// Reserves space for a file that will grow to `bytes`; its size stays. A file system that can't serves all the same.
@@ -99,6 +105,9 @@ mod portable {
     /// No advice is given.
     pub fn will_need(_file: &File, _position: u64, _len: usize) {}
 
+    /// Nothing is forgotten.
+    pub fn forget(_file: &File, _position: u64, _len: usize) {}
+
     /// Space is not reserved.
     pub fn reserve(_file: &File, _bytes: u64) {}
 
@@ -145,10 +154,11 @@ mod tests {
     use std::fs::File;
     use std::io::{self, IoSlice, Read, Write};
     use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::unix::fs::FileExt;
     use std::os::unix::net::UnixStream;
     use std::path::Path;
 
-    use super::{is_cached, portable, reserve, send_file, send_vectored, sync_tree, will_need};
+    use super::{forget, is_cached, portable, reserve, send_file, send_vectored, sync_tree, will_need};
 
     type SendFile = fn(BorrowedFd<'_>, &File, u64, usize) -> io::Result<usize>;
     type SendVectored = fn(BorrowedFd<'_>, &[IoSlice<'_>], bool) -> io::Result<usize>;
@@ -215,16 +225,21 @@ mod tests {
     fn what_was_just_written_is_cached_in_both_forms() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[7; 300_000]).unwrap();
-        for (cached, need) in [
+        for (cached, advise) in [
             (
                 is_cached as fn(&File, u64, usize) -> bool,
-                will_need as fn(&File, u64, usize),
+                [will_need as fn(&File, u64, usize), forget],
             ),
-            (portable::is_cached, portable::will_need),
+            (portable::is_cached, [portable::will_need, portable::forget]),
         ] {
             assert!(cached(&file, 0, 300_000));
             assert!(cached(&file, 299_999, 1));
-            need(&file, 0, 300_000);
+            for advise in advise {
+                advise(&file, 0, 300_000);
+            }
+            let mut read = vec![0; 300_000];
+            file.read_exact_at(&mut read, 0).unwrap();
+            assert!(read.iter().all(|&byte| byte == 7));
         }
     }
 }

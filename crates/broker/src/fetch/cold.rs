@@ -11,10 +11,12 @@ use barnabas_storage::platform;
 
 use crate::network::response::FileRange;
 
-/// Bytes asked for behind a cold range: the next Fetch of the same reader.
-const READ_AHEAD_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes read at a time.
-const READ_BYTES: usize = 128 * 1024;
+/// Most bytes asked for ahead of those waited for, within the range and behind it: the next Fetch of the same reader.
+const READ_AHEAD_BYTES: u64 = 2 * 1024 * 1024;
+/// Bytes asked for, and waited for, at a time.
+const STEP_BYTES: usize = 64 * 1024;
+/// Steps asked for with each that is waited for.
+const ASKED_STEPS: u64 = 2;
 
 /// Ranges of one Fetch that have to be read from the disk.
 pub struct ColdRanges(Vec<FileRange>);
@@ -38,17 +40,19 @@ impl ColdRanges {
     }
 }
 
+/// Asks for some more and waits for what it asked for first, by its last byte, again and again: in bursts this short nobody who
+/// shares the core has to wait for long, and the disk has something to do all the time.
 fn load(range: &FileRange) -> io::Result<()> {
-    platform::will_need(&range.file, range.position, range.len + READ_AHEAD_BYTES);
-    let mut buffer = vec![0; READ_BYTES.min(range.len)];
     let end = range.position + range.len as u64;
-    let mut position = range.position;
-    while position < end {
-        let wanted = buffer.len().min((end - position) as usize);
-        match range.file.read_at(&mut buffer[..wanted], position)? {
-            0 => break,
-            read => position += read as u64,
+    let mut asked = range.position;
+    for position in (range.position..end).step_by(STEP_BYTES) {
+        let ahead = asked + ASKED_STEPS * STEP_BYTES as u64;
+        while asked < ahead.min(position + READ_AHEAD_BYTES) {
+            platform::will_need(&range.file, asked, STEP_BYTES);
+            asked += STEP_BYTES as u64;
         }
+        let last = end.min(position + STEP_BYTES as u64) - 1;
+        range.file.read_at(&mut [0], last)?;
     }
     Ok(())
 }
@@ -65,7 +69,7 @@ mod tests {
         let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         file.write_all_at(&vec![7; len], 0).unwrap();
         file.sync_all().unwrap();
-        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        platform::forget(&file, 0, len);
         Arc::new(file)
     }
 

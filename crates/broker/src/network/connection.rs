@@ -163,6 +163,10 @@ impl Connection {
             if !self.reading && self.replies.is_empty() && self.output.is_empty() {
                 return Ok(());
             }
+            if self.writable && !self.output.is_empty() {
+                tokio::task::yield_now().await;
+                continue;
+            }
             let may_read = self.may_read();
             self.memory.hold(self.input.capacity() + self.pending_bytes);
             tokio::select! {

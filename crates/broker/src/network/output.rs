@@ -11,6 +11,8 @@ use super::socket;
 
 /// Most chunks of memory that go out in one system call.
 const VECTORED_MAX: usize = 32;
+/// A connection that was sent this much without a pause lets the others of its thread go on.
+const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
 
 /// Chunks that the socket has not taken yet.
 #[derive(Default)]
@@ -38,20 +40,26 @@ impl Output {
         self.len == 0
     }
 
-    /// Writes until the socket takes no more (`Ok(false)`) or nothing is left (`Ok(true)`).
+    /// Writes until the socket takes no more (`Ok(false)`), or nothing is left or it was enough for one turn (`Ok(true)`).
     ///
     /// # Errors
     /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can not
     /// be completed, the connection has to go.
     pub fn write(&mut self, stream: &TcpStream) -> io::Result<bool> {
-        while let Some(front) = self.chunks.front() {
+        let mut written = 0;
+        while written < WRITE_BYTES_PER_TURN
+            && let Some(front) = self.chunks.front()
+        {
             let sent = match front {
                 Chunk::Bytes(_) => self.write_bytes(stream),
                 Chunk::File(range) => socket::send_file(stream, range),
             };
             match sent {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(sent) => self.advance(sent),
+                Ok(sent) => {
+                    self.advance(sent);
+                    written += sent;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -93,5 +101,44 @@ impl Output {
             }
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::network::response::FileRange;
+
+    #[tokio::test]
+    async fn a_turn_ends_though_the_socket_would_take_more() {
+        const LEN: usize = 8 << 20;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![7; LEN]).unwrap();
+        let mut output = Output::default();
+        output.push(Chunk::File(FileRange {
+            file: Arc::new(file),
+            position: 0,
+            len: LEN,
+            may_be_cold: false,
+        }));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).map(|_| received.len())
+        });
+        while !output.is_empty() {
+            let before = output.len();
+            if !output.write(&stream).unwrap() {
+                stream.writable().await.unwrap();
+            }
+            assert!(before - output.len() < WRITE_BYTES_PER_TURN + 64 * 1024);
+        }
+        drop(stream);
+        assert_eq!(reader.join().unwrap().unwrap(), LEN);
     }
 }

@@ -7,8 +7,9 @@
 //! turn it is: so the process goes on however many half requests fill the memory. Whoever has the turn and sends next
 //! to nothing while others wait loses its connection.
 //!
-//! As in Apache Kafka's memory pool, what is asked for while there is room is granted whole: the count may exceed the
-//! limit by one request.
+//! As in Apache Kafka's memory pool, what is asked for while there is room is granted whole, and each worker thread may find
+//! room before another has counted what it took: the count may exceed the limit by one request of each thread, and by that of
+//! the one whose turn it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -29,6 +29,11 @@ def steady(run, server, topic, seconds, *more):
     return report["classes"]["produce"]["latency_us"]
 
 
+def quiet(run, server, topic, seconds):
+    """Latencies of the steady producer alone: the better of two, since one stall of the disk would flatter what comes beside."""
+    return min((steady(run, server, topic, seconds) for _ in range(2)), key=lambda latency: latency["p99"])
+
+
 def beside(alone, other):
     """What a p99 becomes beside something else."""
     return {"alone_p99_us": alone["p99"], "p99_us": other["p99"], "times_alone": other["p99"] / alone["p99"], "max_us": other["max"]}
@@ -132,7 +137,7 @@ def beside_compaction(run, kind, _number_of_round):
         keyed(run, server, "compacted", 1.8 * COMPACTED_BYTES, partitions=4)
         steady(run, server, "steady", 0.5)
         run.settle()
-        alone = steady(run, server, "steady", 2)
+        alone = quiet(run, server, "steady", 2)
         expected = active_segments(server, "compacted")
         server.alter_topic("compacted", "cleanup.policy", "compact")
         other = steady(run, server, "steady", 2, "--beside")
@@ -152,7 +157,7 @@ def beside_retention(run, kind, _number_of_round):
         fill(run, server, topic, (SEGMENTS + 20) * segment, "--batch", "64K", "--topic-configs", configs)
         steady(run, server, topic, 0.5)
         run.settle()
-        alone = steady(run, server, topic, 3)
+        alone = quiet(run, server, topic, 3)
         before = len(logs(server, topic))
         server.alter_topic(topic, "retention.bytes", 4 * segment)
         other = steady(run, server, topic, 3, "--beside")
@@ -169,7 +174,7 @@ def beside_cold_reader(run, kind, _number_of_round):
         fill(run, server, "cold", size, "--batch", "64K")
         steady(run, server, "steady", 0.5)
         run.settle()
-        alone = steady(run, server, "steady", 2)
+        alone = quiet(run, server, "steady", 2)
         drop_cached(files(server, "cold-*"))
         with ThreadPoolExecutor(1) as pool:
             once = ("--bytes-max", int(size * 0.98), "--warm-up", 0, "--seconds", PATIENCE_SECONDS, "--beside")

@@ -14,7 +14,7 @@ use crate::network::response::FileRange;
 /// Most bytes asked for ahead of those waited for, within the range and behind it: the next Fetch of the same reader.
 const READ_AHEAD_BYTES: u64 = 2 * 1024 * 1024;
 /// Bytes asked for, and waited for, at a time.
-const STEP_BYTES: usize = 64 * 1024;
+const STEP_BYTES: usize = 128 * 1024;
 /// Steps asked for with each that is waited for.
 const ASKED_STEPS: u64 = 2;
 

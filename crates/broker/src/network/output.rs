@@ -12,7 +12,7 @@ use super::socket;
 /// Most chunks of memory that go out in one system call.
 const VECTORED_MAX: usize = 32;
 /// A connection that was sent this much without a pause lets the others of its thread go on.
-const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
+const WRITE_BYTES_PER_TURN: usize = 1024 * 1024;
 
 /// Chunks that the socket has not taken yet.
 #[derive(Default)]

@@ -18,25 +18,40 @@ const STEP_BYTES: usize = 128 * 1024;
 /// Steps asked for with each that is waited for.
 const ASKED_STEPS: u64 = 2;
 
-/// Ranges of one Fetch that have to be read from the disk.
-pub struct ColdRanges(Vec<FileRange>);
+/// Ranges of one Fetch that have to be read from the disk, each with its place among all that the Fetch has read.
+pub struct ColdRanges(Vec<(usize, FileRange)>);
+
+/// A range that can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Its place.
+    pub place: usize,
+    /// The system's error.
+    pub error: io::Error,
+}
 
 impl ColdRanges {
     /// Those of `ranges` that are not in the page cache; `None` if all are.
-    pub fn among<'a>(ranges: impl Iterator<Item = &'a FileRange>) -> Option<ColdRanges> {
-        let cold = ranges.filter(|range| {
+    pub fn among<'a>(ranges: impl Iterator<Item = (usize, &'a FileRange)>) -> Option<ColdRanges> {
+        let cold = ranges.filter(|(_, range)| {
             range.may_be_cold && !platform::is_cached(&range.file, range.position, range.len)
         });
-        let cold: Vec<FileRange> = cold.cloned().collect();
+        let cold: Vec<_> = cold.map(|(place, range)| (place, range.clone())).collect();
         (!cold.is_empty()).then_some(ColdRanges(cold))
     }
 
-    /// Reads them. A range that can't be read is left to the connection, which finds the same fault when it sends.
-    pub async fn load(self) {
-        let loaded = tokio::task::spawn_blocking(move || self.0.iter().try_for_each(load)).await;
-        if let Ok(Err(error)) = loaded {
-            tracing::warn!(%error, "could not read records ahead");
-        }
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub async fn load(self) -> Result<(), Unreadable> {
+        let load_all = move || {
+            self.0.iter().try_for_each(|(place, range)| {
+                load(range).map_err(|error| Unreadable { place: *place, error })
+            })
+        };
+        // Not loaded is not unreadable: the connection reads what the runtime's end has kept this from reading.
+        tokio::task::spawn_blocking(load_all).await.unwrap_or(Ok(()))
     }
 }
 
@@ -86,15 +101,15 @@ mod tests {
     async fn what_left_the_page_cache_is_read_back() {
         let file = evicted_file(8 << 20);
         let wanted = range(&file, 1 << 20, 3 << 20, true);
-        let cold = ColdRanges::among(std::iter::once(&wanted)).expect("the file was evicted");
-        cold.load().await;
-        assert!(ColdRanges::among(std::iter::once(&wanted)).is_none());
+        let cold = ColdRanges::among(std::iter::once((0, &wanted))).expect("the file was evicted");
+        cold.load().await.unwrap();
+        assert!(ColdRanges::among(std::iter::once((0, &wanted))).is_none());
     }
 
     #[test]
     fn the_tail_is_not_asked_for() {
         let file = evicted_file(1 << 20);
         let tail = range(&file, 0, 1 << 20, false);
-        assert!(ColdRanges::among(std::iter::once(&tail)).is_none());
+        assert!(ColdRanges::among(std::iter::once((0, &tail))).is_none());
     }
 }

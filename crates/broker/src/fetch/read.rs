@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 
-use super::cold::ColdRanges;
+use super::cold::{ColdRanges, Unreadable};
 use super::session::Planned;
 use crate::partition::fetch::FetchedPartition;
 use crate::partition::waiters::{FetchWatch, Interest};
@@ -43,11 +43,8 @@ pub struct FetchRead {
 impl FetchRead {
     /// The records' ranges that are not in the page cache.
     pub fn cold(&self) -> Option<ColdRanges> {
-        ColdRanges::among(
-            self.partitions
-                .iter()
-                .filter_map(|fetched| fetched.records.as_ref()),
-        )
+        let places = self.partitions.iter().enumerate();
+        ColdRanges::among(places.filter_map(|(place, fetched)| Some((place, fetched.records.as_ref()?))))
     }
 }
 
@@ -84,6 +81,22 @@ impl FetchTargets {
             read.partitions.push(fetched);
         }
         read
+    }
+
+    /// Has records that were read in the page cache, so that sending them keeps no other connection waiting. Where that fails,
+    /// so has the partition's folder, and the answer says it.
+    pub async fn load(&self, read: FetchRead, cold: ColdRanges) -> FetchRead {
+        let Err(Unreadable { place, error }) = cold.load().await else {
+            return read;
+        };
+        if let Some(Target {
+            partition: Ok(partition),
+            ..
+        }) = self.targets.get(place)
+        {
+            partition.read_failed(error);
+        }
+        self.read()
     }
 
     /// Gives the partitions a watch of this Fetch alone: with the next read they begin to tell it of changes.

@@ -42,7 +42,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         return match read.cold() {
             None => Outcome::Ready(fetch.answer(read)),
             Some(cold) => Outcome::Staged(Box::pin(async move {
-                cold.load().await;
+                let read = fetch.targets.load(read, cold).await;
                 fetch.answer(read)
             })),
         };
@@ -128,7 +128,11 @@ impl Fetch {
             }
             let read = self.targets.read();
             if is_over || self.is_complete(&read) {
-                return self.answer_loaded(read).await;
+                let read = match read.cold() {
+                    None => read,
+                    Some(cold) => self.targets.load(read, cold).await,
+                };
+                return self.answer(read);
             }
             watch.credit(read.bytes as i64);
             drop(read);
@@ -151,14 +155,6 @@ impl Fetch {
             self.targets.targets = find(&self.broker, plan, self.reply.uses_topic_ids);
         }
         Ok(())
-    }
-
-    /// Answers once the records are in the page cache, so that sending them keeps no other connection waiting.
-    async fn answer_loaded(self, read: FetchRead) -> Reply {
-        if let Some(cold) = read.cold() {
-            cold.load().await;
-        }
-        self.answer(read)
     }
 
     /// Encodes what was read, as the session has it.

@@ -13,6 +13,7 @@ pub mod settings;
 pub mod transaction;
 pub mod waiters;
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::{ArcSwap, Guard};
@@ -338,6 +339,16 @@ impl Partition {
             waiters.log_start_moved();
         }
         Some(outcome)
+    }
+
+    /// Records of the log could not be read from the disk.
+    pub fn read_failed(&self, error: io::Error) {
+        let path = self.with_log(|log, _| log.folder()).unwrap_or_default();
+        self.failed(&StorageError::Io {
+            action: "read",
+            path,
+            source: error,
+        });
     }
 
     fn failed(&self, error: &StorageError) -> ErrorCode {

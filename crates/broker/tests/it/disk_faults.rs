@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::ListOffsetsRequest;
+use barnabas_protocol::messages::{FetchRequest, ListOffsetsRequest};
 use rustix::fs::{Advice, fadvise};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -153,11 +153,17 @@ impl FaultyDisk {
         assert!(fs::write(self.mounted.join("probe"), "").is_err());
     }
 
-    /// Reads of what is not in memory fail from now on; what is known of `files` is forgotten. Answers what the disk held.
-    fn fail_reads(&self, files: &[PathBuf]) -> Vec<u8> {
+    /// Reads of what is not in memory fail from now on; what is known of `files` is forgotten, but for the first page where that
+    /// is `kept`. Answers what the disk held.
+    fn fail_reads(&self, files: &[PathBuf], kept: bool) -> Vec<u8> {
         let content = fs::read(&self.image).unwrap();
         for file in files {
-            fadvise(File::open(file).unwrap(), 0, None, Advice::DontNeed).unwrap();
+            let file = File::open(file).unwrap();
+            fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+            fadvise(&file, 0, None, Advice::Random).unwrap();
+            if kept {
+                file.read_at(&mut [0], 0).unwrap();
+            }
         }
         let image = File::options().write(true).open(&self.image).unwrap();
         image.set_len(0).unwrap();
@@ -239,13 +245,9 @@ fn a_sync_that_fails_acknowledges_nothing_and_stops_its_partitions_alone() {
 fn a_read_that_fails_serves_nothing_and_stops_its_partitions_alone() {
     let Some(rig) = rig() else { return };
     let (node, mut client) = rig.begin();
-    let folder = rig.disk.mounted.join("t2-0");
-    let files: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let content = rig.disk.fail_reads(&files);
-    // The head of the answer is on its way when the records turn out to be unreadable: as in Apache Kafka, the connection ends.
+    let content = rig.disk.fail_reads(&files_of_t2(&rig), false);
+    // What was just written is not looked for: the head of the answer is on its way when the records turn out to be unreadable. As
+    // in Apache Kafka, the connection ends.
     client.send(FETCH, &fetch("t2", 0, 0, 0));
     let mut answer = Vec::new();
     let _ = client.stream.read_to_end(&mut answer);
@@ -259,4 +261,34 @@ fn a_read_that_fails_serves_nothing_and_stops_its_partitions_alone() {
     rig.disk.heal_reads(&content);
     rig.disk.repair();
     rig.all_is_there(10);
+}
+
+#[test]
+fn old_records_that_cannot_be_read_are_an_error_in_the_answer() {
+    let Some(rig) = rig() else { return };
+    let (node, _) = rig.begin();
+    assert_eq!(node.end(Signal::TERM), Some(0));
+    let (node, mut client) = rig.start();
+    // Where the records lie can still be seen.
+    let content = rig.disk.fail_reads(&files_of_t2(&rig), true);
+    client.send(FETCH, &fetch("t2", 0, 0, 0));
+    let answer = client.receive::<FetchRequest>(FETCH).1;
+    let partition = &answer.responses[0].partitions[0];
+    assert_eq!(partition.error_code, STORAGE_ERROR);
+    assert!(
+        partition
+            .records
+            .as_ref()
+            .is_none_or(|records| records.is_empty())
+    );
+    rig.others_serve(&mut client);
+    assert_eq!(node.end(Signal::TERM), Some(0));
+    rig.disk.heal_reads(&content);
+    rig.disk.repair();
+    rig.all_is_there(10);
+}
+
+fn files_of_t2(rig: &Rig) -> Vec<PathBuf> {
+    let entries = fs::read_dir(rig.disk.mounted.join("t2-0")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }

@@ -55,7 +55,7 @@ pub fn write(broker: &Broker, checkpoint: Checkpoint) {
         .written
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let mut current = current(broker);
+    let mut current = current(broker, checkpoint);
     for dir in broker.log_dirs.all() {
         let Ok(storage) = dir.storage() else { continue };
         let logs = current.remove(dir.path()).unwrap_or_default();
@@ -86,13 +86,19 @@ pub async fn write_apart(broker: &Arc<Broker>, checkpoint: Checkpoint) {
     }
 }
 
-/// What the checkpoints should hold, by log directory, in a fixed order.
-fn current(broker: &Broker) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
+/// What a checkpoint should hold, by log directory, in a fixed order. Where the log of a partition on the move begins is told
+/// in both its directories: whichever file a crash leaves behind as the last one, what was deleted stays deleted.
+fn current(broker: &Broker, checkpoint: Checkpoint) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
     let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
     for partition in broker.partitions().all() {
+        // In this order: a move that ends meanwhile has its target in one of them.
+        let target = partition.moving().map(|moving| moving.to.clone());
+        let dir = partition.dir().clone();
+        let target = target.filter(|to| checkpoint == Checkpoint::LogStartOffsets && !Arc::ptr_eq(to, &dir));
         let row = partition.with_log(|log, high_watermark| LogCheckpoint::of(log, high_watermark));
-        let path = partition.dir().path().to_owned();
-        rows.entry(path).or_default().extend(row);
+        for dir in [Some(dir), target].into_iter().flatten() {
+            rows.entry(dir.path().to_owned()).or_default().extend(row.clone());
+        }
     }
     for rows in rows.values_mut() {
         rows.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));

@@ -214,6 +214,8 @@ fn run(broker: &Broker) {
             }
             Step::Begin(mut active) => {
                 let partition = active.partition.clone();
+                // The new folder's file knows from now on where the log begins.
+                checkpoints::write(broker, Checkpoint::LogStartOffsets);
                 // A failure shows with the first turn.
                 let _ = begin(&partition, &active.moving, &mut active.copy);
                 moves.put(active);
@@ -325,7 +327,7 @@ fn retire(broker: &Broker, partition: &Partition, from: &DataDir, original: Log)
     if let Some(synced) = partition.with_log(|log, _| log.sync_name()) {
         synced?;
     }
-    // The new folder's files know nothing of the partition yet.
+    // The new folder's other files know nothing of the partition yet.
     checkpoints::write(broker, Checkpoint::LogStartOffsets);
     checkpoints::write(broker, Checkpoint::RecoveryPoints);
     checkpoints::write(broker, Checkpoint::HighWatermarks);

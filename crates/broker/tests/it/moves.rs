@@ -160,6 +160,35 @@ fn a_move_is_throttled_seen_taken_back_and_goes_on_after_a_restart() {
 }
 
 #[test]
+fn both_folders_know_what_was_deleted_from_a_log_on_its_way() {
+    let root = TempDir::new().unwrap();
+    let folders = Folders::new(root.path());
+    let node = folders.start(root);
+    let mut client = node.connect();
+    create(&mut client, "t", &[]);
+    let value = vec![7; 100_000];
+    produce_each(&mut client, "t", &[&value[..]; 20]);
+    crate::run_time::set(&mut client, 4, "1", LIMIT, "1000");
+    assert_eq!(delete_records(&mut client, "t", 0, 3), (3, 0));
+    let starts = |folder: &Path| std::fs::read_to_string(folder.join("log-start-offset-checkpoint"));
+    assert_eq!(starts(&folders.first).unwrap(), "0\n1\nt 0 3\n");
+    assert_eq!(alter(&mut client, "t", 0, &folders.second), 0);
+    eventually("the new folder knows where the log begins", || {
+        starts(&folders.second).is_ok_and(|text| text == "0\n1\nt 0 3\n")
+    });
+    assert_eq!(delete_records(&mut client, "t", 0, 5), (5, 0));
+    for folder in [&folders.first, &folders.second] {
+        assert_eq!(starts(folder).unwrap(), "0\n1\nt 0 5\n");
+    }
+    crate::run_time::set(&mut client, 4, "1", LIMIT, "100000000");
+    arrives(&mut client, "t", &folders.second);
+    eventually("the old folder forgets it", || {
+        starts(&folders.first).unwrap() == "0\n0\n"
+    });
+    assert_eq!(starts(&folders.second).unwrap(), "0\n1\nt 0 5\n");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn as_many_threads_move_partitions_as_the_settings_say() {
     let root = TempDir::new().unwrap();

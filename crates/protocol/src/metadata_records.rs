@@ -11,7 +11,7 @@ use crate::messages::{Decodable, Message};
 use crate::reader::Reader;
 
 pub use crate::generated::access_control_entry_record::AccessControlEntryRecord;
-pub use crate::generated::client_quota_record::ClientQuotaRecord;
+pub use crate::generated::client_quota_record::{ClientQuotaRecord, EntityData};
 pub use crate::generated::config_record::ConfigRecord;
 pub use crate::generated::delegation_token_record::DelegationTokenRecord;
 pub use crate::generated::feature_level_record::FeatureLevelRecord;

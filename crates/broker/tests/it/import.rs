@@ -8,7 +8,10 @@ use std::sync::Arc;
 use barnabas_broker::config::load::{Sources, StartSettings, load};
 use barnabas_broker::import::{Import, ImportError, Mode, run, unready};
 use barnabas_protocol::messages::{BrokerId, Encodable, StrBytes, TopicName};
-use barnabas_protocol::metadata_records::{ConfigRecord, PartitionRecord, ProducerIdsRecord, TopicRecord};
+use barnabas_protocol::metadata_records::{
+    ClientQuotaRecord, ConfigRecord, EntityData, PartitionRecord, ProducerIdsRecord, TopicRecord,
+    UserScramCredentialRecord,
+};
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 use barnabas_storage::{AppendOrigin, LogConfig, LogDir, MetaProperties, OpenFiles};
 use tempfile::TempDir;
@@ -59,12 +62,29 @@ fn metadata() -> Vec<Vec<u8>> {
     let topic = TopicRecord::default()
         .with_name(TopicName(text("orders")))
         .with_topic_id(ORDERS);
+    let quota = ClientQuotaRecord::default()
+        .with_entity(vec![
+            EntityData::default()
+                .with_entity_type(text("client-id"))
+                .with_entity_name(None),
+        ])
+        .with_key(text("request_percentage"))
+        .with_value(12.5);
+    let credential = |mechanism| {
+        UserScramCredentialRecord::default()
+            .with_name(text("anna"))
+            .with_mechanism(mechanism)
+            .with_iterations(4096)
+    };
     vec![
         record(2, 0, &topic),
         partition(0, 1),
         partition(1, 1),
         config("retention.ms", "-1"),
         config("no.such.config", "1"),
+        record(14, 0, &quota),
+        record(11, 0, &credential(1)),
+        record(11, 0, &credential(9)),
         record(15, 0, &ProducerIdsRecord::default().with_next_producer_id(4000)),
     ]
 }
@@ -188,6 +208,9 @@ fn a_log_directory_is_taken_over_and_stays_as_it_was() {
             "topic orders (id AAAAAAAAAAAAAAAAAAAABQ): 2 partitions",
             "retention.ms=-1",
             "producer ids from 4000 on",
+            "quota of client-id <default>: request_percentage=12.5",
+            "Sha256 credential of anna",
+            "Not taken over: a SCRAM credential of anna, of mechanism 9",
             "Note: orders-1 has no folder: it begins empty",
             "Not taken over: config no.such.config",
             "Taken over: 1 partitions of 1 topics.",

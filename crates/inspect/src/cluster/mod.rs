@@ -9,11 +9,16 @@ pub use log::folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barnabas_protocol::metadata_records::{ClusterRecord, PartitionChangeRecord, PartitionRecord};
+use barnabas_protocol::metadata_records::{
+    ClientQuotaRecord, ClusterRecord, PartitionChangeRecord, PartitionRecord, UserScramCredentialRecord,
+};
 use barnabas_storage::StorageError;
 
 /// An id of a topic; the bytes of a UUID.
 pub type TopicId = [u8; 16];
+
+/// Type of entity to its name, `None` for the default one.
+pub type QuotaEntity = BTreeMap<String, Option<String>>;
 
 const NO_LEADER_CHANGE: i32 = -2;
 
@@ -28,12 +33,12 @@ pub struct Cluster {
     pub features: BTreeMap<String, i16>,
     /// The first producer id that no block holds.
     pub next_producer_id: i64,
-    /// Users with SCRAM credentials, and the mechanism.
-    pub scram: BTreeSet<(String, i8)>,
+    /// SCRAM credentials by user and mechanism (Kafka's code).
+    pub scram: BTreeMap<(String, i8), UserScramCredentialRecord>,
     /// Ids of ACLs.
     pub acls: BTreeSet<TopicId>,
-    /// Quotas: entity and key.
-    pub quotas: BTreeSet<(String, String)>,
+    /// Quotas by entity and key.
+    pub quotas: BTreeMap<(QuotaEntity, String), f64>,
     /// Delegation tokens.
     pub delegation_tokens: BTreeSet<String>,
     /// Types of records that a newer release has added.
@@ -116,43 +121,39 @@ impl Cluster {
                 };
             }
             ClusterRecord::ProducerIds(record) => self.next_producer_id = record.next_producer_id,
+            ClusterRecord::ClientQuota(record) => self.apply_quota(&record),
+            ClusterRecord::UserScramCredential(record) => {
+                self.scram
+                    .insert((record.name.to_string(), record.mechanism), record);
+            }
+            ClusterRecord::RemoveUserScramCredential(record) => {
+                self.scram.remove(&(record.name.to_string(), record.mechanism));
+            }
             other => self.apply_unsupported(other),
+        }
+    }
+
+    fn apply_quota(&mut self, record: &ClientQuotaRecord) {
+        let parts = record.entity.iter().map(|part| {
+            let name = part.entity_name.as_ref().map(ToString::to_string);
+            (part.entity_type.to_string(), name)
+        });
+        let quota = (parts.collect(), record.key.to_string());
+        if record.remove {
+            self.quotas.remove(&quota);
+        } else {
+            self.quotas.insert(quota, record.value);
         }
     }
 
     /// What is only counted, to be named.
     fn apply_unsupported(&mut self, record: ClusterRecord) {
         match record {
-            ClusterRecord::ClientQuota(record) => {
-                let name = |name: &Option<_>| {
-                    name.as_ref().map_or(
-                        "<default>".to_owned(),
-                        |name: &barnabas_protocol::messages::StrBytes| name.to_string(),
-                    )
-                };
-                let entity: Vec<String> = record
-                    .entity
-                    .iter()
-                    .map(|part| format!("{} {}", part.entity_type, name(&part.entity_name)))
-                    .collect();
-                let quota = (entity.join(", "), record.key.to_string());
-                if record.remove {
-                    self.quotas.remove(&quota);
-                } else {
-                    self.quotas.insert(quota);
-                }
-            }
             ClusterRecord::AccessControlEntry(record) => {
                 self.acls.insert(record.id.into_bytes());
             }
             ClusterRecord::RemoveAccessControlEntry(record) => {
                 self.acls.remove(record.id.as_bytes());
-            }
-            ClusterRecord::UserScramCredential(record) => {
-                self.scram.insert((record.name.to_string(), record.mechanism));
-            }
-            ClusterRecord::RemoveUserScramCredential(record) => {
-                self.scram.remove(&(record.name.to_string(), record.mechanism));
             }
             ClusterRecord::DelegationToken(record) => {
                 self.delegation_tokens.insert(record.token_id.to_string());

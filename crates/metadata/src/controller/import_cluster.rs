@@ -1,4 +1,4 @@
-//! Taking over the topics of an Apache Kafka cluster whose log directory is being imported. All or nothing, in one entry of the log.
+//! Taking over the metadata of an Apache Kafka cluster whose log directory is being imported. All or nothing, in one entry of the log.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
 use super::{ApiError, Decide, DecideContext, Decision};
-use crate::image::{ConfigMap, MetadataImage};
-use crate::records::{ConfigResource, MetadataRecord, PartitionRecord};
+use crate::image::{ConfigMap, MetadataImage, QuotaEntity};
+use crate::records::{ConfigResource, MetadataRecord, PartitionRecord, ScramCredentialRecord};
 
 /// What to take over. Configs have been validated, levels are within what this broker can run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,10 @@ pub struct ImportCluster {
     pub configs: Vec<(ConfigResource, ConfigMap)>,
     /// Finalized levels, 0 for none. They count only in a cluster that has no topics yet.
     pub features: BTreeMap<String, i16>,
+    /// Client quotas: entity, key and value; set on top of what is there.
+    pub quotas: Vec<(QuotaEntity, String, f64)>,
+    /// SCRAM credentials; in place of a user's own of the same mechanism.
+    pub scram: Vec<ScramCredentialRecord>,
     /// No producer was given this id or a larger one.
     pub next_producer_id: i64,
     /// The log directory that holds the partitions.
@@ -95,6 +99,14 @@ impl ImportCluster {
                 });
             }
         }
+        for (entity, key, value) in self.quotas {
+            records.push(MetadataRecord::ClientQuota {
+                entity: entity.into_iter().collect(),
+                key,
+                value: Some(value),
+            });
+        }
+        records.extend(self.scram.into_iter().map(MetadataRecord::UserScramCredential));
         if image.topics.is_empty() {
             for (name, level) in self.features {
                 if image.features.level(&name) != level {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use barnabas_inspect::cluster::Cluster;
 use barnabas_metadata::controller::{ImportCluster, ImportedTopic};
 use barnabas_metadata::features;
-use barnabas_metadata::image::{ConfigMap, MetadataImage};
-use barnabas_metadata::records::ConfigResource;
+use barnabas_metadata::image::{ConfigMap, MetadataImage, QuotaEntity};
+use barnabas_metadata::records::{ConfigResource, ScramCredentialRecord, ScramMechanism};
 use barnabas_storage::log_dir;
 use uuid::Uuid;
 
@@ -35,6 +35,10 @@ pub struct Plan {
     pub configs: Vec<(ConfigResource, ConfigMap)>,
     /// Finalized features.
     pub features: BTreeMap<String, i16>,
+    /// Client quotas: entity, key and value.
+    pub quotas: Vec<(QuotaEntity, String, f64)>,
+    /// SCRAM credentials.
+    pub scram: Vec<ScramCredentialRecord>,
     /// No producer has this id or a larger one.
     pub next_producer_id: i64,
     /// What is not taken over, and why.
@@ -115,6 +119,8 @@ impl Plan {
             topics: self.topics.clone(),
             configs: self.configs.clone(),
             features: self.features.clone(),
+            quotas: self.quotas.clone(),
+            scram: self.scram.clone(),
             next_producer_id: self.next_producer_id,
             directory_id,
         }
@@ -197,8 +203,27 @@ impl Plan {
         Ok(())
     }
 
-    /// Features, producer ids, and what is only named.
+    /// Features, quotas, credentials, producer ids, and what is only named.
     fn rest_of_cluster(&mut self, cluster: &Cluster) {
+        let quotas = cluster.quotas.iter();
+        self.quotas = quotas
+            .map(|((entity, key), value)| (entity.clone(), key.clone(), *value))
+            .collect();
+        for ((user, code), known) in &cluster.scram {
+            match ScramMechanism::from_code(*code) {
+                Some(mechanism) => self.scram.push(ScramCredentialRecord {
+                    name: user.clone(),
+                    mechanism,
+                    salt: known.salt.to_vec(),
+                    stored_key: known.stored_key.to_vec(),
+                    server_key: known.server_key.to_vec(),
+                    iterations: known.iterations,
+                }),
+                None => self
+                    .left_out
+                    .push(format!("a SCRAM credential of {user}, of mechanism {code}")),
+            }
+        }
         self.next_producer_id = cluster.next_producer_id;
         for feature in &features::FEATURES {
             // A cluster of voters named in the configuration has none at all of this one, and a node of ours needs none.
@@ -220,19 +245,9 @@ impl Plan {
             .keys()
             .filter(|name| features::feature(name).is_none());
         let mut left_out: Vec<String> = unknown.map(|name| format!("feature {name}")).collect();
-        let users: Vec<&str> = cluster.scram.iter().map(|(user, _)| user.as_str()).collect();
-        if !users.is_empty() {
-            left_out.push(format!("SCRAM credentials of {}", users.join(", ")));
-        }
         if !cluster.acls.is_empty() {
             left_out.push(format!("{} ACLs", cluster.acls.len()));
         }
-        left_out.extend(
-            cluster
-                .quotas
-                .iter()
-                .map(|(entity, key)| format!("quota {key} of {entity}")),
-        );
         if !cluster.delegation_tokens.is_empty() {
             left_out.push(format!("{} delegation tokens", cluster.delegation_tokens.len()));
         }

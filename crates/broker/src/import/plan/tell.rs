@@ -81,6 +81,20 @@ impl Plan {
                 levels.join(" ")
             )?;
         }
+        for (entity, key, value) in &self.quotas {
+            let part = |(kind, name): (&String, &Option<String>)| {
+                format!("{kind} {}", name.as_deref().unwrap_or("<default>"))
+            };
+            let parts: Vec<String> = entity.iter().map(part).collect();
+            writeln!(out, "  quota of {}: {key}={value}", parts.join(", "))?;
+        }
+        for credential in &self.scram {
+            writeln!(
+                out,
+                "  {:?} credential of {}",
+                credential.mechanism, credential.name
+            )?;
+        }
         writeln!(out, "  producer ids from {} on", self.next_producer_id)?;
         for remark in &self.remarks {
             writeln!(out, "Note: {remark}")?;

@@ -3,12 +3,27 @@
 use std::collections::BTreeMap;
 
 use barnabas_metadata::controller::{ImportCluster, ImportedPartition, ImportedTopic};
-use barnabas_metadata::image::ConfigMap;
-use barnabas_metadata::records::{ConfigResource, MetadataRecord};
+use barnabas_metadata::image::{ConfigMap, QuotaEntity, USER};
+use barnabas_metadata::records::{ConfigResource, MetadataRecord, ScramCredentialRecord, ScramMechanism};
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
 use super::fixture::Cluster;
+
+fn user() -> QuotaEntity {
+    QuotaEntity::from([(USER.to_owned(), Some("anna".to_owned()))])
+}
+
+fn credential() -> ScramCredentialRecord {
+    ScramCredentialRecord {
+        name: "anna".to_owned(),
+        mechanism: ScramMechanism::Sha256,
+        salt: vec![1],
+        stored_key: vec![2],
+        server_key: vec![3],
+        iterations: 4096,
+    }
+}
 
 fn import(name: &str, id: u128) -> ImportCluster {
     let known = ImportedPartition {
@@ -26,6 +41,8 @@ fn import(name: &str, id: u128) -> ImportCluster {
             ConfigMap::from([("retention.ms".to_owned(), "5".to_owned())]),
         )],
         features: BTreeMap::from([("group.version".to_owned(), 1), ("share.version".to_owned(), 0)]),
+        quotas: vec![(user(), "request_percentage".to_owned(), 12.5)],
+        scram: vec![credential()],
         next_producer_id: 3000,
         directory_id: Uuid::from_u128(77),
     }
@@ -61,6 +78,9 @@ fn topics_keep_their_ids_and_partitions_get_larger_epochs() {
         Some("5")
     );
     assert_eq!(cluster.image.next_producer_id, 3000);
+    assert_eq!(cluster.image.quotas[&user()]["request_percentage"], 12.5);
+    let scram = &cluster.image.scram["anna"];
+    assert_eq!(*scram[&ScramMechanism::Sha256], credential());
     assert_eq!(cluster.image.features.level("group.version"), 1);
 
     // Another cluster's features don't change those of one that has topics, and ids that were given stay given.

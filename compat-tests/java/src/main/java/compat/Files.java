@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,9 @@ import java.util.TreeSet;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.ScramMechanism;
+import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -26,6 +30,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.quota.ClientQuotaFilter;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -33,8 +40,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Fills a broker's folders with every kind of batch there is, and shows every record of a broker.
  *
  * <pre>
- * Files BOOTSTRAP write      topics of all kinds, transactions, a group that has committed half
- * Files BOOTSTRAP read       one line for each record of every topic of "write", the ends of the partitions, where the group goes on
+ * Files BOOTSTRAP write      topics of all kinds, transactions, a group that has committed half, quotas, credentials
+ * Files BOOTSTRAP read       one line for each record of every topic of "write", the ends of the partitions, where the group goes on, …
  * Files BOOTSTRAP append     one more idempotent record, and one more transaction of a producer that left one open
  * </pre>
  */
@@ -64,6 +71,7 @@ public final class Files {
             case "read" -> {
                 files.read();
                 files.resume();
+                files.readClients();
             }
             case "append" -> files.append();
             default -> throw new IllegalArgumentException(arguments[1]);
@@ -81,6 +89,7 @@ public final class Files {
             compacted();
             plain("files-append-time");
             trimmed(admin);
+            clients(admin);
             commitHalf();
         }
     }
@@ -205,6 +214,29 @@ public final class Files {
         admin.deleteRecords(Map.of(
             new TopicPartition("files-trimmed", 0), RecordsToDelete.beforeOffset(7),
             new TopicPartition("files-trimmed", 1), RecordsToDelete.beforeOffset(170))).all().get();
+    }
+
+    /** A quota of two kinds of entity, one of them the default, and credentials of both mechanisms. */
+    private void clients(Admin admin) throws Exception {
+        admin.alterClientQuotas(List.of(
+            new ClientQuotaAlteration(new ClientQuotaEntity(Map.of(ClientQuotaEntity.USER, "files-user")), List.of(
+                new ClientQuotaAlteration.Op("producer_byte_rate", 1e9), new ClientQuotaAlteration.Op("request_percentage", 12.5))),
+            new ClientQuotaAlteration(new ClientQuotaEntity(Collections.singletonMap(ClientQuotaEntity.CLIENT_ID, null)), List.of(
+                new ClientQuotaAlteration.Op("consumer_byte_rate", 2e9))))).all().get();
+        for (ScramMechanism mechanism : List.of(ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)) {
+            admin.alterUserScramCredentials(List.of(
+                new UserScramCredentialUpsertion("files-user", new ScramCredentialInfo(mechanism, 4096), "secret"))).all().get();
+        }
+    }
+
+    private void readClients() throws Exception {
+        try (Admin admin = Admin.create(Map.<String, Object>of("bootstrap.servers", bootstrap))) {
+            var quotas = new TreeMap<String, String>();
+            admin.describeClientQuotas(ClientQuotaFilter.all()).entities().get().forEach(
+                (entity, values) -> quotas.put(entity.entries().toString(), new TreeMap<>(values).toString()));
+            System.out.println("quotas " + quotas);
+            System.out.println("credentials " + admin.describeUserScramCredentials(List.of("files-user")).all().get());
+        }
     }
 
     private void commitHalf() {

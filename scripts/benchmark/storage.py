@@ -134,7 +134,7 @@ def compaction(run, kind, _number_of_round):
 def beside_compaction(run, kind, _number_of_round):
     with own_server(run, kind, EAGER) as server:
         server.start()
-        keyed(run, server, "compacted", 3 * COMPACTED_BYTES, partitions=4)
+        keyed(run, server, "compacted", 6 * COMPACTED_BYTES, partitions=4)
         steady(run, server, "steady", 0.5)
         run.settle()
         alone = quiet(run, server, "steady", 2)

@@ -235,7 +235,10 @@ public final class Files {
             admin.describeClientQuotas(ClientQuotaFilter.all()).entities().get().forEach(
                 (entity, values) -> quotas.put(entity.entries().toString(), new TreeMap<>(values).toString()));
             System.out.println("quotas " + quotas);
-            System.out.println("credentials " + admin.describeUserScramCredentials(List.of("files-user")).all().get());
+            var credentials = new TreeSet<String>();
+            admin.describeUserScramCredentials(List.of("files-user")).all().get().get("files-user").credentialInfos().forEach(
+                credential -> credentials.add(credential.toString()));
+            System.out.println("credentials " + credentials);
         }
     }
 

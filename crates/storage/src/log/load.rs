@@ -312,9 +312,8 @@ impl Loader<'_> {
                 }
                 Ok(Ok(header)) => {
                     active.note_batch(&header, self.config);
-                    if header.partition_leader_epoch > latest_epoch(open) {
-                        open.assign_epoch(header.partition_leader_epoch, header.base_offset)?;
-                    }
+                    open.epochs
+                        .assign(header.partition_leader_epoch, header.base_offset);
                 }
                 Ok(Err(reason)) => break Some(reason),
                 Err(source) => {

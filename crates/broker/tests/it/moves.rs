@@ -118,16 +118,22 @@ fn a_partition_moves_while_it_is_written_without_losing_or_doubling_a_record() {
     arrives(&mut client, "t", &folders.second);
 }
 
-#[test]
-fn a_move_is_throttled_seen_taken_back_and_goes_on_after_a_restart() {
-    let root = TempDir::new().unwrap();
-    let folders = Folders::new(root.path());
+/// A node with twenty records of 100 KB in `t`, which moves no faster than 1 KB a second.
+fn begin_slowly(folders: &Folders, root: TempDir) -> (Node, Client) {
     let node = folders.start(root);
     let mut client = node.connect();
     create(&mut client, "t", &[]);
     let value = vec![7; 100_000];
     produce_each(&mut client, "t", &[&value[..]; 20]);
     crate::run_time::set(&mut client, 4, "1", LIMIT, "1000");
+    (node, client)
+}
+
+#[test]
+fn a_move_is_throttled_seen_taken_back_and_goes_on_after_a_restart() {
+    let root = TempDir::new().unwrap();
+    let folders = Folders::new(root.path());
+    let (node, mut client) = begin_slowly(&folders, root);
     let is_future = |name: &String| name.starts_with("t-0.") && name.ends_with("-future");
 
     assert_eq!(alter(&mut client, "t", 0, &folders.second), 0);
@@ -163,12 +169,7 @@ fn a_move_is_throttled_seen_taken_back_and_goes_on_after_a_restart() {
 fn both_folders_know_what_was_deleted_from_a_log_on_its_way() {
     let root = TempDir::new().unwrap();
     let folders = Folders::new(root.path());
-    let node = folders.start(root);
-    let mut client = node.connect();
-    create(&mut client, "t", &[]);
-    let value = vec![7; 100_000];
-    produce_each(&mut client, "t", &[&value[..]; 20]);
-    crate::run_time::set(&mut client, 4, "1", LIMIT, "1000");
+    let (_node, mut client) = begin_slowly(&folders, root);
     assert_eq!(delete_records(&mut client, "t", 0, 3), (3, 0));
     let starts = |folder: &Path| std::fs::read_to_string(folder.join("log-start-offset-checkpoint"));
     assert_eq!(starts(&folders.first).unwrap(), "0\n1\nt 0 3\n");
@@ -230,12 +231,7 @@ fn as_many_threads_move_partitions_as_the_settings_say() {
 fn a_topic_that_is_deleted_on_its_way_leaves_nothing() {
     let root = TempDir::new().unwrap();
     let folders = Folders::new(root.path());
-    let node = folders.start(root);
-    let mut client = node.connect();
-    create(&mut client, "t", &[]);
-    let value = vec![7; 100_000];
-    produce_each(&mut client, "t", &[&value[..]; 20]);
-    crate::run_time::set(&mut client, 4, "1", LIMIT, "1000");
+    let (_node, mut client) = begin_slowly(&folders, root);
     crate::run_time::set(&mut client, 4, "1", "log.segment.delete.delay.ms", "0");
     assert_eq!(alter(&mut client, "t", 0, &folders.second), 0);
     eventually("the copy is there", || !partitions_in(&folders.second).is_empty());

@@ -56,6 +56,7 @@ impl Deletions {
             };
             drop(state);
             let Some(path) = due else { return };
+            deletion::leave_cache(&path, &|| !self.lock().stopped);
             if let Err(error) = deletion::remove(&path) {
                 tracing::error!(%error, "what was deleted could not be removed; the next start tries again");
             }

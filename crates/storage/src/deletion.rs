@@ -66,20 +66,14 @@ pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> R
     Ok(marked)
 }
 
-/// Removes a file or a folder with all that is in it; one that is gone already is no error. Takes its time.
+/// Removes a file or a folder with all that is in it; one that is gone already is no error.
 ///
 /// # Errors
 /// `Io`; a later start tries again.
 pub fn remove(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => {
-            leave_cache_below(path);
-            disk::remove_dir_all(path)
-        }
-        Ok(_) => {
-            leave_cache(path);
-            disk::remove_file(path)
-        }
+        Ok(found) if found.is_dir() => disk::remove_dir_all(path),
+        Ok(_) => disk::remove_file(path),
         Err(error) => Err(error),
     };
     match removed {
@@ -88,21 +82,22 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Has a file leave the page cache in small steps with pauses between. A file removed at once keeps a core in the kernel for
-/// as long as all of its pages take, and whoever wants that core waits: 4 ms beside segments of 32 MiB. Those who still
-/// read from it find it on the disk.
-fn leave_cache(path: &Path) {
+/// Has what will be removed, a file or a folder with its files, leave the page cache in small steps with pauses between, for as
+/// long as there is time. A file removed at once keeps a core in the kernel for as long as all of its pages take, and whoever
+/// wants that core waits: 4 ms beside segments of 32 MiB. Those who still read from it find it on the disk.
+pub fn leave_cache(path: &Path, has_time: &dyn Fn() -> bool) {
     let Ok(file) = File::open(path) else { return };
-    let len = file.metadata().map_or(0, |metadata| metadata.len());
-    for position in (0..len).step_by(STEP_BYTES).skip(1) {
+    let Ok(metadata) = file.metadata() else { return };
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            leave_cache(&entry.path(), has_time);
+        }
+        return;
+    }
+    let steps = (0..metadata.len()).step_by(STEP_BYTES).skip(1);
+    for position in steps.take_while(|_| has_time()) {
         platform::forget(&file, position, STEP_BYTES);
         thread::sleep(PAUSE);
-    }
-}
-
-fn leave_cache_below(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        leave_cache(&entry.path());
     }
 }
 
@@ -138,6 +133,24 @@ mod tests {
         assert_eq!(queue.take_due(25), Some("middle".into()));
         assert_eq!(queue.take_due(25), None);
         assert_eq!(queue.take_due(30), Some("late".into()));
+    }
+
+    #[test]
+    fn what_leaves_the_cache_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let content = vec![7; 3 * STEP_BYTES];
+        fs::write(&file, &content).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let has_time = || {
+            asked.set(asked.get() + 1);
+            true
+        };
+        leave_cache(folder.path(), &has_time);
+        assert_eq!(asked.get(), 2, "the first step is left to the removal");
+        leave_cache(&folder.path().join("none"), &has_time);
+        leave_cache(&file, &|| false);
+        assert!(fs::read(&file).unwrap() == content);
     }
 
     #[test]

@@ -38,6 +38,10 @@ def reassignments(s):
     def listed(rows, note="listed"):
         topics = None if rows is None else [{"Name": n, "PartitionIndexes": p} for n, p in rows]
         s.call("ListPartitionReassignments", {"TimeoutMs": 5000, "Topics": topics}, note=note)
+    for timeout in (0, -1):
+        for topics in (None, [], [{"Name": a, "PartitionIndexes": [0]}]):
+            s.call("ListPartitionReassignments", {"TimeoutMs": timeout, "Topics": topics}, note="listed without time")
+    alter([], "none")
     for replicas in ([1], None, [], [2], [1, 1], [1, 2], [-1], [1, -1]):
         alter([(a, 0, replicas)], f"replicas {replicas}")
         alter([(a, 0, replicas)], f"replicas {replicas}, factor kept", AllowReplicationFactorChange=False)

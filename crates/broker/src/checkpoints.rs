@@ -92,9 +92,13 @@ fn current(broker: &Broker, checkpoint: Checkpoint) -> BTreeMap<PathBuf, Vec<Log
     let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
     for partition in broker.partitions().all() {
         // In this order: a move that ends meanwhile has its target in one of them.
-        let target = partition.moving().map(|moving| moving.to.clone());
+        let moving = match checkpoint {
+            Checkpoint::LogStartOffsets => partition.moving(),
+            Checkpoint::HighWatermarks | Checkpoint::RecoveryPoints => None,
+        };
         let dir = partition.dir().clone();
-        let target = target.filter(|to| checkpoint == Checkpoint::LogStartOffsets && !Arc::ptr_eq(to, &dir));
+        let target = moving.map(|moving| moving.to.clone());
+        let target = target.filter(|to| !Arc::ptr_eq(to, &dir));
         let row = partition.with_log(|log, high_watermark| LogCheckpoint::of(log, high_watermark));
         for dir in [Some(dir), target].into_iter().flatten() {
             rows.entry(dir.path().to_owned()).or_default().extend(row.clone());

@@ -17,7 +17,7 @@ use twox_hash::XxHash3_128;
 /// Bytes of a slot.
 pub const BYTES_PER_ENTRY: usize = 24;
 
-/// Tables of a large map, a power of two.
+/// Tables of a large map.
 const TABLES: usize = 64;
 /// A map of fewer slots is one table.
 const LARGE: usize = TABLES * 1024;
@@ -38,7 +38,7 @@ pub struct OffsetMap {
     latest_offset: i64,
 }
 
-/// The keys whose digests begin alike.
+/// A share of the keys, by the second half of their digests; the first half gives the place.
 #[derive(Debug)]
 struct Table {
     slots: Vec<Slot>,

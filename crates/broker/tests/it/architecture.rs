@@ -4,14 +4,22 @@ use crate::workspace::{root, rust_files, without_comments};
 
 /// Each crate and what it may import of the others.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("environment", &[]),
     ("protocol", &[]),
     ("storage", &["protocol"]),
-    ("metadata", &["protocol"]),
-    ("coordinator", &["protocol"]),
+    ("metadata", &["environment", "protocol"]),
+    ("coordinator", &["environment", "protocol"]),
     ("inspect", &["protocol", "storage"]),
     (
         "broker",
-        &["protocol", "storage", "metadata", "coordinator", "inspect"],
+        &[
+            "environment",
+            "protocol",
+            "storage",
+            "metadata",
+            "coordinator",
+            "inspect",
+        ],
     ),
     ("bench", &["protocol"]),
 ];

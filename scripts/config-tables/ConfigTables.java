@@ -1,4 +1,4 @@
-// Prints Apache Kafka's configuration definitions as the tables under crates/broker/src/config/tables.
+// Prints Apache Kafka's configuration definitions as the tables under crates/config/src/tables.
 // Run: java -cp "$KAFKA_LIBS/*" ConfigTables.java broker|topic|group
 // KAFKA_LIBS is the libs folder of an unpacked Apache Kafka release.
 import java.lang.reflect.Field;

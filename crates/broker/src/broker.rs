@@ -10,7 +10,6 @@ use barnabas_protocol::error::ErrorCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoints::Checkpoints;
-use crate::config::BrokerConfig;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
 use crate::log_dirs::LogDirs;
@@ -20,6 +19,7 @@ use crate::network::request_memory::RequestMemory;
 use crate::partition::registry::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::request::Listener;
+use barnabas_config::BrokerConfig;
 
 /// One broker process.
 pub struct Broker {

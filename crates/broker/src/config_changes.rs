@@ -8,7 +8,7 @@ use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 
 use crate::broker::Broker;
-use crate::config::{Settings, validate};
+use barnabas_config::{Settings, validate};
 
 /// What became of one resource.
 pub type Outcome = Result<(), ApiError>;

@@ -7,7 +7,6 @@ mod background_thread;
 pub mod broker;
 pub mod checkpoints;
 pub mod cli;
-pub mod config;
 pub mod config_changes;
 pub mod coordinator;
 pub mod deletions;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use barnabas_config::effect::LOG_MOVES_LIMIT;
 use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
@@ -29,8 +30,6 @@ const TURN_BYTES_MIN: u32 = 16 << 10;
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// A move that waits for others to be done with the log looks again after this time.
 const RETRY: Duration = Duration::from_millis(20);
-/// The limit's name; a setting that exists at run time only.
-pub const LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
 /// Moves that wait for a thread.
 #[derive(Debug)]
@@ -266,7 +265,7 @@ impl Budget {
 /// Bytes in a second, if they are limited.
 fn limit(broker: &Broker) -> Option<u64> {
     let layers = broker.metadata.layers();
-    let limit: i64 = layers.given(LIMIT)?.parse().ok()?;
+    let limit: i64 = layers.given(LOG_MOVES_LIMIT)?.parse().ok()?;
     u64::try_from(limit).ok().filter(|&limit| limit < i64::MAX as u64)
 }
 

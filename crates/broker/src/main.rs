@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use barnabas_broker::cli::{self, Command, Start};
-use barnabas_broker::config::load::{Sources, StartSettings, load};
 use barnabas_broker::import::{self, Import};
 use barnabas_broker::logging;
 use barnabas_broker::server::Server;
+use barnabas_config::load::{Sources, StartSettings, load};
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

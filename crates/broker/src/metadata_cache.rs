@@ -10,9 +10,9 @@ use arc_swap::{ArcSwap, Guard};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
-use crate::config::{BrokerConfig, ConfigException, Layers, Settings, effect};
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::partition::registry::Partitions;
+use barnabas_config::{BrokerConfig, ConfigException, Layers, Settings, effect};
 
 /// Image, settings, partitions and coordinators of this broker.
 pub struct MetadataCache {

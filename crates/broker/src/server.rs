@@ -17,8 +17,6 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::broker::Broker;
-use crate::config::load::StartSettings;
-use crate::config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
 use crate::import;
 use crate::log_cleaner;
 use crate::log_dirs::open::METADATA_FOLDER;
@@ -31,6 +29,8 @@ use crate::network::worker::Workers;
 use crate::partition::registry::Partitions;
 use crate::request::Listener;
 use crate::retention;
+use barnabas_config::load::StartSettings;
+use barnabas_config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
 use barnabas_metadata::features;
 
 /// Why a node did not start.

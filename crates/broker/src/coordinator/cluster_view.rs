@@ -7,7 +7,7 @@ use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use uuid::Uuid;
 
-use crate::config::BrokerConfig;
+use barnabas_config::BrokerConfig;
 
 /// One image, with the settings of groups that the broker had then.
 #[derive(Debug)]

@@ -23,9 +23,9 @@ use super::internal_topics::CONSUMER_OFFSETS;
 use super::shards::Shards;
 use super::write::client_error;
 use crate::broker::now_ms;
-use crate::config::BrokerConfig;
 use crate::partition::registry::Partitions;
 use crate::partition::transaction::Marker;
+use barnabas_config::BrokerConfig;
 
 /// The group coordinator.
 pub struct GroupCoordinator {

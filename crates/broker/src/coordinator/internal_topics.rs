@@ -6,7 +6,7 @@ use barnabas_protocol::messages::create_topics_request::{CreatableTopic, Creatab
 use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
 
 use crate::broker::Broker;
-use crate::config::BrokerConfig;
+use barnabas_config::BrokerConfig;
 
 /// Groups and their offsets.
 pub const CONSUMER_OFFSETS: &str = "__consumer_offsets";

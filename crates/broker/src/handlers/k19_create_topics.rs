@@ -11,8 +11,8 @@ use barnabas_protocol::messages::create_topics_response::{CreatableTopicConfigs,
 use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes};
 
 use crate::broker::Broker;
-use crate::config::{Settings, describe};
 use crate::request::RequestContext;
+use barnabas_config::{Settings, describe};
 
 /// Has the controller create the topics.
 pub async fn handle(

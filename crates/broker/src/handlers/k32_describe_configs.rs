@@ -14,10 +14,10 @@ use barnabas_protocol::messages::describe_configs_response::{
 use barnabas_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse, StrBytes};
 
 use crate::broker::Broker;
-use crate::config::Settings;
-use crate::config::describe::{self, ConfigEntry, ConfigSource};
 use crate::logging;
 use crate::request::RequestContext;
+use barnabas_config::Settings;
+use barnabas_config::describe::{self, ConfigEntry, ConfigSource};
 
 /// First version with types and documentation.
 const TYPES_SINCE: i16 = 3;

@@ -10,12 +10,12 @@ use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
 use crate::broker::Broker;
-use crate::config::Settings;
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
     refuse_repeated,
 };
 use crate::request::RequestContext;
+use barnabas_config::Settings;
 
 /// Judges what is the broker's to judge, then has the controller change the rest.
 pub async fn handle(

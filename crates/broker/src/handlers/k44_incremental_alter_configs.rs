@@ -12,14 +12,14 @@ use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfig
 use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
 use crate::broker::Broker;
-use crate::config::Settings;
-use crate::config::definitions::{self, ConfigType};
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
     invalid_request, refuse_repeated,
 };
 use crate::logging;
 use crate::request::RequestContext;
+use barnabas_config::Settings;
+use barnabas_config::definitions::{self, ConfigType};
 
 /// The codes of `AlterConfigOp.OpType`.
 mod op {

@@ -27,8 +27,8 @@ use uuid::Uuid;
 use self::plan::Plan;
 use self::source::Source;
 use self::unfinished::Unfinished;
-use crate::config::load::StartSettings;
 use crate::server::quorum_options;
+use barnabas_config::load::StartSettings;
 
 /// How partition folders come into the data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -24,8 +24,8 @@ use self::choice::Chosen;
 pub use self::cleanings::Cleanings;
 use crate::background_thread;
 use crate::broker::{Broker, now_ms};
-use crate::config::BrokerConfig;
 use crate::partition::Partition;
+use barnabas_config::BrokerConfig;
 
 /// Apache Kafka uses no larger map for a thread.
 const DEDUPE_BUFFER_BYTES_MAX: i64 = i32::MAX as i64;

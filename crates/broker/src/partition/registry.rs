@@ -18,10 +18,10 @@ use super::core::Assignment;
 use super::flush::Flusher;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
-use crate::config::{BrokerConfig, Layers};
 use crate::deletions::Deletions;
 use crate::log_cleaner::Cleanings;
 use crate::log_dirs::{Cordoned, DataDir, LogDirs};
+use barnabas_config::{BrokerConfig, Layers};
 
 /// The local partitions of one topic; the index is the partition's number.
 type LocalPartitions = Vec<Option<Arc<Partition>>>;

@@ -8,7 +8,7 @@ use barnabas_protocol::records::{Compression, TimestampType};
 use barnabas_storage::LogConfig;
 use barnabas_storage::validate::{TargetCompression, ValidationSettings};
 
-use crate::config::{BrokerConfig, Layers, Settings, TopicConfig};
+use barnabas_config::{BrokerConfig, Layers, Settings, TopicConfig};
 
 /// A topic's settings; shared by its partitions, and by all topics that set nothing of their own.
 #[derive(Debug)]

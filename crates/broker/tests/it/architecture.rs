@@ -6,15 +6,17 @@ use crate::workspace::{root, rust_files, without_comments};
 const ARROWS: &[(&str, &[&str])] = &[
     ("environment", &[]),
     ("protocol", &[]),
+    ("config", &["protocol"]),
     ("storage", &["protocol"]),
-    ("metadata", &["environment", "protocol"]),
-    ("coordinator", &["environment", "protocol"]),
+    ("metadata", &["protocol", "config"]),
+    ("coordinator", &["protocol"]),
     ("inspect", &["protocol", "storage"]),
     (
         "broker",
         &[
             "environment",
             "protocol",
+            "config",
             "storage",
             "metadata",
             "coordinator",

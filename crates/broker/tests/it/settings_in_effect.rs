@@ -3,20 +3,20 @@
 use crate::workspace::{root, rust_files, without_comments};
 
 /// Fields that `config/load.rs` and `config/listeners.rs` read at start.
-const READ_AT_START: &str = "crates/broker/src/config/l";
+const READ_AT_START: &str = "crates/config/src/l";
 
 #[test]
 fn every_field_of_the_typed_views_is_read() {
-    let views = std::fs::read_to_string(root().join("crates/broker/src/config/typed.rs")).unwrap();
+    let views = std::fs::read_to_string(root().join("crates/config/src/typed.rs")).unwrap();
     let fields: Vec<&str> = views
         .lines()
         .filter(|line| line.starts_with("        ") && line.ends_with("\",") && line.contains("= \""))
         .filter_map(|line| line.trim().split(':').next())
         .collect();
     assert!(fields.len() > 40, "{fields:?}");
-    let readers: Vec<String> = rust_files("crates/broker/src")
+    let readers: Vec<String> = rust_files("crates")
         .into_iter()
-        .filter(|(file, _)| !file.starts_with("crates/broker/src/config/") || file.starts_with(READ_AT_START))
+        .filter(|(file, _)| !file.starts_with("crates/config/src/") || file.starts_with(READ_AT_START))
         .map(|(_, text)| without_comments(&text))
         .collect();
     let is_read = |field: &&str| readers.iter().any(|text| reads(text, field));

@@ -24,6 +24,7 @@ mod validator;
 
 pub use alter_configs::{AlterConfigOp, AlterConfigs, ConfigOutcomes, IncrementalAlterConfigs};
 pub use api_error::{ApiError, code_and_message};
+pub use barnabas_config::ConfigKind;
 pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use client_quotas::{AlterClientQuotas, QuotaAlteration};
 pub use context::{ControllerSettings, DecideContext, Random};
@@ -36,7 +37,7 @@ pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
 pub use reassignments::{AlterPartitionReassignments, list_partition_reassignments};
 pub use scram_credentials::AlterUserScramCredentials;
 pub use update_features::UpdateFeatures;
-pub use validator::{ConfigKind, ConfigValidator};
+pub use validator::ConfigValidator;
 
 use barnabas_protocol::error::ErrorCode;
 

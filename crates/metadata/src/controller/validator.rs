@@ -1,19 +1,13 @@
-//! The door to the config definitions, which the broker owns.
+//! The door to the config definitions.
 
-use super::ApiError;
+use barnabas_config::{ConfigKind, ControllerRules};
+use barnabas_protocol::error::ErrorCode;
+
+use super::{ApiError, topic_name};
 use crate::image::ConfigMap;
 use crate::records::{ConfigResource, ConfigResourceType};
 
-/// How a config's value is put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfigKind {
-    /// One value.
-    Scalar,
-    /// Values between commas; APPEND and SUBTRACT work on it.
-    List,
-}
-
-/// What configs there are and which values they take; the broker implements it over its table of definitions.
+/// What configs there are and which values they take.
 pub trait ConfigValidator: Send + Sync {
     /// The kind of a config of this type of resource; `None` when there is no such config.
     fn kind(&self, resource: ConfigResourceType, name: &str) -> Option<ConfigKind>;
@@ -30,4 +24,28 @@ pub trait ConfigValidator: Send + Sync {
         new: &ConfigMap,
         existing: &ConfigMap,
     ) -> Result<(), ApiError>;
+}
+
+impl ConfigValidator for ControllerRules {
+    fn kind(&self, resource: ConfigResourceType, name: &str) -> Option<ConfigKind> {
+        self.kind(resource, name)
+    }
+
+    fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
+        self.default_value(resource, name)
+    }
+
+    fn validate(
+        &self,
+        resource: &ConfigResource,
+        new: &ConfigMap,
+        _existing: &ConfigMap,
+    ) -> Result<(), ApiError> {
+        if resource.kind == ConfigResourceType::Topic && !resource.name.is_empty() {
+            topic_name::validate(&resource.name)
+                .map_err(|message| ApiError::new(ErrorCode::InvalidTopicException, message))?;
+        }
+        self.validate(resource, new)
+            .map_err(|refusal| ApiError::new(refusal.code, refusal.message))
+    }
 }

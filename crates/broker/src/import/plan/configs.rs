@@ -6,8 +6,8 @@ use barnabas_metadata::image::ConfigMap;
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
 use super::Plan;
-use crate::config::load::StartSettings;
-use crate::config::{ControllerRules, Settings, validate};
+use barnabas_config::load::StartSettings;
+use barnabas_config::{ControllerRules, Settings, validate};
 
 impl Plan {
     /// The configs of topics that are taken over, of the node under its new id, of all brokers, groups and subscriptions.
@@ -43,8 +43,7 @@ impl Plan {
                             .err()
                             .map(|error| error.to_string())
                     }
-                    _ => rules
-                        .validate(&resource, &one, &Settings::new())
+                    _ => ConfigValidator::validate(&rules, &resource, &one, &Settings::new())
                         .err()
                         .map(|error| error.to_string()),
                 };
@@ -55,7 +54,7 @@ impl Plan {
                         .push(format!("config {config} of {resource}: {why}")),
                 }
             }
-            if let Err(error) = rules.validate(&resource, &taken, &Settings::new()) {
+            if let Err(error) = ConfigValidator::validate(&rules, &resource, &taken, &Settings::new()) {
                 self.left_out.push(format!("configs of {resource}: {error}"));
             } else if !taken.is_empty() {
                 self.configs.push((resource, taken));

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::source::{Source, SourcePartition};
 use super::unfinished::Unfinished;
 use super::{ImportError, Mode};
-use crate::config::load::StartSettings;
+use barnabas_config::load::StartSettings;
 
 /// What an import will do.
 #[derive(Debug, Default)]

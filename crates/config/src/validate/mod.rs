@@ -54,7 +54,7 @@ fn unknown_name(new: &Settings, known: &Definitions, message: &str) -> Result<()
 
 #[cfg(test)]
 mod fixture {
-    use crate::config::{Layers, Settings};
+    use crate::{Layers, Settings};
 
     pub(super) fn settings(pairs: &[(&str, &str)]) -> Settings {
         pairs

@@ -3,13 +3,21 @@
 //! The controller judges by the static settings of its own node; the broker has checked dynamic broker settings before
 //! it forwards them (`validate::dynamic_broker`).
 
-use barnabas_metadata::controller::{ApiError, ConfigKind, ConfigValidator, topic_name};
-use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 
 use super::definitions::{self, ConfigKey, ConfigType};
 use super::layers::{Layers, Settings};
+use super::resource::{ConfigResource, ConfigResourceType};
 use super::validate::{self, Refusal};
+
+/// How a config's value is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigKind {
+    /// One value.
+    Scalar,
+    /// Values between commas; APPEND and SUBTRACT work on it.
+    List,
+}
 
 /// The rules of one node's controller.
 #[derive(Debug, Clone)]
@@ -34,8 +42,9 @@ fn key_of(resource: ConfigResourceType, name: &str) -> Option<&'static ConfigKey
     }
 }
 
-impl ConfigValidator for ControllerRules {
-    fn kind(&self, resource: ConfigResourceType, name: &str) -> Option<ConfigKind> {
+impl ControllerRules {
+    /// The kind of a config of this type of resource; `None` when there is no such config.
+    pub fn kind(&self, resource: ConfigResourceType, name: &str) -> Option<ConfigKind> {
         let key = key_of(resource, name)?;
         Some(if key.config_type == ConfigType::List {
             ConfigKind::List
@@ -44,41 +53,43 @@ impl ConfigValidator for ControllerRules {
         })
     }
 
-    fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
+    /// The default of a config in its definition, which APPEND and SUBTRACT start from when the resource doesn't set it.
+    /// `None` when there is none.
+    pub fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
         key_of(resource, name)?.default.map(str::to_owned)
     }
 
-    fn validate(
-        &self,
-        resource: &ConfigResource,
-        new: &Settings,
-        _existing: &Settings,
-    ) -> Result<(), ApiError> {
+    /// Checks the resource's name (a topic's only for being there) and the whole set of configs that it will have: unknown
+    /// names, types, ranges, combinations.
+    ///
+    /// # Errors
+    /// The refusal that the client hears.
+    pub fn validate(&self, resource: &ConfigResource, new: &Settings) -> Result<(), Refusal> {
         let name = resource.name.as_str();
-        let refuse = |message: &str| Err(ApiError::new(ErrorCode::InvalidRequest, message));
-        let judged = match resource.kind {
+        let refuse = |message: &str| {
+            Err(Refusal {
+                code: ErrorCode::InvalidRequest,
+                message: message.to_owned(),
+            })
+        };
+        match resource.kind {
             ConfigResourceType::Topic if name.is_empty() => {
-                return refuse("Default topic resources are not allowed.");
+                refuse("Default topic resources are not allowed.")
             }
-            ConfigResourceType::Topic => {
-                topic_name::validate(name)
-                    .map_err(|message| ApiError::new(ErrorCode::InvalidTopicException, message))?;
-                validate::topic(&self.layers, new)
-            }
+            ConfigResourceType::Topic => validate::topic(&self.layers, new),
             ConfigResourceType::Broker if name.is_empty() => Ok(()),
             ConfigResourceType::Broker => match name.parse::<i32>() {
-                Err(_) => return refuse("Unable to parse broker name as a base 10 number."),
-                Ok(id) if id < 0 => return refuse("Invalid negative broker ID."),
+                Err(_) => refuse("Unable to parse broker name as a base 10 number."),
+                Ok(id) if id < 0 => refuse("Invalid negative broker ID."),
                 Ok(_) => Ok(()),
             },
             ConfigResourceType::Group if name.is_empty() => {
-                return refuse("Default group resources are not allowed.");
+                refuse("Default group resources are not allowed.")
             }
             ConfigResourceType::Group => validate::group(&self.layers, new),
             ConfigResourceType::ClientMetrics => validate::client_metrics(name, new),
-            ConfigResourceType::BrokerLogger => return refuse("Unknown resource type BROKER_LOGGER"),
-        };
-        judged.map_err(|Refusal { code, message }| ApiError::new(code, message))
+            ConfigResourceType::BrokerLogger => refuse("Unknown resource type BROKER_LOGGER"),
+        }
     }
 }
 
@@ -110,10 +121,9 @@ mod tests {
         let message = |kind, name: &str| {
             let resource = ConfigResource::new(kind, name);
             rules(&[])
-                .validate(&resource, &Settings::new(), &Settings::new())
+                .validate(&resource, &Settings::new())
                 .unwrap_err()
                 .message
-                .unwrap()
         };
         assert_eq!(
             message(ConfigResourceType::Topic, ""),

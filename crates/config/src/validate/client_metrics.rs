@@ -1,8 +1,8 @@
 //! A client metrics subscription's settings (KIP-714): Kafka's `ClientMetricsConfigs.validate`.
 
 use super::Refusal;
-use crate::config::definitions;
-use crate::config::{ConfigException, Settings, Value};
+use crate::definitions;
+use crate::{ConfigException, Settings, Value};
 
 /// The keys a client metrics subscription may match on (KIP-714).
 const MATCH_KEYS: &[&str] = &[

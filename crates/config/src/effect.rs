@@ -1,17 +1,18 @@
 //! Which settings have an effect. Whoever sets one that has none is warned, at start and at run time.
 
-use barnabas_metadata::records::ConfigResourceType;
-
 use super::definitions;
+use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
-use crate::log_moves;
+
+/// How fast partitions move between data folders; a setting that exists at run time only.
+pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
 /// Settings that are read where they are given, because their default means something else than the same value given.
 const READ_RAW: &[&str] = &[
     "broker.id",
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
-    log_moves::LIMIT,
+    LOG_MOVES_LIMIT,
 ];
 
 /// Settings that Kafka changes at run time and this broker at its start alone.

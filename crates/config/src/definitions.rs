@@ -248,7 +248,7 @@ pub fn listener_base_name(name: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::value::Value;
+    use crate::value::Value;
 
     #[test]
     fn tables_hold_every_setting_of_kafka_4_3() {

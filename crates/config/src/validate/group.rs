@@ -1,8 +1,8 @@
 //! A group's settings: Kafka's `GroupConfig.validate`.
 
 use super::{Refusal, unknown_name};
-use crate::config::definitions::{self, ConfigKey};
-use crate::config::{ConfigException, Layers, Settings, Value};
+use crate::definitions::{self, ConfigKey};
+use crate::{ConfigException, Layers, Settings, Value};
 
 /// The bounds a broker sets for group settings: the group's setting, then the broker's least and greatest.
 const GROUP_BOUNDS: &[(&str, Option<&str>, Option<&str>)] = &[

@@ -1,7 +1,7 @@
 //! A broker's settings: Kafka's `DynamicBrokerConfig` and `KafkaConfig.validateValues`.
 
-use crate::config::definitions::{self, UpdateMode};
-use crate::config::{ConfigException, Layers, Settings, Value};
+use crate::definitions::{self, UpdateMode};
+use crate::{ConfigException, Layers, Settings, Value};
 
 /// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over `layers`.
 ///

@@ -170,7 +170,7 @@ fn require_plaintext(name: &str, protocol_map: &str) -> Result<(), ConfigExcepti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Layers;
+    use crate::Layers;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Vec<ListenerConfig>, String> {
         let mut all: Vec<(&str, &str)> = vec![

@@ -1,8 +1,8 @@
 //! A topic's settings: Kafka's `LogConfig.validate`.
 
 use super::{Refusal, unknown_name};
-use crate::config::definitions;
-use crate::config::{ConfigException, Layers, Settings, Value};
+use crate::definitions;
+use crate::{ConfigException, Layers, Settings, Value};
 
 /// Checks the whole set of settings a topic will have.
 ///

@@ -119,7 +119,7 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::definitions::{broker, topic};
+    use crate::definitions::{broker, topic};
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
         pairs

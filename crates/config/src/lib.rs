@@ -13,15 +13,17 @@ mod layers;
 mod listeners;
 pub mod load;
 mod properties;
+mod resource;
 mod rule;
 mod typed;
 pub mod validate;
 mod value;
 mod yaml;
 
-pub use controller_rules::ControllerRules;
+pub use controller_rules::{ConfigKind, ControllerRules};
 pub use layers::{Layers, Settings};
 pub use listeners::ListenerConfig;
+pub use resource::{ConfigResource, ConfigResourceType};
 pub use rule::Rule;
 pub use typed::{BrokerConfig, TopicConfig};
 pub use value::Value;

@@ -121,7 +121,7 @@ pub(super) fn java_double(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::definitions::{broker, topic};
+    use crate::definitions::{broker, topic};
 
     fn message(name: &str, raw: &str) -> String {
         let key = topic().get(name).or_else(|| broker().get(name)).unwrap();

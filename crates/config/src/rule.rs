@@ -307,7 +307,7 @@ fn check_voters(name: &str, items: &[String]) -> Result<(), ConfigException> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::definitions::{ConfigKey, broker, group, topic};
+    use crate::definitions::{ConfigKey, broker, group, topic};
 
     fn key(name: &str) -> &'static ConfigKey {
         topic()

@@ -8,8 +8,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("config", &["protocol"]),
     ("storage", &["protocol"]),
-    ("metadata", &["protocol", "config"]),
-    ("coordinator", &["protocol"]),
+    ("metadata", &["environment", "protocol", "config"]),
+    ("coordinator", &["environment", "protocol"]),
     ("inspect", &["protocol", "storage"]),
     (
         "broker",

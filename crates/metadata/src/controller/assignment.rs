@@ -43,6 +43,7 @@ impl Assignment {
                 .iter()
                 .map(|id| directory(id).copied().unwrap_or_default())
                 .collect(),
+            ..PartitionRecord::default()
         })
     }
 }

@@ -40,6 +40,7 @@ impl Decide for RegisterBroker {
             fenced: false,
             in_controlled_shutdown: false,
             log_dirs: self.log_dirs,
+            cordoned_log_dirs: Vec::new(),
         })];
         for topic in image.topics.iter() {
             for (partition_id, partition) in (0..).zip(&topic.partitions) {

@@ -87,6 +87,7 @@ impl ImportCluster {
                     leader_epoch: known.leader_epoch.saturating_add(1),
                     partition_epoch: known.partition_epoch.saturating_add(1),
                     directories: vec![self.directory_id],
+                    ..PartitionRecord::default()
                 }));
             }
         }

@@ -12,6 +12,7 @@ mod quotas;
 mod sharded_map;
 mod snapshot;
 mod topics;
+mod unknown;
 
 pub use configs::{ConfigMap, ConfigsImage};
 pub use delta::{MetadataDelta, PartitionDelta};
@@ -19,14 +20,29 @@ pub use features::FeaturesImage;
 pub use quotas::{CLIENT_ID, IP, QuotaEntity, QuotaFilter, QuotaMatch, QuotasImage, USER};
 pub use sharded_map::ShardedMap;
 pub use topics::{PartitionImage, TopicImage, TopicsImage};
+pub use unknown::UnknownImage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::records::{BrokerRegistration, ScramCredentialRecord, ScramMechanism};
+use uuid::Uuid;
+
+use crate::records::{
+    AccessControlEntryRecord, BrokerRegistration, ControllerRegistration, DelegationTokenRecord,
+    ScramCredentialRecord, ScramMechanism,
+};
 
 /// The brokers by id.
 pub type BrokersImage = BTreeMap<i32, Arc<BrokerRegistration>>;
+
+/// The controllers by id.
+pub type ControllersImage = BTreeMap<i32, Arc<ControllerRegistration>>;
+
+/// The access control entries by id.
+pub type AclsImage = BTreeMap<Uuid, Arc<AccessControlEntryRecord>>;
+
+/// The delegation tokens by id.
+pub type DelegationTokensImage = BTreeMap<String, Arc<DelegationTokenRecord>>;
 
 /// The SCRAM credentials by user and mechanism.
 pub type ScramImage = BTreeMap<String, BTreeMap<ScramMechanism, Arc<ScramCredentialRecord>>>;
@@ -38,6 +54,8 @@ pub struct MetadataImage {
     pub cluster_id: Arc<str>,
     /// The registered brokers, fenced ones too.
     pub brokers: Arc<BrokersImage>,
+    /// The registered controllers.
+    pub controllers: Arc<ControllersImage>,
     /// Topics and partitions.
     pub topics: TopicsImage,
     /// Dynamic configs by resource.
@@ -48,6 +66,12 @@ pub struct MetadataImage {
     pub quotas: Arc<QuotasImage>,
     /// SCRAM credentials by user.
     pub scram: Arc<ScramImage>,
+    /// Access control entries.
+    pub acls: Arc<AclsImage>,
+    /// Delegation tokens.
+    pub delegation_tokens: Arc<DelegationTokensImage>,
+    /// What this version doesn't understand of the log.
+    pub unknown: UnknownImage,
     /// The first producer id that no block holds.
     pub next_producer_id: i64,
     /// The last entry of the metadata log that is in this image; -1 for the empty image.

@@ -2,9 +2,14 @@
 //!
 //! Snapshots on disk are such lists, so there is one format to keep readable and one function that rebuilds an image.
 
-use super::MetadataImage;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{MetadataImage, PartitionImage};
 use crate::records::{
-    BrokerRegistration, MetadataRecord, PartitionChangeRecord, PartitionRecord, ScramCredentialRecord,
+    AccessControlEntryRecord, BrokerRegistration, ControllerRegistration, DelegationTokenRecord,
+    MetadataRecord, PartitionRecord, ScramCredentialRecord,
 };
 
 impl MetadataImage {
@@ -21,6 +26,11 @@ impl MetadataImage {
                 name: name.clone(),
                 level: *level,
             });
+        }
+        for controller in self.controllers.values() {
+            records.push(MetadataRecord::RegisterController(ControllerRegistration::clone(
+                controller,
+            )));
         }
         for broker in self.brokers.values() {
             records.push(MetadataRecord::RegisterBroker(BrokerRegistration::clone(broker)));
@@ -46,6 +56,11 @@ impl MetadataImage {
                 MetadataRecord::UserScramCredential(ScramCredentialRecord::clone(credential))
             }),
         );
+        let entry =
+            |entry: &Arc<_>| MetadataRecord::AccessControlEntry(AccessControlEntryRecord::clone(entry));
+        records.extend(self.acls.values().map(entry));
+        let token = |token: &Arc<_>| MetadataRecord::DelegationToken(DelegationTokenRecord::clone(token));
+        records.extend(self.delegation_tokens.values().map(token));
         if self.next_producer_id > 0 {
             let (broker_id, broker_epoch) = (-1, -1);
             records.push(MetadataRecord::ProducerIds {
@@ -54,6 +69,7 @@ impl MetadataImage {
                 next_producer_id: self.next_producer_id,
             });
         }
+        self.unknown.complete(&mut records);
         records
     }
 
@@ -64,122 +80,49 @@ impl MetadataImage {
                 topic_id: topic.id,
             });
             for (partition_id, partition) in (0..).zip(&topic.partitions) {
-                let reassigning = partition.is_reassigning();
-                records.push(MetadataRecord::Partition(PartitionRecord {
-                    topic_id: topic.id,
-                    partition_id,
-                    replicas: partition.replicas.clone(),
-                    isr: partition.isr.clone(),
-                    leader: partition.leader,
-                    leader_epoch: partition.leader_epoch,
-                    partition_epoch: partition.partition_epoch - i32::from(reassigning),
-                    directories: partition.directories.clone(),
-                }));
-                if reassigning {
-                    records.push(MetadataRecord::PartitionChange(PartitionChangeRecord {
-                        topic_id: topic.id,
-                        partition_id,
-                        adding_replicas: Some(partition.adding_replicas.clone()),
-                        removing_replicas: Some(partition.removing_replicas.clone()),
-                        ..PartitionChangeRecord::default()
-                    }));
-                }
+                records.push(MetadataRecord::Partition(
+                    partition.record(topic.id, partition_id),
+                ));
             }
+        }
+    }
+}
+
+impl PartitionImage {
+    fn record(&self, topic_id: Uuid, partition_id: i32) -> PartitionRecord {
+        PartitionRecord {
+            topic_id,
+            partition_id,
+            replicas: self.replicas.clone(),
+            isr: self.isr.clone(),
+            leader: self.leader,
+            leader_epoch: self.leader_epoch,
+            partition_epoch: self.partition_epoch,
+            directories: self.directories.clone(),
+            leader_recovery_state: self.leader_recovery_state,
+            removing_replicas: self.removing_replicas.clone(),
+            adding_replicas: self.adding_replicas.clone(),
+            eligible_leader_replicas: self.eligible_leader_replicas.clone(),
+            last_known_elr: self.last_known_elr.clone(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::records::{BrokerEndpoint, ConfigResource, ScramMechanism};
-
-    fn sample() -> MetadataImage {
-        let topic_id = Uuid::from_u128(7);
-        let partition = |partition_id| {
-            MetadataRecord::Partition(PartitionRecord {
-                topic_id,
-                partition_id,
-                replicas: vec![1, 2],
-                isr: vec![1],
-                leader: 1,
-                leader_epoch: 3,
-                partition_epoch: 5,
-                directories: vec![Uuid::from_u128(9), Uuid::nil()],
-            })
-        };
-        let records = [
-            MetadataRecord::ClusterId {
-                cluster_id: "abc".into(),
-            },
-            MetadataRecord::FeatureLevel {
-                name: "metadata.version".into(),
-                level: 29,
-            },
-            MetadataRecord::RegisterBroker(BrokerRegistration {
-                broker_id: 1,
-                broker_epoch: 4,
-                incarnation_id: Uuid::from_u128(1),
-                endpoints: vec![BrokerEndpoint {
-                    listener: "PLAINTEXT".into(),
-                    host: "localhost".into(),
-                    port: 9092,
-                    security_protocol: 0,
-                }],
-                features: vec![],
-                rack: Some("a".into()),
-                fenced: false,
-                in_controlled_shutdown: false,
-                log_dirs: vec![Uuid::from_u128(9)],
-            }),
-            MetadataRecord::Topic {
-                name: "orders".into(),
-                topic_id,
-            },
-            partition(0),
-            partition(1),
-            MetadataRecord::PartitionChange(PartitionChangeRecord {
-                topic_id,
-                partition_id: 1,
-                adding_replicas: Some(vec![3]),
-                ..PartitionChangeRecord::default()
-            }),
-            MetadataRecord::Config {
-                resource: ConfigResource::topic("orders"),
-                name: "retention.ms".into(),
-                value: Some("5".into()),
-            },
-            MetadataRecord::ClientQuota {
-                entity: vec![("user".into(), None)],
-                key: "producer_byte_rate".into(),
-                value: Some(1.5),
-            },
-            MetadataRecord::UserScramCredential(ScramCredentialRecord {
-                name: "alice".into(),
-                mechanism: ScramMechanism::Sha512,
-                salt: vec![0, 255],
-                stored_key: vec![1],
-                server_key: vec![2],
-                iterations: 4096,
-            }),
-            MetadataRecord::ProducerIds {
-                broker_id: 1,
-                broker_epoch: 4,
-                next_producer_id: 1000,
-            },
-        ];
-        MetadataImage::empty().apply(&records, 12, 2).0
-    }
+    use crate::image::MetadataDelta;
+    use crate::records::samples;
 
     #[test]
-    fn an_image_survives_the_way_through_records_and_json() {
-        let image = sample();
-        let json = serde_json::to_vec(&image.to_records()).unwrap();
-        let records: Vec<MetadataRecord> = serde_json::from_slice(&json).unwrap();
-        let (again, delta) = MetadataImage::empty().apply(&records, image.offset, image.epoch);
+    fn an_image_survives_the_way_through_records() {
+        let (image, _) = MetadataImage::empty().apply(&samples::records(), 12, 2);
+        assert!(image.topics.partition("orders", 1).unwrap().is_reassigning());
+        assert!(
+            !image.acls.is_empty() && !image.delegation_tokens.is_empty() && !image.controllers.is_empty()
+        );
+        let (again, delta) = MetadataImage::empty().apply(&image.to_records(), image.offset, image.epoch);
         assert_eq!(again, image);
-        assert_eq!(delta, super::super::MetadataDelta::from_empty(&image));
+        assert_eq!(delta, MetadataDelta::between(&MetadataImage::empty(), &image));
     }
 }

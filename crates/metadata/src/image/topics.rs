@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::ShardedMap;
-use crate::records::{NO_LEADER, PartitionChangeRecord, PartitionRecord};
+use crate::records::{LeaderRecoveryState, NO_LEADER, PartitionChangeRecord, PartitionRecord};
 
 /// All topics. A topic is in both maps or in none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,12 @@ pub struct PartitionImage {
     pub removing_replicas: Vec<i32>,
     /// The replicas that a reassignment is adding.
     pub adding_replicas: Vec<i32>,
+    /// The eligible leader replicas (KIP-966).
+    pub eligible_leader_replicas: Vec<i32>,
+    /// The last replicas that were eligible, when none is any more.
+    pub last_known_elr: Vec<i32>,
+    /// Whether the followers of a leader that was elected uncleanly have its log.
+    pub leader_recovery_state: LeaderRecoveryState,
     /// The leader, or [`NO_LEADER`].
     pub leader: i32,
     /// Goes up with every election.
@@ -112,6 +118,17 @@ impl PartitionImage {
         !self.adding_replicas.is_empty() || !self.removing_replicas.is_empty()
     }
 
+    /// This partition without eligible leader replicas; `None` when it has none anyway.
+    pub(super) fn without_elr(&self) -> Option<Self> {
+        let any = !self.eligible_leader_replicas.is_empty() || !self.last_known_elr.is_empty();
+        any.then(|| Self {
+            eligible_leader_replicas: Vec::new(),
+            last_known_elr: Vec::new(),
+            partition_epoch: self.partition_epoch + 1,
+            ..self.clone()
+        })
+    }
+
     /// This partition after a change. The partition epoch goes up always, the leader epoch when the record names a leader.
     pub(super) fn merge(&self, change: &PartitionChangeRecord) -> Self {
         let pick = |new: &Option<Vec<i32>>, old: &Vec<i32>| new.clone().unwrap_or_else(|| old.clone());
@@ -124,6 +141,9 @@ impl PartitionImage {
             isr: pick(&change.isr, &self.isr),
             removing_replicas: pick(&change.removing_replicas, &self.removing_replicas),
             adding_replicas: pick(&change.adding_replicas, &self.adding_replicas),
+            eligible_leader_replicas: pick(&change.eligible_leader_replicas, &self.eligible_leader_replicas),
+            last_known_elr: pick(&change.last_known_elr, &self.last_known_elr),
+            leader_recovery_state: change.leader_recovery_state.unwrap_or(self.leader_recovery_state),
             leader: change.leader.unwrap_or(self.leader),
             leader_epoch: self.leader_epoch + i32::from(change.leader.is_some()),
             partition_epoch: self.partition_epoch + 1,
@@ -137,8 +157,11 @@ impl From<&PartitionRecord> for PartitionImage {
             replicas: record.replicas.clone(),
             directories: record.directories.clone(),
             isr: record.isr.clone(),
-            removing_replicas: Vec::new(),
-            adding_replicas: Vec::new(),
+            removing_replicas: record.removing_replicas.clone(),
+            adding_replicas: record.adding_replicas.clone(),
+            eligible_leader_replicas: record.eligible_leader_replicas.clone(),
+            last_known_elr: record.last_known_elr.clone(),
+            leader_recovery_state: record.leader_recovery_state,
             leader: record.leader,
             leader_epoch: record.leader_epoch,
             partition_epoch: record.partition_epoch,

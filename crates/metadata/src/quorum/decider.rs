@@ -97,7 +97,7 @@ impl Decider {
 /// Commits and applies records as one entry.
 pub(super) async fn commit(raft: &Raft, records: Vec<MetadataRecord>) -> Result<(), MetadataError> {
     use openraft::error::{ClientWriteError, RaftError};
-    match raft.client_write(RecordBatch(records)).await {
+    match raft.client_write(RecordBatch { epoch: None, records }).await {
         Ok(_) => Ok(()),
         Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(MetadataError::NotController),
         Err(error) => Err(MetadataError::Storage(error.to_string())),

@@ -19,6 +19,8 @@ mod sync_thread;
 mod types;
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod store_tests;
 
 pub use decider::ControllerHandle;
@@ -40,6 +42,8 @@ use self::snapshot_file::SnapshotFile;
 use self::state_machine::StateMachine;
 use self::sync_thread::SyncThread;
 use self::types::Raft;
+#[cfg(test)]
+pub(crate) use self::types::RecordBatch;
 use crate::controller::{ConfigValidator, ControllerSettings};
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};

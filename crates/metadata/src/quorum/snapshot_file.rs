@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::types::SnapshotMeta;
 use crate::error::MetadataError;
 use crate::image::MetadataImage;
-use crate::records::MetadataRecord;
+use crate::records::{MetadataRecord, encoding};
 
 /// Where the snapshot of a node lies.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct SnapshotContent {
     /// Raft's part: the last log id and the membership.
     pub meta: SnapshotMeta,
     /// The records that build the image.
+    #[serde(with = "encoding::records")]
     pub records: Vec<MetadataRecord>,
 }
 

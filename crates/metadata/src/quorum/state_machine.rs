@@ -57,7 +57,7 @@ impl StateMachine {
     /// Publishes the image whole, and from now on every further one.
     pub fn go_live(&self, mut publish: Publish) {
         let mut state = self.lock();
-        let delta = MetadataDelta::from_empty(&state.image);
+        let delta = MetadataDelta::between(&MetadataImage::empty(), &state.image);
         publish(state.image.clone(), Arc::new(delta));
         state.publish = Some(publish);
     }
@@ -71,7 +71,7 @@ impl State {
     fn apply(&mut self, entry: Entry) {
         let log_id = entry.log_id;
         let records = match entry.payload {
-            EntryPayload::Normal(batch) => batch.0,
+            EntryPayload::Normal(batch) => batch.records,
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(log_id), membership);
@@ -90,15 +90,15 @@ impl State {
         }
     }
 
-    /// Takes over a snapshot. Whoever listens gets the new image as if everything were new.
+    /// Takes over a snapshot. Whoever listens gets the difference.
     fn install(&mut self, content: SnapshotContent) {
-        self.image = Arc::new(content.image());
+        let before = mem::replace(&mut self.image, Arc::new(content.image()));
         self.last_applied = content.meta.last_log_id;
         self.membership = content.meta.last_membership;
         if let Some(publish) = &mut self.publish {
             publish(
                 self.image.clone(),
-                Arc::new(MetadataDelta::from_empty(&self.image)),
+                Arc::new(MetadataDelta::between(&before, &self.image)),
             );
         }
     }

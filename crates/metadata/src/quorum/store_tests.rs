@@ -25,3 +25,32 @@ impl StoreBuilder<RaftTypes, LogStore, StateMachine, tempfile::TempDir> for InTe
 fn openrafts_suite_passes() {
     Suite::test_all(InTempDir).unwrap();
 }
+
+/// A record from a newer version in the log or in the snapshot is no reason not to start; what stands beside it is there.
+#[test]
+fn odd_records_take_nothing_else_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let topic = r#"{"Topic":{"name":"orders","topic_id":"00000000-0000-0000-0000-000000000007"}}"#;
+    let batch = format!(r#"{{"epoch":3,"records":[{{"Tomorrow":{{}}}},{topic}]}}"#);
+    let db = LogDb::open(&dir.path().join("log")).unwrap();
+    let json = format!(
+        r#"{{"log_id":{{"leader_id":{{"term":3,"node_id":1}},"index":2}},"payload":{{"Normal":{batch}}}}}"#
+    );
+    db.append([serde_json::from_str(&json).unwrap()]).unwrap();
+    let entries = db.entries(..).unwrap();
+    assert_eq!(serde_json::to_string(&entries[0]).unwrap(), json);
+
+    let golden = include_str!("../../tests/golden/snapshot-2.json");
+    let odd = golden.replacen(r#""records":["#, r#""records":[{"Tomorrow":{}},5,"#, 1);
+    std::fs::write(dir.path().join("snapshot.json"), odd).unwrap();
+    let state_machine = StateMachine::load(SnapshotFile::new(dir.path())).unwrap();
+    let image = state_machine.image();
+    assert!(image.topics.by_name("orders").is_some() && !image.unknown.is_empty());
+
+    std::fs::write(dir.path().join("snapshot.json"), &golden[..golden.len() / 2]).unwrap();
+    let torn = StateMachine::load(SnapshotFile::new(dir.path()));
+    assert!(matches!(
+        torn.map(drop),
+        Err(crate::MetadataError::Corrupt { .. })
+    ));
+}

@@ -1,15 +1,61 @@
 //! The types that raft is instantiated with.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::Cursor;
 
 use openraft::BasicNode;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::records::MetadataRecord;
+use crate::records::{MetadataRecord, encoding};
 
-/// What one raft entry carries: the records of one decision, applied all or not at all.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RecordBatch(pub Vec<MetadataRecord>);
+/// What one raft entry carries: the records of some decisions, applied all or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RecordBatch {
+    /// The term in which they were decided; `None` in entries of the first format, which were a list of records alone.
+    pub epoch: Option<i32>,
+    /// The records.
+    #[serde(with = "encoding::records")]
+    pub records: Vec<MetadataRecord>,
+}
+
+#[derive(Deserialize)]
+struct Records(#[serde(with = "encoding::records")] Vec<MetadataRecord>);
+
+impl<'de> Deserialize<'de> for RecordBatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BatchVisitor)
+    }
+}
+
+/// Reads both formats: `[…]` and `{"epoch":3,"records":[…]}`.
+struct BatchVisitor;
+
+impl<'de> Visitor<'de> for BatchVisitor {
+    type Value = RecordBatch;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a batch of metadata records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<RecordBatch, A::Error> {
+        let records = encoding::List.visit_seq(list)?;
+        Ok(RecordBatch { epoch: None, records })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RecordBatch, A::Error> {
+        let mut batch = RecordBatch::default();
+        while let Some(field) = fields.next_key::<Cow<'de, str>>()? {
+            match &*field {
+                "epoch" => batch.epoch = fields.next_value()?,
+                "records" => batch.records = fields.next_value::<Records>()?.0,
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(batch)
+    }
+}
 
 openraft::declare_raft_types!(
     /// Barnabas' raft: record batches in, nothing out (replies come from decisions, not from the state machine).

@@ -32,6 +32,7 @@ fn with_partition(brokers: &[i32], replicas: &[i32], isr: &[i32], leader: i32) -
             leader_epoch: 4,
             partition_epoch: 6,
             directories: vec![],
+            ..PartitionRecord::default()
         }),
     ]);
     cluster

@@ -109,6 +109,7 @@ fn register(broker_id: i32, rack: Option<&str>) -> MetadataRecord {
         fenced: false,
         in_controlled_shutdown: false,
         log_dirs: vec![Uuid::from_u128(broker_id as u128)],
+        cordoned_log_dirs: vec![],
     })
 }
 

@@ -15,11 +15,11 @@ use crate::fetch::session_cache::SessionCache;
 use crate::log_dirs::LogDirs;
 use crate::log_moves::LogMoves;
 use crate::metadata_cache::MetadataCache;
-use crate::network::request_memory::RequestMemory;
 use crate::partition::registry::Partitions;
 use crate::producer_ids::ProducerIds;
-use crate::request::Listener;
 use barnabas_config::BrokerConfig;
+use barnabas_network::Listener;
+use barnabas_network::request_memory::RequestMemory;
 
 /// One broker process.
 pub struct Broker {

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
@@ -12,8 +13,10 @@ use bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::handlers::*;
-use crate::network::response::{Outcome, PendingReply, Reply, frame_buffer};
-use crate::request::{ConnectionContext, RequestContext};
+use crate::request::RequestContext;
+use barnabas_network::request_memory::RequestMemory;
+use barnabas_network::response::{Outcome, PendingReply, Reply, frame_buffer};
+use barnabas_network::{ConnectionContext, Limits, Service};
 
 /// Starts a request whose header has been read. The body lies in the connection's buffer and is gone afterwards.
 type Start = fn(&Arc<Broker>, RequestContext, &mut [u8]) -> Outcome;
@@ -251,9 +254,42 @@ pub static APIS: &[Api] = &[
     ),
 ];
 
+/// The broker as what stands behind its listeners.
+pub struct BrokerService(Arc<Broker>);
+
+impl BrokerService {
+    /// For the listeners of this broker.
+    pub fn new(broker: Arc<Broker>) -> Self {
+        BrokerService(broker)
+    }
+}
+
+impl Service for BrokerService {
+    fn start(&self, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
+        start(&self.0, connection, frame)
+    }
+
+    fn limits(&self) -> Limits {
+        let config = self.0.config();
+        let places = |setting| usize::try_from(setting).unwrap_or(0);
+        Limits {
+            connections_max: places(config.max_connections),
+            connections_per_address_max: places(config.max_connections_per_ip),
+            frame_bytes_max: places(config.socket_request_max_bytes),
+            idle_max: Duration::from_millis(
+                u64::try_from(config.connections_max_idle_ms).unwrap_or(u64::MAX),
+            ),
+        }
+    }
+
+    fn request_memory(&self) -> &Arc<RequestMemory> {
+        &self.0.request_memory
+    }
+}
+
 /// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or a
 /// version out of range closes the connection, as Apache Kafka does; ApiVersions alone answers for any version.
-pub fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
+fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
     let Ok(header) = RequestHeader::decode(frame) else {
         return Outcome::Ready(Reply::Close);
     };

@@ -20,7 +20,6 @@ pub mod log_dirs;
 pub mod log_moves;
 pub mod logging;
 pub mod metadata_cache;
-pub mod network;
 pub mod partition;
 pub mod producer_ids;
 pub mod request;

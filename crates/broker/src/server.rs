@@ -17,21 +17,22 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::broker::Broker;
+use crate::dispatch::BrokerService;
 use crate::import;
 use crate::log_cleaner;
 use crate::log_dirs::open::METADATA_FOLDER;
 use crate::log_dirs::{self, LogDirs};
 use crate::log_moves;
 use crate::metadata_cache::MetadataCache;
-use crate::network::acceptor::{self, SocketOptions};
-use crate::network::admission::Admission;
-use crate::network::worker::Workers;
 use crate::partition::registry::Partitions;
-use crate::request::Listener;
 use crate::retention;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
 use barnabas_metadata::features;
+use barnabas_network::acceptor::{self, SocketOptions};
+use barnabas_network::admission::Admission;
+use barnabas_network::worker::Workers;
+use barnabas_network::{Listener, Service};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -183,9 +184,10 @@ impl Server {
             let stopping = marking.stopping.clone();
             marking.transactions().run_markers(&marking, stopping).await;
         });
+        let service: Arc<dyn Service> = Arc::new(BrokerService::new(broker.clone()));
         let workers = Arc::new(Workers::start(
             worker_count(config.num_network_threads),
-            &broker,
+            &service,
             &stopping,
         )?);
         let admission = Arc::new(Admission::default());
@@ -195,7 +197,8 @@ impl Server {
                 let accepting = acceptor::accept(
                     socket,
                     listener.clone(),
-                    broker.clone(),
+                    service.clone(),
+                    stopping.clone(),
                     workers.clone(),
                     admission.clone(),
                 );

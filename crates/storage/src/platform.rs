@@ -1,25 +1,20 @@
-//! The system calls that only Linux has, each with a portable form beside it; no other place names one. Everywhere else
+//! The system calls on files that only Linux has, each with a portable form beside it; those on sockets are in `network`. Everywhere else
 //! the code takes what the system at hand has. On Linux the tests run both forms.
 
 #[cfg(target_os = "linux")]
-pub use self::linux::{forget, is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
+pub use self::linux::{forget, is_cached, reserve, sync_tree, will_need};
 #[cfg(not(target_os = "linux"))]
-pub use self::portable::{forget, is_cached, reserve, send_file, send_vectored, sync_tree, will_need};
+pub use self::portable::{forget, is_cached, reserve, sync_tree, will_need};
 
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs::File;
-    use std::io::{self, IoSlice, IoSliceMut};
+    use std::io::{self, IoSliceMut};
     use std::num::NonZeroU64;
-    use std::os::fd::BorrowedFd;
     use std::path::Path;
 
     use rustix::fs::{Advice, FallocateFlags};
     use rustix::io::{Errno, ReadWriteFlags};
-    use rustix::net::{SendAncillaryBuffer, SendFlags};
-
-    /// Bytes moved by one `sendfile`. 64 KiB exactly is a cliff on loopback, a little less is not.
-    const SENDFILE_MAX: usize = 60 * 1024;
 
     /// Distance between the bytes that are asked for: what the kernel reads ahead by default. Half of it cost a hot fetch 6 %
     /// of its CPU.
@@ -61,41 +56,13 @@ mod linux {
     pub fn sync_tree(folder: &Path) -> io::Result<()> {
         Ok(rustix::fs::syncfs(File::open(folder)?)?)
     }
-
-    /// Sends what a socket takes of a file's `len` bytes from `position` on, without their passing through user memory; 0
-    /// means that the file ends there.
-    ///
-    /// # Errors
-    /// The system's; `WouldBlock` when the socket takes nothing.
-    pub fn send_file(socket: BorrowedFd<'_>, file: &File, position: u64, len: usize) -> io::Result<usize> {
-        let mut position = position;
-        let len = len.min(SENDFILE_MAX);
-        Ok(rustix::fs::sendfile(socket, file, Some(&mut position), len)?)
-    }
-
-    /// Sends what a socket takes of `buffers`. `more` says that the rest of the frame follows at once, so that a header and
-    /// the file range after it share a segment.
-    ///
-    /// # Errors
-    /// The system's; `WouldBlock` when the socket takes nothing.
-    pub fn send_vectored(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
-        let mut flags = SendFlags::NOSIGNAL;
-        flags.set(SendFlags::MORE, more);
-        let mut ancillary = SendAncillaryBuffer::default();
-        Ok(rustix::net::sendmsg(socket, buffers, &mut ancillary, flags)?)
-    }
 }
 
 #[cfg(any(not(target_os = "linux"), test))]
 mod portable {
     use std::fs::{self, File};
-    use std::io::{self, IoSlice};
-    use std::os::fd::BorrowedFd;
-    use std::os::unix::fs::FileExt;
+    use std::io;
     use std::path::Path;
-
-    /// Bytes that pass through user memory at a time.
-    const COPIED_MAX: usize = 64 * 1024;
 
     /// Not known: counts as cached.
     pub fn is_cached(_file: &File, _position: u64, _len: usize) -> bool {
@@ -126,85 +93,16 @@ mod portable {
         }
         File::open(folder)?.sync_all()
     }
-
-    /// Sends what a socket takes of a file's `len` bytes from `position` on; 0 means that the file ends there.
-    ///
-    /// # Errors
-    /// The system's; `WouldBlock` when the socket takes nothing.
-    pub fn send_file(socket: BorrowedFd<'_>, file: &File, position: u64, len: usize) -> io::Result<usize> {
-        let mut buffer = vec![0; len.min(COPIED_MAX)];
-        let read = file.read_at(&mut buffer, position)?;
-        if read == 0 {
-            return Ok(0);
-        }
-        Ok(rustix::io::write(socket, &buffer[..read])?)
-    }
-
-    /// Sends what a socket takes of `buffers`.
-    ///
-    /// # Errors
-    /// The system's; `WouldBlock` when the socket takes nothing.
-    pub fn send_vectored(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>], _more: bool) -> io::Result<usize> {
-        Ok(rustix::io::writev(socket, buffers)?)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::{self, IoSlice, Read, Write};
-    use std::os::fd::{AsFd, BorrowedFd};
+    use std::io::{self, Write};
     use std::os::unix::fs::FileExt;
-    use std::os::unix::net::UnixStream;
     use std::path::Path;
 
-    use super::{forget, is_cached, portable, reserve, send_file, send_vectored, sync_tree, will_need};
-
-    type SendFile = fn(BorrowedFd<'_>, &File, u64, usize) -> io::Result<usize>;
-    type SendVectored = fn(BorrowedFd<'_>, &[IoSlice<'_>], bool) -> io::Result<usize>;
-
-    #[test]
-    fn both_forms_send_a_files_range_and_tell_its_end() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"0123456789").unwrap();
-        for send in [send_file as SendFile, portable::send_file as SendFile] {
-            let (here, mut there) = UnixStream::pair().unwrap();
-            assert_eq!(send(here.as_fd(), &file, 3, 5).unwrap(), 5);
-            assert_eq!(send(here.as_fd(), &file, 10, 5).unwrap(), 0);
-            drop(here);
-            let mut received = Vec::new();
-            there.read_to_end(&mut received).unwrap();
-            assert_eq!(received, b"34567");
-        }
-    }
-
-    #[test]
-    fn both_forms_say_when_the_socket_takes_nothing() {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(1 << 20).unwrap();
-        for send in [send_file as SendFile, portable::send_file as SendFile] {
-            let (here, _there) = UnixStream::pair().unwrap();
-            here.set_nonblocking(true).unwrap();
-            let ended = (0..1000).find_map(|_| send(here.as_fd(), &file, 0, 1 << 20).err());
-            assert_eq!(ended.unwrap().kind(), io::ErrorKind::WouldBlock);
-        }
-    }
-
-    #[test]
-    fn both_forms_send_buffers_in_order() {
-        for send in [
-            send_vectored as SendVectored,
-            portable::send_vectored as SendVectored,
-        ] {
-            let (here, mut there) = UnixStream::pair().unwrap();
-            let buffers = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")];
-            assert_eq!(send(here.as_fd(), &buffers, true).unwrap(), 4);
-            drop(here);
-            let mut received = Vec::new();
-            there.read_to_end(&mut received).unwrap();
-            assert_eq!(received, b"abcd");
-        }
-    }
+    use super::{forget, is_cached, portable, reserve, sync_tree, will_need};
 
     #[test]
     fn both_forms_sync_a_folder_and_leave_files_their_size() {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use barnabas_storage::platform;
 
-use crate::network::response::FileRange;
+use barnabas_network::response::FileRange;
 
 /// Most bytes asked for ahead of those waited for, within the range and behind it: the next Fetch of the same reader.
 const READ_AHEAD_BYTES: u64 = 2 * 1024 * 1024;

@@ -17,9 +17,9 @@ use bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::dispatch::{APIS, encode};
-use crate::network::response::{Outcome, Reply};
 use crate::request::RequestContext;
 use barnabas_metadata::features;
+use barnabas_network::response::{Outcome, Reply};
 
 /// First version in which the client names its software.
 const CLIENT_SOFTWARE_SINCE: i16 = 3;

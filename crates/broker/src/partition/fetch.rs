@@ -8,7 +8,7 @@ use barnabas_storage::{AbortedTxn, Log, ReadBound};
 use super::core::PartitionCore;
 use super::waiters::Interest;
 use super::{Isolation, Partition, State};
-use crate::network::response::FileRange;
+use barnabas_network::response::FileRange;
 
 /// What a Fetch asks of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["protocol"]),
     ("metadata", &["environment", "protocol", "config"]),
     ("coordinator", &["environment", "protocol"]),
+    ("network", &["protocol"]),
     ("inspect", &["protocol", "storage"]),
     (
         "broker",
@@ -20,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "storage",
             "metadata",
             "coordinator",
+            "network",
             "inspect",
         ],
     ),

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 
-use barnabas_storage::platform;
 use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -33,13 +32,13 @@ pub fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, bool
 /// Sends what the socket takes of `buffers`; `more` says that the rest of the frame follows at once.
 pub fn send_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
     stream.try_io(Interest::WRITABLE, || {
-        platform::send_vectored(stream.as_fd(), buffers, more)
+        crate::platform::send_vectored(stream.as_fd(), buffers, more)
     })
 }
 
 /// Sends what the socket takes of a file range; 0 means that the file ends before the range does.
 pub fn send_file(stream: &TcpStream, range: &FileRange) -> io::Result<usize> {
     stream.try_io(Interest::WRITABLE, || {
-        platform::send_file(stream.as_fd(), &range.file, range.position, range.len)
+        crate::platform::send_file(stream.as_fd(), &range.file, range.position, range.len)
     })
 }

@@ -14,8 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Place;
 use super::{connection, frame_buffer};
-use crate::broker::Broker;
-use crate::request::Listener;
+use crate::{Listener, Service};
 
 /// How long a thread keeps memory that it might use again.
 const RELEASE_PERIOD: Duration = Duration::from_secs(2);
@@ -30,7 +29,7 @@ pub struct Accepted {
     pub listener: Arc<Listener>,
     /// Counts it in its worker's load for as long as it lives.
     pub slot: ConnectionSlot,
-    /// Its place among the broker's connections.
+    /// Its place among the node's connections.
     pub place: Place,
 }
 
@@ -60,9 +59,13 @@ impl Workers {
     ///
     /// # Errors
     /// When the system grants no thread or no runtime.
-    pub fn start(count: usize, broker: &Arc<Broker>, shutdown: &CancellationToken) -> io::Result<Workers> {
+    pub fn start(
+        count: usize,
+        service: &Arc<dyn Service>,
+        shutdown: &CancellationToken,
+    ) -> io::Result<Workers> {
         let workers = (0..count)
-            .map(|index| Worker::start(index, broker.clone(), shutdown.clone()))
+            .map(|index| Worker::start(index, service.clone(), shutdown.clone()))
             .collect::<io::Result<_>>()?;
         Ok(Workers { workers })
     }
@@ -98,7 +101,7 @@ impl Workers {
 }
 
 impl Worker {
-    fn start(index: usize, broker: Arc<Broker>, shutdown: CancellationToken) -> io::Result<Worker> {
+    fn start(index: usize, service: Arc<dyn Service>, shutdown: CancellationToken) -> io::Result<Worker> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -106,7 +109,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                LocalSet::new().block_on(&runtime, serve(receiver, broker, shutdown));
+                LocalSet::new().block_on(&runtime, serve(receiver, service, shutdown));
             })?;
         Ok(Worker {
             sender,
@@ -118,7 +121,7 @@ impl Worker {
 
 async fn serve(
     mut receiver: mpsc::UnboundedReceiver<Accepted>,
-    broker: Arc<Broker>,
+    service: Arc<dyn Service>,
     shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
@@ -135,7 +138,7 @@ async fn serve(
             () = shutdown.cancelled() => None,
         };
         let Some(accepted) = accepted else { break };
-        connections.spawn_local(connection::serve(accepted, broker.clone(), shutdown.clone()));
+        connections.spawn_local(connection::serve(accepted, service.clone(), shutdown.clone()));
     }
     connections.close();
     connections.wait().await;

@@ -22,9 +22,7 @@ use super::request_memory::{GRANTED_BYTES, Share, Verdict};
 use super::response::{Chunk, Outcome, PendingReply, Reply};
 use super::socket;
 use super::worker::Accepted;
-use crate::broker::Broker;
-use crate::dispatch;
-use crate::request::ConnectionContext;
+use crate::{ConnectionContext, Service};
 
 /// Size of a thread's read buffer: large enough that most frames are parsed in place.
 const SCRATCH_BYTES: usize = 256 * 1024;
@@ -50,7 +48,7 @@ thread_local! {
 
 /// Serves a connection until either side closes it, or the process stops and the client had its time to take what
 /// was in flight.
-pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: CancellationToken) {
+pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: CancellationToken) {
     let Accepted {
         stream,
         peer,
@@ -66,16 +64,15 @@ pub async fn serve(accepted: Accepted, broker: Arc<Broker>, shutdown: Cancellati
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
     let context = ConnectionContext::new(listener, peer.ip().to_canonical(), ANONYMOUS.to_owned());
+    let limits = service.limits();
     let mut connection = Connection {
         stream,
         context: Rc::new(context),
-        memory: Share::new(broker.request_memory.clone()),
+        memory: Share::new(service.request_memory().clone()),
         starved: false,
-        frame_bytes_max: usize::try_from(broker.config().socket_request_max_bytes).unwrap_or(0),
-        idle_max: Duration::from_millis(
-            u64::try_from(broker.config().connections_max_idle_ms).unwrap_or(u64::MAX),
-        ),
-        broker,
+        frame_bytes_max: limits.frame_bytes_max,
+        idle_max: limits.idle_max,
+        service,
         input: FrameBuffer::default(),
         replies: VecDeque::new(),
         replies_bytes: 0,
@@ -129,7 +126,7 @@ struct Connection {
     context: Rc<ConnectionContext>,
     frame_bytes_max: usize,
     idle_max: Duration,
-    broker: Arc<Broker>,
+    service: Arc<dyn Service>,
     /// What it holds of the process's memory for requests.
     memory: Share,
     /// Whether it waits for its share to grow.
@@ -327,7 +324,7 @@ impl Connection {
                 exclusive,
                 bytes: end,
             };
-            let slot = match dispatch::start(&self.broker, &self.context, &mut rest[SIZE_PREFIX..end]) {
+            let slot = match self.service.start(&self.context, &mut rest[SIZE_PREFIX..end]) {
                 Outcome::Ready(reply) => Slot::Ready(reply),
                 Outcome::Staged(reply) => pending(reply, false),
                 Outcome::Exclusive(reply) => pending(reply, true),

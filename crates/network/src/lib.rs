@@ -3,14 +3,20 @@
 //! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last; nothing on
 //! the way from socket to log to response changes threads. `acceptor` hands a new connection to the least loaded
 //! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
-//! `request_memory` bounds what the requests of all connections may take.
+//! `request_memory` bounds what the requests of all connections may take. What the requests mean is a [`Service`]'s affair.
 
 pub mod acceptor;
 pub mod admission;
 pub mod connection;
+mod connection_context;
 mod frame_buffer;
 pub mod output;
+mod platform;
 pub mod request_memory;
 pub mod response;
+mod service;
 mod socket;
 pub mod worker;
+
+pub use connection_context::{ConnectionContext, Listener};
+pub use service::{Limits, Service};

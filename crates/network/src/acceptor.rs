@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
 use super::worker::Workers;
-use crate::broker::Broker;
-use crate::request::Listener;
+use crate::{Listener, Service};
 
 /// Settings of a listening socket, which its connections inherit.
 #[derive(Debug, Clone, Copy)]
@@ -46,32 +46,31 @@ pub fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<TcpListen
     Ok(socket.into())
 }
 
-/// Accepts until the broker stops, handing each connection to the least loaded worker.
+/// Accepts until `stopping` is cancelled, handing each connection to the least loaded worker.
 ///
 /// # Errors
 /// The socket can't be used at all.
 pub async fn accept(
     socket: TcpListener,
     listener: Arc<Listener>,
-    broker: Arc<Broker>,
+    service: Arc<dyn Service>,
+    stopping: CancellationToken,
     workers: Arc<Workers>,
     admission: Arc<Admission>,
 ) -> io::Result<()> {
     let socket = tokio::net::TcpListener::from_std(socket)?;
     let accept = async || {
-        admission
-            .has_room(|| places(broker.config().max_connections))
-            .await;
+        admission.has_room(|| service.limits().connections_max).await;
         socket.accept().await
     };
     loop {
         let accepted = tokio::select! {
             accepted = accept() => accepted,
-            () = broker.stopping.cancelled() => return Ok(()),
+            () = stopping.cancelled() => return Ok(()),
         };
         match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => {
-                let per_address = places(broker.config().max_connections_per_ip);
+                let per_address = service.limits().connections_per_address_max;
                 match admission.admit(peer.ip().to_canonical(), per_address) {
                     Some(place) => workers.hand(stream, peer, listener.clone(), place),
                     None => tracing::info!(%peer, "connection closed: max.connections.per.ip is reached"),
@@ -84,10 +83,6 @@ pub async fn accept(
             }
         }
     }
-}
-
-fn places(setting: i32) -> usize {
-    usize::try_from(setting).unwrap_or(0)
 }
 
 /// Pause after a failed accept, so that a lack of descriptors does not spin.

@@ -110,7 +110,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::network::response::FileRange;
+    use crate::response::FileRange;
 
     #[tokio::test]
     async fn a_turn_ends_though_the_socket_would_take_more() {

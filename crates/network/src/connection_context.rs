@@ -1,0 +1,62 @@
+//! What a handler may know of the connection that its request came by.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A named listener (KIP-103): security protocol and advertised address belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, e.g. `PLAINTEXT`.
+    pub name: String,
+    /// Host that clients are told.
+    pub advertised_host: String,
+    /// Port that clients are told.
+    pub advertised_port: u16,
+}
+
+/// What holds for a connection from its first request to its last.
+#[derive(Debug)]
+pub struct ConnectionContext {
+    /// The listener it came in by.
+    pub listener: Arc<Listener>,
+    /// The client's address.
+    pub client_host: IpAddr,
+    /// Who the client is; `User:ANONYMOUS` until it has authenticated.
+    pub principal: String,
+    /// The client id of the last request: a client names itself alike in all of them.
+    client_id: RefCell<Rc<str>>,
+}
+
+impl ConnectionContext {
+    /// A connection that has not sent a request yet.
+    pub fn new(listener: Arc<Listener>, client_host: IpAddr, principal: String) -> Self {
+        ConnectionContext {
+            listener,
+            client_host,
+            principal,
+            client_id: RefCell::new(Rc::from("")),
+        }
+    }
+
+    /// The client's address as Java prints it, which is how groups show their members: a slash, and no short form of IPv6.
+    pub fn java_address(&self) -> String {
+        match self.client_host.to_canonical() {
+            IpAddr::V4(address) => format!("/{address}"),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, e, f, g, h] = address.segments();
+                format!("/{a:x}:{b:x}:{c:x}:{d:x}:{e:x}:{f:x}:{g:x}:{h:x}")
+            }
+        }
+    }
+
+    /// `client_id` to keep, without an allocation when it is that of the request before.
+    pub fn client_id(&self, client_id: &str) -> Rc<str> {
+        let mut last = self.client_id.borrow_mut();
+        if &**last != client_id {
+            *last = Rc::from(client_id);
+        }
+        last.clone()
+    }
+}

@@ -1,0 +1,34 @@
+//! What stands behind a listener: it answers requests and says how much its connections may take.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::connection_context::ConnectionContext;
+use crate::request_memory::RequestMemory;
+use crate::response::Outcome;
+
+/// What connections may take, as the settings are now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all: `max.connections`.
+    pub connections_max: usize,
+    /// Connections from one address: `max.connections.per.ip`.
+    pub connections_per_address_max: usize,
+    /// The largest frame: `socket.request.max.bytes`.
+    pub frame_bytes_max: usize,
+    /// How long a connection may be idle: `connections.max.idle.ms`.
+    pub idle_max: Duration,
+}
+
+/// Answers the requests of a listener's connections.
+pub trait Service: Send + Sync {
+    /// Starts the request in `frame`, its size prefix taken off. The bytes lie in the connection's buffer and are gone afterwards.
+    fn start(&self, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome;
+
+    /// What connections may take now.
+    fn limits(&self) -> Limits;
+
+    /// What the requests of all connections may take of the process's memory.
+    fn request_memory(&self) -> &Arc<RequestMemory>;
+}

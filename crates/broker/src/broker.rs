@@ -9,17 +9,15 @@ use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
 use tokio_util::sync::CancellationToken;
 
-use crate::checkpoints::Checkpoints;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
-use crate::log_dirs::LogDirs;
-use crate::log_moves::LogMoves;
 use crate::metadata_cache::MetadataCache;
-use crate::partition::registry::Partitions;
 use crate::producer_ids::ProducerIds;
 use barnabas_config::BrokerConfig;
 use barnabas_network::Listener;
 use barnabas_network::request_memory::RequestMemory;
+use barnabas_replica::ReplicaManager;
+use barnabas_replica::partition::registry::Partitions;
 
 /// One broker process.
 pub struct Broker {
@@ -29,8 +27,8 @@ pub struct Broker {
     pub metadata: Arc<MetadataCache>,
     /// The way to the active controller.
     pub controller: ControllerHandle,
-    /// Where the logs lie.
-    pub log_dirs: Arc<LogDirs>,
+    /// What this broker has of replicas.
+    pub replicas: Arc<ReplicaManager>,
     /// What clients may connect to.
     pub listeners: Vec<Arc<Listener>>,
     /// Ids for idempotent producers.
@@ -39,10 +37,6 @@ pub struct Broker {
     pub request_memory: Arc<RequestMemory>,
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
-    /// Partitions on their way to another log directory.
-    pub log_moves: LogMoves,
-    /// What the checkpoint files hold.
-    pub checkpoints: Checkpoints,
     fetch_sessions: Mutex<SessionCache>,
 }
 
@@ -52,7 +46,7 @@ impl Broker {
         node_id: i32,
         metadata: Arc<MetadataCache>,
         controller: ControllerHandle,
-        log_dirs: Arc<LogDirs>,
+        replicas: Arc<ReplicaManager>,
         listeners: Vec<Arc<Listener>>,
         stopping: CancellationToken,
     ) -> Self {
@@ -63,13 +57,11 @@ impl Broker {
             node_id,
             metadata,
             controller,
-            log_dirs,
+            replicas,
             listeners,
             producer_ids: ProducerIds::default(),
             request_memory,
             stopping,
-            log_moves: LogMoves::default(),
-            checkpoints: Checkpoints::default(),
             fetch_sessions,
         }
     }
@@ -86,7 +78,7 @@ impl Broker {
 
     /// The partitions of which this broker has a replica.
     pub fn partitions(&self) -> &Partitions {
-        self.metadata.partitions()
+        self.replicas.partitions()
     }
 
     /// The group coordinator.

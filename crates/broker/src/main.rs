@@ -176,7 +176,7 @@ fn announce(server: &Server, data_dirs: &str, began: Instant) {
             )
         })
         .collect();
-    let metadata_dir = broker.log_dirs.metadata().storage();
+    let metadata_dir = broker.replicas.log_dirs().metadata().storage();
     let cluster_id = metadata_dir
         .ok()
         .and_then(|dir| dir.meta_properties())

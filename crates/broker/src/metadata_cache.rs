@@ -11,36 +11,31 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
-use crate::partition::registry::Partitions;
-use barnabas_config::{BrokerConfig, ConfigException, Layers, Settings, effect};
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
+use barnabas_replica::ReplicaManager;
+use barnabas_replica::partition::registry::Partitions;
 
 /// Image, settings, partitions and coordinators of this broker.
 pub struct MetadataCache {
     image: ArcSwap<MetadataImage>,
-    layers: ArcSwap<Layers>,
-    config: ArcSwap<BrokerConfig>,
-    partitions: Partitions,
+    settings: Arc<DynamicBrokerConfig>,
+    replicas: Arc<ReplicaManager>,
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
 }
 
 impl MetadataCache {
     /// The cache of a broker that has not loaded an image yet.
-    ///
-    /// # Errors
-    /// A static setting is not valid.
-    pub fn new(layers: Layers, partitions: Partitions) -> Result<Self, ConfigException> {
-        let config = BrokerConfig::resolve(&layers)?;
-        let groups = GroupCoordinator::new(&config);
-        let transactions = TransactionCoordinator::new(&config);
-        Ok(MetadataCache {
+    pub fn new(settings: Arc<DynamicBrokerConfig>, replicas: Arc<ReplicaManager>) -> Self {
+        let groups = GroupCoordinator::new(&settings.config());
+        let transactions = TransactionCoordinator::new(&settings.config());
+        MetadataCache {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
-            layers: ArcSwap::from_pointee(layers),
-            config: ArcSwap::from_pointee(config),
-            partitions,
+            settings,
+            replicas,
             groups,
             transactions,
-        })
+        }
     }
 
     /// The latest image.
@@ -50,17 +45,17 @@ impl MetadataCache {
 
     /// The layers that the broker's settings come from.
     pub fn layers(&self) -> Guard<Arc<Layers>> {
-        self.layers.load()
+        self.settings.layers()
     }
 
     /// The broker's settings in effect.
     pub fn config(&self) -> Guard<Arc<BrokerConfig>> {
-        self.config.load()
+        self.settings.config()
     }
 
     /// The partitions of which this broker has a replica.
     pub fn partitions(&self) -> &Partitions {
-        &self.partitions
+        self.replicas.partitions()
     }
 
     /// The group coordinator.
@@ -82,10 +77,10 @@ impl MetadataCache {
         {
             self.reconfigure(&image);
         }
-        self.partitions
-            .apply(&image, delta, &self.layers(), &self.config());
-        self.groups.apply(&image, delta, &self.partitions, &self.config());
-        self.transactions.apply(&image, delta, &self.partitions);
+        self.replicas.apply(&image, delta);
+        self.groups
+            .apply(&image, delta, self.partitions(), &self.config());
+        self.transactions.apply(&image, delta, self.partitions());
         Self::warn_of_ineffective(&image, delta);
         self.image.store(image);
     }
@@ -118,19 +113,13 @@ impl MetadataCache {
                 .unwrap_or_default()
         };
         let node_id = self.config().node_id;
-        let layers = self.layers().with_dynamic(
+        let updated = self.settings.update(
             settings(ConfigResource::default_broker()),
             settings(ConfigResource::broker(node_id)),
         );
-        match BrokerConfig::resolve(&layers) {
-            Ok(config) => {
-                self.layers.store(Arc::new(layers));
-                self.config.store(Arc::new(config));
-            }
-            // The controller validated it, so only an older or newer release's value gets here.
-            Err(error) => {
-                tracing::error!(%error, "a dynamic setting is not valid; the settings stay as they are")
-            }
+        // The controller validated it, so only an older or newer release's value gets here.
+        if let Err(error) = updated {
+            tracing::error!(%error, "a dynamic setting is not valid; the settings stay as they are");
         }
     }
 }

@@ -11,28 +11,28 @@ use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_storage::{MetaProperties, OpenFiles, StorageError};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::background;
 use crate::broker::Broker;
 use crate::dispatch::BrokerService;
 use crate::import;
-use crate::log_cleaner;
-use crate::log_dirs::open::METADATA_FOLDER;
-use crate::log_dirs::{self, LogDirs};
-use crate::log_moves;
 use crate::metadata_cache::MetadataCache;
-use crate::partition::registry::Partitions;
-use crate::retention;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{BrokerConfig, ConfigException, ControllerRules, Layers, ListenerConfig};
+use barnabas_config::{
+    BrokerConfig, ConfigException, ControllerRules, DynamicBrokerConfig, Layers, ListenerConfig,
+};
+use barnabas_environment::{Clock, Random};
 use barnabas_metadata::features;
 use barnabas_network::acceptor::{self, SocketOptions};
 use barnabas_network::admission::Admission;
 use barnabas_network::worker::Workers;
 use barnabas_network::{Listener, Service};
+use barnabas_replica::ReplicaManager;
+use barnabas_replica::log_dirs::open::{METADATA_FOLDER, OpenError};
+use barnabas_replica::log_dirs::{self, LogDirs};
+use barnabas_replica::upkeep::Upkeep;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,50 +49,9 @@ pub enum StartError {
     /// The metadata can't be loaded.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The log directory belongs to another node.
-    #[error("{path} belongs to node {found}, and node.id is {configured}")]
-    OtherNode {
-        /// The log directory.
-        path: String,
-        /// Whose it is.
-        found: i32,
-        /// Who we are.
-        configured: i32,
-    },
-    /// A log directory belongs to another cluster.
-    #[error("{path} belongs to cluster {found}, and the other log directories to {expected}")]
-    OtherCluster {
-        /// The log directory.
-        path: String,
-        /// Whose it is.
-        found: String,
-        /// Whose the others are.
-        expected: String,
-    },
-    /// The log directory that should hold the metadata is new, and others are not.
-    #[error(
-        "{path} should hold the metadata and is empty, but {other} belongs to cluster {cluster_id}: \
-         set metadata.log.dir to the directory with __cluster_metadata-0, or restore it"
-    )]
-    NoMetadata {
-        /// The log directory.
-        path: String,
-        /// Another one.
-        other: String,
-        /// Whose that is.
-        cluster_id: String,
-    },
-    /// There is metadata where none should be.
-    #[error("{path} holds metadata, which belongs into {expected}: set metadata.log.dir, or remove it")]
-    MisplacedMetadata {
-        /// The metadata's folder.
-        path: String,
-        /// The log directory it should be in.
-        expected: String,
-    },
-    /// The log directory of the metadata can't be used.
-    #[error("{0}")]
-    Unusable(String),
+    /// The log directories can't be used.
+    #[error(transparent)]
+    LogDirs(#[from] OpenError),
     /// A listener can't be bound.
     #[error("listener {name} cannot listen on {address}: {source}")]
     Listen {
@@ -114,10 +73,7 @@ pub struct Server {
     quorum: Quorum,
     workers: Arc<Workers>,
     acceptors: JoinSet<io::Result<()>>,
-    background: JoinHandle<()>,
-    retention: std::thread::JoinHandle<()>,
-    log_moves: Vec<std::thread::JoinHandle<()>>,
-    log_cleaner: Option<std::thread::JoinHandle<()>>,
+    upkeep: Upkeep,
 }
 
 impl Server {
@@ -147,9 +103,17 @@ impl Server {
         let log_dirs = Arc::new(log_dirs);
         let recovery_threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
         let found = log_dirs::open::load(&log_dirs, recovery_threads)?;
-        let partitions = Partitions::new(config.node_id, log_dirs.clone(), found.logs);
-        partitions.deletions().add(found.deleted, 0);
-        let metadata = Arc::new(MetadataCache::new(layers.clone(), partitions)?);
+        let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
+        let stopping = CancellationToken::new();
+        let replicas = Arc::new(ReplicaManager::new(
+            settings.clone(),
+            (Clock::system(), Random::system()),
+            log_dirs.clone(),
+            found.logs,
+            stopping.clone(),
+        ));
+        replicas.partitions().deletions().add(found.deleted, 0);
+        let metadata = Arc::new(MetadataCache::new(settings, replicas.clone()));
 
         let cache = metadata.clone();
         let options = quorum_options(&layers, &config, &data_dir, &identity);
@@ -165,13 +129,12 @@ impl Server {
             .await?;
         metadata.partitions().set_strays_aside();
 
-        let stopping = CancellationToken::new();
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
         let broker = Arc::new(Broker::new(
             config.node_id,
             metadata,
             controller,
-            log_dirs,
+            replicas.clone(),
             advertised,
             stopping.clone(),
         ));
@@ -205,27 +168,13 @@ impl Server {
                 acceptors.spawn(accepting);
             }
         }
-        let background = tokio::spawn(background::run(broker.clone()));
-        let retention = retention::start(broker.clone())?;
-        let log_moves = log_moves::start(&broker).inspect_err(|_| broker.partitions().deletions().stop())?;
-        for (topic, partition, to) in &found.moves {
-            if let Ok(partition) = broker.partitions().by_name(topic, *partition) {
-                broker.log_moves.begin(&partition, to);
-            }
-        }
-        let log_cleaner = log_cleaner::start(&broker).inspect_err(|_| {
-            broker.log_moves.stop();
-            broker.partitions().deletions().stop();
-        })?;
+        let upkeep = Upkeep::start(&replicas, &found.moves)?;
         Ok(Server {
             broker,
             quorum,
             workers,
             acceptors,
-            background,
-            retention,
-            log_moves,
-            log_cleaner,
+            upkeep,
         })
     }
 
@@ -236,7 +185,7 @@ impl Server {
 
     /// Waits until the node can't go on, because its disks have failed; answers why.
     pub async fn fatal(&self) -> String {
-        self.broker.log_dirs.fatal().await
+        self.broker.replicas.log_dirs().fatal().await
     }
 
     /// Stops: no more connections, requests in flight finish, logs are flushed, the clean marker is written.
@@ -246,28 +195,13 @@ impl Server {
     pub async fn stop(mut self) -> Result<(), StorageError> {
         self.broker.stopping.cancel();
         while self.acceptors.join_next().await.is_some() {}
-        let (workers, retention, log_moves) = (self.workers, self.retention, self.log_moves);
-        let log_cleaner = self.log_cleaner;
-        self.broker.log_moves.stop();
-        self.broker.partitions().deletions().stop();
-        self.broker.partitions().cleanings().stop();
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in log_moves.into_iter().chain([retention]) {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the log directories ended early");
-                }
-            }
-            if log_cleaner.is_some_and(|thread| thread.join().is_err()) {
-                tracing::error!("the log cleaner ended early");
-            }
-            Arc::into_inner(workers).map(Workers::join)
-        });
+        self.upkeep.stop();
+        let workers = self.workers;
+        let joined = tokio::task::spawn_blocking(move || Arc::into_inner(workers).map(Workers::join));
         if let Err(error) = joined.await {
             tracing::error!(%error, "the worker threads could not be joined");
         }
-        if let Err(error) = self.background.await {
-            tracing::error!(%error, "the background jobs ended early");
-        }
+        self.upkeep.join().await;
         if let Err(error) = self.quorum.shutdown().await {
             tracing::error!(%error, "the quorum did not stop cleanly");
         }

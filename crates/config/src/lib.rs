@@ -7,6 +7,7 @@
 mod controller_rules;
 pub mod definitions;
 pub mod describe;
+mod dynamic;
 pub mod effect;
 mod iso_duration;
 mod layers;
@@ -21,6 +22,7 @@ mod value;
 mod yaml;
 
 pub use controller_rules::{ConfigKind, ControllerRules};
+pub use dynamic::DynamicBrokerConfig;
 pub use layers::{Layers, Settings};
 pub use listeners::ListenerConfig;
 pub use resource::{ConfigResource, ConfigResourceType};

@@ -23,9 +23,9 @@ use super::internal_topics::CONSUMER_OFFSETS;
 use super::shards::Shards;
 use super::write::client_error;
 use crate::broker::now_ms;
-use crate::partition::registry::Partitions;
-use crate::partition::transaction::Marker;
 use barnabas_config::BrokerConfig;
+use barnabas_replica::partition::registry::Partitions;
+use barnabas_replica::partition::transaction::Marker;
 
 /// The group coordinator.
 pub struct GroupCoordinator {

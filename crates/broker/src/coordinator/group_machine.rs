@@ -16,7 +16,7 @@ use super::cluster_view::ImageView;
 use super::machine::Machine;
 use super::shard::{Answered, Shard};
 use super::write::write_in_transaction;
-use crate::partition::transaction::Marker;
+use barnabas_replica::partition::transaction::Marker;
 
 /// What the groups of all shards have in common.
 pub struct GroupSetup {
@@ -99,7 +99,7 @@ impl Shard<GroupMachine> {
     /// committed is `None` if it is already.
     ///
     /// # Errors
-    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`crate::partition::Partition::append_marker`].
+    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`barnabas_replica::partition::Partition::append_marker`].
     pub(super) fn end_transaction(
         &self,
         marker: &Marker,

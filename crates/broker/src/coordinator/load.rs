@@ -7,7 +7,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::{Compression, decompress};
 use barnabas_protocol::records::{Batch, BatchHeader, InvalidRecord, RecordsError, batches};
 
-use crate::partition::Partition;
+use barnabas_replica::partition::Partition;
 
 /// How much is read at a time.
 const CHUNK_BYTES: u32 = 1 << 20;

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::internal_topics::CONSUMER_OFFSETS;
 use crate::broker::{Broker, now_ms};
-use crate::partition::transaction::Marker;
+use barnabas_replica::partition::transaction::Marker;
 
 /// What tells that a marker is committed; `None` if it is already.
 type Committed = Option<oneshot::Receiver<Result<(), ErrorCode>>>;

@@ -13,7 +13,7 @@ use barnabas_protocol::records::compression::Compression;
 use super::load::{LoadError, read_log};
 use super::machine::Machine;
 use super::write::{client_error, write};
-use crate::partition::Partition;
+use barnabas_replica::partition::Partition;
 
 /// A log up to this size is loaded by the first request that needs it; the loader thread takes care of larger ones.
 const LOAD_INLINE_BYTES: u64 = 1 << 20;

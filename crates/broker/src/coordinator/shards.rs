@@ -16,7 +16,7 @@ use super::machine::Machine;
 use super::shard::{NO_DEADLINE, Shard};
 use super::timers::TimerSignal;
 use crate::broker::now_ms;
-use crate::partition::registry::Partitions;
+use barnabas_replica::partition::registry::Partitions;
 
 /// Shards by partition; `None` where another broker leads. Empty while there is no topic.
 type ByPartition<M> = Vec<Option<Arc<Shard<M>>>>;

@@ -24,8 +24,8 @@ use super::shard::Shard;
 use super::shards::Shards;
 use super::transaction_machine::{TransactionMachine, TransactionSetup};
 use crate::broker::{Broker, now_ms};
-use crate::partition::registry::Partitions;
 use barnabas_config::BrokerConfig;
+use barnabas_replica::partition::registry::Partitions;
 
 /// How long the marker task waits before it writes a marker again that could not be written.
 const MARKER_RETRY: Duration = Duration::from_millis(100);

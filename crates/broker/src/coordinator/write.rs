@@ -6,7 +6,7 @@ use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
 use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard};
 
-use crate::partition::Partition;
+use barnabas_replica::partition::Partition;
 
 /// Why an append failed.
 #[derive(Debug, thiserror::Error)]

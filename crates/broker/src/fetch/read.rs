@@ -6,9 +6,9 @@ use barnabas_protocol::error::ErrorCode;
 
 use super::cold::{ColdRanges, Unreadable};
 use super::session::Planned;
-use crate::partition::fetch::FetchedPartition;
-use crate::partition::waiters::{FetchWatch, Interest};
-use crate::partition::{Isolation, Partition};
+use barnabas_replica::partition::fetch::FetchedPartition;
+use barnabas_replica::partition::waiters::{FetchWatch, Interest};
+use barnabas_replica::partition::{Isolation, Partition};
 
 /// A partition that a Fetch reads, found or not.
 pub struct Target {

@@ -10,9 +10,9 @@ use barnabas_protocol::produce::TopicRef;
 
 use super::session::FetchKey;
 use super::session_cache::INVALID_SESSION_ID;
-use crate::partition::fetch::FetchedPartition;
 use crate::request::RequestContext;
 use barnabas_network::response::{Chunk, Reply, frame_buffer};
+use barnabas_replica::partition::fetch::FetchedPartition;
 
 /// Encodes the reply to one Fetch.
 pub struct FetchReply {

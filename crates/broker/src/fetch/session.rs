@@ -13,9 +13,9 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
-use crate::partition::Isolation;
-use crate::partition::fetch::{FetchPartition, FetchedPartition};
-use crate::partition::waiters::{FetchWatch, Interest};
+use barnabas_replica::partition::Isolation;
+use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
+use barnabas_replica::partition::waiters::{FetchWatch, Interest};
 
 /// Epoch of the first request of a session.
 pub(super) const INITIAL_EPOCH: i32 = 0;

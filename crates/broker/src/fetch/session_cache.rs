@@ -8,9 +8,9 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 
 use super::session::{Answer, FetchKey, FetchPlan, INITIAL_EPOCH, Planned, Session, next_epoch};
-use crate::partition::Isolation;
-use crate::partition::fetch::FetchPartition;
-use crate::partition::waiters::FetchWatch;
+use barnabas_replica::partition::Isolation;
+use barnabas_replica::partition::fetch::FetchPartition;
+use barnabas_replica::partition::waiters::FetchWatch;
 
 /// Epoch of a request that wants no session, or ends the one it names.
 const FINAL_EPOCH: i32 = -1;
@@ -216,7 +216,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::partition::waiters::Waiters;
+    use barnabas_replica::partition::waiters::Waiters;
 
     fn key(partition: i32) -> FetchKey {
         FetchKey {

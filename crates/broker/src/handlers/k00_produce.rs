@@ -32,9 +32,9 @@ use uuid::Uuid;
 use self::transactional::{Verdicts, Verified};
 use crate::broker::{Broker, now_ms};
 use crate::last_words::keep_last_words;
-use crate::partition::Partition;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
+use barnabas_replica::partition::Partition;
 
 /// acks: all in-sync replicas.
 const ACKS_ALL: i16 = -1;

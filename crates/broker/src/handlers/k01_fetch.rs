@@ -20,10 +20,10 @@ use crate::fetch::response::FetchReply;
 use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
 use crate::fetch::session_cache::{FetchContext, SessionRequest};
 use crate::last_words::keep_last_words;
-use crate::partition::Isolation;
-use crate::partition::fetch::FetchPartition;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
+use barnabas_replica::partition::Isolation;
+use barnabas_replica::partition::fetch::FetchPartition;
 
 /// First version that gives topics by id.
 const TOPIC_IDS_SINCE: i16 = 13;

@@ -16,9 +16,9 @@ use barnabas_protocol::messages::list_offsets_response::{
 use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::broker::Broker;
-use crate::partition::offsets::{FoundOffset, OffsetQuery};
-use crate::partition::{Isolation, Reader};
 use crate::request::RequestContext;
+use barnabas_replica::partition::offsets::{FoundOffset, OffsetQuery};
+use barnabas_replica::partition::{Isolation, Reader};
 
 /// read_uncommitted and read_committed.
 const ISOLATION_LEVELS: RangeInclusive<i8> = 0..=1;

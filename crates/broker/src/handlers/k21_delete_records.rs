@@ -17,9 +17,9 @@ use barnabas_protocol::messages::delete_records_response::{
 use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
 
 use crate::broker::Broker;
-use crate::checkpoints::{self, Checkpoint};
 use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
+use barnabas_replica::upkeep::checkpoints::{self, Checkpoint};
 
 /// The low watermark of a partition with an error.
 const NO_LOW_WATERMARK: i64 = -1;
@@ -57,7 +57,7 @@ pub async fn handle(
     }
     let mut results = topics.iter().flat_map(|topic| &topic.partitions);
     if results.any(|result| result.error_code == ErrorCode::None.code()) {
-        checkpoints::write_apart(broker, Checkpoint::LogStartOffsets).await;
+        checkpoints::write_apart(&broker.replicas, Checkpoint::LogStartOffsets).await;
     }
     DeleteRecordsResponse::default().with_topics(topics)
 }

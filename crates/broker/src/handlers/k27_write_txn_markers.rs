@@ -17,8 +17,8 @@ use barnabas_storage::EndTxnMarker;
 
 use crate::broker::Broker;
 use crate::coordinator::markers;
-use crate::partition::transaction::Marker;
 use crate::request::RequestContext;
+use barnabas_replica::partition::transaction::Marker;
 
 /// The transaction.version that only replication may write without.
 const UNKNOWN_TRANSACTION_VERSION: i8 = -1;

@@ -11,8 +11,8 @@ use barnabas_protocol::messages::alter_replica_log_dirs_response::{
 use barnabas_protocol::messages::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, TopicName};
 
 use crate::broker::Broker;
-use crate::log_dirs::Cordoned;
 use crate::request::RequestContext;
+use barnabas_replica::log_dirs::Cordoned;
 
 /// `-N.` and 32 digits and `-future` take so much of a folder's name of 255 bytes, without the partition's digits.
 const FUTURE_NAME_REST_MAX: usize = 255 - "-.-future".len() - 32;
@@ -60,7 +60,11 @@ fn begin_move(broker: &Broker, topic: &str, partition: i32, path: &str) -> Resul
     if topic.len() + partition.to_string().len() > FUTURE_NAME_REST_MAX {
         return Err(ErrorCode::InvalidTopicException);
     }
-    let to = broker.log_dirs.by_path(path).ok_or(ErrorCode::LogDirNotFound)?;
+    let to = broker
+        .replicas
+        .log_dirs()
+        .by_path(path)
+        .ok_or(ErrorCode::LogDirNotFound)?;
     if to.is_failed() {
         return Err(ErrorCode::KafkaStorageError);
     }
@@ -69,6 +73,6 @@ fn begin_move(broker: &Broker, topic: &str, partition: i32, path: &str) -> Resul
     }
     let found = broker.partitions().by_name(topic, partition)?;
     found.check_online()?;
-    broker.log_moves.begin(&found, to);
+    broker.replicas.log_moves().begin(&found, to);
     Ok(())
 }

@@ -13,8 +13,8 @@ use barnabas_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsRespons
 use barnabas_storage::LogDir;
 
 use crate::broker::Broker;
-use crate::log_dirs::{Cordoned, DataDir};
 use crate::request::RequestContext;
+use barnabas_replica::log_dirs::{Cordoned, DataDir};
 
 /// Answers for all partitions, or for those that are asked for.
 pub fn handle(
@@ -23,7 +23,7 @@ pub fn handle(
     request: DescribeLogDirsRequest,
 ) -> DescribeLogDirsResponse {
     let cordoned = Cordoned::new(broker.config().cordoned_log_dirs.as_deref());
-    let results = broker.log_dirs.all().iter().map(|dir| {
+    let results = broker.replicas.log_dirs().all().iter().map(|dir| {
         let path = dir.path().to_string_lossy().into_owned();
         let described = DescribeLogDirsResult::default()
             .with_log_dir(StrBytes::from_string(path))

@@ -11,6 +11,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metadata", &["environment", "protocol", "config"]),
     ("coordinator", &["environment", "protocol"]),
     ("network", &["protocol"]),
+    (
+        "replica",
+        &[
+            "environment",
+            "protocol",
+            "config",
+            "storage",
+            "metadata",
+            "network",
+        ],
+    ),
     ("inspect", &["protocol", "storage"]),
     (
         "broker",
@@ -22,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metadata",
             "coordinator",
             "network",
+            "replica",
             "inspect",
         ],
     ),

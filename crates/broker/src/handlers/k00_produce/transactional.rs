@@ -12,9 +12,9 @@ use barnabas_storage::validate::Rejection;
 
 use super::{find, rejection};
 use crate::broker::{Broker, now_ms};
-use crate::partition::Partition;
 use crate::request::RequestContext;
 use crate::verification::{self, Speech};
+use barnabas_replica::partition::Partition;
 
 /// First version whose client knows TRANSACTION_ABORTABLE.
 const ABORTABLE_SINCE: i16 = 11;

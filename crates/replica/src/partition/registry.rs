@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
+use barnabas_environment::Clock;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
@@ -18,9 +19,9 @@ use super::core::Assignment;
 use super::flush::Flusher;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
-use crate::deletions::Deletions;
-use crate::log_cleaner::Cleanings;
 use crate::log_dirs::{Cordoned, DataDir, LogDirs};
+use crate::upkeep::deletions::Deletions;
+use crate::upkeep::log_cleaner::Cleanings;
 use barnabas_config::{BrokerConfig, Layers};
 
 /// The local partitions of one topic; the index is the partition's number.
@@ -51,7 +52,7 @@ type FoundLog = (Arc<DataDir>, Log);
 
 impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
-    pub fn new(node_id: i32, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
+    pub fn new(node_id: i32, clock: Clock, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
         let mut found: HashMap<(Arc<str>, i32), FoundLog> = HashMap::with_capacity(logs.len());
         let mut twice = Vec::new();
         for one in logs {
@@ -80,7 +81,7 @@ impl Partitions {
         Partitions {
             node_id,
             log_dirs,
-            deletions: Deletions::default(),
+            deletions: Deletions::new(clock),
             cleanings: Cleanings::default(),
             flusher: Arc::default(),
             maps: RwLock::default(),

@@ -18,12 +18,11 @@ use std::time::{Duration, Instant};
 
 use barnabas_storage::cleaner::{Cleaned, Cleaner, CleanerSettings, CleanerShell};
 use barnabas_storage::{Log, LogDir, StorageError};
-use uuid::Uuid;
 
 use self::choice::Chosen;
 pub use self::cleanings::Cleanings;
-use crate::background_thread;
-use crate::broker::{Broker, now_ms};
+use super::low_priority_thread;
+use crate::ReplicaManager;
 use crate::partition::Partition;
 use barnabas_config::BrokerConfig;
 
@@ -33,34 +32,34 @@ const DEDUPE_BUFFER_BYTES_MAX: i64 = i32::MAX as i64;
 ///
 /// # Errors
 /// The system refuses the thread.
-pub fn start(broker: &Arc<Broker>) -> io::Result<Option<JoinHandle<()>>> {
-    if !broker.config().log_cleaner_enable {
+pub fn start(replicas: &Arc<ReplicaManager>) -> io::Result<Option<JoinHandle<()>>> {
+    if !replicas.config().log_cleaner_enable {
         return Ok(None);
     }
-    for dir in broker.log_dirs.all() {
+    for dir in replicas.log_dirs().all() {
         match dir.storage().and_then(LogDir::read_cleaner_offsets) {
-            Ok(offsets) => broker.partitions().cleanings().load(offsets),
+            Ok(offsets) => replicas.partitions().cleanings().load(offsets),
             Err(error) => tracing::warn!(%error, "the compacted logs of a log directory count as dirty"),
         }
     }
-    let supervised = broker.clone();
+    let supervised = replicas.clone();
     spawn(0, move || supervise(&supervised)).map(Some)
 }
 
 fn spawn(index: i32, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    background_thread::spawn(format!("log-cleaner-{index}"), run)
+    low_priority_thread::spawn(format!("log-cleaner-{index}"), run)
 }
 
 /// The first cleaner, which sees to it that there are as many as there should be.
-fn supervise(broker: &Arc<Broker>) {
-    let cleanings = broker.partitions().cleanings();
+fn supervise(replicas: &Arc<ReplicaManager>) {
+    let cleanings = replicas.partitions().cleanings();
     let mut others: Vec<JoinHandle<()>> = Vec::new();
     while !cleanings.is_stopped() {
         others.retain(|thread| !thread.is_finished());
-        let wanted = usize::try_from(broker.config().log_cleaner_threads - 1).unwrap_or(0);
+        let wanted = usize::try_from(replicas.config().log_cleaner_threads - 1).unwrap_or(0);
         while others.len() < wanted {
             let index = others.len() as i32 + 1;
-            let shared = broker.clone();
+            let shared = replicas.clone();
             match spawn(index, move || while work(&shared, index) {}) {
                 Ok(thread) => others.push(thread),
                 Err(error) => {
@@ -69,7 +68,7 @@ fn supervise(broker: &Arc<Broker>) {
                 }
             }
         }
-        work(broker, 0);
+        work(replicas, 0);
     }
     for thread in others {
         if thread.join().is_err() {
@@ -79,20 +78,20 @@ fn supervise(broker: &Arc<Broker>) {
 }
 
 /// Cleans for as long as there is something to clean, then waits. Answers whether this cleaner is still wanted.
-fn work(broker: &Broker, index: i32) -> bool {
-    let cleanings = broker.partitions().cleanings();
-    let config = broker.config().clone();
+fn work(replicas: &ReplicaManager, index: i32) -> bool {
+    let cleanings = replicas.partitions().cleanings();
+    let config = replicas.config().clone();
     let mut cleaner = None;
-    while !cleanings.is_stopped() && Arc::ptr_eq(&config, &broker.config()) {
-        let Some(chosen) = choice::choose(broker, now_ms()) else {
+    while !cleanings.is_stopped() && Arc::ptr_eq(&config, &replicas.config()) {
+        let Some(chosen) = choice::choose(replicas, replicas.clock().wall_ms()) else {
             drop(cleaner.take());
             cleanings.wait(config.log_cleaner_backoff_ms);
             break;
         };
         let cleaner = cleaner.get_or_insert_with(|| Cleaner::new(settings(&config)));
-        clean(broker, &config, cleaner, &chosen);
+        clean(replicas, &config, cleaner, &chosen);
     }
-    !cleanings.is_stopped() && index < broker.config().log_cleaner_threads
+    !cleanings.is_stopped() && index < replicas.config().log_cleaner_threads
 }
 
 /// A thread's share of what the settings give to all.
@@ -107,47 +106,41 @@ fn settings(config: &BrokerConfig) -> CleanerSettings {
     }
 }
 
-fn clean(broker: &Broker, config: &BrokerConfig, cleaner: &mut Cleaner, chosen: &Chosen) {
+fn clean(replicas: &ReplicaManager, config: &BrokerConfig, cleaner: &mut Cleaner, chosen: &Chosen) {
     let id = chosen.partition.id();
     let (topic, partition) = (&id.topic, id.partition);
     tracing::info!(%topic, partition, first_dirty_offset = chosen.cleanable.first_dirty_offset,
         first_uncleanable_offset = chosen.cleanable.first_uncleanable_offset, "cleaning a log");
     let begun = Instant::now();
     let mut shell = Shell {
-        broker,
+        replicas,
         config,
         partition: &chosen.partition,
     };
-    let seed = Uuid::new_v4().as_u64_pair().0;
-    let outcome = cleaner.clean(
-        &mut shell,
-        &chosen.hold,
-        &chosen.facts,
-        &chosen.cleanable,
-        (now_ms(), seed),
-    );
+    let now = (replicas.clock().wall_ms(), replicas.random().u64());
+    let outcome = cleaner.clean(&mut shell, &chosen.hold, &chosen.facts, &chosen.cleanable, now);
     match outcome {
         Ok(cleaned) => {
             note(&chosen.partition, &cleaned, begun.elapsed());
-            broker
+            replicas
                 .partitions()
                 .cleanings()
                 .cleaned(&chosen.partition, cleaned.end_offset);
-            write_checkpoint(broker, &chosen.partition);
+            write_checkpoint(replicas, &chosen.partition);
         }
         Err(StorageError::CleaningAborted { .. }) => {
             tracing::info!(%topic, partition, "the cleaning was given up; the log is left as it is");
         }
-        Err(error) => uncleanable(broker, &chosen.partition, &error),
+        Err(error) => uncleanable(replicas, &chosen.partition, &error),
     }
 }
 
 /// Takes a partition off those that are cleaned, until the next start.
-fn uncleanable(broker: &Broker, partition: &Partition, error: &StorageError) {
+fn uncleanable(replicas: &ReplicaManager, partition: &Partition, error: &StorageError) {
     let id = partition.id();
     tracing::warn!(topic = %id.topic, partition = id.partition, %error,
         "the log cannot be cleaned; it is marked uncleanable and grows until the next start");
-    broker.partitions().cleanings().mark_uncleanable(partition);
+    replicas.partitions().cleanings().mark_uncleanable(partition);
     partition.dir().note(error);
 }
 
@@ -165,8 +158,8 @@ fn note(partition: &Partition, cleaned: &Cleaned, took: Duration) {
 }
 
 /// Writes the `cleaner-offset-checkpoint` of the data folder that `cleaned` lies in.
-fn write_checkpoint(broker: &Broker, cleaned: &Partition) {
-    let partitions = broker.partitions();
+fn write_checkpoint(replicas: &ReplicaManager, cleaned: &Partition) {
+    let partitions = replicas.partitions();
     let dir = cleaned.dir().clone();
     let mut neighbours = partitions.all();
     neighbours.retain(|partition| Arc::ptr_eq(&partition.dir(), &dir));
@@ -179,9 +172,9 @@ fn write_checkpoint(broker: &Broker, cleaned: &Partition) {
     }
 }
 
-/// What the cleaner sees of the broker.
+/// What the cleaner sees of the replicas.
 struct Shell<'a> {
-    broker: &'a Broker,
+    replicas: &'a ReplicaManager,
     config: &'a BrokerConfig,
     partition: &'a Partition,
 }
@@ -193,7 +186,7 @@ impl CleanerShell for Shell<'_> {
 
     fn pace(&mut self, bytes: usize) -> ControlFlow<()> {
         let rate = self.config.log_cleaner_io_max_bytes_per_second;
-        let cleanings = self.broker.partitions().cleanings();
+        let cleanings = self.replicas.partitions().cleanings();
         if cleanings.pace(bytes, rate) && self.partition.settings().log.cleanup_compact {
             ControlFlow::Continue(())
         } else {
@@ -203,6 +196,6 @@ impl CleanerShell for Shell<'_> {
 
     fn left(&mut self, paths: Vec<PathBuf>) {
         let delay_ms = self.partition.settings().log.file_delete_delay_ms;
-        self.broker.partitions().deletions().add(paths, delay_ms);
+        self.replicas.partitions().deletions().add(paths, delay_ms);
     }
 }

@@ -1,6 +1,6 @@
 //! A partition's move to another data folder (KIP-113): a copy of its log catches up beside it and then takes its place.
 //!
-//! The copy belongs to a thread of [`crate::log_moves`]. The partition's lock is held to read where the next bytes lie, and
+//! The copy belongs to a thread of [`crate::upkeep::log_moves`]. The partition's lock is held to read where the next bytes lie, and
 //! at the end for the last of them and a rename.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -11,7 +11,6 @@ use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
 use super::{Partition, State};
-use crate::broker::now_ms;
 use crate::log_dirs::DataDir;
 
 /// With no more than so many bytes missing, the copy is completed under the partition's lock.
@@ -124,6 +123,7 @@ impl Partition {
         copy: &mut Option<Log>,
         moving: &Move,
         max_bytes: u32,
+        now_ms: i64,
     ) -> Result<Turn, StorageError> {
         let Some(target) = copy.as_mut() else {
             return Ok(Turn::Lost);
@@ -132,22 +132,27 @@ impl Partition {
         let Some(found) = found else {
             return Ok(Turn::Lost);
         };
-        let copied = self.catch_up(target, found)?;
+        let copied = self.catch_up(target, found, now_ms)?;
         moving.note(target);
         if (copied as u32) < LAST_BYTES.min(max_bytes) {
             // What is copied already is on disk before the original can go.
             target.flush()?;
-            return self.finish_move(copy, moving, copied);
+            return self.finish_move(copy, moving, copied, now_ms);
         }
         Ok(Turn::Copied(copied))
     }
 
     /// Appends to the copy what was found to be missing there; answers how many bytes that were.
-    fn catch_up(&self, copy: &mut Log, found: Result<Missing, StorageError>) -> Result<usize, StorageError> {
+    fn catch_up(
+        &self,
+        copy: &mut Log,
+        found: Result<Missing, StorageError>,
+        now_ms: i64,
+    ) -> Result<usize, StorageError> {
         let missing = found
             .and_then(|found| found.read())
             .inspect_err(|error| self.dir().note(error))?;
-        copy.catch_up(&missing, now_ms())
+        copy.catch_up(&missing, now_ms)
     }
 
     /// Copies the last bytes under the lock and lets the copy take the log's place.
@@ -156,6 +161,7 @@ impl Partition {
         copy: &mut Option<Log>,
         moving: &Move,
         copied: usize,
+        now_ms: i64,
     ) -> Result<Turn, StorageError> {
         if self.check_online().is_err() {
             return Ok(Turn::Lost);
@@ -173,7 +179,7 @@ impl Partition {
         if !original.may_be_replaced() {
             return Ok(Turn::Copied(copied));
         }
-        let last = self.catch_up(target, original.missing_in(target, LAST_BYTES))?;
+        let last = self.catch_up(target, original.missing_in(target, LAST_BYTES), now_ms)?;
         if last > 0 && target.log_end_offset() < original.log_end_offset() {
             return Ok(Turn::Copied(copied + last));
         }

@@ -10,9 +10,9 @@ use std::thread::JoinHandle;
 
 use barnabas_storage::StorageError;
 
-use crate::background_thread;
-use crate::broker::{Broker, now_ms};
-use crate::deletions::Deletions;
+use super::deletions::Deletions;
+use super::low_priority_thread;
+use crate::ReplicaManager;
 use crate::partition::Partition;
 
 /// Apache Kafka lets a broker start in peace before it looks for old segments (`log.initial.task.delay.ms`, internal).
@@ -22,29 +22,32 @@ const FIRST_CHECK_MS: i64 = 30_000;
 ///
 /// # Errors
 /// The system refuses the thread.
-pub fn start(broker: Arc<Broker>) -> io::Result<JoinHandle<()>> {
-    let interval_ms = broker.config().log_retention_check_interval_ms;
-    background_thread::spawn("retention".to_owned(), move || run(&broker, interval_ms))
+pub fn start(replicas: Arc<ReplicaManager>) -> io::Result<JoinHandle<()>> {
+    let interval_ms = replicas.config().log_retention_check_interval_ms;
+    low_priority_thread::spawn("retention".to_owned(), move || run(&replicas, interval_ms))
 }
 
-fn run(broker: &Broker, interval_ms: i64) {
-    let deletions = broker.partitions().deletions();
-    let mut next_check_ms = now_ms().saturating_add(interval_ms.min(FIRST_CHECK_MS));
+fn run(replicas: &ReplicaManager, interval_ms: i64) {
+    let deletions = replicas.partitions().deletions();
+    let clock = replicas.clock();
+    let mut next_check_ms = clock
+        .monotonic_ms()
+        .saturating_add(interval_ms.min(FIRST_CHECK_MS));
     while deletions.wait(next_check_ms) {
         deletions.remove_due();
-        if now_ms() >= next_check_ms {
-            check_all(broker, deletions);
-            next_check_ms = now_ms().saturating_add(interval_ms);
+        if clock.monotonic_ms() >= next_check_ms {
+            check_all(replicas, deletions);
+            next_check_ms = clock.monotonic_ms().saturating_add(interval_ms);
         }
     }
 }
 
-fn check_all(broker: &Broker, deletions: &Deletions) {
-    for partition in broker.partitions().all() {
-        if broker.stopping.is_cancelled() {
+fn check_all(replicas: &ReplicaManager, deletions: &Deletions) {
+    for partition in replicas.partitions().all() {
+        if replicas.stopping().is_cancelled() {
             return;
         }
-        if let Err(error) = check(&partition, deletions) {
+        if let Err(error) = check(&partition, deletions, replicas.clock().wall_ms()) {
             let id = partition.id();
             tracing::error!(topic = %id.topic, partition = id.partition, %error, "old segments could not be removed");
             partition.dir().note(&error);
@@ -53,8 +56,7 @@ fn check_all(broker: &Broker, deletions: &Deletions) {
 }
 
 /// Removes a partition's old segments.
-fn check(partition: &Partition, deletions: &Deletions) -> Result<(), StorageError> {
-    let now_ms = now_ms();
+fn check(partition: &Partition, deletions: &Deletions, now_ms: i64) -> Result<(), StorageError> {
     let begun = partition.with_log(|log, high_watermark| log.retention_check(high_watermark, now_ms));
     let Some(check) = begun.flatten() else {
         return Ok(());

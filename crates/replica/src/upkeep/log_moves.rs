@@ -15,9 +15,9 @@ use barnabas_config::effect::LOG_MOVES_LIMIT;
 use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
-use crate::background_thread;
-use crate::broker::Broker;
-use crate::checkpoints::{self, Checkpoint};
+use super::checkpoints::{self, Checkpoint};
+use super::low_priority_thread;
+use crate::ReplicaManager;
 use crate::log_dirs::DataDir;
 use crate::partition::moving::{Move, Turn};
 use crate::partition::{Partition, TopicPartition};
@@ -187,34 +187,34 @@ impl Queue {
 ///
 /// # Errors
 /// The system refuses a thread; none is left running.
-pub fn start(broker: &Arc<Broker>) -> io::Result<Vec<JoinHandle<()>>> {
-    let count = match broker.config().num_replica_alter_log_dirs_threads {
+pub fn start(replicas: &Arc<ReplicaManager>) -> io::Result<Vec<JoinHandle<()>>> {
+    let count = match replicas.config().num_replica_alter_log_dirs_threads {
         Some(count) => usize::try_from(count).unwrap_or(0).max(1),
-        None => broker.log_dirs.all().len(),
+        None => replicas.log_dirs().all().len(),
     };
     let spawn = |index: usize| {
-        let broker = broker.clone();
-        background_thread::spawn(format!("log-moves-{index}"), move || run(&broker))
+        let replicas = replicas.clone();
+        low_priority_thread::spawn(format!("log-moves-{index}"), move || run(&replicas))
     };
     let threads: io::Result<_> = (0..count).map(spawn).collect();
-    threads.inspect_err(|_| broker.log_moves.stop())
+    threads.inspect_err(|_| replicas.log_moves().stop())
 }
 
-fn run(broker: &Broker) {
-    let moves = &broker.log_moves;
+fn run(replicas: &ReplicaManager) {
+    let moves = replicas.log_moves();
     loop {
-        let limit = limit(broker);
+        let limit = limit(replicas);
         match moves.next(limit) {
             Step::End => return,
             Step::Wait => {}
             Step::GiveUp(active) => {
-                give_up(broker, &active.moving, active.copy);
+                give_up(replicas, &active.moving, active.copy);
                 moves.let_go(&active.partition);
             }
             Step::Begin(mut active) => {
                 let partition = active.partition.clone();
                 // The new folder's file knows from now on where the log begins.
-                checkpoints::write(broker, Checkpoint::LogStartOffsets);
+                checkpoints::write(replicas, Checkpoint::LogStartOffsets);
                 // A failure shows with the first turn.
                 let _ = begin(&partition, &active.moving, &mut active.copy);
                 moves.put(active);
@@ -222,7 +222,7 @@ fn run(broker: &Broker) {
             }
             Step::Turn(mut active) => {
                 let partition = active.partition.clone();
-                if let Some(bytes) = turn(broker, &mut active, limit) {
+                if let Some(bytes) = turn(replicas, &mut active, limit) {
                     moves.give_back(active, bytes);
                 }
                 moves.let_go(&partition);
@@ -263,14 +263,14 @@ impl Budget {
 }
 
 /// Bytes in a second, if they are limited.
-fn limit(broker: &Broker) -> Option<u64> {
-    let layers = broker.metadata.layers();
+fn limit(replicas: &ReplicaManager) -> Option<u64> {
+    let layers = replicas.settings().layers();
     let limit: i64 = layers.given(LOG_MOVES_LIMIT)?.parse().ok()?;
     u64::try_from(limit).ok().filter(|&limit| limit < i64::MAX as u64)
 }
 
 /// Goes on with a move; answers how many bytes were copied, `None` when the move has ended.
-fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usize> {
+fn turn(replicas: &ReplicaManager, active: &mut Active, limit: Option<u64>) -> Option<usize> {
     let Active {
         partition,
         moving,
@@ -281,7 +281,8 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
         let quarter = u32::try_from(limit / 4).unwrap_or(u32::MAX);
         quarter.clamp(TURN_BYTES_MIN, TURN_BYTES_MAX)
     });
-    let went = begin(partition, moving, copy).and_then(|()| partition.copy_turn(copy, moving, max_bytes));
+    let went = begin(partition, moving, copy)
+        .and_then(|()| partition.copy_turn(copy, moving, max_bytes, replicas.clock().wall_ms()));
     let id = partition.id();
     match went {
         Ok(Turn::Copied(bytes)) => Some(bytes),
@@ -290,7 +291,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
             moving.to.count(1);
             tracing::info!(topic = %id.topic, partition = id.partition, from = %from.path().display(),
                 to = %moving.to.path().display(), "the partition has moved");
-            if let Err(error) = retire(broker, partition, &from, *original) {
+            if let Err(error) = retire(replicas, partition, &from, *original) {
                 tracing::error!(topic = %id.topic, partition = id.partition, %error,
                     "the folder that the partition has left could not be removed");
             }
@@ -298,7 +299,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
         }
         Ok(Turn::Lost) => {
             partition.end_move(moving);
-            give_up(broker, moving, copy.take());
+            give_up(replicas, moving, copy.take());
             None
         }
         Err(error) => {
@@ -308,7 +309,7 @@ fn turn(broker: &Broker, active: &mut Active, limit: Option<u64>) -> Option<usiz
                 moving.to.note(&error);
             }
             partition.end_move(moving);
-            give_up(broker, moving, copy.take());
+            give_up(replicas, moving, copy.take());
             None
         }
     }
@@ -322,33 +323,38 @@ fn begin(partition: &Partition, moving: &Move, copy: &mut Option<Log>) -> Result
 }
 
 /// Makes the copy's name durable, and then gives the original's folder up.
-fn retire(broker: &Broker, partition: &Partition, from: &DataDir, original: Log) -> Result<(), StorageError> {
+fn retire(
+    replicas: &ReplicaManager,
+    partition: &Partition,
+    from: &DataDir,
+    original: Log,
+) -> Result<(), StorageError> {
     if let Some(synced) = partition.with_log(|log, _| log.sync_name()) {
         synced?;
     }
     // The new folder's other files know nothing of the partition yet.
-    checkpoints::write(broker, Checkpoint::LogStartOffsets);
-    checkpoints::write(broker, Checkpoint::RecoveryPoints);
-    checkpoints::write(broker, Checkpoint::HighWatermarks);
+    checkpoints::write(replicas, Checkpoint::LogStartOffsets);
+    checkpoints::write(replicas, Checkpoint::RecoveryPoints);
+    checkpoints::write(replicas, Checkpoint::HighWatermarks);
     if partition.check_online().is_err() {
         // It may not say yet which records are deleted: the next start finds both.
         return Ok(());
     }
     let path = from.storage()?.retire_log(original, Uuid::new_v4())?;
-    let delay_ms = broker.config().log_segment_delete_delay_ms;
-    broker.partitions().deletions().add(path, delay_ms);
+    let delay_ms = replicas.config().log_segment_delete_delay_ms;
+    replicas.partitions().deletions().add(path, delay_ms);
     Ok(())
 }
 
 /// Removes a copy that nobody needs.
-fn give_up(broker: &Broker, moving: &Move, copy: Option<Log>) {
+fn give_up(replicas: &ReplicaManager, moving: &Move, copy: Option<Log>) {
     let Some(copy) = copy else { return };
     let deleted = moving
         .to
         .storage()
         .and_then(|storage| storage.delete_log(copy, Uuid::new_v4()));
     match deleted {
-        Ok(path) => broker.partitions().deletions().add(path, 0),
+        Ok(path) => replicas.partitions().deletions().add(path, 0),
         Err(error) => tracing::warn!(%error, "what was copied is removed by the next start"),
     }
 }

@@ -8,7 +8,7 @@ use barnabas_storage::cleaner::{Cleanable, FileTimes, LogFacts};
 use barnabas_storage::log::CleaningHold;
 
 use super::cleanings::{Cleanings, Quiet};
-use crate::broker::Broker;
+use crate::ReplicaManager;
 use crate::partition::Partition;
 use crate::partition::settings::TopicSettings;
 
@@ -21,27 +21,27 @@ pub struct Chosen {
 }
 
 /// Chooses a log, and begins its cleaning.
-pub fn choose(broker: &Broker, now_ms: i64) -> Option<Chosen> {
-    let mut due: Vec<(f64, Arc<Partition>)> = broker
+pub fn choose(replicas: &ReplicaManager, now_ms: i64) -> Option<Chosen> {
+    let mut due: Vec<(f64, Arc<Partition>)> = replicas
         .partitions()
         .all()
         .into_iter()
         .filter_map(|partition| {
-            let cleanable = look(broker, &partition, now_ms)?.1;
+            let cleanable = look(replicas, &partition, now_ms)?.1;
             Some((cleanable.ratio(), partition))
         })
         .collect();
     due.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
     due.into_iter()
-        .find_map(|(_, partition)| begin(broker, partition, now_ms))
+        .find_map(|(_, partition)| begin(replicas, partition, now_ms))
 }
 
 /// Begins the cleaning of a log, unless another cleaner was faster.
-fn begin(broker: &Broker, partition: Arc<Partition>, now_ms: i64) -> Option<Chosen> {
+fn begin(replicas: &ReplicaManager, partition: Arc<Partition>, now_ms: i64) -> Option<Chosen> {
     let hold = match partition.with_log(|log, _| log.begin_cleaning())? {
         Ok(hold) => hold?,
         Err(error) => {
-            super::uncleanable(broker, &partition, &error);
+            super::uncleanable(replicas, &partition, &error);
             return None;
         }
     };
@@ -49,7 +49,7 @@ fn begin(broker: &Broker, partition: Arc<Partition>, now_ms: i64) -> Option<Chos
         return None;
     }
     // What was true before the cleaning began need not be so any more.
-    let (facts, cleanable) = plan(broker, &partition, now_ms)?;
+    let (facts, cleanable) = plan(replicas, &partition, now_ms)?;
     let is_due = cleanable.is_due(&facts.config);
     is_due.then_some(Chosen {
         partition,
@@ -60,15 +60,15 @@ fn begin(broker: &Broker, partition: Arc<Partition>, now_ms: i64) -> Option<Chos
 }
 
 /// What can be cleaned of a log, if it is due.
-fn look(broker: &Broker, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
+fn look(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
     let settings = partition.settings().clone();
-    let cleanings = broker.partitions().cleanings();
+    let cleanings = replicas.partitions().cleanings();
     let passed_by = cleanings.is_uncleanable(partition) || partition.moving().is_some();
     if !settings.log.cleanup_compact || passed_by {
         return None;
     }
     let quiet = quiet_now(cleanings, partition, &settings)?;
-    let (facts, cleanable) = plan(broker, partition, now_ms)?;
+    let (facts, cleanable) = plan(replicas, partition, now_ms)?;
     if cleanable.is_due(&facts.config) {
         return Some((facts, cleanable));
     }
@@ -115,9 +115,9 @@ fn quiet_now(
 }
 
 /// What can be cleaned of a log. One that can't be looked at is marked uncleanable.
-fn plan(broker: &Broker, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
+fn plan(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
     let id = partition.id();
-    let cleanings = broker.partitions().cleanings();
+    let cleanings = replicas.partitions().cleanings();
     let checkpoint = cleanings.offset(id);
     let (facts, folder) = partition.with_log(|log, high_watermark| {
         let facts = log.cleaning_facts(high_watermark);
@@ -146,7 +146,7 @@ fn plan(broker: &Broker, partition: &Partition, now_ms: i64) -> Option<(LogFacts
         // Retention was faster; the next look will see what is left.
         Err(StorageError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
         Err(error) => {
-            super::uncleanable(broker, partition, &error);
+            super::uncleanable(replicas, partition, &error);
             None
         }
     }

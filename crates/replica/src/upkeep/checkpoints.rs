@@ -1,6 +1,6 @@
 //! Writing the checkpoint files: high watermarks, recovery points and log start offsets of all partitions.
 //!
-//! Each at its own interval from [`crate::background`], and the log start offsets at once when records were deleted, so
+//! Each at its own interval from [`super::scheduled`], and the log start offsets at once when records were deleted, so
 //! that no crash brings them back.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use barnabas_storage::{LogCheckpoint, LogDir, StorageError};
 
-use crate::broker::Broker;
+use crate::ReplicaManager;
 
 /// One of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,14 @@ pub struct Checkpoints {
 }
 
 /// Writes the file of each log directory in which anything has changed. Waits for the disk.
-pub fn write(broker: &Broker, checkpoint: Checkpoint) {
-    let mut written = broker
-        .checkpoints
+pub fn write(replicas: &ReplicaManager, checkpoint: Checkpoint) {
+    let mut written = replicas
+        .checkpoints()
         .written
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let mut current = current(broker, checkpoint);
-    for dir in broker.log_dirs.all() {
+    let mut current = current(replicas, checkpoint);
+    for dir in replicas.log_dirs().all() {
         let Ok(storage) = dir.storage() else { continue };
         let logs = current.remove(dir.path()).unwrap_or_default();
         let mut content = DefaultHasher::new();
@@ -79,8 +79,8 @@ pub fn write(broker: &Broker, checkpoint: Checkpoint) {
 }
 
 /// Writes the file beside the thread that a connection runs on.
-pub async fn write_apart(broker: &Arc<Broker>, checkpoint: Checkpoint) {
-    let writer = broker.clone();
+pub async fn write_apart(replicas: &Arc<ReplicaManager>, checkpoint: Checkpoint) {
+    let writer = replicas.clone();
     if let Err(error) = tokio::task::spawn_blocking(move || write(&writer, checkpoint)).await {
         tracing::error!(%error, "writing a checkpoint ended early");
     }
@@ -88,9 +88,9 @@ pub async fn write_apart(broker: &Arc<Broker>, checkpoint: Checkpoint) {
 
 /// What a checkpoint should hold, by log directory, in a fixed order. Where the log of a partition on the move begins is told
 /// in both its directories: whichever file a crash leaves behind as the last one, what was deleted stays deleted.
-fn current(broker: &Broker, checkpoint: Checkpoint) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
+fn current(replicas: &ReplicaManager, checkpoint: Checkpoint) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
     let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
-    for partition in broker.partitions().all() {
+    for partition in replicas.partitions().all() {
         // In this order: a move that ends meanwhile has its target in one of them.
         let moving = match checkpoint {
             Checkpoint::LogStartOffsets => partition.moving(),

@@ -12,10 +12,64 @@ use barnabas_storage::{Log, LogConfig, LogDir, MetaProperties, OpenFiles, Storag
 use uuid::Uuid;
 
 use super::{DataDir, LogDirs, absolute};
-use crate::server::StartError;
 
 /// The folder of the metadata log within the log directory; not a partition's, though named like one.
 pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
+
+/// Why the data folders can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// One can't be read or written, or is in use.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The log directory belongs to another node.
+    #[error("{path} belongs to node {found}, and node.id is {configured}")]
+    OtherNode {
+        /// The log directory.
+        path: String,
+        /// Whose it is.
+        found: i32,
+        /// Who we are.
+        configured: i32,
+    },
+    /// A log directory belongs to another cluster.
+    #[error("{path} belongs to cluster {found}, and the other log directories to {expected}")]
+    OtherCluster {
+        /// The log directory.
+        path: String,
+        /// Whose it is.
+        found: String,
+        /// Whose the others are.
+        expected: String,
+    },
+    /// The log directory that should hold the metadata is new, and others are not.
+    #[error(
+        "{path} should hold the metadata and is empty, but {other} belongs to cluster {cluster_id}: \
+         set metadata.log.dir to the directory with __cluster_metadata-0, or restore it"
+    )]
+    NoMetadata {
+        /// The log directory.
+        path: String,
+        /// Another one.
+        other: String,
+        /// Whose that is.
+        cluster_id: String,
+    },
+    /// There is metadata where none should be.
+    #[error("{path} holds metadata, which belongs into {expected}: set metadata.log.dir, or remove it")]
+    MisplacedMetadata {
+        /// The metadata's folder.
+        path: String,
+        /// The log directory it should be in.
+        expected: String,
+    },
+    /// The log directory of the metadata can't be used.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// A move between folders that was not finished: topic, partition, and where to.
+pub type Unfinished = (String, i32, Arc<DataDir>);
 
 /// The logs and the leftovers that were found in all folders.
 #[derive(Debug, Default)]
@@ -24,8 +78,8 @@ pub struct Found {
     pub logs: Vec<(Arc<DataDir>, Log)>,
     /// What an earlier process had deleted but not removed.
     pub deleted: Vec<PathBuf>,
-    /// Moves between folders that were not finished: topic, partition, and where to.
-    pub moves: Vec<(String, i32, Arc<DataDir>)>,
+    /// Moves between folders that were not finished.
+    pub moves: Vec<Unfinished>,
 }
 
 /// Takes hold of all folders. `metadata` is one of `paths`.
@@ -37,7 +91,7 @@ pub fn open(
     metadata: &Path,
     node_id: i32,
     files: &Arc<OpenFiles>,
-) -> Result<(LogDirs, MetaProperties), StartError> {
+) -> Result<(LogDirs, MetaProperties), OpenError> {
     let mut dirs = Vec::with_capacity(paths.len());
     for path in paths {
         let opened = match LogDir::open(path, files.clone()) {
@@ -53,7 +107,7 @@ pub fn open(
     let identity = identify(&mut dirs, metadata_index, node_id)?;
     for (index, (path, opened)) in dirs.iter().enumerate() {
         if index != metadata_index && opened.is_ok() && path.join(METADATA_FOLDER).exists() {
-            return Err(StartError::MisplacedMetadata {
+            return Err(OpenError::MisplacedMetadata {
                 path: path.join(METADATA_FOLDER).display().to_string(),
                 expected: metadata.display().to_string(),
             });
@@ -66,7 +120,7 @@ pub fn open(
 type Opened = (PathBuf, Result<LogDir, String>);
 
 /// Checks whose the folders are, and says so in new ones. Answers what the metadata's folder says.
-fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaProperties, StartError> {
+fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaProperties, OpenError> {
     let known = |dirs: &[Opened], index: usize| -> Option<MetaProperties> {
         let (_, opened) = dirs.get(index)?;
         opened.as_ref().ok()?.meta_properties().cloned()
@@ -77,7 +131,7 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
         .collect();
     for (index, found) in &all {
         if found.node_id != node_id {
-            return Err(StartError::OtherNode {
+            return Err(OpenError::OtherNode {
                 path: show(&dirs[*index].0),
                 found: found.node_id,
                 configured: node_id,
@@ -87,7 +141,7 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
     let cluster_id = match (known(dirs, metadata), all.first()) {
         (Some(found), _) => found.cluster_id,
         (None, Some((index, found))) => {
-            return Err(StartError::NoMetadata {
+            return Err(OpenError::NoMetadata {
                 path: show(&dirs[metadata].0),
                 other: show(&dirs[*index].0),
                 cluster_id: found.cluster_id.clone(),
@@ -96,7 +150,7 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
         (None, None) => kafka_uuid::encode(Uuid::new_v4()),
     };
     if let Some((index, found)) = all.iter().find(|(_, found)| found.cluster_id != cluster_id) {
-        return Err(StartError::OtherCluster {
+        return Err(OpenError::OtherCluster {
             path: show(&dirs[*index].0),
             found: found.cluster_id.clone(),
             expected: cluster_id,
@@ -117,8 +171,8 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
         }
     }
     known(dirs, metadata).ok_or_else(|| match &dirs[metadata].1 {
-        Err(why) => StartError::Unusable(why.clone()),
-        Ok(_) => StartError::Unusable(format!("{} has no identity", dirs[metadata].0.display())),
+        Err(why) => OpenError::Unusable(why.clone()),
+        Ok(_) => OpenError::Unusable(format!("{} has no identity", dirs[metadata].0.display())),
     })
 }
 
@@ -126,7 +180,7 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
 ///
 /// # Errors
 /// That of the only folder, or of the metadata's.
-pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, StartError> {
+pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, OpenError> {
     let config = Arc::new(LogConfig::default());
     let mut found = Found::default();
     for dir in dirs.all() {

@@ -1,7 +1,7 @@
-//! What a broker does while nobody asks: checkpoints, flushes, forgetting idle producers and idle logs.
+//! What is done at intervals: checkpoints, flushes, forgetting idle producers and idle logs.
 //!
-//! Runs on the runtime that [`crate::server::Server`] was started on; what may wait for the disk runs apart from it.
-//! Ends when the broker stops; the last checkpoint is that of the shutdown.
+//! Runs on the runtime that the node was started on; what may wait for the disk runs apart from it.
+//! Ends when the node stops; the last checkpoint is that of the shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use std::time::Duration;
 use barnabas_storage::{Log, StorageError};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use crate::broker::{Broker, now_ms};
-use crate::checkpoints::{self, Checkpoint};
+use super::checkpoints::{self, Checkpoint};
+use crate::ReplicaManager;
 use crate::partition::Partition;
 
 /// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
 const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
 
 /// Runs the jobs until the broker stops.
-pub async fn run(broker: Arc<Broker>) {
-    let config = broker.config().clone();
+pub async fn run(replicas: Arc<ReplicaManager>) {
+    let config = replicas.config().clone();
     let mut high_watermarks = every(config.replica_high_watermark_checkpoint_interval_ms);
     let mut recovery_points = every(config.log_flush_offset_checkpoint_interval_ms.into());
     let mut log_starts = every(config.log_flush_start_offset_checkpoint_interval_ms.into());
@@ -26,19 +26,19 @@ pub async fn run(broker: Arc<Broker>) {
     let mut expirations = every(PRODUCER_EXPIRATION_CHECK.as_millis() as i64);
     loop {
         tokio::select! {
-            () = broker.stopping.cancelled() => return,
-            () = broker.log_dirs.failed() => {
-                broker.partitions().interrupt_failed();
-                broker.log_dirs.check_fatal();
+            () = replicas.stopping().cancelled() => return,
+            () = replicas.log_dirs().failed() => {
+                replicas.partitions().interrupt_failed();
+                replicas.log_dirs().check_fatal();
             }
             _ = high_watermarks.tick() => {
-                apart(&broker, Partition::flush_rolled).await;
-                checkpoints::write_apart(&broker, Checkpoint::HighWatermarks).await;
+                apart(&replicas, |partition, _| partition.flush_rolled()).await;
+                checkpoints::write_apart(&replicas, Checkpoint::HighWatermarks).await;
             }
-            _ = recovery_points.tick() => checkpoints::write_apart(&broker, Checkpoint::RecoveryPoints).await,
-            _ = log_starts.tick() => checkpoints::write_apart(&broker, Checkpoint::LogStartOffsets).await,
-            _ = flushes.tick() => apart(&broker, flush_overdue).await,
-            _ = expirations.tick() => apart(&broker, forget_idle).await,
+            _ = recovery_points.tick() => checkpoints::write_apart(&replicas, Checkpoint::RecoveryPoints).await,
+            _ = log_starts.tick() => checkpoints::write_apart(&replicas, Checkpoint::LogStartOffsets).await,
+            _ = flushes.tick() => apart(&replicas, flush_overdue).await,
+            _ = expirations.tick() => apart(&replicas, forget_idle).await,
         }
     }
 }
@@ -53,11 +53,11 @@ fn every(period_ms: i64) -> Interval {
 }
 
 /// Runs a job for each partition on a thread that may wait for the disk.
-async fn apart(broker: &Arc<Broker>, job: fn(&Partition) -> Result<(), StorageError>) {
-    let partitions = broker.partitions().all();
+async fn apart(replicas: &Arc<ReplicaManager>, job: fn(&Partition, i64) -> Result<(), StorageError>) {
+    let (partitions, now_ms) = (replicas.partitions().all(), replicas.clock().wall_ms());
     let running = tokio::task::spawn_blocking(move || {
         for partition in partitions {
-            if let Err(error) = job(&partition) {
+            if let Err(error) = job(&partition, now_ms) {
                 let id = partition.id();
                 tracing::error!(partition = %id.partition, topic = %id.topic, %error, "a log failed");
                 partition.dir().note(&error);
@@ -69,8 +69,7 @@ async fn apart(broker: &Arc<Broker>, job: fn(&Partition) -> Result<(), StorageEr
     }
 }
 
-fn flush_overdue(partition: &Partition) -> Result<(), StorageError> {
-    let now_ms = now_ms();
+fn flush_overdue(partition: &Partition, now_ms: i64) -> Result<(), StorageError> {
     if partition.with_log(|log, _| log.flush_is_overdue(now_ms)) == Some(true) {
         partition.flush()
     } else {
@@ -79,9 +78,9 @@ fn flush_overdue(partition: &Partition) -> Result<(), StorageError> {
 }
 
 /// Forgets producers and closes files that nobody has used for long.
-fn forget_idle(partition: &Partition) -> Result<(), StorageError> {
+fn forget_idle(partition: &Partition, now_ms: i64) -> Result<(), StorageError> {
     let forget = |log: &mut Log| {
-        log.remove_expired_producers(now_ms());
+        log.remove_expired_producers(now_ms);
         log.release_if_idle()
     };
     partition.with_log(|log, _| forget(log)).unwrap_or(Ok(()))

@@ -1,18 +1,18 @@
 //! Files and folders that have left their logs and wait for `file.delete.delay.ms` to pass.
 //!
-//! Anybody adds; the thread of [`crate::retention`] removes.
+//! Anybody adds; the thread of [`crate::upkeep::retention`] removes.
 
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use barnabas_environment::Clock;
 use barnabas_storage::{DeletionQueue, deletion};
 
-use crate::broker::now_ms;
-
 /// The queue that all share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deletions {
+    clock: Clock,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -24,9 +24,18 @@ struct State {
 }
 
 impl Deletions {
+    /// Nothing waits yet.
+    pub fn new(clock: Clock) -> Self {
+        Deletions {
+            clock,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Has `paths` removed `delay_ms` from now.
     pub fn add(&self, paths: impl IntoIterator<Item = PathBuf>, delay_ms: i64) {
-        let due_ms = now_ms().saturating_add(delay_ms);
+        let due_ms = self.clock.monotonic_ms().saturating_add(delay_ms);
         let mut state = self.lock();
         paths.into_iter().for_each(|path| state.queue.push(path, due_ms));
         drop(state);
@@ -52,7 +61,7 @@ impl Deletions {
             let due = if state.stopped {
                 None
             } else {
-                state.queue.take_due(now_ms())
+                state.queue.take_due(self.clock.monotonic_ms())
             };
             drop(state);
             let Some(path) = due else { return };
@@ -63,14 +72,14 @@ impl Deletions {
         }
     }
 
-    /// Waits until something is due or added, `until_ms` has come, or the broker stops: then the answer is `false`.
+    /// Waits until something is due or added, `until_ms` of the monotonic clock has come, or the broker stops: then the answer is `false`.
     pub fn wait(&self, until_ms: i64) -> bool {
         let state = self.lock();
         if state.stopped {
             return false;
         }
         let next_ms = state.queue.next_due_ms().unwrap_or(until_ms).min(until_ms);
-        let wait_ms = u64::try_from(next_ms.saturating_sub(now_ms())).unwrap_or(0);
+        let wait_ms = u64::try_from(next_ms.saturating_sub(self.clock.monotonic_ms())).unwrap_or(0);
         let waited = self.changed.wait_timeout(state, Duration::from_millis(wait_ms));
         !waited.map_or_else(
             |poisoned| poisoned.into_inner().0.stopped,
@@ -92,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["now", "later"].map(|name| folder.path().join(name));
         paths.iter().for_each(|path| std::fs::write(path, "x").unwrap());
-        let deletions = Deletions::default();
+        let deletions = Deletions::new(Clock::system());
         deletions.add([paths[1].clone()], 3_600_000);
         deletions.add([paths[0].clone()], 0);
         assert!(deletions.wait(i64::MAX));

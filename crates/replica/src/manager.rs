@@ -1,0 +1,103 @@
+//! What a broker has of replicas, and what their upkeep shares.
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
+use barnabas_environment::{Clock, Random};
+use barnabas_metadata::image::{MetadataDelta, MetadataImage};
+use barnabas_storage::Log;
+use tokio_util::sync::CancellationToken;
+
+use crate::log_dirs::{DataDir, LogDirs};
+use crate::partition::registry::Partitions;
+use crate::upkeep::checkpoints::Checkpoints;
+use crate::upkeep::log_moves::LogMoves;
+
+/// The partitions of which this broker has a replica, and where their logs lie (Kafka's `ReplicaManager`).
+pub struct ReplicaManager {
+    settings: Arc<DynamicBrokerConfig>,
+    clock: Clock,
+    random: Random,
+    log_dirs: Arc<LogDirs>,
+    partitions: Partitions,
+    log_moves: LogMoves,
+    checkpoints: Checkpoints,
+    stopping: CancellationToken,
+}
+
+impl ReplicaManager {
+    /// The replicas of a node with these logs in its `log_dirs`; the images claim them. `stopping` is cancelled when the
+    /// process stops.
+    pub fn new(
+        settings: Arc<DynamicBrokerConfig>,
+        (clock, random): (Clock, Random),
+        log_dirs: Arc<LogDirs>,
+        logs: Vec<(Arc<DataDir>, Log)>,
+        stopping: CancellationToken,
+    ) -> Self {
+        let node_id = settings.config().node_id;
+        let partitions = Partitions::new(node_id, clock.clone(), log_dirs.clone(), logs);
+        ReplicaManager {
+            settings,
+            clock,
+            random,
+            log_dirs,
+            partitions,
+            log_moves: LogMoves::default(),
+            checkpoints: Checkpoints::default(),
+            stopping,
+        }
+    }
+
+    /// Does what a delta asks for: opens logs, changes leaders, takes over configs, deletes.
+    pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta) {
+        self.partitions
+            .apply(image, delta, &self.settings.layers(), &self.settings.config());
+    }
+
+    /// The partitions.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// Where the logs lie.
+    pub fn log_dirs(&self) -> &Arc<LogDirs> {
+        &self.log_dirs
+    }
+
+    /// Partitions on their way to another log directory.
+    pub fn log_moves(&self) -> &LogMoves {
+        &self.log_moves
+    }
+
+    /// What the checkpoint files hold.
+    pub(crate) fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
+    }
+
+    /// The broker's settings with their layers.
+    pub fn settings(&self) -> &DynamicBrokerConfig {
+        &self.settings
+    }
+
+    /// The broker's settings in effect.
+    pub fn config(&self) -> Guard<Arc<BrokerConfig>> {
+        self.settings.config()
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The node's randomness.
+    pub fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// Cancelled when the process stops.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+}

@@ -11,7 +11,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p barnabas-broker \
+    cargo build --release --locked -p barnabas-node \
     && cp target/release/barnabas /barnabas
 
 FROM debian:bookworm-slim

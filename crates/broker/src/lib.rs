@@ -3,18 +3,15 @@
 mod acl_codes;
 pub mod authorized_operations;
 pub mod broker;
-pub mod cli;
 pub mod config_changes;
 pub mod coordinator;
 pub mod dispatch;
 pub mod fetch;
 pub mod handlers;
-pub mod import;
 mod last_words;
 pub mod logging;
 pub mod metadata_cache;
 pub mod producer_ids;
 pub mod request;
-pub mod server;
 pub mod topic_creation;
 mod verification;

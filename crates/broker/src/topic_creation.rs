@@ -7,8 +7,8 @@ use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
 
 use crate::broker::Broker;
-use crate::coordinator::internal_topics;
 use barnabas_config::{BrokerConfig, Settings};
+use barnabas_metadata::internal_topics;
 
 /// Creates topics with the settings that fit them. When it returns, those that could be created are in the image; why the others
 /// couldn't goes to the log only, as whoever asked will find them missing.

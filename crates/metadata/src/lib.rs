@@ -11,8 +11,8 @@ pub mod controller;
 pub mod error;
 pub mod features;
 pub mod image;
+pub mod internal_topics;
 pub mod quorum;
-
 pub mod records;
 
 pub use controller::{ApiError, ConfigValidator, Decide, DecideContext};

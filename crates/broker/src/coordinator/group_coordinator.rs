@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use super::background;
 use super::cluster_view::ImageView;
 use super::group_machine::{GroupMachine, GroupSetup};
-use super::internal_topics::CONSUMER_OFFSETS;
 use super::shards::Shards;
 use super::write::client_error;
 use crate::broker::now_ms;
 use barnabas_config::BrokerConfig;
+use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::registry::Partitions;
 use barnabas_replica::partition::transaction::Marker;
 

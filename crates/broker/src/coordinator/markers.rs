@@ -5,8 +5,8 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::EndTxnMarker;
 use tokio::sync::oneshot;
 
-use super::internal_topics::CONSUMER_OFFSETS;
 use crate::broker::{Broker, now_ms};
+use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::transaction::Marker;
 
 /// What tells that a marker is committed; `None` if it is already.

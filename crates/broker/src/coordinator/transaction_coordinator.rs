@@ -18,13 +18,13 @@ use barnabas_protocol::records::compression::Compression;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::internal_topics::TRANSACTION_STATE;
 use super::markers::{self, Outcome};
 use super::shard::Shard;
 use super::shards::Shards;
 use super::transaction_machine::{TransactionMachine, TransactionSetup};
 use crate::broker::{Broker, now_ms};
 use barnabas_config::BrokerConfig;
+use barnabas_metadata::internal_topics::TRANSACTION_STATE;
 use barnabas_replica::partition::registry::Partitions;
 
 /// How long the marker task waits before it writes a marker again that could not be written.

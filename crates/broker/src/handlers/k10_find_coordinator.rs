@@ -11,8 +11,9 @@ use barnabas_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordina
 use barnabas_storage::kafka_uuid;
 
 use crate::broker::Broker;
-use crate::coordinator::internal_topics::{self, CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE};
+use crate::coordinator::internal_topics;
 use crate::request::RequestContext;
+use barnabas_metadata::internal_topics::{CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE};
 
 /// From this version on a request may name several keys (KIP-699).
 const KEYS_SINCE: i16 = 4;

@@ -10,8 +10,9 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use crate::broker::Broker;
-use crate::coordinator::internal_topics::{self, CONSUMER_OFFSETS};
+use crate::coordinator::internal_topics;
 use crate::request::RequestContext;
+use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 
 /// First version that knows PRODUCER_FENCED.
 const FENCED_SINCE: i16 = 2;

@@ -18,9 +18,9 @@ use barnabas_storage::{ProducerSequence, VerificationGuard};
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::coordinator::internal_topics::CONSUMER_OFFSETS;
 use crate::request::RequestContext;
 use crate::verification::{self, Speech};
+use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 
 /// First version whose client knows TRANSACTION_ABORTABLE.
 const ABORTABLE_SINCE: i16 = 4;

@@ -12,6 +12,7 @@ mod decider;
 mod log_db;
 mod log_store;
 mod network;
+mod options;
 mod snapshot_file;
 mod state_machine;
 mod status;
@@ -23,12 +24,12 @@ mod golden_tests;
 #[cfg(test)]
 mod store_tests;
 
+pub use self::options::{METADATA_FOLDER, QuorumOptions};
 pub use decider::ControllerHandle;
 pub use status::QuorumStatus;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use openraft::{BasicNode, ServerState, SnapshotPolicy};
@@ -44,7 +45,6 @@ use self::sync_thread::SyncThread;
 use self::types::Raft;
 #[cfg(test)]
 pub(crate) use self::types::RecordBatch;
-use crate::controller::{ConfigValidator, ControllerSettings};
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 use crate::records::MetadataRecord;
@@ -52,20 +52,6 @@ use crate::records::MetadataRecord;
 /// After so many entries a snapshot is taken, so that a restart has few to read.
 const SNAPSHOT_EVERY: u64 = 1000;
 const KEPT_BEHIND_SNAPSHOT: u64 = 100;
-
-/// What a quorum is started with.
-pub struct QuorumOptions {
-    /// The folder of the metadata log; created when it isn't there.
-    pub dir: PathBuf,
-    /// The cluster's id. A log of another cluster stops the start.
-    pub cluster_id: String,
-    /// The controller's settings; the node id among them.
-    pub settings: ControllerSettings,
-    /// What configs there are.
-    pub validator: Arc<dyn ConfigValidator>,
-    /// What a new cluster begins with, after its id: finalized features for example.
-    pub bootstrap: Vec<MetadataRecord>,
-}
 
 /// A running member of the quorum.
 pub struct Quorum {

@@ -8,13 +8,11 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_metadata::quorum::METADATA_FOLDER;
 use barnabas_storage::{Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
 use uuid::Uuid;
 
 use super::{DataDir, LogDirs, absolute};
-
-/// The folder of the metadata log within the log directory; not a partition's, though named like one.
-pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
 
 /// Why the data folders can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -3,40 +3,20 @@
 use crate::workspace::{root, rust_files, without_comments};
 
 /// Each crate and what it may import of the others.
+#[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("environment", &[]),
     ("protocol", &[]),
     ("config", &["protocol"]),
-    ("storage", &["protocol"]),
+    ("storage", &["environment", "protocol"]),
     ("metadata", &["environment", "protocol", "config"]),
     ("coordinator", &["environment", "protocol"]),
-    ("network", &["protocol"]),
-    (
-        "replica",
-        &[
-            "environment",
-            "protocol",
-            "config",
-            "storage",
-            "metadata",
-            "network",
-        ],
-    ),
+    ("network", &["environment", "protocol"]),
+    ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
+    ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica"]),
     ("inspect", &["protocol", "storage"]),
-    (
-        "broker",
-        &[
-            "environment",
-            "protocol",
-            "config",
-            "storage",
-            "metadata",
-            "coordinator",
-            "network",
-            "replica",
-            "inspect",
-        ],
-    ),
+    ("import", &["protocol", "config", "storage", "metadata", "inspect"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "network", "replica", "broker", "inspect", "import"]),
     ("bench", &["protocol"]),
 ];
 

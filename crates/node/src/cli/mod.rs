@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use self::log::LogCommand;
-use crate::import::Import;
+use barnabas_import::Import;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -201,7 +201,7 @@ mod tests {
         ];
         let import = Import {
             sources: vec!["a".into(), "b".into()],
-            mode: crate::import::Mode::Link,
+            mode: barnabas_import::Mode::Link,
             dry_run: true,
         };
         let start = Start {

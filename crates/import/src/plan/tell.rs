@@ -8,8 +8,8 @@ use barnabas_metadata::records::ConfigResource;
 use barnabas_storage::kafka_uuid;
 
 use super::Plan;
-use crate::import::source::Source;
-use crate::import::{Import, Mode};
+use crate::source::Source;
+use crate::{Import, Mode};
 
 impl Plan {
     /// Writes it.

@@ -23,7 +23,7 @@ fn table() -> String {
     text
 }
 
-/// `UPDATE_DOCS=1 cargo test -p barnabas-broker --test it compatibility` writes the table instead.
+/// `UPDATE_DOCS=1 cargo test -p barnabas-node --test it compatibility` writes the table instead.
 #[test]
 fn the_page_lists_what_is_served() {
     let path = root().join("docs/COMPATIBILITY.md");
@@ -39,7 +39,7 @@ fn the_page_lists_what_is_served() {
     assert_eq!(
         written,
         table(),
-        "write the table anew: UPDATE_DOCS=1 cargo test -p barnabas-broker --test it compatibility"
+        "write the table anew: UPDATE_DOCS=1 cargo test -p barnabas-node --test it compatibility"
     );
 }
 

@@ -3,34 +3,30 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_metadata::MetadataError;
-use barnabas_metadata::controller::{ControllerSettings, RegisterBroker};
+use barnabas_metadata::controller::RegisterBroker;
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
-use barnabas_storage::{MetaProperties, OpenFiles, StorageError};
+use barnabas_metadata::{MetadataError, features};
+use barnabas_storage::{OpenFiles, StorageError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::broker::Broker;
-use crate::dispatch::BrokerService;
-use crate::import;
-use crate::metadata_cache::MetadataCache;
+use barnabas_broker::broker::Broker;
+use barnabas_broker::dispatch::BrokerService;
+use barnabas_broker::metadata_cache::MetadataCache;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{
-    BrokerConfig, ConfigException, ControllerRules, DynamicBrokerConfig, Layers, ListenerConfig,
-};
+use barnabas_config::{ConfigException, DynamicBrokerConfig, Layers, ListenerConfig};
 use barnabas_environment::{Clock, Random};
-use barnabas_metadata::features;
+use barnabas_import as import;
 use barnabas_network::acceptor::{self, SocketOptions};
 use barnabas_network::admission::Admission;
 use barnabas_network::worker::Workers;
 use barnabas_network::{Listener, Service};
 use barnabas_replica::ReplicaManager;
-use barnabas_replica::log_dirs::open::{METADATA_FOLDER, OpenError};
+use barnabas_replica::log_dirs::open::OpenError;
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_replica::upkeep::Upkeep;
 
@@ -116,7 +112,7 @@ impl Server {
         let metadata = Arc::new(MetadataCache::new(settings, replicas.clone()));
 
         let cache = metadata.clone();
-        let options = quorum_options(&layers, &config, &data_dir, &identity);
+        let options = QuorumOptions::of_node(&data_dir, &identity.cluster_id, &layers, &config);
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;
         let controller = quorum.handle();
         controller
@@ -206,29 +202,6 @@ impl Server {
             tracing::error!(%error, "the quorum did not stop cleanly");
         }
         self.broker.partitions().shut_down()
-    }
-}
-
-/// What the node's member of the quorum is started with.
-pub(crate) fn quorum_options(
-    layers: &Layers,
-    config: &BrokerConfig,
-    data_dir: &Path,
-    identity: &MetaProperties,
-) -> QuorumOptions {
-    let static_quorum = layers
-        .given("controller.quorum.voters")
-        .is_some_and(|voters| !voters.trim().is_empty());
-    QuorumOptions {
-        dir: data_dir.join(METADATA_FOLDER),
-        cluster_id: identity.cluster_id.clone(),
-        settings: ControllerSettings {
-            node_id: config.node_id,
-            default_num_partitions: config.num_partitions,
-            default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
-        },
-        validator: Arc::new(ControllerRules::new(layers.clone())),
-        bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use super::Start;
-use crate::import::{Import, Mode};
+use barnabas_import::{Import, Mode};
 
 /// What `barnabas import --help` prints.
 pub const HELP: &str = "\

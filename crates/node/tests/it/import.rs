@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barnabas_broker::import::{Import, ImportError, Mode, run, unready};
 use barnabas_config::load::{Sources, StartSettings, load};
+use barnabas_import::{Import, ImportError, Mode, run, unready};
 use barnabas_protocol::messages::{BrokerId, Encodable, StrBytes, TopicName};
 use barnabas_protocol::metadata_records::{
     ClientQuotaRecord, ConfigRecord, EntityData, PartitionRecord, ProducerIdsRecord, TopicRecord,

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use barnabas_broker::cli::{self, Command, Start};
-use barnabas_broker::import::{self, Import};
 use barnabas_broker::logging;
-use barnabas_broker::server::Server;
 use barnabas_config::load::{Sources, StartSettings, load};
+use barnabas_import::{self as import, Import};
+use barnabas_node::cli::{self, Command, Start};
+use barnabas_node::server::Server;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -8,10 +8,10 @@ use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use uuid::Uuid;
 
 use super::Plan;
-use crate::coordinator::internal_topics;
-use crate::import::ImportError;
-use crate::import::source::{Source, SourcePartition};
+use crate::ImportError;
+use crate::source::{Source, SourcePartition};
 use barnabas_config::load::StartSettings;
+use barnabas_metadata::internal_topics;
 
 /// So many partitions a topic without metadata may seem to have: a stray folder of number two billion makes no topic.
 const PARTITIONS_MAX: i32 = 100_000;

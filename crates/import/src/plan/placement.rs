@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use barnabas_inspect::place;
 
 use super::Plan;
-use crate::import::source::Source;
-use crate::import::{ImportError, Mode};
+use crate::source::Source;
+use crate::{ImportError, Mode};
 
 impl Plan {
     /// Says where each folder goes: where it is, if it is taken over in place; folder by folder in the order they are named, where there

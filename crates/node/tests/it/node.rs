@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barnabas_broker::broker::Broker;
-use barnabas_broker::server::Server;
 use barnabas_config::load::{Sources, load};
+use barnabas_node::server::Server;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::{

@@ -10,8 +10,8 @@ use barnabas_storage::layout::SegmentFile;
 use barnabas_storage::producer_state::snapshot;
 
 use super::PlannedFolder;
-use crate::coordinator::internal_topics::TRANSACTION_STATE;
-use crate::import::ImportError;
+use crate::ImportError;
+use barnabas_metadata::internal_topics::TRANSACTION_STATE;
 
 /// No batch of a coordinator's decompresses to more.
 const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;

@@ -20,14 +20,13 @@ use std::sync::Arc;
 use barnabas_inspect::InspectError;
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::ApiError;
-use barnabas_metadata::quorum::Quorum;
+use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_storage::{LogDir, MetaProperties, OpenFiles, StorageError};
 use uuid::Uuid;
 
 use self::plan::Plan;
 use self::source::Source;
 use self::unfinished::Unfinished;
-use crate::server::quorum_options;
 use barnabas_config::load::StartSettings;
 
 /// How partition folders come into the data folder.
@@ -109,7 +108,12 @@ pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) 
         .expect("invariant: the metadata's folder is one of them and has an identity");
     let data_dir = settings.data_dir.clone();
     let quorum = Quorum::start(
-        quorum_options(&settings.layers, &settings.config, &data_dir, &identity),
+        QuorumOptions::of_node(
+            &data_dir,
+            &identity.cluster_id,
+            &settings.layers,
+            &settings.config,
+        ),
         |_, _| {},
     )
     .await?;

@@ -1,0 +1,4 @@
+//! The binary `barnabas`: its command line, and a node's assembly, start and stop.
+
+pub mod cli;
+pub mod server;

@@ -21,7 +21,7 @@ use barnabas_inspect::InspectError;
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
-use barnabas_storage::{LogDir, MetaProperties, OpenFiles, StorageError};
+use barnabas_storage::{Disk, Folder, LogDir, MetaProperties, OpenFiles, StorageError};
 use uuid::Uuid;
 
 use self::plan::Plan;
@@ -223,7 +223,7 @@ fn open_sources(import: &Import, settings: &StartSettings) -> Result<Vec<Source>
 
 /// Takes hold of a data folder, which gets the cluster's identity if it has none.
 fn open_target(data_dir: &Path, cluster_id: &str, node_id: i32) -> Result<LogDir, ImportError> {
-    let mut target = LogDir::open(data_dir, Arc::new(OpenFiles::new(1)))?;
+    let mut target = LogDir::open(&Disk::Real, data_dir, Arc::new(OpenFiles::new(1)))?;
     if target.meta_properties().is_none() {
         target.write_meta_properties(MetaProperties {
             cluster_id: cluster_id.to_owned(),
@@ -236,7 +236,7 @@ fn open_target(data_dir: &Path, cluster_id: &str, node_id: i32) -> Result<LogDir
 
 /// The data folder must be new, or of the same cluster and node.
 fn check_identity(plan: &Plan, node_id: i32, data_dir: &Path) -> Result<(), ImportError> {
-    let Some(known) = MetaProperties::read(data_dir)? else {
+    let Some(known) = MetaProperties::read(&Folder::real(data_dir))? else {
         return Ok(());
     };
     let path = data_dir.display();

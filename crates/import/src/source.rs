@@ -1,6 +1,6 @@
 //! What lies in the log directory of an Apache Kafka node. Only reads.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use barnabas_inspect::cluster::{self, Cluster};
@@ -8,7 +8,7 @@ use barnabas_inspect::place;
 use barnabas_storage::checkpoint::{self, LeaderEpochs, Offsets, PartitionMetadata};
 use barnabas_storage::layout;
 use barnabas_storage::log_dir::{self, lock};
-use barnabas_storage::{MetaProperties, StorageError};
+use barnabas_storage::{Disk, File, Folder, MetaProperties, StorageError};
 use uuid::Uuid;
 
 use super::ImportError;
@@ -70,8 +70,8 @@ impl Source {
                 path.display()
             )));
         }
-        let lock = lock::shared(path)?;
-        let Some(properties) = MetaProperties::read(path)? else {
+        let lock = lock::shared(&Folder::real(path))?;
+        let Some(properties) = MetaProperties::read(&Folder::real(path))? else {
             return Err(ImportError::Mismatch(format!(
                 "{} is not the log directory of an Apache Kafka node: it has no meta.properties",
                 path.display()
@@ -79,7 +79,7 @@ impl Source {
         };
         let checkpoints = CHECKPOINTS
             .into_iter()
-            .map(|name| Ok((name, checkpoint::read_offsets(&path.join(name))?)))
+            .map(|name| Ok((name, checkpoint::read_offsets(&Disk::Real, &path.join(name))?)))
             .collect::<Result<_, StorageError>>()?;
         let metadata = cluster::folder(path);
         let cluster = if metadata.is_dir() {
@@ -129,11 +129,11 @@ impl Source {
             let path = folder.join(name);
             bytes += fs::metadata(&path).map_err(cannot_look_at(&path))?.len();
         }
-        let rows = LeaderEpochs::rows(&folder)?;
+        let rows = LeaderEpochs::rows(&Folder::real(&folder))?;
         self.partitions.push(SourcePartition {
             topic: topic.to_owned(),
             partition,
-            topic_id: PartitionMetadata::read(&folder)?.map(|metadata| metadata.topic_id),
+            topic_id: PartitionMetadata::read(&Folder::real(&folder))?.map(|metadata| metadata.topic_id),
             bytes,
             leader_epoch: rows.iter().map(|row| row.epoch).max().unwrap_or(-1),
             folder,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use barnabas_inspect::place;
 use barnabas_storage::checkpoint::{self, PartitionMetadata};
 use barnabas_storage::layout::SegmentFile;
-use barnabas_storage::platform;
+use barnabas_storage::{Disk, Folder};
 
 use super::plan::{Plan, PlannedFolder};
 use super::unfinished::{self, Unfinished, failed};
@@ -44,7 +44,7 @@ pub fn stage(plan: &Plan, mode: Mode, data_dirs: &[PathBuf], out: &mut dyn Write
     }
     for data_dir in data_dirs {
         let staging = unfinished::folder(data_dir);
-        platform::sync_tree(&staging).map_err(failed("sync", &staging))?;
+        Disk::Real.sync_tree(&staging).map_err(failed("sync", &staging))?;
         Unfinished::note(
             data_dir,
             plan.folders.iter().filter(|folder| folder.to == *data_dir),
@@ -89,7 +89,7 @@ fn name_topic(folder: &PlannedFolder, path: &Path) -> Result<(), ImportError> {
         let metadata = PartitionMetadata {
             topic_id: folder.topic_id,
         };
-        metadata.write_synced(path)?;
+        metadata.write_synced(&Folder::real(path))?;
     }
     Ok(())
 }
@@ -133,7 +133,7 @@ pub fn merge_checkpoints(plan: &Plan, data_dir: &Path) -> Result<(), ImportError
     }
     for (name, rows) in added {
         let path = data_dir.join(name);
-        let mut offsets = checkpoint::read_offsets(&path)?;
+        let mut offsets = checkpoint::read_offsets(&Disk::Real, &path)?;
         offsets.extend(
             rows.into_iter()
                 .map(|(folder, offset)| (folder.partition.clone(), offset)),
@@ -141,7 +141,7 @@ pub fn merge_checkpoints(plan: &Plan, data_dir: &Path) -> Result<(), ImportError
         let rows = offsets
             .iter()
             .map(|((topic, partition), offset)| (topic.as_str(), *partition, *offset));
-        checkpoint::write_offsets(&path, rows)?;
+        checkpoint::write_offsets(&Disk::Real, &path, rows)?;
     }
     Ok(())
 }

@@ -109,6 +109,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::sync::Arc;
 
+    use barnabas_storage::File;
+
     use super::*;
     use crate::response::FileRange;
 
@@ -119,7 +121,7 @@ mod tests {
         file.write_all(&vec![7; LEN]).unwrap();
         let mut output = Output::default();
         output.push(Chunk::File(FileRange {
-            file: Arc::new(file),
+            file: Arc::new(File::Real(file)),
             position: 0,
             len: LEN,
             may_be_cold: false,

@@ -1,11 +1,11 @@
 //! What a request leaves behind: a response frame as chunks of memory and ranges of files, or none.
 
-use std::fs::File;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use barnabas_protocol::frame::SIZE_PREFIX;
+use barnabas_storage::File;
 use bytes::{BufMut, BytesMut};
 
 /// A range of a segment file that goes from the page cache to the socket without passing through user memory.

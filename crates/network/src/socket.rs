@@ -9,6 +9,9 @@ use tokio::net::TcpStream;
 
 use super::response::FileRange;
 
+/// Bytes that pass through user memory at a time.
+const COPIED_MAX: usize = 64 * 1024;
+
 /// Receives into `buffer`; the second value says that the socket has nothing more for now. A read that did not fill
 /// the buffer has emptied the socket: reporting that as "would block" inside makes the runtime wait for the next
 /// event instead of asking the kernel a second time after every request.
@@ -38,7 +41,18 @@ pub fn send_vectored(stream: &TcpStream, buffers: &[IoSlice<'_>], more: bool) ->
 
 /// Sends what the socket takes of a file range; 0 means that the file ends before the range does.
 pub fn send_file(stream: &TcpStream, range: &FileRange) -> io::Result<usize> {
-    stream.try_io(Interest::WRITABLE, || {
-        crate::platform::send_file(stream.as_fd(), &range.file, range.position, range.len)
+    stream.try_io(Interest::WRITABLE, || match range.file.of_system() {
+        Some(file) => crate::platform::send_file(stream.as_fd(), file, range.position, range.len),
+        None => send_copy(stream, range),
     })
+}
+
+/// What [`send_file`] does with a file that only lies in memory.
+fn send_copy(stream: &TcpStream, range: &FileRange) -> io::Result<usize> {
+    let mut buffer = vec![0; range.len.min(COPIED_MAX)];
+    let read = range.file.read_at(&mut buffer, range.position)?;
+    if read == 0 {
+        return Ok(0);
+    }
+    Ok(rustix::io::write(stream, &buffer[..read])?)
 }

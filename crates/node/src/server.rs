@@ -9,7 +9,7 @@ use barnabas_metadata::controller::RegisterBroker;
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_metadata::{MetadataError, features};
-use barnabas_storage::{OpenFiles, StorageError};
+use barnabas_storage::{Disk, OpenFiles, StorageError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -89,7 +89,8 @@ impl Server {
             ..
         } = settings;
         let files = Arc::new(OpenFiles::new(open_files_max()));
-        let (log_dirs, identity) = log_dirs::open::open(&data_dirs, &data_dir, config.node_id, &files)?;
+        let (log_dirs, identity) =
+            log_dirs::open::open(&Disk::Real, &data_dirs, &data_dir, config.node_id, &files)?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let bound = bind(
             &listeners,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
-use barnabas_storage::{AppendOrigin, LogConfig, LogDir, OpenFiles, ReadBound};
+use barnabas_storage::{AppendOrigin, Disk, LogConfig, LogDir, OpenFiles, ReadBound};
 use uuid::Uuid;
 
 const BYTES: usize = 1 << 30;
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(folder: &std::path::Path, batch_bytes: usize) -> Result<(), Box<dyn Error>> {
-    let log_dir = LogDir::open(folder, Arc::new(OpenFiles::new(100)))?;
+    let log_dir = LogDir::open(&Disk::Real, folder, Arc::new(OpenFiles::new(100)))?;
     let mut log = log_dir.create_log("bench".into(), 0, Uuid::nil(), Arc::new(LogConfig::default()));
     let mut builder = BatchBuilder::new(Compression::None);
     builder.append(&RecordFields {

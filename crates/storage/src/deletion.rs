@@ -7,15 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::disk::{Disk, Folder};
 use crate::error::{Result, StorageError};
 use crate::layout::{self, SegmentFile};
-use crate::{disk, platform};
 
 /// Bytes of a file that leave the page cache at a time.
 const STEP_BYTES: usize = 1024 * 1024;
@@ -52,12 +51,12 @@ impl DeletionQueue {
 ///
 /// # Errors
 /// `Io`.
-pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> Result<Vec<PathBuf>> {
+pub fn mark_deleted(folder: &Folder, base_offset: i64, kinds: &[SegmentFile]) -> Result<Vec<PathBuf>> {
     let mut marked = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let from = kind.path(folder, base_offset);
         let to = layout::deleted_path(&from);
-        match disk::rename(&from, &to) {
+        match folder.disk().rename(&from, &to) {
             Ok(()) => marked.push(to),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(StorageError::io("rename", from)(error)),
@@ -70,10 +69,10 @@ pub fn mark_deleted(folder: &Path, base_offset: i64, kinds: &[SegmentFile]) -> R
 ///
 /// # Errors
 /// `Io`; a later start tries again.
-pub fn remove(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => disk::remove_dir_all(path),
-        Ok(_) => disk::remove_file(path),
+pub fn remove(disk: &Disk, path: &Path) -> Result<()> {
+    let removed = match disk.facts(path) {
+        Ok(found) if found.is_folder => disk.remove_dir_all(path),
+        Ok(_) => disk.remove_file(path),
         Err(error) => Err(error),
     };
     match removed {
@@ -85,18 +84,23 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Has what will be removed, a file or a folder with its files, leave the page cache in small steps with pauses between, for as
 /// long as there is time. A file removed at once keeps a core in the kernel for as long as all of its pages take, and whoever
 /// wants that core waits: 4 ms beside segments of 32 MiB. Those who still read from it find it on the disk.
-pub fn leave_cache(path: &Path, has_time: &dyn Fn() -> bool) {
-    let Ok(file) = File::open(path) else { return };
-    let Ok(metadata) = file.metadata() else { return };
-    if metadata.is_dir() {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            leave_cache(&entry.path(), has_time);
+pub fn leave_cache(disk: &Disk, path: &Path, has_time: &dyn Fn() -> bool) {
+    if !disk.has_page_cache() {
+        return;
+    }
+    let Ok(file) = disk.open_existing(path) else {
+        return;
+    };
+    if let Ok(entries) = disk.list(path) {
+        for entry in entries {
+            leave_cache(disk, &path.join(entry.name), has_time);
         }
         return;
     }
-    let steps = (0..metadata.len()).step_by(STEP_BYTES).skip(1);
+    let Ok(bytes) = file.bytes() else { return };
+    let steps = (0..bytes).step_by(STEP_BYTES).skip(1);
     for position in steps.take_while(|_| has_time()) {
-        platform::forget(&file, position, STEP_BYTES);
+        file.forget(position, STEP_BYTES);
         thread::sleep(PAUSE);
     }
 }
@@ -105,12 +109,11 @@ pub fn leave_cache(path: &Path, has_time: &dyn Fn() -> bool) {
 ///
 /// # Errors
 /// `Io`.
-pub fn remove_leftovers(folder: &Path) -> Result<()> {
-    let failed = || StorageError::io("list", folder);
-    for entry in fs::read_dir(folder).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
+pub fn remove_leftovers(folder: &Folder) -> Result<()> {
+    for entry in folder.list()? {
+        let path = folder.join(entry.name);
         if path.extension() == Some(OsStr::new(layout::DELETED_EXTENSION)) {
-            remove(&path)?;
+            remove(folder.disk(), &path)?;
         }
     }
     Ok(())
@@ -118,6 +121,8 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -146,10 +151,10 @@ mod tests {
             asked.set(asked.get() + 1);
             true
         };
-        leave_cache(folder.path(), &has_time);
+        leave_cache(&Disk::Real, folder.path(), &has_time);
         assert_eq!(asked.get(), 2, "the first step is left to the removal");
-        leave_cache(&folder.path().join("none"), &has_time);
-        leave_cache(&file, &|| false);
+        leave_cache(&Disk::Real, &folder.path().join("none"), &has_time);
+        leave_cache(&Disk::Real, &file, &|| false);
         assert!(fs::read(&file).unwrap() == content);
     }
 
@@ -158,12 +163,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = SegmentFile::Log.path(folder.path(), 7);
         fs::write(&log, "x").unwrap();
-        let marked = mark_deleted(folder.path(), 7, &SegmentFile::ALL).unwrap();
+        let marked = mark_deleted(&Folder::real(folder.path()), 7, &SegmentFile::ALL).unwrap();
         assert_eq!(marked, [folder.path().join("00000000000000000007.log.deleted")]);
         assert!(!log.exists() && marked[0].exists());
         fs::write(SegmentFile::Log.path(folder.path(), 8), "y").unwrap();
-        remove_leftovers(folder.path()).unwrap();
+        remove_leftovers(&Folder::real(folder.path())).unwrap();
         assert!(!marked[0].exists() && SegmentFile::Log.path(folder.path(), 8).exists());
-        remove(&marked[0]).unwrap();
+        remove(&Disk::Real, &marked[0]).unwrap();
     }
 }

@@ -6,7 +6,7 @@
 pub mod checkpoint;
 pub mod cleaner;
 pub mod deletion;
-mod disk;
+pub mod disk;
 pub mod error;
 mod file_io;
 mod index;
@@ -26,6 +26,7 @@ pub mod txn_index;
 pub mod validate;
 
 pub use deletion::DeletionQueue;
+pub use disk::{Disk, DiskSpace, File, Folder};
 pub use error::StorageError;
 pub use index::{Entry as IndexEntry, OffsetEntry, TimeEntry};
 pub use log::{
@@ -33,7 +34,7 @@ pub use log::{
     RemovedSegments, RetentionCheck, RetentionVerdict, TimestampOffset,
 };
 pub use log_config::LogConfig;
-pub use log_dir::{DiskSpace, Loaded, LogCheckpoint, LogDir};
+pub use log_dir::{Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
 pub use producer_state::{EndTxnMarker, ProducerEntry, ProducerSequence, VerificationGuard};

@@ -1,11 +1,10 @@
 //! `meta.properties`, the file that says to which cluster and node a log directory belongs (KIP-631, KIP-858).
 
-use std::path::Path;
-
 use uuid::Uuid;
 
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::kafka_uuid;
 
 /// Its name in the log directory.
@@ -27,9 +26,9 @@ impl MetaProperties {
     ///
     /// # Errors
     /// `Io`; `Corrupt` with the line that is wrong.
-    pub fn read(log_dir: &Path) -> Result<Option<MetaProperties>> {
+    pub fn read(log_dir: &Folder) -> Result<Option<MetaProperties>> {
         let path = log_dir.join(FILE_NAME);
-        let Some(bytes) = file_io::read_optional(&path)? else {
+        let Some(bytes) = log_dir.disk().read_optional(&path)? else {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&bytes);
@@ -42,12 +41,14 @@ impl MetaProperties {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write(&self, log_dir: &Path) -> Result<()> {
+    pub fn write(&self, log_dir: &Folder) -> Result<()> {
         let mut text = String::from("#\n");
         text += &format!("cluster.id={}\n", self.cluster_id);
         text += &format!("directory.id={}\n", kafka_uuid::encode(self.directory_id));
         text += &format!("node.id={}\nversion=1\n", self.node_id);
-        file_io::replace(&log_dir.join(FILE_NAME), text.as_bytes(), Durability::Synced)
+        log_dir
+            .disk()
+            .replace(&log_dir.join(FILE_NAME), text.as_bytes(), Durability::Synced)
     }
 }
 
@@ -88,14 +89,17 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(MetaProperties::read(folder.path()).unwrap(), None);
+        assert_eq!(MetaProperties::read(&Folder::real(folder.path())).unwrap(), None);
         let properties = MetaProperties {
             cluster_id: "MkU3OEVBNTcwNTJENDM2Qg".to_owned(),
             node_id: 3,
             directory_id: Uuid::from_u128(0x1234_5678_9abc_def0_1122_3344_5566_7788),
         };
-        properties.write(folder.path()).unwrap();
-        assert_eq!(MetaProperties::read(folder.path()).unwrap(), Some(properties));
+        properties.write(&Folder::real(folder.path())).unwrap();
+        assert_eq!(
+            MetaProperties::read(&Folder::real(folder.path())).unwrap(),
+            Some(properties)
+        );
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! the clock algorithm: a hand walks over the open slots, passes by those used since its last visit and closes the
 //! first that was not. Using an open file touches no shared state but the slot itself.
 
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
+
+use crate::disk::{Disk, File};
 
 /// Closes the least used segment files when there are too many. One for the whole process.
 #[derive(Debug)]
@@ -48,12 +51,12 @@ impl OpenFiles {
 
     /// Files held open now.
     pub fn open_count(&self) -> usize {
-        lock(&self.clock).open.len()
+        self.clock.lock().open.len()
     }
 
     /// Counts a slot whose file has been opened; closes another if there are too many.
     fn opened(&self, slot: Arc<Slot>) {
-        let mut clock = lock(&self.clock);
+        let mut clock = self.clock.lock();
         clock.open.push(slot);
         while clock.open.len() > self.limit {
             clock.close_one();
@@ -61,7 +64,7 @@ impl OpenFiles {
     }
 
     fn closed(&self, slot: &Arc<Slot>) {
-        let mut clock = lock(&self.clock);
+        let mut clock = self.clock.lock();
         clock.open.retain(|open| !Arc::ptr_eq(open, slot));
     }
 }
@@ -76,7 +79,7 @@ impl Clock {
             }
             let slot = self.open.swap_remove(self.hand);
             // Whoever reads from it has a share of its own.
-            lock(&slot.file).take();
+            slot.file.lock().take();
             return;
         }
     }
@@ -93,20 +96,20 @@ impl FileSlot {
 
     /// The file, opened by `open` unless it is open already.
     pub fn get(&self, open: impl FnOnce() -> io::Result<File>) -> io::Result<Arc<File>> {
-        if let Some(file) = &*lock(&self.slot.file) {
+        if let Some(file) = &*self.slot.file.lock() {
             // Only a second use tells: a file that is read once must not push out the busy ones.
             self.slot.used.store(true, Ordering::Relaxed);
             return Ok(file.clone());
         }
         let file = Arc::new(open()?);
-        *lock(&self.slot.file) = Some(file.clone());
+        *self.slot.file.lock() = Some(file.clone());
         self.files.opened(self.slot.clone());
         Ok(file)
     }
 
     /// The file at the path that `path` gives, opened for reading.
-    pub fn read(&self, path: impl FnOnce() -> PathBuf) -> io::Result<Arc<File>> {
-        self.get(|| File::open(path()))
+    pub fn read(&self, disk: &Disk, path: impl FnOnce() -> PathBuf) -> io::Result<Arc<File>> {
+        self.get(|| disk.open_existing(&path()))
     }
 
     /// The pool it belongs to.
@@ -117,15 +120,11 @@ impl FileSlot {
 
 impl Drop for FileSlot {
     fn drop(&mut self) {
-        let was_open = lock(&self.slot.file).take().is_some();
+        let was_open = self.slot.file.lock().take().is_some();
         if was_open {
             self.files.closed(&self.slot);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -141,14 +140,14 @@ mod tests {
         for path in &paths {
             std::fs::write(path, "x").unwrap();
         }
-        let favourite = slots[0].read(|| paths[0].clone()).unwrap();
+        let favourite = slots[0].read(&Disk::Real, || paths[0].clone()).unwrap();
         for i in 1..10 {
-            slots[i].read(|| paths[i].clone()).unwrap();
+            slots[i].read(&Disk::Real, || paths[i].clone()).unwrap();
             assert!(files.open_count() <= 3);
             slots[0].get(|| panic!("the file in use was closed")).unwrap();
         }
         let mut byte = [0];
-        std::os::unix::fs::FileExt::read_exact_at(&*favourite, &mut byte, 0).unwrap();
+        favourite.read_exact_at(&mut byte, 0).unwrap();
         drop(slots);
         assert_eq!(files.open_count(), 0);
     }

@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use crate::disk;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::layout::SegmentFile;
 use crate::log::AbortedTxn;
 
@@ -19,10 +19,12 @@ pub const ENTRY_BYTES: usize = 34;
 ///
 /// # Errors
 /// `Io`.
-pub fn append(folder: &Path, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
+pub fn append(folder: &Folder, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
-    disk::open(&path)
-        .and_then(|file| disk::append_all(&file, &encode(txn)))
+    folder
+        .disk()
+        .open(&path)
+        .and_then(|file| file.append_all(&encode(txn)))
         .map_err(StorageError::io("append to", path))
 }
 
@@ -35,9 +37,9 @@ pub fn content(txns: &[AbortedTxn]) -> Vec<u8> {
 ///
 /// # Errors
 /// `Io`, `Corrupt`.
-pub fn read(folder: &Path, base_offset: i64) -> Result<Vec<AbortedTxn>> {
+pub fn read(folder: &Folder, base_offset: i64) -> Result<Vec<AbortedTxn>> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
-    let bytes = file_io::read_optional(&path)?.unwrap_or_default();
+    let bytes = folder.disk().read_optional(&path)?.unwrap_or_default();
     decode_all(&path, &bytes)
 }
 
@@ -65,15 +67,17 @@ pub fn decode_all(path: &Path, bytes: &[u8]) -> Result<Vec<AbortedTxn>> {
 ///
 /// # Errors
 /// `Io`, `Corrupt`.
-pub fn truncate(folder: &Path, base_offset: i64, offset: i64) -> Result<bool> {
+pub fn truncate(folder: &Folder, base_offset: i64, offset: i64) -> Result<bool> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
     let mut kept = read(folder, base_offset)?;
     kept.retain(|txn| txn.last_offset < offset);
     if kept.is_empty() {
-        file_io::remove_optional(&path)?;
+        folder.disk().remove_optional(&path)?;
         return Ok(false);
     }
-    file_io::replace(&path, &content(&kept), Durability::PageCache)?;
+    folder
+        .disk()
+        .replace(&path, &content(&kept), Durability::PageCache)?;
     Ok(true)
 }
 
@@ -116,14 +120,17 @@ mod tests {
     #[test]
     fn entries_are_appended_read_and_truncated() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(read(folder.path(), 0).unwrap(), []);
+        assert_eq!(read(&Folder::real(folder.path()), 0).unwrap(), []);
         for last_offset in [10, 20, 30] {
-            append(folder.path(), 0, &txn(last_offset)).unwrap();
+            append(&Folder::real(folder.path()), 0, &txn(last_offset)).unwrap();
         }
-        assert_eq!(read(folder.path(), 0).unwrap(), [txn(10), txn(20), txn(30)]);
-        assert!(truncate(folder.path(), 0, 30).unwrap());
-        assert_eq!(read(folder.path(), 0).unwrap(), [txn(10), txn(20)]);
-        assert!(!truncate(folder.path(), 0, 10).unwrap());
+        assert_eq!(
+            read(&Folder::real(folder.path()), 0).unwrap(),
+            [txn(10), txn(20), txn(30)]
+        );
+        assert!(truncate(&Folder::real(folder.path()), 0, 30).unwrap());
+        assert_eq!(read(&Folder::real(folder.path()), 0).unwrap(), [txn(10), txn(20)]);
+        assert!(!truncate(&Folder::real(folder.path()), 0, 10).unwrap());
         assert!(!SegmentFile::TxnIndex.path(folder.path(), 0).exists());
     }
 
@@ -131,7 +138,7 @@ mod tests {
     fn a_torn_entry_is_reported_with_its_place() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(SegmentFile::TxnIndex.path(folder.path(), 0), [0; 40]).unwrap();
-        let error = read(folder.path(), 0).unwrap_err().to_string();
+        let error = read(&Folder::real(folder.path()), 0).unwrap_err().to_string();
         assert!(
             error.ends_with("00000000000000000000.txnindex is corrupt at byte 34: the last entry is cut off")
         );

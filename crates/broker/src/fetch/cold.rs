@@ -5,9 +5,6 @@
 //! reads on and on those pages were read ahead with the range before.
 
 use std::io;
-use std::os::unix::fs::FileExt;
-
-use barnabas_storage::platform;
 
 use barnabas_network::response::FileRange;
 
@@ -33,9 +30,8 @@ pub struct Unreadable {
 impl ColdRanges {
     /// Those of `ranges` that are not in the page cache; `None` if all are.
     pub fn among<'a>(ranges: impl Iterator<Item = (usize, &'a FileRange)>) -> Option<ColdRanges> {
-        let cold = ranges.filter(|(_, range)| {
-            range.may_be_cold && !platform::is_cached(&range.file, range.position, range.len)
-        });
+        let cold =
+            ranges.filter(|(_, range)| range.may_be_cold && !range.file.is_cached(range.position, range.len));
         let cold: Vec<_> = cold.map(|(place, range)| (place, range.clone())).collect();
         (!cold.is_empty()).then_some(ColdRanges(cold))
     }
@@ -63,7 +59,7 @@ fn load(range: &FileRange) -> io::Result<()> {
     for position in (range.position..end).step_by(STEP_BYTES) {
         let ahead = asked + ASKED_STEPS * STEP_BYTES as u64;
         while asked < ahead.min(position + READ_AHEAD_BYTES) {
-            platform::will_need(&range.file, asked, STEP_BYTES);
+            range.file.will_need(asked, STEP_BYTES);
             asked += STEP_BYTES as u64;
         }
         let last = end.min(position + STEP_BYTES as u64) - 1;
@@ -74,17 +70,18 @@ fn load(range: &FileRange) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
     use std::sync::Arc;
+
+    use barnabas_storage::File;
 
     use super::*;
 
     /// A file on the build's disk: a temporary folder may be in memory, where nothing is ever cold.
     fn evicted_file(len: usize) -> Arc<File> {
-        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let file = File::Real(tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap());
         file.write_all_at(&vec![7; len], 0).unwrap();
         file.sync_all().unwrap();
-        platform::forget(&file, 0, len);
+        file.forget(0, len);
         Arc::new(file)
     }
 

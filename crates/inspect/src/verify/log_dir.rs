@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use barnabas_storage::checkpoint::{self, Offsets};
-use barnabas_storage::{MetaProperties, layout, log_dir};
+use barnabas_storage::{Disk, Folder, MetaProperties, layout, log_dir};
 
 use super::partition::{self, Log, tell};
 use super::report::Report;
@@ -26,7 +26,7 @@ impl Checkpoints {
     /// `Io`.
     pub fn read(path: &Path, report: &mut Report<'_>) -> Result<Self> {
         let mut read = |name: &str| -> Result<Offsets> {
-            Ok(tell(checkpoint::read_offsets(&path.join(name)), report)?.unwrap_or_default())
+            Ok(tell(checkpoint::read_offsets(&Disk::Real, &path.join(name)), report)?.unwrap_or_default())
         };
         Ok(Checkpoints {
             recovery_points: read(log_dir::RECOVERY_POINTS)?,
@@ -84,7 +84,7 @@ fn key(folder: &Path) -> Option<(String, i32)> {
 /// # Errors
 /// `Io`.
 pub fn verify(path: &Path, report: &mut Report<'_>) -> Result<()> {
-    if let Some(None) = tell(MetaProperties::read(path), report)? {
+    if let Some(None) = tell(MetaProperties::read(&Folder::real(path)), report)? {
         let what = "there is no meta.properties: whose folder this is is unknown";
         report.add(Severity::Warning, path, None, what);
     }

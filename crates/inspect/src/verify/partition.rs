@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use barnabas_storage::StorageError;
 use barnabas_storage::checkpoint::{EpochEntry, LeaderEpochs, PartitionMetadata, leader_epochs_path};
 use barnabas_storage::layout::SegmentFile;
 use barnabas_storage::producer_state::snapshot;
+use barnabas_storage::{Folder, StorageError};
 
 use super::report::Report;
 use super::segment::LogWalk;
@@ -36,7 +36,7 @@ pub fn verify(folder: &Path, unflushed_from: Option<i64>, report: &mut Report<'_
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let metadata_log = name.starts_with("__cluster_metadata");
-    if let Some(None) = tell(PartitionMetadata::read(folder), report)? {
+    if let Some(None) = tell(PartitionMetadata::read(&Folder::real(folder)), report)? {
         let what = "there is no partition.metadata: the topic's id is unknown";
         report.add(Severity::Warning, folder, None, what);
     }
@@ -77,7 +77,7 @@ pub struct Log {
 
 /// `leader-epoch-checkpoint`, which must rise.
 fn epochs(folder: &Path, report: &mut Report<'_>) -> Result<Vec<EpochEntry>> {
-    let rows = tell(LeaderEpochs::rows(folder), report)?.unwrap_or_default();
+    let rows = tell(LeaderEpochs::rows(&Folder::real(folder)), report)?.unwrap_or_default();
     let rises =
         |pair: &[EpochEntry]| pair[0].epoch < pair[1].epoch && pair[0].start_offset < pair[1].start_offset;
     let Some(wrong) = rows.windows(2).position(|pair| !rises(pair)) else {

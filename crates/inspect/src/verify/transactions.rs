@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::producer_state::EndTxnMarker;
-use barnabas_storage::{AbortedTxn, StorageError, txn_index};
+use barnabas_storage::{AbortedTxn, Folder, StorageError, txn_index};
 
 use super::report::Report;
 use crate::{Result, Severity};
@@ -37,7 +37,7 @@ impl TxnIndexCheck {
         severity: Severity,
         report: &mut Report<'_>,
     ) -> Result<Self> {
-        let entries = match txn_index::read(folder, base_offset) {
+        let entries = match txn_index::read(&Folder::real(folder), base_offset) {
             Ok(entries) => entries,
             Err(StorageError::Corrupt {
                 path,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use barnabas_inspect::verify::{Summary, verify};
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
-use barnabas_storage::{AppendOrigin, Log, LogConfig, LogDir, MetaProperties, OpenFiles};
+use barnabas_storage::{AppendOrigin, Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles};
 use uuid::Uuid;
 
 /// Batches of the partition; the last but one aborts a transaction.
@@ -21,7 +21,7 @@ impl Fixture {
     /// Writes it.
     pub fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let mut log_dir = LogDir::open(root.path(), Arc::new(OpenFiles::new(4))).unwrap();
+        let mut log_dir = LogDir::open(&Disk::Real, root.path(), Arc::new(OpenFiles::new(4))).unwrap();
         let properties = MetaProperties {
             cluster_id: "cluster".to_owned(),
             node_id: 1,

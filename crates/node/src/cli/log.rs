@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use barnabas_inspect::dump::{self, DumpError, Options};
 use barnabas_inspect::{Finding, verify};
-use barnabas_storage::StorageError;
 use barnabas_storage::log_dir::lock;
+use barnabas_storage::{Folder, StorageError};
 use lexopt::prelude::*;
 
 /// What `barnabas log --help` prints.
@@ -112,7 +112,7 @@ fn run_dump(paths: &[PathBuf], options: Options, out: &mut dyn Write) -> io::Res
 
 fn run_verify(folders: &[PathBuf], json: bool, out: &mut dyn Write) -> io::Result<u8> {
     for folder in folders {
-        if let Err(StorageError::Locked { path }) = lock::shared(folder) {
+        if let Err(StorageError::Locked { path }) = lock::shared(&Folder::real(folder)) {
             let path = path.display();
             writeln!(
                 io::stderr(),

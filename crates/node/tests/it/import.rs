@@ -13,7 +13,7 @@ use barnabas_protocol::metadata_records::{
     UserScramCredentialRecord,
 };
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
-use barnabas_storage::{AppendOrigin, LogConfig, LogDir, MetaProperties, OpenFiles};
+use barnabas_storage::{AppendOrigin, Disk, Folder, LogConfig, LogDir, MetaProperties, OpenFiles};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ fn metadata() -> Vec<Vec<u8>> {
 /// A log directory of the node without its metadata, with two records in each of these partitions of `orders`.
 fn log_directory(partitions: &[i32]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
-    let mut log_dir = LogDir::open(root.path(), Arc::new(OpenFiles::new(4))).unwrap();
+    let mut log_dir = LogDir::open(&Disk::Real, root.path(), Arc::new(OpenFiles::new(4))).unwrap();
     let properties = MetaProperties {
         cluster_id: CLUSTER.to_owned(),
         node_id: 1,
@@ -226,7 +226,10 @@ fn a_log_directory_is_taken_over_and_stays_as_it_was() {
         let points = fs::read_to_string(data_dir.join("recovery-point-offset-checkpoint")).unwrap();
         assert_eq!(points, "0\n1\norders 0 2\n");
         assert_eq!(
-            MetaProperties::read(&data_dir).unwrap().unwrap().cluster_id,
+            MetaProperties::read(&Folder::real(&data_dir))
+                .unwrap()
+                .unwrap()
+                .cluster_id,
             CLUSTER
         );
         check_ready(&data_dir).unwrap();
@@ -351,7 +354,7 @@ fn sources_that_are_not_sound_are_refused() {
 #[test]
 fn a_source_in_use_and_a_data_folder_of_others_are_refused() {
     let (node, target) = (Node::new(Some(metadata())), tempfile::tempdir().unwrap());
-    let held = LogDir::open(node.path(), Arc::new(OpenFiles::new(1))).unwrap();
+    let held = LogDir::open(&Disk::Real, node.path(), Arc::new(OpenFiles::new(1))).unwrap();
     let refused = try_import(&import(node.path(), Mode::Copy), target.path())
         .unwrap_err()
         .to_string();
@@ -363,7 +366,7 @@ fn a_source_in_use_and_a_data_folder_of_others_are_refused() {
         node_id: 1,
         directory_id: Uuid::from_u128(2),
     };
-    others.write(target.path()).unwrap();
+    others.write(&Folder::real(target.path())).unwrap();
     let before = content(target.path());
     let refused = try_import(&import(node.path(), Mode::Copy), target.path())
         .unwrap_err()
@@ -438,7 +441,7 @@ fn several_data_folders_are_filled_folder_by_folder_or_evenly() {
         assert!(told.contains(&format!("To {}, by copy", b.display())), "{told}");
         assert_eq!(held(&a).0, names(&[0, 1, 2]));
         assert_eq!(held(&b), (names(&[3]), "0\n1\norders 3 2\n".to_owned()));
-        let ids = [&a, &b].map(|dir| MetaProperties::read(dir).unwrap().unwrap());
+        let ids = [&a, &b].map(|dir| MetaProperties::read(&Folder::real(dir)).unwrap().unwrap());
         assert_eq!(ids[0].cluster_id, ids[1].cluster_id);
         assert_ne!(ids[0].directory_id, ids[1].directory_id);
         let again = try_import_into(&import_all(&[second.path()], mode), &[&a, &b]).unwrap_err();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use barnabas_storage::{LogDir, StorageError};
+use barnabas_storage::{Disk, LogDir, StorageError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ pub struct DataDir {
 /// All folders, in the order of `log.dirs`.
 #[derive(Debug)]
 pub struct LogDirs {
+    disk: Disk,
     dirs: Vec<Arc<DataDir>>,
     metadata: Arc<DataDir>,
     failed: Arc<Notify>,
@@ -90,7 +91,7 @@ impl DataDir {
 
 impl LogDirs {
     /// The folders with their files, or why those can't be used. `metadata` is the index of the one with the metadata.
-    pub fn new(dirs: Vec<(PathBuf, Result<LogDir, String>)>, metadata: usize) -> Option<Self> {
+    pub fn new(disk: &Disk, dirs: Vec<(PathBuf, Result<LogDir, String>)>, metadata: usize) -> Option<Self> {
         let failed = Arc::new(Notify::new());
         let dir = |(path, storage): (PathBuf, Result<LogDir, String>)| {
             let (storage, why) = match storage {
@@ -111,12 +112,18 @@ impl LogDirs {
         };
         let dirs: Vec<Arc<DataDir>> = dirs.into_iter().map(dir).collect();
         Some(LogDirs {
+            disk: disk.clone(),
             metadata: dirs.get(metadata)?.clone(),
             dirs,
             failed,
             fatal: OnceLock::new(),
             fatal_token: CancellationToken::new(),
         })
+    }
+
+    /// The disk they lie on.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// All of them.
@@ -231,12 +238,12 @@ mod tests {
             let path = root.join(index.to_string());
             let files = Arc::new(barnabas_storage::OpenFiles::new(1));
             let opened = match storage {
-                Ok(()) => LogDir::open(&path, files).map_err(|error| error.to_string()),
+                Ok(()) => LogDir::open(&Disk::Real, &path, files).map_err(|error| error.to_string()),
                 Err(why) => Err((*why).to_owned()),
             };
             (path, opened)
         };
-        LogDirs::new(storage.iter().enumerate().map(dir).collect(), 0).unwrap()
+        LogDirs::new(&Disk::Real, storage.iter().enumerate().map(dir).collect(), 0).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_metadata::quorum::METADATA_FOLDER;
-use barnabas_storage::{Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use barnabas_storage::{Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
 use uuid::Uuid;
 
 use super::{DataDir, LogDirs, absolute};
@@ -85,6 +85,7 @@ pub struct Found {
 /// # Errors
 /// No folder, or not that of the metadata, can be used; one belongs to another process, node or cluster.
 pub fn open(
+    disk: &Disk,
     paths: &[PathBuf],
     metadata: &Path,
     node_id: i32,
@@ -92,7 +93,7 @@ pub fn open(
 ) -> Result<(LogDirs, MetaProperties), OpenError> {
     let mut dirs = Vec::with_capacity(paths.len());
     for path in paths {
-        let opened = match LogDir::open(path, files.clone()) {
+        let opened = match LogDir::open(disk, path, files.clone()) {
             // With one folder the error is the start's own.
             Err(error @ StorageError::Io { .. }) if paths.len() > 1 && path != metadata => {
                 Err(error.to_string())
@@ -104,14 +105,15 @@ pub fn open(
     let metadata_index = paths.iter().position(|path| path == metadata).unwrap_or(0);
     let identity = identify(&mut dirs, metadata_index, node_id)?;
     for (index, (path, opened)) in dirs.iter().enumerate() {
-        if index != metadata_index && opened.is_ok() && path.join(METADATA_FOLDER).exists() {
+        if index != metadata_index && opened.is_ok() && disk.exists(&path.join(METADATA_FOLDER)) {
             return Err(OpenError::MisplacedMetadata {
                 path: path.join(METADATA_FOLDER).display().to_string(),
                 expected: metadata.display().to_string(),
             });
         }
     }
-    let dirs = LogDirs::new(dirs, metadata_index).expect("invariant: the metadata's folder is one of them");
+    let dirs =
+        LogDirs::new(disk, dirs, metadata_index).expect("invariant: the metadata's folder is one of them");
     Ok((dirs, identity))
 }
 

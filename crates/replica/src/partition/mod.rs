@@ -14,6 +14,7 @@ pub mod transaction;
 pub mod waiters;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::{ArcSwap, Guard};
@@ -343,7 +344,9 @@ impl Partition {
 
     /// Records of the log could not be read from the disk.
     pub fn read_failed(&self, error: io::Error) {
-        let path = self.with_log(|log, _| log.folder()).unwrap_or_default();
+        let path = self
+            .with_log(|log, _| PathBuf::from(log.folder()))
+            .unwrap_or_default();
         self.failed(&StorageError::Io {
             action: "read",
             path,

@@ -80,8 +80,8 @@ impl Partitions {
         }
         Partitions {
             node_id,
+            deletions: Deletions::new(log_dirs.disk(), clock),
             log_dirs,
-            deletions: Deletions::new(clock),
             cleanings: Cleanings::default(),
             flusher: Arc::default(),
             maps: RwLock::default(),

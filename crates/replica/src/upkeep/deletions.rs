@@ -7,11 +7,12 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use barnabas_environment::Clock;
-use barnabas_storage::{DeletionQueue, deletion};
+use barnabas_storage::{DeletionQueue, Disk, deletion};
 
 /// The queue that all share.
 #[derive(Debug)]
 pub struct Deletions {
+    disk: Disk,
     clock: Clock,
     state: Mutex<State>,
     changed: Condvar,
@@ -24,9 +25,10 @@ struct State {
 }
 
 impl Deletions {
-    /// Nothing waits yet.
-    pub fn new(clock: Clock) -> Self {
+    /// An empty queue of what lies on a disk.
+    pub fn new(disk: &Disk, clock: Clock) -> Self {
         Deletions {
+            disk: disk.clone(),
             clock,
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -65,8 +67,8 @@ impl Deletions {
             };
             drop(state);
             let Some(path) = due else { return };
-            deletion::leave_cache(&path, &|| !self.lock().stopped);
-            if let Err(error) = deletion::remove(&path) {
+            deletion::leave_cache(&self.disk, &path, &|| !self.lock().stopped);
+            if let Err(error) = deletion::remove(&self.disk, &path) {
                 tracing::error!(%error, "what was deleted could not be removed; the next start tries again");
             }
         }
@@ -101,7 +103,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["now", "later"].map(|name| folder.path().join(name));
         paths.iter().for_each(|path| std::fs::write(path, "x").unwrap());
-        let deletions = Deletions::new(Clock::system());
+        let deletions = Deletions::new(&Disk::Real, Clock::system());
         deletions.add([paths[1].clone()], 3_600_000);
         deletions.add([paths[0].clone()], 0);
         assert!(deletions.wait(i64::MAX));

@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::read_rows;
+use crate::disk::Folder;
 use crate::error::Result;
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::log::EpochEndOffset;
 
 /// Its name in a partition's folder.
@@ -39,8 +40,8 @@ impl LeaderEpochs {
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn rows(folder: &Path) -> Result<Vec<EpochEntry>> {
-        read_rows(&folder.join(FILE_NAME), |row| {
+    pub fn rows(folder: &Folder) -> Result<Vec<EpochEntry>> {
+        read_rows(folder.disk(), &folder.join(FILE_NAME), |row| {
             let (epoch, start_offset) = row.split_once(' ')?;
             Some(EpochEntry {
                 epoch: epoch.parse().ok()?,
@@ -53,7 +54,7 @@ impl LeaderEpochs {
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn read(folder: &Path) -> Result<LeaderEpochs> {
+    pub fn read(folder: &Folder) -> Result<LeaderEpochs> {
         let mut epochs = LeaderEpochs::default();
         for row in LeaderEpochs::rows(folder)? {
             epochs.assign(row.epoch, row.start_offset);
@@ -65,13 +66,15 @@ impl LeaderEpochs {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write(&self, folder: &Path, durability: Durability) -> Result<()> {
+    pub fn write(&self, folder: &Folder, durability: Durability) -> Result<()> {
         let mut text = format!("0\n{}\n", self.entries.len());
         for entry in &self.entries {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{} {}", entry.epoch, entry.start_offset);
         }
-        file_io::replace(&folder.join(FILE_NAME), text.as_bytes(), durability)
+        folder
+            .disk()
+            .replace(&folder.join(FILE_NAME), text.as_bytes(), durability)
     }
 
     /// Notes that `epoch` begins at `start_offset`, unless the newest epoch is it already; answers whether this is new.
@@ -233,11 +236,13 @@ mod tests {
     fn the_file_is_as_kafka_writes_it() {
         let folder = tempfile::tempdir().unwrap();
         let known = epochs(&[(0, 0), (3, 1200)]);
-        known.write(folder.path(), Durability::PageCache).unwrap();
+        known
+            .write(&Folder::real(folder.path()), Durability::PageCache)
+            .unwrap();
         assert_eq!(
             std::fs::read_to_string(folder.path().join(FILE_NAME)).unwrap(),
             "0\n2\n0 0\n3 1200\n"
         );
-        assert_eq!(LeaderEpochs::read(folder.path()).unwrap(), known);
+        assert_eq!(LeaderEpochs::read(&Folder::real(folder.path())).unwrap(), known);
     }
 }

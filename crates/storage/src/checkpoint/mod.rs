@@ -14,8 +14,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::disk::Disk;
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 
 pub use leader_epochs::{EpochEntry, LeaderEpochs, leader_epochs_path};
 pub use partition_metadata::{PartitionMetadata, partition_metadata_path};
@@ -27,8 +28,8 @@ pub type Offsets = HashMap<(String, i32), i64>;
 ///
 /// # Errors
 /// `Io`; `Corrupt` with the line that is wrong.
-pub fn read_offsets(path: &Path) -> Result<Offsets> {
-    read_rows(path, |row| {
+pub fn read_offsets(disk: &Disk, path: &Path) -> Result<Offsets> {
+    read_rows(disk, path, |row| {
         let mut fields = row.rsplitn(3, ' ');
         let offset = fields.next()?.parse().ok()?;
         let partition = fields.next()?.parse().ok()?;
@@ -41,6 +42,7 @@ pub fn read_offsets(path: &Path) -> Result<Offsets> {
 /// # Errors
 /// `Io`.
 pub fn write_offsets<'a>(
+    disk: &Disk,
     path: &Path,
     rows: impl ExactSizeIterator<Item = (&'a str, i32, i64)>,
 ) -> Result<()> {
@@ -49,12 +51,16 @@ pub fn write_offsets<'a>(
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{topic} {partition} {offset}");
     }
-    file_io::replace(path, text.as_bytes(), Durability::Synced)
+    disk.replace(path, text.as_bytes(), Durability::Synced)
 }
 
 /// Reads `version`, the number of rows, and each row through `parse`.
-fn read_rows<T, C: FromIterator<T>>(path: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<C> {
-    let Some(bytes) = file_io::read_optional(path)? else {
+fn read_rows<T, C: FromIterator<T>>(
+    disk: &Disk,
+    path: &Path,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<C> {
+    let Some(bytes) = disk.read_optional(path)? else {
         return Ok(std::iter::empty().collect());
     };
     let text = String::from_utf8_lossy(&bytes);
@@ -95,14 +101,19 @@ mod tests {
     fn offsets_are_written_as_kafka_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("recovery-point-offset-checkpoint");
-        assert_eq!(read_offsets(&path).unwrap(), Offsets::new());
-        write_offsets(&path, [("orders", 0, 17), ("my-topic", 12, 0)].into_iter()).unwrap();
+        assert_eq!(read_offsets(&Disk::Real, &path).unwrap(), Offsets::new());
+        write_offsets(
+            &Disk::Real,
+            &path,
+            [("orders", 0, 17), ("my-topic", 12, 0)].into_iter(),
+        )
+        .unwrap();
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
             "0\n2\norders 0 17\nmy-topic 12 0\n"
         );
         let expected = Offsets::from([(("orders".to_owned(), 0), 17), (("my-topic".to_owned(), 12), 0)]);
-        assert_eq!(read_offsets(&path).unwrap(), expected);
+        assert_eq!(read_offsets(&Disk::Real, &path).unwrap(), expected);
     }
 
     #[test]
@@ -120,7 +131,7 @@ mod tests {
         ];
         for (text, expected) in cases {
             std::fs::write(&path, text).unwrap();
-            let error = read_offsets(&path).unwrap_err().to_string();
+            let error = read_offsets(&Disk::Real, &path).unwrap_err().to_string();
             assert!(error.ends_with(expected), "{error}");
             assert!(error.starts_with(&path.display().to_string()), "{error}");
         }

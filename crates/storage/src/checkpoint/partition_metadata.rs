@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::kafka_uuid;
 
 const FILE_NAME: &str = "partition.metadata";
@@ -27,9 +28,9 @@ impl PartitionMetadata {
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn read(folder: &Path) -> Result<Option<PartitionMetadata>> {
+    pub fn read(folder: &Folder) -> Result<Option<PartitionMetadata>> {
         let path = folder.join(FILE_NAME);
-        let bytes = file_io::read_optional(&path)?.unwrap_or_default();
+        let bytes = folder.disk().read_optional(&path)?.unwrap_or_default();
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -57,7 +58,7 @@ impl PartitionMetadata {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write_synced(&self, folder: &Path) -> Result<()> {
+    pub fn write_synced(&self, folder: &Folder) -> Result<()> {
         self.write(folder, Durability::Synced)
     }
 
@@ -65,8 +66,11 @@ impl PartitionMetadata {
     ///
     /// # Errors
     /// `Io`.
-    pub fn is_torn(folder: &Path) -> Result<bool> {
-        let bytes = file_io::read_optional(&folder.join(FILE_NAME))?.unwrap_or_default();
+    pub fn is_torn(folder: &Folder) -> Result<bool> {
+        let bytes = folder
+            .disk()
+            .read_optional(&folder.join(FILE_NAME))?
+            .unwrap_or_default();
         let sound = Self {
             topic_id: Uuid::nil(),
         }
@@ -84,8 +88,10 @@ impl PartitionMetadata {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write(&self, folder: &Path, durability: Durability) -> Result<()> {
-        file_io::replace(&folder.join(FILE_NAME), self.text().as_bytes(), durability)
+    pub fn write(&self, folder: &Folder, durability: Durability) -> Result<()> {
+        folder
+            .disk()
+            .replace(&folder.join(FILE_NAME), self.text().as_bytes(), durability)
     }
 }
 
@@ -96,22 +102,33 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_rubbish_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(PartitionMetadata::read(folder.path()).unwrap(), None);
+        assert_eq!(
+            PartitionMetadata::read(&Folder::real(folder.path())).unwrap(),
+            None
+        );
         let metadata = PartitionMetadata {
             topic_id: Uuid::from_u128(77),
         };
-        metadata.write(folder.path(), Durability::PageCache).unwrap();
-        assert_eq!(PartitionMetadata::read(folder.path()).unwrap(), Some(metadata));
+        metadata
+            .write(&Folder::real(folder.path()), Durability::PageCache)
+            .unwrap();
+        assert_eq!(
+            PartitionMetadata::read(&Folder::real(folder.path())).unwrap(),
+            Some(metadata)
+        );
         for rubbish in [
             "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAATQ",
             "version: 0\n",
             "\0\0\0",
         ] {
             std::fs::write(folder.path().join(FILE_NAME), rubbish).unwrap();
-            assert!(PartitionMetadata::read(folder.path()).is_err(), "{rubbish:?}");
+            assert!(
+                PartitionMetadata::read(&Folder::real(folder.path())).is_err(),
+                "{rubbish:?}"
+            );
             let torn = !rubbish.starts_with("version: 1");
             assert_eq!(
-                PartitionMetadata::is_torn(folder.path()).unwrap(),
+                PartitionMetadata::is_torn(&Folder::real(folder.path())).unwrap(),
                 torn,
                 "{rubbish:?}"
             );

@@ -1,15 +1,13 @@
 //! The segment that a cleaning writes, under the names of a file that nobody reads yet.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use barnabas_protocol::records::batches;
 
-use crate::disk;
+use crate::disk::{Disk, File, Folder};
 use crate::error::{Result, StorageError};
-use crate::file_io;
 use crate::layout::{SegmentFile, Stage};
 use crate::log::AbortedTxn;
 use crate::log_config::LogConfig;
@@ -36,7 +34,7 @@ pub struct CleanedSegment {
 /// A cleaned segment that is being written.
 #[derive(Debug)]
 pub struct Writer {
-    folder: PathBuf,
+    folder: Folder,
     base_offset: i64,
     path: PathBuf,
     file: File,
@@ -50,13 +48,13 @@ impl Writer {
     ///
     /// # Errors
     /// `Io`.
-    pub fn create(folder: &Path, base_offset: i64) -> Result<Writer> {
+    pub fn create(folder: &Folder, base_offset: i64) -> Result<Writer> {
         discard(folder, base_offset)?;
         let path = SegmentFile::Log.staged_path(folder, base_offset, Stage::Cleaned);
         Ok(Writer {
-            file: create(&path)?,
+            file: create(folder.disk(), &path)?,
             path,
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             base_offset,
             // No descriptor of the process' pool is ever taken.
             indexes: ActiveSegment::new(base_offset, &Arc::new(OpenFiles::new(1))),
@@ -74,7 +72,8 @@ impl Writer {
         if !fits {
             return Err(self.too_large());
         }
-        disk::write_all_at(&self.file, bytes, u64::from(size))
+        self.file
+            .write_all_at(bytes, u64::from(size))
             .map_err(StorageError::io("append to", &self.path))?;
         for batch in batches(bytes) {
             let header = batch?.header;
@@ -98,20 +97,21 @@ impl Writer {
     /// `Io`.
     pub fn finish(mut self, modified: SystemTime) -> Result<CleanedSegment> {
         let path = |kind: SegmentFile| kind.staged_path(&self.folder, self.base_offset, Stage::Cleaned);
-        let index = create(&path(SegmentFile::Index))?;
-        let time_index = create(&path(SegmentFile::TimeIndex))?;
+        let disk = self.folder.disk();
+        let index = create(disk, &path(SegmentFile::Index))?;
+        let time_index = create(disk, &path(SegmentFile::TimeIndex))?;
         self.indexes
             .finish_into(&index, &time_index)
             .map_err(StorageError::io("write", path(SegmentFile::Index)))?;
         let mut files = vec![index, time_index];
         if !self.aborted.is_empty() {
             let path = path(SegmentFile::TxnIndex);
-            let file = create(&path)?;
-            disk::write_all_at(&file, &txn_index::content(&self.aborted), 0)
+            let file = create(disk, &path)?;
+            file.write_all_at(&txn_index::content(&self.aborted), 0)
                 .map_err(StorageError::io("write", path))?;
             files.push(file);
         }
-        let synced = files.iter().chain([&self.file]).try_for_each(disk::sync_data);
+        let synced = files.iter().chain([&self.file]).try_for_each(File::sync_data);
         synced
             .and_then(|()| self.file.set_modified(modified))
             .map_err(StorageError::io("sync", &self.path))?;
@@ -119,10 +119,13 @@ impl Writer {
             let from = path(kind);
             if kind != SegmentFile::TxnIndex || !self.aborted.is_empty() {
                 let to = kind.staged_path(&self.folder, self.base_offset, Stage::Swap);
-                disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+                self.folder
+                    .disk()
+                    .rename(&from, &to)
+                    .map_err(StorageError::io("rename", from))?;
             }
         }
-        file_io::sync_folder(&self.folder)?;
+        self.folder.disk().sync_folder(&self.folder)?;
         Ok(CleanedSegment {
             size: self.indexes.segment.size,
             has_aborted: !self.aborted.is_empty(),
@@ -139,16 +142,18 @@ impl Writer {
 ///
 /// # Errors
 /// `Io`.
-pub fn discard(folder: &Path, base_offset: i64) -> Result<()> {
+pub fn discard(folder: &Folder, base_offset: i64) -> Result<()> {
     for kind in FILES {
         // The log first: recovery drops `.swap` files without it.
         for stage in [Stage::Swap, Stage::Cleaned] {
-            file_io::remove_optional(&kind.staged_path(folder, base_offset, stage))?;
+            folder
+                .disk()
+                .remove_optional(&kind.staged_path(folder, base_offset, stage))?;
         }
     }
     Ok(())
 }
 
-fn create(path: &Path) -> Result<File> {
-    disk::create_new(path).map_err(StorageError::io("create", path))
+fn create(disk: &Disk, path: &Path) -> Result<File> {
+    disk.create_new(path).map_err(StorageError::io("create", path))
 }

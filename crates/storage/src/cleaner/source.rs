@@ -1,15 +1,14 @@
 //! Reading segments for a cleaning: whole batches, in a buffer that is as large as the largest batch at most. Files are
 //! opened apart from the process' pool: they are read once.
 
-use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader, RecordsError};
 
 use super::plan::{LogFacts, SegmentFacts, SegmentSizes, SegmentTimes};
-use crate::disk;
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
 use crate::index::{IndexFile, OffsetEntry};
 use crate::layout::SegmentFile;
@@ -30,9 +29,12 @@ impl Source {
     ///
     /// # Errors
     /// `Io`.
-    pub fn open(folder: &Path, segment: &SegmentFacts, offset: i64) -> Result<Source> {
+    pub fn open(folder: &Folder, segment: &SegmentFacts, offset: i64) -> Result<Source> {
         let path = SegmentFile::Log.path(folder, segment.base_offset);
-        let file = File::open(&path).map_err(StorageError::io("open", &path))?;
+        let file = folder
+            .disk()
+            .open_existing(&path)
+            .map_err(StorageError::io("open", &path))?;
         let position = if offset > segment.base_offset {
             floor_position(folder, segment, &file, offset)?
         } else {
@@ -55,7 +57,8 @@ impl Source {
         let mut want = left.min(io_bytes.max(BATCH_OVERHEAD) as u64) as usize;
         loop {
             buffer.resize(want, 0);
-            disk::read_exact_at(&self.file, buffer, self.position)
+            self.file
+                .read_exact_at(buffer, self.position)
                 .map_err(StorageError::io("read", &self.path))?;
             match whole_batches(buffer) {
                 Ok((0, Some(needed))) if needed as u64 <= left && needed > want => want = needed,
@@ -81,8 +84,9 @@ impl Source {
     /// # Errors
     /// `Io`.
     pub fn modified(&self) -> Result<SystemTime> {
-        let modified = self.file.metadata().and_then(|metadata| metadata.modified());
-        modified.map_err(StorageError::io("look at", &self.path))
+        self.file
+            .modified()
+            .map_err(StorageError::io("look at", &self.path))
     }
 }
 
@@ -103,11 +107,13 @@ fn whole_batches(bytes: &[u8]) -> std::result::Result<(usize, Option<usize>), Re
 }
 
 /// Where a search for `offset` begins: by the index, if it is right.
-fn floor_position(folder: &Path, segment: &SegmentFacts, log: &File, offset: i64) -> Result<u64> {
+fn floor_position(folder: &Folder, segment: &SegmentFacts, log: &File, offset: i64) -> Result<u64> {
     let path = SegmentFile::Index.path(folder, segment.base_offset);
     let relative = u32::try_from(offset - segment.base_offset).unwrap_or(u32::MAX);
-    let found: std::io::Result<Option<OffsetEntry>> =
-        File::open(&path).and_then(|file| IndexFile::new(&file)?.floor(relative));
+    let found: std::io::Result<Option<OffsetEntry>> = folder
+        .disk()
+        .open_existing(&path)
+        .and_then(|file| IndexFile::new(&file)?.floor(relative));
     let entry = found.map_err(StorageError::io("read", path))?;
     let is_right = |entry: &OffsetEntry| {
         let base_offset = segment.base_offset;
@@ -123,11 +129,11 @@ fn floor_position(folder: &Path, segment: &SegmentFacts, log: &File, offset: i64
 ///
 /// # Errors
 /// `Io`.
-pub fn sizes(folder: &Path, facts: &SegmentFacts) -> Result<SegmentSizes> {
+pub fn sizes(folder: &Folder, facts: &SegmentFacts) -> Result<SegmentSizes> {
     let bytes = |kind: SegmentFile| {
         let path = kind.path(folder, facts.base_offset);
-        match std::fs::metadata(&path) {
-            Ok(metadata) => Ok(metadata.len()),
+        match folder.disk().facts(&path) {
+            Ok(facts) => Ok(facts.bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             Err(error) => Err(StorageError::io("look at", path)(error)),
         }
@@ -169,7 +175,7 @@ pub fn aborted_transactions(
 #[derive(Debug)]
 pub struct FileTimes<'a> {
     /// The partition's folder.
-    pub folder: &'a Path,
+    pub folder: &'a Folder,
 }
 
 impl SegmentTimes for FileTimes<'_> {
@@ -181,7 +187,11 @@ impl SegmentTimes for FileTimes<'_> {
 
     fn first_timestamp(&mut self, segment: &SegmentFacts) -> Result<Option<i64>> {
         let path = SegmentFile::Log.path(self.folder, segment.base_offset);
-        let file = File::open(&path).map_err(StorageError::io("open", &path))?;
+        let file = self
+            .folder
+            .disk()
+            .open_existing(&path)
+            .map_err(StorageError::io("open", &path))?;
         let mut scan = HeaderScan::new(&file, self.folder, segment.base_offset, 0, segment.size);
         let first = scan.next().transpose()?;
         Ok(first.map(|(_, header)| header.max_timestamp))

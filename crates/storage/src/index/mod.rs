@@ -6,10 +6,9 @@
 
 mod entry;
 
-use std::fs::File;
 use std::io;
 
-use crate::disk;
+use crate::disk::File;
 
 pub use entry::{Entry, OffsetEntry, TimeEntry};
 
@@ -87,8 +86,8 @@ impl<E: Entry> ActiveIndex<E> {
         for entry in &self.entries[self.saved..] {
             entry.encode(&mut bytes);
         }
-        disk::write_all_at(file, &bytes, start)?;
-        disk::set_len(file, start + bytes.len() as u64)?;
+        file.write_all_at(&bytes, start)?;
+        file.set_len(start + bytes.len() as u64)?;
         self.saved = self.entries.len();
         Ok(())
     }
@@ -99,7 +98,7 @@ impl<'a> IndexFile<'a> {
     pub fn new(file: &'a File) -> io::Result<Self> {
         Ok(IndexFile {
             file,
-            len: file.metadata()?.len(),
+            len: file.bytes()?,
         })
     }
 
@@ -131,7 +130,7 @@ impl<'a> IndexFile<'a> {
     fn entry<E: Entry>(&self, index: u64) -> io::Result<E> {
         let mut bytes = [0; 16];
         let bytes = &mut bytes[..E::BYTES];
-        disk::read_exact_at(self.file, bytes, index * E::BYTES as u64)?;
+        self.file.read_exact_at(bytes, index * E::BYTES as u64)?;
         Ok(E::decode(bytes))
     }
 }
@@ -149,7 +148,7 @@ mod tests {
 
     #[test]
     fn memory_and_file_find_the_same_floor() {
-        let file = tempfile::tempfile().unwrap();
+        let file = File::Real(tempfile::tempfile().unwrap());
         let mut index = ActiveIndex::new();
         assert_eq!(
             IndexFile::new(&file).unwrap().floor::<OffsetEntry>(7).unwrap(),
@@ -173,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_truncated_index_truncates_its_file() {
-        let file = tempfile::tempfile().unwrap();
+        let file = File::Real(tempfile::tempfile().unwrap());
         let mut index = ActiveIndex::new();
         for i in 0..5 {
             index.push(entry(i, i));
@@ -182,7 +181,7 @@ mod tests {
         index.truncate_where(|entry| entry.relative_offset < 2);
         index.push(entry(9, 9));
         index.save(&file).unwrap();
-        assert_eq!(file.metadata().unwrap().len(), 24);
+        assert_eq!(file.bytes().unwrap(), 24);
         assert_eq!(
             IndexFile::new(&file).unwrap().floor(8).unwrap(),
             Some(entry(1, 1))

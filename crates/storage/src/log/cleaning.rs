@@ -1,13 +1,12 @@
 //! What the cleaner asks of a log, under the partition's lock: what there is, who its producers are, and to be told when to
 //! give up. It does its work beside the lock; see [`crate::cleaner`].
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Log, State};
 use crate::cleaner::{LastBatch, LastBatches, LogFacts, SegmentFacts};
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 
@@ -16,12 +15,12 @@ use crate::layout::SegmentFile;
 #[derive(Debug)]
 pub struct CleaningHold {
     aborted: Arc<AtomicBool>,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl CleaningHold {
     /// The partition's folder.
-    pub fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Folder {
         &self.folder
     }
 
@@ -38,20 +37,18 @@ impl CleaningHold {
     /// The error of a cleaning that is given up.
     pub fn aborted(&self) -> StorageError {
         StorageError::CleaningAborted {
-            path: self.folder.clone(),
+            path: self.folder.to_path_buf(),
         }
     }
 }
 
 /// The segments in a folder, oldest first.
-fn list(folder: &Path) -> Result<Vec<SegmentFacts>> {
-    let failed = || StorageError::io("list", folder);
+fn list(folder: &Folder) -> Result<Vec<SegmentFacts>> {
     let (mut segments, mut with_aborted) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).map_err(failed())? {
-        let entry = entry.map_err(failed())?;
-        match entry.file_name().to_str().and_then(SegmentFile::parse) {
+    for entry in folder.list()? {
+        match entry.name.to_str().and_then(SegmentFile::parse) {
             Some((SegmentFile::Log, base_offset)) => {
-                let size = entry.metadata().map_err(failed())?.len();
+                let size = folder.file_bytes(&entry.name)?;
                 segments.push(SegmentFacts {
                     base_offset,
                     size: u32::try_from(size).unwrap_or(u32::MAX),

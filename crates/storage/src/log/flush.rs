@@ -6,13 +6,12 @@
 //!
 //! The recovery point moves only after a real fdatasync of the data, and of the folder where names are new.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::open::OpenLog;
 use super::{Log, State};
-use crate::disk;
+use crate::disk::File;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 
@@ -34,10 +33,10 @@ impl LogFlush {
     /// `Io`.
     pub fn run(&self) -> Result<()> {
         for (path, file) in &self.data {
-            disk::sync_data(file).map_err(StorageError::io("sync", path))?;
+            file.sync_data().map_err(StorageError::io("sync", path))?;
         }
         for (path, file) in &self.names {
-            disk::sync_all(file).map_err(StorageError::io("sync", path))?;
+            file.sync_all().map_err(StorageError::io("sync", path))?;
         }
         Ok(())
     }
@@ -190,10 +189,11 @@ impl OpenLog {
         files.extend(self.active.segment.files_to_sync(&self.folder)?);
         files.extend(self.folder_to_sync(true)?);
         let snapshot = SegmentFile::Snapshot.path(&self.folder, log_end_offset);
-        let file = File::open(&snapshot).map_err(StorageError::io("open", &snapshot))?;
+        let file = self.folder.disk().open_existing(&snapshot);
+        let file = file.map_err(StorageError::io("open", &snapshot))?;
         files.push((snapshot, Arc::new(file)));
         for (path, file) in files {
-            disk::sync_all(&file).map_err(StorageError::io("sync", path))?;
+            file.sync_all().map_err(StorageError::io("sync", path))?;
         }
         Ok(())
     }

@@ -3,8 +3,6 @@
 //! Recovery believes what lies before the recovery point and checks every batch behind it. The first that is torn or
 //! wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
@@ -13,9 +11,8 @@ use super::open::OpenLog;
 use super::snapshots::Snapshots;
 use super::types::AppendOrigin;
 use crate::checkpoint::{EpochEntry, LeaderEpochs};
-use crate::disk;
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
-use crate::file_io;
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
 use crate::log_dir::recovery::Progress;
@@ -48,7 +45,7 @@ pub struct LoadedLog {
 /// What is needed to open a folder.
 #[derive(Debug)]
 pub struct Loader<'a> {
-    pub folder: &'a Path,
+    pub folder: &'a Folder,
     pub files: &'a Arc<OpenFiles>,
     pub config: &'a LogConfig,
     pub log_start_offset: i64,
@@ -76,7 +73,7 @@ impl Loader<'_> {
             snapshots,
             with_aborted,
         } = self.list()?;
-        let mut open = OpenLog::empty(self.folder.to_owned(), self.files.clone(), self.log_start_offset);
+        let mut open = OpenLog::empty(self.folder.clone(), self.files.clone(), self.log_start_offset);
         open.snapshots = snapshots;
         let noted_epochs;
         (open.epochs, noted_epochs) = self.read_epochs(&segments, trust)?;
@@ -118,7 +115,7 @@ impl Loader<'_> {
             segment.has_aborted = has_index && index < rebuild_from;
             if has_index && !segment.has_aborted {
                 let path = SegmentFile::TxnIndex.path(self.folder, segment.base_offset);
-                file_io::remove_optional(&path)?;
+                self.folder.disk().remove_optional(&path)?;
             }
         }
         self.load_producers(&mut open, log_end_offset, rebuild_from)?;
@@ -133,23 +130,21 @@ impl Loader<'_> {
     fn list(&self) -> Result<Listing> {
         super::swap::recover(self.folder)?;
         let (mut segments, mut snapshots, mut with_aborted) = (Vec::new(), Vec::new(), Vec::new());
-        let failed = || StorageError::io("list", self.folder);
-        for entry in fs::read_dir(self.folder).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            let name = entry.file_name();
+        for entry in self.folder.list()? {
+            let name = entry.name;
+            let path = || self.folder.join(&name);
             match name.to_str().and_then(SegmentFile::parse) {
                 Some((SegmentFile::Log, base_offset)) => {
-                    let len = entry.metadata().map_err(failed())?.len();
-                    let size = u32::try_from(len).map_err(|_| {
-                        StorageError::corrupt(entry.path(), len, "no segment is longer than 4 GiB")
-                    })?;
+                    let len = self.folder.file_bytes(&name)?;
+                    let size = u32::try_from(len)
+                        .map_err(|_| StorageError::corrupt(path(), len, "no segment is longer than 4 GiB"))?;
                     segments.push(Segment::new(base_offset, size, self.files));
                 }
                 Some((SegmentFile::Snapshot, offset)) => snapshots.push(offset),
                 Some((SegmentFile::TxnIndex, base_offset)) => with_aborted.push(base_offset),
                 Some(_) => {}
                 None if name.to_string_lossy().ends_with(".tmp") => {
-                    disk::remove_file(&entry.path()).map_err(StorageError::io("remove", entry.path()))?;
+                    self.folder.disk().remove_optional(&path())?;
                 }
                 None => {}
             }
@@ -165,10 +160,11 @@ impl Loader<'_> {
     /// A closed segment of a trusted log; its indexes are rebuilt if one is missing.
     fn closed_segment(&self, segment: Segment) -> Result<Segment> {
         let indexes = [SegmentFile::Index, SegmentFile::TimeIndex];
-        if indexes
-            .iter()
-            .all(|kind| kind.path(self.folder, segment.base_offset).exists())
-        {
+        if indexes.iter().all(|kind| {
+            self.folder
+                .disk()
+                .exists(&kind.path(self.folder, segment.base_offset))
+        }) {
             return Ok(segment);
         }
         let mut rebuilt = self.rebuild(&segment)?;
@@ -327,7 +323,7 @@ impl Loader<'_> {
             let path = SegmentFile::Log.path(self.folder, segment.base_offset);
             tracing::warn!(path = %path.display(), position = active.segment.size, bytes = cut, reason,
                 "cutting off the end of a log that was not closed in order");
-            disk::set_len(&file, u64::from(active.segment.size))
+            file.set_len(u64::from(active.segment.size))
                 .map_err(StorageError::io("truncate", path))?;
         }
         Ok((active, cut))
@@ -342,14 +338,14 @@ impl Loader<'_> {
     /// Reads and checks the batch at `position`: the inner error says what is wrong with it.
     fn read_batch(
         &self,
-        file: &fs::File,
+        file: &File,
         position: u32,
         end: u32,
         buffer: &mut Vec<u8>,
     ) -> std::io::Result<std::result::Result<BatchHeader, String>> {
         let left = (end - position) as usize;
         buffer.resize(left.min(BATCH_OVERHEAD), 0);
-        disk::read_exact_at(file, buffer, u64::from(position))?;
+        file.read_exact_at(buffer, u64::from(position))?;
         let size = match BatchHeader::parse(buffer) {
             Ok(header) => header.size_in_bytes(),
             Err(error) => return Ok(Err(error.to_string())),
@@ -358,7 +354,7 @@ impl Loader<'_> {
             return Ok(Err(format!("a batch of {size} bytes is cut off after {left}")));
         }
         buffer.resize(size, 0);
-        disk::read_exact_at(file, buffer, u64::from(position))?;
+        file.read_exact_at(buffer, u64::from(position))?;
         let checked = Batch::parse(buffer).and_then(|batch| batch.verify_crc().map(|()| batch.header));
         Ok(checked.map_err(|error| error.to_string()).and_then(|header| {
             if header.last_offset_delta < 0 {
@@ -456,7 +452,7 @@ impl Loader<'_> {
             let mut payload = Vec::new();
             if header.is_control() {
                 payload.resize(header.size_in_bytes() - BATCH_OVERHEAD, 0);
-                disk::read_exact_at(&file, &mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
+                file.read_exact_at(&mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
                     .map_err(|source| segment.failed("read", SegmentFile::Log, self.folder, source))?;
             }
             producers.stage(&header, &payload, AppendOrigin::Replication)?;

@@ -7,7 +7,6 @@ use super::open::OpenLog;
 use super::types::{EpochEndOffset, TimestampOffset};
 use super::{Log, State};
 use crate::checkpoint::{EpochEntry, LeaderEpochs};
-use crate::disk;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 use crate::segment::Segment;
@@ -164,7 +163,7 @@ impl OpenLog {
     ) -> Result<Option<(i64, i64)>> {
         let file = segment.log_file(&self.folder)?;
         let mut payload = vec![0; header.size_in_bytes() - BATCH_OVERHEAD];
-        disk::read_exact_at(&file, &mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
+        file.read_exact_at(&mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
             .map_err(|source| segment.failed("read", SegmentFile::Log, &self.folder, source))?;
         let corrupt = |error: RecordsError| {
             let path = SegmentFile::Log.path(&self.folder, segment.base_offset);

@@ -21,7 +21,6 @@ mod transactions;
 mod truncate;
 mod types;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
@@ -30,7 +29,7 @@ use uuid::Uuid;
 use self::load::{LoadedLog, Loader, Trust};
 use self::open::OpenLog;
 use crate::checkpoint::{EpochEntry, PartitionMetadata};
-use crate::disk;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
 use crate::file_io::Durability;
 use crate::layout;
@@ -54,7 +53,7 @@ pub(crate) use types::{LogOffsets, LogSummary};
 /// One partition's log.
 #[derive(Debug)]
 pub struct Log {
-    log_dir: Arc<Path>,
+    log_dir: Arc<Folder>,
     files: Arc<OpenFiles>,
     topic: Arc<str>,
     partition: i32,
@@ -108,7 +107,7 @@ enum State {
 /// Where a log lies and whose it is.
 #[derive(Clone, Debug)]
 pub(crate) struct LogIdentity {
-    pub log_dir: Arc<Path>,
+    pub log_dir: Arc<Folder>,
     pub files: Arc<OpenFiles>,
     pub topic: Arc<str>,
     pub partition: i32,
@@ -334,14 +333,14 @@ impl Log {
     }
 
     /// The folder's path, whether there is one or not.
-    pub fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> Folder {
         let name = match self.future {
             None => layout::folder_name(&self.topic, self.partition),
             Some(unique) => {
                 layout::suffixed_folder_name(&self.topic, self.partition, unique, layout::FUTURE_SUFFIX)
             }
         };
-        self.log_dir.join(name)
+        Folder::new(self.log_dir.disk(), self.log_dir.join(name))
     }
 
     /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed then.
@@ -406,7 +405,7 @@ impl Log {
         self.loader(&self.folder(), None).load(trust)
     }
 
-    fn loader<'a>(&'a self, folder: &'a Path, progress: Option<&'a Progress>) -> Loader<'a> {
+    fn loader<'a>(&'a self, folder: &'a Folder, progress: Option<&'a Progress>) -> Loader<'a> {
         Loader {
             folder,
             files: &self.files,
@@ -453,7 +452,10 @@ impl Log {
 
     fn create_folder(&mut self) -> Result<()> {
         let folder = self.folder();
-        disk::create_dir_all(&folder).map_err(StorageError::io("create", &folder))?;
+        folder
+            .disk()
+            .create_dir_all(&folder)
+            .map_err(StorageError::io("create", &folder))?;
         PartitionMetadata {
             topic_id: self.topic_id,
         }

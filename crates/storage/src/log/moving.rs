@@ -5,20 +5,17 @@
 //! the original loses it afterwards ([`Log::sync_name`] between): a crash leaves two equal folders, never none. Which of two
 //! is the log, [`Log::is_ahead_of`] says.
 
-use std::path::PathBuf;
-
 use barnabas_protocol::records::batches;
 use uuid::Uuid;
 
 use super::{FetchSlice, Log, ReadBound, State};
-use crate::disk;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io;
 
 /// Where the bytes lie that a copy lacks.
 #[derive(Debug)]
 pub struct Missing {
-    folder: PathBuf,
+    folder: Folder,
     slice: FetchSlice,
     /// The original has lost records that the copy still lacked: it begins anew.
     restart: bool,
@@ -150,7 +147,7 @@ impl Log {
         let (from, unique) = (self.folder(), self.future.take());
         let to = self.folder();
         if self.has_folder()
-            && let Err(error) = disk::rename(&from, &to)
+            && let Err(error) = self.log_dir.disk().rename(&from, &to)
         {
             self.future = unique;
             return Err(StorageError::io("rename", from)(error));
@@ -192,6 +189,6 @@ impl Log {
     /// # Errors
     /// `Io`.
     pub fn sync_name(&self) -> Result<()> {
-        file_io::sync_folder(&self.log_dir)
+        self.log_dir.disk().sync_folder(&self.log_dir)
     }
 }

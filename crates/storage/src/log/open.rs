@@ -3,7 +3,6 @@
 //! Invariants: there is always an active segment; base offsets rise; every batch in memory's accounts lies whole in a
 //! file.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +12,9 @@ use barnabas_protocol::records::BatchHeader;
 use super::recent_aborts::RecentAborts;
 use super::snapshots::Snapshots;
 use crate::checkpoint::{LeaderEpochs, leader_epochs_path, partition_metadata_path};
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::index::TimeEntry;
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
@@ -26,7 +26,7 @@ use crate::txn_index;
 /// The files of a log and what is known of them.
 #[derive(Debug)]
 pub struct OpenLog {
-    pub(super) folder: PathBuf,
+    pub(super) folder: Folder,
     pub(super) files: Arc<OpenFiles>,
     /// All segments but the last, oldest first.
     pub(super) closed: Vec<Segment>,
@@ -43,7 +43,7 @@ pub struct OpenLog {
 
 impl OpenLog {
     /// The files of a log without records. Creates nothing.
-    pub fn empty(folder: PathBuf, files: Arc<OpenFiles>, base_offset: i64) -> Self {
+    pub fn empty(folder: Folder, files: Arc<OpenFiles>, base_offset: i64) -> Self {
         OpenLog {
             active: ActiveSegment::new(base_offset, &files),
             folder,
@@ -189,8 +189,12 @@ impl OpenLog {
                 partition_metadata_path(&self.folder),
             ];
             let log_dir = self.folder.parent().map(Path::to_owned);
-            for path in small.into_iter().chain([self.folder.clone()]).chain(log_dir) {
-                match File::open(&path) {
+            for path in small
+                .into_iter()
+                .chain([self.folder.to_path_buf()])
+                .chain(log_dir)
+            {
+                match self.folder.disk().open_existing(&path) {
                     Ok(file) => files.push((path, Arc::new(file))),
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => return Err(StorageError::io("open", path)(error)),
@@ -212,9 +216,9 @@ impl OpenLog {
     }
 
     /// Deletes the files of a segment.
-    pub fn remove_files(folder: &Path, base_offset: i64) -> Result<()> {
+    pub fn remove_files(folder: &Folder, base_offset: i64) -> Result<()> {
         for kind in SegmentFile::ALL {
-            file_io::remove_optional(&kind.path(folder, base_offset))?;
+            folder.disk().remove_optional(&kind.path(folder, base_offset))?;
         }
         Ok(())
     }

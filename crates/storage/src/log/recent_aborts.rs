@@ -1,9 +1,8 @@
 //! The transaction indexes that were read last, so that those who read committed records don't have a file read with every
 //! Fetch, under the partition's lock. Bounded: an index that is too large to be kept is read from its file each time.
 
-use std::path::Path;
-
 use super::types::AbortedTxn;
+use crate::disk::Folder;
 use crate::error::Result;
 use crate::txn_index;
 
@@ -25,7 +24,7 @@ impl RecentAborts {
     /// `Io`, `Corrupt`.
     pub fn look<T>(
         &mut self,
-        folder: &Path,
+        folder: &Folder,
         base_offset: i64,
         look: impl FnOnce(&[AbortedTxn]) -> T,
     ) -> Result<T> {
@@ -77,13 +76,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut recent = RecentAborts::default();
         let appended = |recent: &mut RecentAborts, base_offset, last_offset| {
-            txn_index::append(folder.path(), base_offset, &txn(last_offset)).unwrap();
+            txn_index::append(&Folder::real(folder.path()), base_offset, &txn(last_offset)).unwrap();
             recent.appended(base_offset, txn(last_offset));
         };
         appended(&mut recent, 0, 5);
         let count = |recent: &mut RecentAborts, base_offset| {
             recent
-                .look(folder.path(), base_offset, <[AbortedTxn]>::len)
+                .look(&Folder::real(folder.path()), base_offset, <[AbortedTxn]>::len)
                 .unwrap()
         };
         assert_eq!(count(&mut recent, 0), 1);
@@ -105,7 +104,9 @@ mod tests {
         let path = SegmentFile::TxnIndex.path(folder.path(), 0);
         std::fs::write(path, txn_index::content(&entries)).unwrap();
         let mut recent = RecentAborts::default();
-        let seen = recent.look(folder.path(), 0, <[AbortedTxn]>::len).unwrap();
+        let seen = recent
+            .look(&Folder::real(folder.path()), 0, <[AbortedTxn]>::len)
+            .unwrap();
         assert_eq!(seen, entries.len());
         assert!(recent.segments.is_empty());
     }

@@ -8,15 +8,15 @@
 //! A crash between any two steps leaves files that the next start either takes for a part of the log still, and
 //! retention removes again, or finds marked.
 
-use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::retention::{Breach, Doomed, RetentionRules, SegmentFacts, doomed_segments};
 use super::{Log, State};
 use crate::deletion;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
 use crate::index::{IndexFile, TimeEntry};
 use crate::layout::SegmentFile;
@@ -26,7 +26,7 @@ use crate::segment::Segment;
 /// What retention has to judge; see the module.
 #[derive(Debug)]
 pub struct RetentionCheck {
-    folder: PathBuf,
+    folder: Folder,
     config: Arc<LogConfig>,
     /// Of an open log; those of a closed one are found in its folder.
     segments: Option<Vec<SegmentFacts>>,
@@ -62,7 +62,7 @@ pub(crate) struct OldestSegment {
 #[derive(Debug)]
 #[must_use = "the files keep their names until `mark` is called"]
 pub struct RemovedSegments {
-    folder: PathBuf,
+    folder: Folder,
     /// Their descriptors are closed with them, beside the lock.
     segments: Vec<Segment>,
     snapshots: Vec<i64>,
@@ -128,14 +128,10 @@ impl RetentionCheck {
 
     /// The segments of a closed log.
     fn list(&self) -> Result<Vec<SegmentFacts>> {
-        let failed = || StorageError::io("list", &self.folder);
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            if let Some((SegmentFile::Log, base_offset)) =
-                entry.file_name().to_str().and_then(SegmentFile::parse)
-            {
-                found.push((base_offset, entry.metadata().map_err(failed())?.len()));
+        for entry in self.folder.list()? {
+            if let Some((SegmentFile::Log, base_offset)) = entry.name.to_str().and_then(SegmentFile::parse) {
+                found.push((base_offset, self.folder.file_bytes(&entry.name)?));
             }
         }
         found.sort_unstable();
@@ -331,9 +327,9 @@ impl Log {
 
 /// The largest record time of a segment, by the last entry of its time index; where records have no time, when the
 /// file was last written.
-pub fn largest_timestamp(folder: &Path, base_offset: i64) -> Result<i64> {
+pub fn largest_timestamp(folder: &Folder, base_offset: i64) -> Result<i64> {
     let path = SegmentFile::TimeIndex.path(folder, base_offset);
-    let last = match File::open(&path) {
+    let last = match folder.disk().open_existing(&path) {
         Ok(file) => IndexFile::new(&file).and_then(|index| index.last()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -343,8 +339,10 @@ pub fn largest_timestamp(folder: &Path, base_offset: i64) -> Result<i64> {
         return Ok(entry.timestamp);
     }
     let path = SegmentFile::Log.path(folder, base_offset);
-    let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-    let modified = modified.map_err(StorageError::io("look at", path))?;
-    let since_epoch = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let facts = folder
+        .disk()
+        .facts(&path)
+        .map_err(StorageError::io("look at", path))?;
+    let since_epoch = facts.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,9 +1,8 @@
 //! The producer snapshot files of one log (`<offset>.snapshot`): which there are, reading and writing them.
 
-use std::path::Path;
-
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::layout::SegmentFile;
 use crate::producer_state::{ProducerEntry, ProducerState, snapshot};
 
@@ -25,10 +24,14 @@ impl Snapshots {
     ///
     /// # Errors
     /// `Io`.
-    pub fn read_latest(&mut self, folder: &Path, offset: i64) -> Result<Option<(i64, Vec<ProducerEntry>)>> {
+    pub fn read_latest(&mut self, folder: &Folder, offset: i64) -> Result<Option<(i64, Vec<ProducerEntry>)>> {
         while let Some(&latest) = self.offsets.iter().rfind(|&&known| known <= offset) {
             let path = SegmentFile::Snapshot.path(folder, latest);
-            match file_io::read_optional(&path)?.map(|bytes| snapshot::decode(&bytes)) {
+            match folder
+                .disk()
+                .read_optional(&path)?
+                .map(|bytes| snapshot::decode(&bytes))
+            {
                 Some(Ok(entries)) => return Ok(Some((latest, entries))),
                 Some(Err((position, reason))) => {
                     let error = StorageError::corrupt(&path, position, reason);
@@ -45,10 +48,10 @@ impl Snapshots {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write(&mut self, folder: &Path, offset: i64, producers: &ProducerState) -> Result<()> {
+    pub fn write(&mut self, folder: &Folder, offset: i64, producers: &ProducerState) -> Result<()> {
         if let Err(place) = self.offsets.binary_search(&offset) {
             let bytes = snapshot::encode(producers.entries());
-            file_io::replace(
+            folder.disk().replace(
                 &SegmentFile::Snapshot.path(folder, offset),
                 &bytes,
                 Durability::PageCache,
@@ -67,9 +70,11 @@ impl Snapshots {
     ///
     /// # Errors
     /// `Io`.
-    pub fn remove_where(&mut self, folder: &Path, is_gone: impl Fn(i64) -> bool) -> Result<()> {
+    pub fn remove_where(&mut self, folder: &Folder, is_gone: impl Fn(i64) -> bool) -> Result<()> {
         for &offset in self.offsets.iter().filter(|&&offset| is_gone(offset)) {
-            file_io::remove_optional(&SegmentFile::Snapshot.path(folder, offset))?;
+            folder
+                .disk()
+                .remove_optional(&SegmentFile::Snapshot.path(folder, offset))?;
         }
         self.offsets.retain(|&offset| !is_gone(offset));
         Ok(())

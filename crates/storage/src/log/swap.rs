@@ -13,7 +13,6 @@
 //! The `.swap` names stay until all that happened under the lock is on disk: they tell recovery that older segments may
 //! have come back. A sync of the folder follows before another swap begins.
 
-use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +20,8 @@ use std::sync::Arc;
 use super::{CleaningHold, Log, State};
 use crate::cleaner::{CleanedSegment, SegmentFacts};
 use crate::deletion;
-use crate::disk;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io;
 use crate::layout::{SegmentFile, Stage};
 use crate::segment::{HeaderScan, Segment};
 
@@ -39,7 +37,7 @@ const FILES: [SegmentFile; 4] = [
 #[derive(Debug)]
 #[must_use = "the replacement is on disk after `finish`"]
 pub struct ReplacedSegments {
-    folder: PathBuf,
+    folder: Folder,
     base_offset: i64,
     /// Descriptors are closed with them, beside the lock.
     segments: Vec<Segment>,
@@ -56,9 +54,13 @@ impl ReplacedSegments {
     /// `Io`; the replacement holds all the same.
     pub fn finish(self) -> Result<Vec<PathBuf>> {
         drop(self.segments);
-        file_io::sync_folder(&self.folder)?;
+        self.folder.disk().sync_folder(&self.folder)?;
         for kind in FILES {
-            file_io::remove_optional(&kind.staged_path(&self.folder, self.base_offset, Stage::Swap))?;
+            self.folder.disk().remove_optional(&kind.staged_path(
+                &self.folder,
+                self.base_offset,
+                Stage::Swap,
+            ))?;
         }
         let mut marked = self.marked;
         for offset in self.snapshots {
@@ -87,7 +89,7 @@ impl Log {
             return Ok(None);
         };
         // A copy in another log directory may have taken the log's place.
-        if hold.check().is_err() || hold.folder() != open.folder {
+        if hold.check().is_err() || **hold.folder() != *open.folder {
             return Ok(None);
         }
         let Some(base_offset) = sources.first().map(|source| source.base_offset) else {
@@ -142,7 +144,7 @@ impl Log {
 }
 
 /// Marks the old files and gives the new ones their names.
-fn exchange_files(folder: &Path, sources: &[SegmentFacts]) -> Result<Vec<PathBuf>> {
+fn exchange_files(folder: &Folder, sources: &[SegmentFacts]) -> Result<Vec<PathBuf>> {
     let mut marked = Vec::with_capacity(sources.len() * FILES.len());
     for source in sources {
         marked.extend(deletion::mark_deleted(folder, source.base_offset, &FILES)?);
@@ -152,12 +154,15 @@ fn exchange_files(folder: &Path, sources: &[SegmentFacts]) -> Result<Vec<PathBuf
     for kind in FILES.into_iter().rev() {
         let from = kind.staged_path(folder, base_offset, Stage::Swap);
         let to = kind.path(folder, base_offset);
-        match disk::hard_link(&from, &to) {
+        match folder.disk().hard_link(&from, &to) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound && kind == SegmentFile::TxnIndex => {}
             // A file system without links: a power cut before the next sync may bring an old segment back.
             Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
-                disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+                folder
+                    .disk()
+                    .rename(&from, &to)
+                    .map_err(StorageError::io("rename", from))?;
             }
             Err(error) => return Err(StorageError::io("link", from)(error)),
         }
@@ -170,7 +175,7 @@ fn exchange_files(folder: &Path, sources: &[SegmentFacts]) -> Result<Vec<PathBuf
 ///
 /// # Errors
 /// `Io`; `Corrupt` if a `.swap` file isn't sound.
-pub(super) fn recover(folder: &Path) -> Result<()> {
+pub(super) fn recover(folder: &Folder) -> Result<()> {
     let files = Staged::list(folder)?;
     if files.staged.is_empty() {
         return Ok(());
@@ -188,7 +193,9 @@ pub(super) fn recover(folder: &Path) -> Result<()> {
         if stage == Stage::Swap && base_offset < unfinished && has_log(base_offset) {
             whole.push((kind, base_offset));
         } else {
-            file_io::remove_optional(&kind.staged_path(folder, base_offset, stage))?;
+            folder
+                .disk()
+                .remove_optional(&kind.staged_path(folder, base_offset, stage))?;
         }
     }
     for &(_, base_offset) in whole.iter().filter(|(kind, _)| *kind == SegmentFile::Log) {
@@ -197,7 +204,7 @@ pub(super) fn recover(folder: &Path) -> Result<()> {
         let next_offset = next_offset(folder, &path, base_offset)?;
         for &(kind, offset) in &files.settled {
             if offset == base_offset || (base_offset..next_offset).contains(&offset) {
-                file_io::remove_optional(&kind.path(folder, offset))?;
+                folder.disk().remove_optional(&kind.path(folder, offset))?;
             }
         }
     }
@@ -205,10 +212,13 @@ pub(super) fn recover(folder: &Path) -> Result<()> {
         let from = kind.staged_path(folder, base_offset, Stage::Swap);
         let to = kind.path(folder, base_offset);
         // Two names of one file: a rename would leave both.
-        file_io::remove_optional(&to)?;
-        disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+        folder.disk().remove_optional(&to)?;
+        folder
+            .disk()
+            .rename(&from, &to)
+            .map_err(StorageError::io("rename", from))?;
     }
-    file_io::sync_folder(folder)
+    folder.disk().sync_folder(folder)
 }
 
 /// The segment files of a folder.
@@ -218,12 +228,10 @@ struct Staged {
 }
 
 impl Staged {
-    fn list(folder: &Path) -> Result<Staged> {
-        let failed = || StorageError::io("list", folder);
+    fn list(folder: &Folder) -> Result<Staged> {
         let (mut staged, mut settled) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(folder).map_err(failed())? {
-            let name = entry.map_err(failed())?.file_name();
-            let Some(name) = name.to_str() else { continue };
+        for entry in folder.list()? {
+            let Some(name) = entry.name.to_str() else { continue };
             staged.extend(SegmentFile::parse_staged(name));
             settled.extend(SegmentFile::parse(name));
         }
@@ -232,9 +240,12 @@ impl Staged {
 }
 
 /// The offset after the last batch of a file.
-fn next_offset(folder: &Path, path: &Path, base_offset: i64) -> Result<i64> {
-    let file = File::open(path).map_err(StorageError::io("open", path))?;
-    let size = file.metadata().map_err(StorageError::io("look at", path))?.len();
+fn next_offset(folder: &Folder, path: &Path, base_offset: i64) -> Result<i64> {
+    let file = folder
+        .disk()
+        .open_existing(path)
+        .map_err(StorageError::io("open", path))?;
+    let size = file.bytes().map_err(StorageError::io("look at", path))?;
     let size = u32::try_from(size)
         .map_err(|_| StorageError::corrupt(path, size, "no segment is longer than 4 GiB"))?;
     let mut next_offset = base_offset;
@@ -248,7 +259,10 @@ fn next_offset(folder: &Path, path: &Path, base_offset: i64) -> Result<i64> {
 mod tests {
     use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 
+    use std::fs;
+
     use super::*;
+    use crate::disk::Disk;
 
     const KINDS: [SegmentFile; 3] = [SegmentFile::Log, SegmentFile::Index, SegmentFile::TimeIndex];
 
@@ -318,7 +332,7 @@ mod tests {
                 let staged = |stage| kind.staged_path(folder.path(), 0, stage);
                 fs::rename(staged(Stage::Cleaned), staged(Stage::Swap)).unwrap();
             }
-            recover(folder.path()).unwrap();
+            recover(&Folder::real(folder.path())).unwrap();
             assert_eq!(content(folder.path()), old, "{renamed} renamed");
         }
     }
@@ -333,7 +347,8 @@ mod tests {
             for (number, kind) in KINDS.iter().enumerate() {
                 for (place, base_offset) in [(0, 0), (3, 10)] {
                     if done(number + place) {
-                        let _ = deletion::mark_deleted(folder.path(), base_offset, &[*kind]).unwrap();
+                        let _ = deletion::mark_deleted(&Folder::real(folder.path()), base_offset, &[*kind])
+                            .unwrap();
                     }
                 }
                 if done(number) && done(number + 6) {
@@ -341,7 +356,7 @@ mod tests {
                     fs::hard_link(from, kind.path(folder.path(), 0)).unwrap();
                 }
             }
-            recover(folder.path()).unwrap();
+            recover(&Folder::real(folder.path())).unwrap();
             assert_eq!(content(folder.path()), new, "{mask:09b}");
         }
     }
@@ -351,11 +366,13 @@ mod tests {
         let new = expected(&[(0, false), (16, true)]);
         for removed in 0..=KINDS.len() {
             let folder = folder(Stage::Swap);
-            exchange_files(folder.path(), &sources()).unwrap();
+            exchange_files(&Folder::real(folder.path()), &sources()).unwrap();
             for kind in &KINDS[..removed] {
-                file_io::remove_optional(&kind.staged_path(folder.path(), 0, Stage::Swap)).unwrap();
+                Disk::Real
+                    .remove_optional(&kind.staged_path(folder.path(), 0, Stage::Swap))
+                    .unwrap();
             }
-            recover(folder.path()).unwrap();
+            recover(&Folder::real(folder.path())).unwrap();
             assert_eq!(content(folder.path()), new, "{removed} removed");
         }
     }

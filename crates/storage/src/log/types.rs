@@ -1,11 +1,10 @@
 //! What goes in and out of a [`Log`](super::Log).
 
-use std::fs::File;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::disk;
+use crate::disk::File;
 
 /// Who appends; decides how much of a producer's state is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl FetchSlice {
     pub fn to_vec(&self) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.len as usize];
         if let Some(file) = &self.file {
-            disk::read_exact_at(file, &mut bytes, self.position)?;
+            file.read_exact_at(&mut bytes, self.position)?;
         }
         Ok(bytes)
     }

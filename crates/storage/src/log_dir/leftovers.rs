@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::LogDir;
 use crate::error::Result;
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::layout::DELETED_EXTENSION;
 
 const FILE_NAME: &str = ".barnabas-leftovers";
@@ -17,7 +17,9 @@ impl LogDir {
     /// # Errors
     /// `Io`.
     pub fn note_leftovers(&self, paths: &[PathBuf]) -> Result<()> {
-        let relative = paths.iter().filter_map(|path| path.strip_prefix(&self.path).ok());
+        let relative = paths
+            .iter()
+            .filter_map(|path| path.strip_prefix(&**self.path).ok());
         let lines: String = relative
             .filter_map(Path::to_str)
             .map(|path| format!("{path}\n"))
@@ -25,7 +27,7 @@ impl LogDir {
         if lines.is_empty() {
             return Ok(());
         }
-        file_io::replace(
+        self.path.disk().replace(
             &self.path.join(FILE_NAME),
             lines.as_bytes(),
             Durability::PageCache,
@@ -35,10 +37,10 @@ impl LogDir {
     /// What the last clean stop noted, once.
     pub(super) fn take_leftovers(&self) -> Result<Vec<PathBuf>> {
         let file = self.path.join(FILE_NAME);
-        let Some(bytes) = file_io::read_optional(&file)? else {
+        let Some(bytes) = self.path.disk().read_optional(&file)? else {
             return Ok(Vec::new());
         };
-        file_io::remove_optional(&file)?;
+        self.path.disk().remove_optional(&file)?;
         let text = String::from_utf8_lossy(&bytes);
         let paths = text.lines().map(Path::new).filter(|path| is_marked_file(path));
         Ok(paths.map(|path| self.path.join(path)).collect())

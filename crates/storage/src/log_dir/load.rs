@@ -1,7 +1,6 @@
 //! The start: which logs are there, and which of them have to be recovered.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,8 +11,8 @@ use super::recovery;
 use super::{CLEAN_MARKER, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
 use crate::checkpoint::{self, Offsets, PartitionMetadata};
 use crate::deletion;
+use crate::disk::Folder;
 use crate::error::{Result, StorageError};
-use crate::file_io;
 use crate::layout::{self, DELETE_SUFFIX, FUTURE_SUFFIX, STRAY_SUFFIX};
 use crate::log::{Log, LogOffsets};
 use crate::log_config::LogConfig;
@@ -50,7 +49,8 @@ impl LogDir {
     ) -> Result<Loaded> {
         let manifest_path = self.path.join(manifest::FILE_NAME);
         let marker = self.path.join(CLEAN_MARKER);
-        let clean = marker.exists();
+        let disk = self.path.disk();
+        let clean = disk.exists(&marker);
         let folders = self.folders()?;
         let future = |name: &String| layout::parse_suffixed(name, FUTURE_SUFFIX).map(owned);
         let moves = folders.iter().filter_map(future).collect();
@@ -72,7 +72,9 @@ impl LogDir {
                 moves,
             });
         }
-        let rows = file_io::read_optional(&manifest_path)?.and_then(|bytes| manifest::decode(&bytes));
+        let rows = disk
+            .read_optional(&manifest_path)?
+            .and_then(|bytes| manifest::decode(&bytes));
         let logs = match rows {
             Some(rows) => rows.into_iter().map(|row| self.known(row, config_of)).collect(),
             None => {
@@ -85,9 +87,9 @@ impl LogDir {
             }
         };
         // From now on a crash must be seen as one, after a power cut too.
-        file_io::remove_optional(&marker)?;
-        file_io::remove_optional(&manifest_path)?;
-        file_io::sync_folder(&self.path)?;
+        disk.remove_optional(&marker)?;
+        disk.remove_optional(&manifest_path)?;
+        disk.sync_folder(&self.path)?;
         Ok(Loaded {
             logs,
             clean,
@@ -107,15 +109,10 @@ impl LogDir {
 
     /// The names of all folders. Names that are no UTF-8 are no partition's.
     fn folders(&self) -> Result<Vec<String>> {
-        let failed = || StorageError::io("list", &*self.path);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            if entry.file_type().map_err(failed())?.is_dir() {
-                names.extend(entry.file_name().into_string());
-            }
-        }
-        Ok(names)
+        let folders = self.path.list()?.into_iter().filter(|entry| entry.is_folder);
+        Ok(folders
+            .filter_map(|entry| entry.name.into_string().ok())
+            .collect())
     }
 
     /// The logs of the folders, which have yet to be looked into.
@@ -134,7 +131,7 @@ impl LogDir {
                 .all(|suffix| layout::parse_suffixed(name, suffix).is_none())
         };
         for name in folders.iter().filter(is_in_use) {
-            let path = self.path.join(name);
+            let path = Folder::new(self.path.disk(), self.path.join(name));
             let Some((topic, partition)) = layout::parse_folder_name(name) else {
                 tracing::warn!(path = %path.display(), "not the folder of a partition; left alone");
                 continue;
@@ -203,7 +200,8 @@ struct Checkpoints {
 
 impl Checkpoints {
     fn read(log_dir: &LogDir) -> Result<Checkpoints> {
-        let read = |name: &str| match checkpoint::read_offsets(&log_dir.path.join(name)) {
+        let read = |name: &str| match checkpoint::read_offsets(log_dir.path.disk(), &log_dir.path.join(name))
+        {
             Err(error @ StorageError::Corrupt { .. }) => {
                 tracing::warn!(%error, "going on without this checkpoint");
                 Ok(Offsets::new())

@@ -1,22 +1,20 @@
 //! The lock of a log directory, held in both ways there are: flock, which this broker looks at, and a record lock of fcntl, which
 //! Java's `FileChannel.lock` is. So neither broker starts on a directory that the other one holds.
 
-use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
-
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use super::LOCK;
-use crate::disk;
+use crate::disk::{File, Folder, Sharing};
 use crate::error::{Result, StorageError};
 
 /// Takes hold of a directory for as long as the file is open; it is created if need be.
-pub(super) fn exclusive(log_dir: &Path) -> Result<File> {
+pub(super) fn exclusive(log_dir: &Folder) -> Result<File> {
     let path = log_dir.join(LOCK);
-    let file = disk::open(&path).map_err(StorageError::io("open", &path))?;
-    lock(&file, FlockOperation::NonBlockingLockExclusive, log_dir)?;
+    let file = log_dir
+        .disk()
+        .open(&path)
+        .map_err(StorageError::io("open", &path))?;
+    lock(&file, Sharing::Exclusive, log_dir)?;
     Ok(file)
 }
 
@@ -25,11 +23,11 @@ pub(super) fn exclusive(log_dir: &Path) -> Result<File> {
 ///
 /// # Errors
 /// `Locked` when a broker, this one or Apache Kafka, holds it; `Io`.
-pub fn shared(log_dir: &Path) -> Result<Option<File>> {
+pub fn shared(log_dir: &Folder) -> Result<Option<File>> {
     let path = log_dir.join(LOCK);
-    match File::open(&path) {
+    match log_dir.disk().open_existing(&path) {
         Ok(file) => {
-            lock(&file, FlockOperation::NonBlockingLockShared, log_dir)?;
+            lock(&file, Sharing::Shared, log_dir)?;
             Ok(Some(file))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -37,22 +35,13 @@ pub fn shared(log_dir: &Path) -> Result<Option<File>> {
     }
 }
 
-fn lock(file: &File, operation: FlockOperation, log_dir: &Path) -> Result<()> {
-    for outcome in [
-        rustix::fs::flock(file, operation),
-        rustix::fs::fcntl_lock(file, operation),
-    ] {
-        match outcome {
-            Ok(()) => {}
-            Err(Errno::AGAIN | Errno::ACCESS) => {
-                return Err(StorageError::Locked {
-                    path: log_dir.to_owned(),
-                });
-            }
-            Err(error) => return Err(StorageError::io("lock", log_dir.join(LOCK))(error.into())),
-        }
-    }
-    Ok(())
+fn lock(file: &File, sharing: Sharing, log_dir: &Folder) -> Result<()> {
+    file.lock(sharing).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => StorageError::Locked {
+            path: log_dir.to_path_buf(),
+        },
+        _ => StorageError::io("lock", log_dir.join(LOCK))(error),
+    })
 }
 
 #[cfg(test)]
@@ -61,23 +50,21 @@ mod tests {
 
     #[test]
     fn who_holds_it_keeps_others_out() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(shared(folder.path()).unwrap().is_none());
-        let held = exclusive(folder.path()).unwrap();
-        for refused in [exclusive(folder.path()).err(), shared(folder.path()).err()] {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        assert!(shared(&folder).unwrap().is_none());
+        let held = exclusive(&folder).unwrap();
+        for refused in [exclusive(&folder).err(), shared(&folder).err()] {
             assert!(
                 matches!(refused, Some(StorageError::Locked { .. })),
                 "{refused:?}"
             );
         }
         drop(held);
-        let looked_at = [shared(folder.path()).unwrap(), shared(folder.path()).unwrap()];
+        let looked_at = [shared(&folder).unwrap(), shared(&folder).unwrap()];
         assert!(looked_at.iter().all(Option::is_some));
-        assert!(matches!(
-            exclusive(folder.path()),
-            Err(StorageError::Locked { .. })
-        ));
+        assert!(matches!(exclusive(&folder), Err(StorageError::Locked { .. })));
         drop(looked_at);
-        exclusive(folder.path()).unwrap();
+        exclusive(&folder).unwrap();
     }
 }

@@ -10,16 +10,15 @@ mod manifest;
 pub(crate) mod recovery;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::checkpoint;
-use crate::disk;
+use crate::disk::{Disk, DiskSpace, File, Folder};
 use crate::error::{Result, StorageError};
-use crate::file_io::{self, Durability};
+use crate::file_io::Durability;
 use crate::layout;
 use crate::log::{Log, LogIdentity};
 use crate::log_config::LogConfig;
@@ -47,7 +46,7 @@ pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 /// A log directory this process holds.
 #[derive(Debug)]
 pub struct LogDir {
-    path: Arc<Path>,
+    path: Arc<Folder>,
     files: Arc<OpenFiles>,
     meta_properties: Option<MetaProperties>,
     /// Locked for as long as it is open.
@@ -82,28 +81,20 @@ impl LogCheckpoint {
     }
 }
 
-/// Space of the file system a log directory lies on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiskSpace {
-    /// Bytes in all.
-    pub total_bytes: u64,
-    /// Bytes this process could write.
-    pub usable_bytes: u64,
-}
-
 impl LogDir {
     /// Takes hold of `path`, which is created if need be: locks it and reads its `meta.properties`. `files` bounds the
     /// descriptors of all log directories of the process.
     ///
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
-    pub fn open(path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
-        create_folder(path)?;
-        let path = path.canonicalize().map_err(StorageError::io("open", path))?;
+    pub fn open(disk: &Disk, path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
+        create_folder(disk, path)?;
+        let path = disk.canonicalize(path).map_err(StorageError::io("open", path))?;
+        let path = Folder::new(disk, path);
         let lock = lock::exclusive(&path)?;
         let meta_properties = MetaProperties::read(&path)?;
         Ok(LogDir {
-            path: path.into(),
+            path: Arc::new(path),
             files,
             meta_properties,
             _lock: lock,
@@ -137,9 +128,9 @@ impl LogDir {
     /// `Io`.
     pub fn expect_folders(&self) -> Result<()> {
         for name in [CLEAN_MARKER, manifest::FILE_NAME] {
-            file_io::remove_optional(&self.path.join(name))?;
+            self.path.disk().remove_optional(&self.path.join(name))?;
         }
-        file_io::sync_folder(&self.path)
+        self.path.disk().sync_folder(&self.path)
     }
 
     /// A new, empty log. Nothing is written before its first append.
@@ -187,7 +178,7 @@ impl LogDir {
     /// `Io`.
     pub fn retire_log(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
         let renamed = self.delete_log(log, unique)?;
-        file_io::sync_folder(&self.path)?;
+        self.path.disk().sync_folder(&self.path)?;
         Ok(renamed)
     }
 
@@ -198,7 +189,7 @@ impl LogDir {
     /// `Io`.
     pub fn set_aside(&self, log: Log, unique: Uuid) -> Result<Option<PathBuf>> {
         let renamed = self.rename_log(log, unique, layout::STRAY_SUFFIX)?;
-        file_io::sync_folder(&self.path)?;
+        self.path.disk().sync_folder(&self.path)?;
         Ok(renamed)
     }
 
@@ -209,7 +200,10 @@ impl LogDir {
         let name = layout::suffixed_folder_name(log.topic(), log.partition(), unique, suffix);
         let (from, to) = (log.folder(), self.path.join(name));
         drop(log);
-        disk::rename(&from, &to).map_err(StorageError::io("rename", from))?;
+        self.path
+            .disk()
+            .rename(&from, &to)
+            .map_err(StorageError::io("rename", from))?;
         Ok(Some(to))
     }
 
@@ -258,7 +252,7 @@ impl LogDir {
         let rows: Vec<_> = logs
             .map(|log| (&*log.topic, log.partition, offset(log)))
             .collect();
-        checkpoint::write_offsets(&self.path.join(name), rows.into_iter())
+        checkpoint::write_offsets(self.path.disk(), &self.path.join(name), rows.into_iter())
     }
 
     /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must be all
@@ -289,8 +283,10 @@ impl LogDir {
             return Ok(());
         }
         let manifest = self.path.join(manifest::FILE_NAME);
-        file_io::replace(&manifest, &manifest::encode(&summaries), Durability::Synced)?;
-        file_io::replace(
+        self.path
+            .disk()
+            .replace(&manifest, &manifest::encode(&summaries), Durability::Synced)?;
+        self.path.disk().replace(
             &self.path.join(CLEAN_MARKER),
             br#"{"version":0,"brokerEpoch":-1}"#,
             Durability::Synced,
@@ -311,7 +307,10 @@ impl LogDir {
             outcome = outcome.and(released);
         }
         if together && outcome.is_ok() {
-            disk::sync_tree(&self.path).map_err(StorageError::io("sync", &*self.path))?;
+            self.path
+                .disk()
+                .sync_tree(&self.path)
+                .map_err(StorageError::io("sync", &*self.path))?;
             logs.iter_mut().for_each(|(log, _)| log.synced_with_others());
         }
         outcome
@@ -322,7 +321,7 @@ impl LogDir {
     /// # Errors
     /// `Io`, `Corrupt`.
     pub fn read_cleaner_offsets(&self) -> Result<HashMap<(String, i32), i64>> {
-        checkpoint::read_offsets(&self.path.join(CLEANER_OFFSETS))
+        checkpoint::read_offsets(self.path.disk(), &self.path.join(CLEANER_OFFSETS))
     }
 
     /// Writes `cleaner-offset-checkpoint`.
@@ -333,7 +332,7 @@ impl LogDir {
         let rows = rows
             .iter()
             .map(|(topic, partition, offset)| (&**topic, *partition, *offset));
-        checkpoint::write_offsets(&self.path.join(CLEANER_OFFSETS), rows)
+        checkpoint::write_offsets(self.path.disk(), &self.path.join(CLEANER_OFFSETS), rows)
     }
 
     /// Space on the directory's file system (DescribeLogDirs).
@@ -341,23 +340,23 @@ impl LogDir {
     /// # Errors
     /// `Io`.
     pub fn disk_space(&self) -> Result<DiskSpace> {
-        let space = rustix::fs::statvfs(&*self.path)
-            .map_err(|error| StorageError::io("look at", &*self.path)(error.into()))?;
-        Ok(DiskSpace {
-            total_bytes: space.f_blocks.saturating_mul(space.f_frsize),
-            usable_bytes: space.f_bavail.saturating_mul(space.f_frsize),
-        })
+        let space = self.path.disk().space(&self.path);
+        space.map_err(StorageError::io("look at", &*self.path))
     }
 }
 
 /// Creates a folder, and those above it, with names that outlive a power cut: what is synced in it would be lost with them.
-fn create_folder(path: &Path) -> Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
-    disk::create_dir_all(path).map_err(StorageError::io("create", path))?;
+fn create_folder(disk: &Disk, path: &Path) -> Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|folder| !disk.exists(folder))
+        .collect();
+    disk.create_dir_all(path)
+        .map_err(StorageError::io("create", path))?;
     for folder in missing {
         match folder.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => file_io::sync_folder(Path::new("."))?,
-            Some(parent) => file_io::sync_folder(parent)?,
+            Some(parent) if parent.as_os_str().is_empty() => disk.sync_folder(Path::new("."))?,
+            Some(parent) => disk.sync_folder(parent)?,
             None => {}
         }
     }

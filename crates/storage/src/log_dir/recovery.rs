@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::load::unless_unreadable;
 use crate::error::Result;
@@ -39,7 +40,7 @@ impl Progress {
     /// Counts bytes of a log that were checked.
     pub fn checked(&self, bytes: u64) {
         self.bytes_checked.fetch_add(bytes, Ordering::Relaxed);
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock();
         if reported.elapsed() >= REPORT_INTERVAL {
             *reported = Instant::now();
             tracing::info!(log_dir = %self.log_dir.display(), logs = self.logs,
@@ -69,7 +70,7 @@ pub(super) fn recover(log_dir: &Path, logs: &mut [Log], threads: usize) -> Resul
     let waiting = Mutex::new(logs.iter_mut());
     let work = || -> Result<()> {
         loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = waiting.lock().next();
             let Some(log) = next else { return Ok(()) };
             if log.is_online() {
                 let recovered = log.recover(&progress).map(|cut| {

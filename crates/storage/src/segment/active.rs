@@ -1,21 +1,17 @@
 //! The segment that grows.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_protocol::records::{BatchHeader, NO_TIMESTAMP};
 
 use super::recent::RecentBatches;
 use super::{HeaderScan, Segment};
-use crate::disk;
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
-use crate::file_io;
 use crate::index::{ActiveIndex, Entry, OffsetEntry, TimeEntry};
 use crate::layout::SegmentFile;
 use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
-use crate::platform;
 
 /// What is about to be appended.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +81,12 @@ impl ActiveSegment {
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn load(segment: Segment, folder: &Path) -> Result<Option<Self>> {
-        let read = |kind: SegmentFile| file_io::read_optional(&kind.path(folder, segment.base_offset));
+    pub fn load(segment: Segment, folder: &Folder) -> Result<Option<Self>> {
+        let read = |kind: SegmentFile| {
+            folder
+                .disk()
+                .read_optional(&kind.path(folder, segment.base_offset))
+        };
         let (Some(offsets), Some(times)) = (read(SegmentFile::Index)?, read(SegmentFile::TimeIndex)?) else {
             return Ok(None);
         };
@@ -106,7 +106,7 @@ impl ActiveSegment {
     /// # Errors
     /// `Io`, `Corrupt`.
     pub fn rebuild(
-        folder: &Path,
+        folder: &Folder,
         base_offset: i64,
         size: u32,
         files: &Arc<OpenFiles>,
@@ -123,7 +123,7 @@ impl ActiveSegment {
 
     /// Puts the state that follows from the last index entry and the batches behind it in order. Answers whether the
     /// index agrees with the log.
-    fn catch_up(&mut self, folder: &Path) -> Result<bool> {
+    fn catch_up(&mut self, folder: &Folder) -> Result<bool> {
         let indexed = self.offsets.last();
         if indexed.is_some_and(|entry| entry.position >= self.segment.size) {
             return Ok(false);
@@ -175,7 +175,7 @@ impl ActiveSegment {
     /// `Io`, `Corrupt`.
     pub fn should_roll(
         &mut self,
-        folder: &Path,
+        folder: &Folder,
         config: &LogConfig,
         jitter_ms: i64,
         coming: Coming,
@@ -198,7 +198,7 @@ impl ActiveSegment {
             || !self.segment.can_hold(coming.last_offset))
     }
 
-    fn load_first_timestamp(&mut self, folder: &Path) -> Result<()> {
+    fn load_first_timestamp(&mut self, folder: &Folder) -> Result<()> {
         let file = self.segment.log_file(folder)?;
         if let Some((_, header)) = self.segment.scan(&file, folder, 0).next().transpose()? {
             self.first_timestamp = Some(header.max_timestamp);
@@ -211,14 +211,14 @@ impl ActiveSegment {
     ///
     /// # Errors
     /// `Io`.
-    pub fn write(&mut self, folder: &Path, config: &LogConfig, bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, folder: &Folder, config: &LogConfig, bytes: &[u8]) -> Result<()> {
         let file = self.segment.log_file(folder)?;
         let size = u64::from(self.segment.size);
         if size == 0 && config.preallocate {
-            platform::reserve(&file, u64::from(config.segment_bytes));
+            file.reserve(u64::from(config.segment_bytes));
         }
-        disk::write_all_at(&file, bytes, size).map_err(|source| {
-            let cut = disk::set_len(&file, size);
+        file.write_all_at(bytes, size).map_err(|source| {
+            let cut = file.set_len(size);
             if let Err(error) = cut {
                 tracing::error!(folder = %folder.display(), %error, "cannot cut off a failed write");
             }
@@ -294,10 +294,10 @@ impl ActiveSegment {
     ///
     /// # Errors
     /// `Io`.
-    pub fn truncate(&mut self, folder: &Path, position: u32, offset: i64) -> Result<()> {
+    pub fn truncate(&mut self, folder: &Folder, position: u32, offset: i64) -> Result<()> {
         let file = self.segment.log_file(folder)?;
         let failed = |source| self.segment.failed("truncate", SegmentFile::Log, folder, source);
-        disk::set_len(&file, u64::from(position)).map_err(failed)?;
+        file.set_len(u64::from(position)).map_err(failed)?;
         self.segment.size = position;
         let relative = self.segment.relative(offset);
         self.offsets
@@ -316,11 +316,13 @@ impl ActiveSegment {
     ///
     /// # Errors
     /// `Io`.
-    pub fn save_indexes(&mut self, folder: &Path) -> Result<()> {
+    pub fn save_indexes(&mut self, folder: &Folder) -> Result<()> {
         let base_offset = self.segment.base_offset;
         let open = |kind: SegmentFile| {
             let path = kind.path(folder, base_offset);
-            disk::open(&path)
+            folder
+                .disk()
+                .open(&path)
                 .map(|file| (file, path.clone()))
                 .map_err(StorageError::io("open", path))
         };
@@ -346,13 +348,13 @@ impl ActiveSegment {
     ///
     /// # Errors
     /// `Io`.
-    pub fn finish(&mut self, folder: &Path, config: &LogConfig) -> Result<()> {
+    pub fn finish(&mut self, folder: &Folder, config: &LogConfig) -> Result<()> {
         self.push_time_entry();
         self.save_indexes(folder)?;
         if config.preallocate {
             let file = self.segment.log_file(folder)?;
             let failed = |source| self.segment.failed("truncate", SegmentFile::Log, folder, source);
-            disk::set_len(&file, u64::from(self.segment.size)).map_err(failed)?;
+            file.set_len(u64::from(self.segment.size)).map_err(failed)?;
         }
         Ok(())
     }

@@ -6,13 +6,12 @@ mod active;
 mod recent;
 mod scan;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use barnabas_protocol::records::BatchHeader;
 
-use crate::disk;
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
 use crate::index::{Entry, IndexFile, OffsetEntry, TimeEntry};
 use crate::layout::SegmentFile;
@@ -50,9 +49,13 @@ impl Segment {
     }
 
     /// The log file, for reading and writing.
-    pub fn log_file(&self, folder: &Path) -> Result<Arc<File>> {
+    pub fn log_file(&self, folder: &Folder) -> Result<Arc<File>> {
         self.log
-            .get(|| disk::open(&SegmentFile::Log.path(folder, self.base_offset)))
+            .get(|| {
+                folder
+                    .disk()
+                    .open(&SegmentFile::Log.path(folder, self.base_offset))
+            })
             .map_err(|source| self.failed("open", SegmentFile::Log, folder, source))
     }
 
@@ -72,26 +75,26 @@ impl Segment {
     }
 
     /// The last entry of the index file not after `offset`.
-    pub fn floor(&self, folder: &Path, offset: i64) -> Result<Option<OffsetEntry>> {
+    pub fn floor(&self, folder: &Folder, offset: i64) -> Result<Option<OffsetEntry>> {
         self.search(SegmentFile::Index, folder, |index| {
             index.floor(self.relative(offset))
         })
     }
 
     /// The last entry of the time index not after `timestamp_ms`.
-    pub fn floor_time(&self, folder: &Path, timestamp_ms: i64) -> Result<Option<TimeEntry>> {
+    pub fn floor_time(&self, folder: &Folder, timestamp_ms: i64) -> Result<Option<TimeEntry>> {
         self.search(SegmentFile::TimeIndex, folder, |index| index.floor(timestamp_ms))
     }
 
     /// The largest timestamp of the segment and the last offset of the batch that brought it.
-    pub fn max_timestamp(&self, folder: &Path) -> Result<Option<TimeEntry>> {
+    pub fn max_timestamp(&self, folder: &Folder) -> Result<Option<TimeEntry>> {
         self.search(SegmentFile::TimeIndex, folder, |index| index.last())
     }
 
     fn search<E: Entry>(
         &self,
         kind: SegmentFile,
-        folder: &Path,
+        folder: &Folder,
         search: impl FnOnce(IndexFile<'_>) -> std::io::Result<Option<E>>,
     ) -> Result<Option<E>> {
         let slot = if kind == SegmentFile::Index {
@@ -100,13 +103,13 @@ impl Segment {
             &self.time_index
         };
         let found = slot
-            .read(|| kind.path(folder, self.base_offset))
+            .read(folder.disk(), || kind.path(folder, self.base_offset))
             .and_then(|file| search(IndexFile::new(&file)?));
         found.map_err(|source| self.failed("read", kind, folder, source))
     }
 
     /// The files that must be on disk before recovery may believe the closed segment.
-    pub fn files_to_sync(&self, folder: &Path) -> Result<Vec<(PathBuf, Arc<File>)>> {
+    pub fn files_to_sync(&self, folder: &Folder) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = self.records_to_sync(folder)?;
         for kind in [SegmentFile::Index, SegmentFile::TimeIndex] {
             files.push(self.to_sync(kind, folder)?);
@@ -115,7 +118,7 @@ impl Segment {
     }
 
     /// The files that recovery doesn't rebuild before the recovery point: the records and the aborted transactions.
-    pub fn records_to_sync(&self, folder: &Path) -> Result<Vec<(PathBuf, Arc<File>)>> {
+    pub fn records_to_sync(&self, folder: &Folder) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = vec![(
             SegmentFile::Log.path(folder, self.base_offset),
             self.log_file(folder)?,
@@ -126,21 +129,24 @@ impl Segment {
         Ok(files)
     }
 
-    fn to_sync(&self, kind: SegmentFile, folder: &Path) -> Result<(PathBuf, Arc<File>)> {
+    fn to_sync(&self, kind: SegmentFile, folder: &Folder) -> Result<(PathBuf, Arc<File>)> {
         let path = kind.path(folder, self.base_offset);
-        let file = File::open(&path).map_err(StorageError::io("open", &path))?;
+        let file = folder
+            .disk()
+            .open_existing(&path)
+            .map_err(StorageError::io("open", &path))?;
         Ok((path, Arc::new(file)))
     }
 
     /// The headers from `position` on.
-    pub fn scan<'a>(&self, file: &'a File, folder: &'a Path, position: u32) -> HeaderScan<'a> {
+    pub fn scan<'a>(&self, file: &'a File, folder: &'a Folder, position: u32) -> HeaderScan<'a> {
         HeaderScan::new(file, folder, self.base_offset, position, self.size)
     }
 
     /// The first batch whose last offset is at least `offset`, before which the index has `floor`.
     pub fn find_from(
         &self,
-        folder: &Path,
+        folder: &Folder,
         floor: Option<OffsetEntry>,
         offset: i64,
     ) -> Result<Option<(u32, BatchHeader)>> {
@@ -169,7 +175,7 @@ impl Segment {
         &self,
         action: &'static str,
         kind: SegmentFile,
-        folder: &Path,
+        folder: &Folder,
         source: std::io::Error,
     ) -> StorageError {
         StorageError::Io {

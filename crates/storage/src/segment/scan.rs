@@ -1,11 +1,8 @@
 //! Walks the batch headers of a segment file without reading the records between them.
 
-use std::fs::File;
-use std::path::Path;
-
 use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader};
 
-use crate::disk;
+use crate::disk::{File, Folder};
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 
@@ -16,7 +13,7 @@ const BUFFER_BYTES: usize = 4096;
 #[derive(Debug)]
 pub struct HeaderScan<'a> {
     file: &'a File,
-    folder: &'a Path,
+    folder: &'a Folder,
     base_offset: i64,
     position: u32,
     end: u32,
@@ -30,7 +27,7 @@ pub struct HeaderScan<'a> {
 impl<'a> HeaderScan<'a> {
     /// Scans from the batch that begins at `position` to `end`, where a batch must end. `folder` and `base_offset` name
     /// the file in errors.
-    pub fn new(file: &'a File, folder: &'a Path, base_offset: i64, position: u32, end: u32) -> Self {
+    pub fn new(file: &'a File, folder: &'a Folder, base_offset: i64, position: u32, end: u32) -> Self {
         HeaderScan {
             file,
             folder,
@@ -79,7 +76,9 @@ impl<'a> HeaderScan<'a> {
             &self.buffer[from..self.buffer_len]
         } else {
             let want = left.min(BUFFER_BYTES);
-            let read = disk::read_exact_at(self.file, &mut self.buffer[..want], u64::from(position));
+            let read = self
+                .file
+                .read_exact_at(&mut self.buffer[..want], u64::from(position));
             read.map_err(|source| StorageError::Io {
                 action: "read",
                 path: SegmentFile::Log.path(self.folder, self.base_offset),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use barnabas_protocol::records::batches;
 
-use super::Random;
 use super::compacted::Compacted;
 use super::model::{Model, Sent, Written, records_in};
+use crate::disk::simulated::Random;
 use crate::log::{Log, ReadBound};
 
 /// What a log serves.

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::history::{History, NOW_MS};
-use super::recorder;
 use crate::cleaner::{Cleaner, CleanerShell, FileTimes};
 use crate::error::StorageError;
 use crate::log::Log;
@@ -19,7 +18,7 @@ impl Shell<'_> {
     /// What is on disk may be compacted from now on.
     fn note_cleaned(&mut self) {
         let history = &mut *self.history;
-        if recorder::has_power() && history.log().summary(0).is_ok() {
+        if history.disk.has_power() && history.log().summary(0).is_ok() {
             history.promise();
             let model = &mut history.model;
             let cleaned = self.first_uncleanable_offset.min(model.promised);
@@ -65,7 +64,7 @@ impl History {
     }
 
     fn try_clean(&mut self) -> Result<(), StorageError> {
-        let (checkpoint, seed) = (self.cleaner_offset, self.random.next());
+        let (checkpoint, seed) = (self.cleaner_offset, self.random.number());
         let log = self.log();
         let end = log.log_end_offset();
         log.high_watermark_updated(end);

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, batches};
 
-use super::Random;
 use super::compacted::Compacted;
 use super::model::Model;
+use crate::disk::simulated::{Random, SimulatedDisk};
+use crate::disk::{Disk, Folder};
 use crate::error::StorageError;
 use crate::layout::{self, SegmentFile};
 use crate::log::{Log, ReadBound};
@@ -32,16 +33,17 @@ pub struct Flip {
 }
 
 impl Flip {
-    /// Flips a bit in one of the files of the logs below `root`.
-    pub fn make(root: &Path, random: &mut Random) -> Option<Flip> {
+    /// Flips a bit in one of the files of the logs.
+    pub fn make(disk: &SimulatedDisk, random: &mut Random) -> Option<Flip> {
+        let disk = Disk::Simulated(disk.clone());
         let mut files = Vec::new();
-        list(root, &mut files);
+        list(&Folder::new(&disk, "/"), &mut files);
         files.sort();
         if files.is_empty() {
             return None;
         }
         let path = files.swap_remove(random.below(files.len()));
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = disk.read(&path).unwrap();
         let mut position = random.below(bytes.len());
         let mut hit = None;
         if is_kind(&path, SegmentFile::Log) {
@@ -59,7 +61,7 @@ impl Flip {
             }
         }
         bytes[position] ^= 1 << random.below(8);
-        std::fs::write(&path, bytes).unwrap();
+        disk.open(&path).unwrap().write_all_at(&bytes, 0).unwrap();
         Some(Flip { path, hit })
     }
 
@@ -153,19 +155,19 @@ fn is_kind(path: &Path, kind: SegmentFile) -> bool {
 }
 
 /// The files that a start reads; those of deleted logs and unfinished copies it only removes.
-fn list(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+fn list(folder: &Folder, files: &mut Vec<PathBuf>) {
+    for entry in folder.list().unwrap() {
+        let path = folder.join(&entry.name);
         let name = path.file_name().unwrap().to_str().unwrap();
         let suffixes = [layout::DELETE_SUFFIX, layout::FUTURE_SUFFIX, layout::STRAY_SUFFIX];
-        if path.is_dir() {
+        if entry.is_folder {
             if !suffixes.iter().any(|suffix| name.ends_with(suffix)) {
-                list(&path, files);
+                list(&Folder::new(folder.disk(), path), files);
             }
         } else if ![".lock", ".deleted", ".tmp"]
             .iter()
             .any(|end| name.ends_with(end))
-            && path.metadata().unwrap().len() > 0
+            && folder.file_bytes(&entry.name).unwrap() > 0
         {
             files.push(path);
         }

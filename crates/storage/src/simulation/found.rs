@@ -1,40 +1,37 @@
 //! What the simulation has found, each on its own.
 
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields, batches};
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::platter::Loss;
-use super::{Random, recorder};
 use crate::cleaner::{Cleaner, CleanerSettings, CleanerShell, FileTimes};
+use crate::disk::Disk;
+use crate::disk::simulated::{Loss, Random, SimulatedDisk};
 use crate::layout::SegmentFile;
 use crate::log::{AppendOrigin, Log, ReadBound};
 use crate::log_config::LogConfig;
 use crate::log_dir::{LogCheckpoint, LogDir};
 use crate::open_files::OpenFiles;
 
-/// A log directory on the simulated disk.
-struct Disk {
-    root: TempDir,
+/// A process with a disk of its own, on which there are log directories.
+struct Machine {
+    disk: SimulatedDisk,
     config: Arc<LogConfig>,
 }
 
-impl Disk {
-    fn new(config: LogConfig) -> Disk {
-        let root = tempfile::tempdir().unwrap();
-        recorder::start(root.path(), 1);
+impl Machine {
+    fn new(config: LogConfig) -> Machine {
         let config = Arc::new(config);
-        Disk { root, config }
+        let disk = SimulatedDisk::new(1);
+        Machine { disk, config }
     }
 
     /// Each batch makes a segment of its own.
-    fn of_small_segments() -> Disk {
-        Disk::new(LogConfig {
+    fn of_small_segments() -> Machine {
+        Machine::new(LogConfig {
             segment_bytes: 100,
             cleanup_compact: true,
             cleanup_delete: false,
@@ -43,11 +40,28 @@ impl Disk {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        Path::new("/").join(name)
+    }
+
+    /// The door to the disk.
+    fn door(&self) -> Disk {
+        Disk::Simulated(self.disk.clone())
+    }
+
+    fn bytes(&self, path: &Path) -> u64 {
+        self.door().facts(path).unwrap().bytes
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.door().exists(path)
+    }
+
+    fn open_dir(&self, name: &str) -> LogDir {
+        LogDir::open(&self.door(), &self.path(name), Arc::new(OpenFiles::new(1))).unwrap()
     }
 
     fn open(&self, name: &str) -> (LogDir, Log) {
-        let log_dir = LogDir::open(&self.path(name), Arc::new(OpenFiles::new(1))).unwrap();
+        let log_dir = self.open_dir(name);
         let loaded = log_dir.load(&|_, _| self.config.clone(), 1).unwrap();
         let created = || log_dir.create_log("t".into(), 0, Uuid::nil(), self.config.clone());
         let log = loaded.logs.into_iter().next().unwrap_or_else(created);
@@ -55,12 +69,9 @@ impl Disk {
     }
 
     /// The power goes, and takes all that was not synced.
-    fn cut_power(self) -> Disk {
-        let left = tempfile::tempdir().unwrap();
-        let platter = recorder::stop();
-        platter.materialise(left.path(), Loss::AllUnsynced, &mut Random::new(1));
-        recorder::start(left.path(), 1);
-        Disk { root: left, ..self }
+    fn cut_power(self) -> Machine {
+        let disk = self.disk.after_crash(Loss::AllUnsynced, &mut Random::new(1));
+        Machine { disk, ..self }
     }
 }
 
@@ -145,19 +156,19 @@ fn checkpoint(log_dir: &LogDir, log: &Log) {
 
 #[test]
 fn the_names_of_new_log_directories_are_on_disk_before_what_is_in_them() {
-    let disk = Disk::new(LogConfig::default());
-    let (log_dir, mut log) = disk.open("new/data");
+    let machine = Machine::new(LogConfig::default());
+    let (log_dir, mut log) = machine.open("new/data");
     append(&mut log, b"a");
     log.flush().unwrap();
     drop((log, log_dir));
-    let disk = disk.cut_power();
-    assert_eq!(keys(&mut disk.open("new/data").1), [b"a"]);
+    let machine = machine.cut_power();
+    assert_eq!(keys(&mut machine.open("new/data").1), [b"a"]);
 }
 
 #[test]
 fn what_outdates_a_record_is_on_disk_before_the_record_goes() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     append(&mut log, b"a");
     log.flush().unwrap();
     for key in [b"a", b"b"] {
@@ -165,14 +176,14 @@ fn what_outdates_a_record_is_on_disk_before_the_record_goes() {
     }
     clean(&mut log, |_| {});
     drop((log, log_dir));
-    let disk = disk.cut_power();
-    assert!(keys(&mut disk.open("data").1).contains(&b"a".to_vec()));
+    let machine = machine.cut_power();
+    assert!(keys(&mut machine.open("data").1).contains(&b"a".to_vec()));
 }
 
 #[test]
 fn a_producers_last_batch_on_disk_stays_when_it_goes_on_during_a_cleaning() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     append_by(&mut log, b"a", 0, Some((7, 0)));
     for key in [b"a", b"b"] {
         append(&mut log, key);
@@ -183,35 +194,37 @@ fn a_producers_last_batch_on_disk_stays_when_it_goes_on_during_a_cleaning() {
         append_by(log, b"c", 0, Some((7, sequence)));
     });
     drop((log, log_dir));
-    let disk = disk.cut_power();
+    let machine = machine.cut_power();
     // The snapshots beside the segments are a cache, too.
-    let folder = disk.path("data/t-0");
+    let folder = machine.path("data/t-0");
     for offset in 0..10 {
-        let _ = std::fs::remove_file(SegmentFile::Snapshot.path(&folder, offset));
+        let _ = machine
+            .door()
+            .remove_file(&SegmentFile::Snapshot.path(&folder, offset));
     }
-    assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(0));
+    assert_eq!(last_sequence(&mut machine.open("data").1, 7), Some(0));
 }
 
 #[test]
 fn a_wrong_offset_index_hides_no_records() {
-    let disk = Disk::new(LogConfig {
+    let machine = Machine::new(LogConfig {
         index_interval_bytes: 0,
         ..LogConfig::default()
     });
-    let (log_dir, mut log) = disk.open("data");
+    let (log_dir, mut log) = machine.open("data");
     for key in 0..20 {
         append(&mut log, &[key]);
     }
     log_dir.shut_down(&mut std::iter::once((&mut log, 20))).unwrap();
     drop((log, log_dir));
-    let path = SegmentFile::Index.path(&disk.path("data/t-0"), 0);
-    let sound = std::fs::read(&path).unwrap();
+    let path = SegmentFile::Index.path(&machine.path("data/t-0"), 0);
+    let sound = machine.door().read(&path).unwrap();
     for place in 0..sound.len() {
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let file = machine.door().open(&path).unwrap();
         for bit in 0..8 {
             file.write_all_at(&[sound[place] ^ (1 << bit)], place as u64)
                 .unwrap();
-            let (log_dir, mut log) = disk.open("data");
+            let (log_dir, mut log) = machine.open("data");
             for offset in 0..20 {
                 let read = log.read(offset, 1, ReadBound::LogEnd, true).unwrap();
                 let bytes = read.to_vec().unwrap();
@@ -226,13 +239,13 @@ fn a_wrong_offset_index_hides_no_records() {
 
 #[test]
 fn a_flush_promises_nothing_once_another_has_failed() {
-    let disk = Disk::new(LogConfig::default());
-    let (_log_dir, mut log) = disk.open("data");
+    let machine = Machine::new(LogConfig::default());
+    let (_log_dir, mut log) = machine.open("data");
     append(&mut log, b"a");
     let [first, second] = [0; 2].map(|_| log.begin_flush().unwrap().unwrap());
-    recorder::fail_one_in(1);
+    machine.disk.fail_one_in(1);
     let outcome = second.run();
-    recorder::fail_one_in(0);
+    machine.disk.fail_one_in(0);
     log.flushed(&second, outcome).unwrap_err();
     log.flushed(&first, first.run()).unwrap_err();
     assert_eq!(log.recovery_point(), 0);
@@ -240,23 +253,23 @@ fn a_flush_promises_nothing_once_another_has_failed() {
 
 #[test]
 fn a_flush_that_could_not_begin_leaves_the_names_to_the_next() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     append(&mut log, b"a");
     append(&mut log, b"b");
-    recorder::fail_one_in(1);
+    machine.disk.fail_one_in(1);
     log.begin_flush().unwrap_err();
-    recorder::fail_one_in(0);
+    machine.disk.fail_one_in(0);
     log.flush().unwrap();
     drop((log, log_dir));
-    let disk = disk.cut_power();
-    assert_eq!(keys(&mut disk.open("data").1), [b"a", b"b"]);
+    let machine = machine.cut_power();
+    assert_eq!(keys(&mut machine.open("data").1), [b"a", b"b"]);
 }
 
 #[test]
 fn a_recovery_that_could_not_read_cuts_nothing() {
-    let disk = Disk::new(LogConfig::default());
-    let (log_dir, mut log) = disk.open("data");
+    let mut machine = Machine::new(LogConfig::default());
+    let (log_dir, mut log) = machine.open("data");
     for leader_epoch in 0..5 {
         append_by(&mut log, b"a", leader_epoch, None);
     }
@@ -266,14 +279,14 @@ fn a_recovery_that_could_not_read_cuts_nothing() {
     drop((log, log_dir));
     let mut failed = 0;
     for seed in 0..200 {
-        recorder::start(disk.root.path(), seed);
-        let log_dir = LogDir::open(&disk.path("data"), Arc::new(OpenFiles::new(1))).unwrap();
-        recorder::fail_reads_one_in(6);
-        failed += u32::from(log_dir.load(&|_, _| disk.config.clone(), 1).is_err());
-        recorder::fail_reads_one_in(0);
+        machine.disk = machine.disk.after_crash(Loss::Nothing, &mut Random::new(seed));
+        let log_dir = machine.open_dir("data");
+        machine.disk.fail_reads_one_in(6);
+        failed += u32::from(log_dir.load(&|_, _| machine.config.clone(), 1).is_err());
+        machine.disk.fail_reads_one_in(0);
         drop(log_dir);
         assert_eq!(
-            disk.open("data").1.log_end_offset(),
+            machine.open("data").1.log_end_offset(),
             6,
             "after the faults of {seed}"
         );
@@ -283,111 +296,121 @@ fn a_recovery_that_could_not_read_cuts_nothing() {
 
 #[test]
 fn a_tail_that_comes_back_behind_a_closed_segment_is_cut_again() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     append(&mut log, b"a");
     log.flush().unwrap();
     checkpoint(&log_dir, &log);
     append(&mut log, b"b");
     drop((log, log_dir));
-    let path = SegmentFile::Log.path(&disk.path("data/t-0"), 0);
-    let size = path.metadata().unwrap().len();
-    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    let path = SegmentFile::Log.path(&machine.path("data/t-0"), 0);
+    let size = machine.bytes(&path);
+    let file = machine.door().open(&path).unwrap();
     file.write_all_at(&[0xA5; 70], size).unwrap();
-    assert_eq!(keys(&mut disk.open("data").1), [b"a", b"b"]);
-    assert_eq!(path.metadata().unwrap().len(), size);
+    assert_eq!(keys(&mut machine.open("data").1), [b"a", b"b"]);
+    assert_eq!(machine.bytes(&path), size);
 }
 
 #[test]
 fn deleted_records_that_never_came_to_disk_take_no_others_with_them() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     for key in [b"a", b"b", b"c"] {
         append(&mut log, key);
     }
     log.advance_log_start_offset(2, 3).unwrap();
     log.flush().unwrap();
     drop((log, log_dir));
-    let disk = disk.cut_power();
-    assert_eq!(disk.open("data").1.log_end_offset(), 3);
+    let machine = machine.cut_power();
+    assert_eq!(machine.open("data").1.log_end_offset(), 3);
 }
 
 #[test]
 fn a_leader_epoch_that_could_not_be_written_is_with_the_next_flush() {
-    let disk = Disk::new(LogConfig::default());
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::new(LogConfig::default());
+    let (log_dir, mut log) = machine.open("data");
     append_by(&mut log, b"a", 0, None);
-    recorder::fail_one_in(1);
+    machine.disk.fail_one_in(1);
     log.assign_leader_epoch(4).unwrap_err();
-    recorder::fail_one_in(0);
+    machine.disk.fail_one_in(0);
     append_by(&mut log, b"b", 4, None);
     log.flush().unwrap();
     checkpoint(&log_dir, &log);
     drop((log, log_dir));
-    let disk = disk.cut_power();
-    assert_eq!(disk.open("data").1.epoch_for_offset(1).unwrap(), Some(4));
+    let machine = machine.cut_power();
+    assert_eq!(machine.open("data").1.epoch_for_offset(1).unwrap(), Some(4));
 }
 
 #[test]
 fn lost_records_leave_no_aborted_transactions_behind() {
-    let disk = Disk::new(LogConfig::default());
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::new(LogConfig::default());
+    let (log_dir, mut log) = machine.open("data");
     append(&mut log, b"a");
     drop((log, log_dir));
-    let folder = disk.path("data/t-0");
-    std::fs::write(SegmentFile::Log.path(&folder, 0), b"").unwrap();
+    let folder = machine.path("data/t-0");
+    machine.door().create(&SegmentFile::Log.path(&folder, 0)).unwrap();
     let index = SegmentFile::TxnIndex.path(&folder, 0);
-    std::fs::write(&index, [0; 20]).unwrap();
-    assert_eq!(disk.open("data").1.log_end_offset(), 0);
-    assert!(!index.exists());
+    machine
+        .door()
+        .create(&index)
+        .unwrap()
+        .write_all_at(&[0; 20], 0)
+        .unwrap();
+    assert_eq!(machine.open("data").1.log_end_offset(), 0);
+    assert!(!machine.exists(&index));
 }
 
 #[test]
 fn producers_are_not_read_from_before_the_first_segment() {
-    let disk = Disk::of_small_segments();
-    let (log_dir, mut log) = disk.open("data");
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("data");
     for sequence in 0..4 {
         append_by(&mut log, b"a", 0, Some((7, sequence)));
     }
     log.flush().unwrap();
     drop((log, log_dir));
-    let folder = disk.path("data/t-0");
+    let folder = machine.path("data/t-0");
     // Retention was interrupted: the snapshot at 1 is there still, the segments behind it are not.
     for offset in 0..3 {
-        std::fs::remove_file(SegmentFile::Log.path(&folder, offset)).unwrap();
+        machine
+            .door()
+            .remove_file(&SegmentFile::Log.path(&folder, offset))
+            .unwrap();
     }
     for offset in 2..5 {
-        let _ = std::fs::remove_file(SegmentFile::Snapshot.path(&folder, offset));
+        let _ = machine
+            .door()
+            .remove_file(&SegmentFile::Snapshot.path(&folder, offset));
     }
     let stale = SegmentFile::Snapshot.path(&folder, 1);
-    assert!(stale.exists());
-    assert_eq!(last_sequence(&mut disk.open("data").1, 7), Some(3));
-    assert!(!stale.exists());
+    assert!(machine.exists(&stale));
+    assert_eq!(last_sequence(&mut machine.open("data").1, 7), Some(3));
+    assert!(!machine.exists(&stale));
 }
 
 #[test]
 fn a_log_that_has_moved_does_not_come_back() {
-    let disk = Disk::new(LogConfig::default());
+    let machine = Machine::new(LogConfig::default());
     for (name, retire) in [
         ("a", LogDir::retire_log as fn(&LogDir, Log, Uuid) -> _),
         ("b", LogDir::set_aside),
     ] {
-        let (log_dir, mut log) = disk.open(name);
+        let (log_dir, mut log) = machine.open(name);
         append(&mut log, b"a");
         log.flush().unwrap();
         assert!(retire(&log_dir, log, Uuid::from_u128(1)).unwrap().is_some());
     }
-    let disk = disk.cut_power();
+    let machine = machine.cut_power();
     for name in ["a", "b"] {
-        assert!(!disk.path(name).join("t-0").exists(), "{name}");
+        assert!(!machine.exists(&machine.path(name).join("t-0")), "{name}");
     }
 }
 
 #[test]
 fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
-    let disk = Disk::new(LogConfig::default());
-    let (_home, mut log) = disk.open("a");
-    let (target, _) = disk.open("b");
+    let machine = Machine::new(LogConfig::default());
+    let (_home, mut log) = machine.open("a");
+    let (target, _) = machine.open("b");
     append_by(&mut log, b"a", 0, Some((7, 0)));
     append(&mut log, b"b");
     log.advance_log_start_offset(1, 2).unwrap();
@@ -405,8 +428,8 @@ fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
 
 #[test]
 fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
-    let disk = Disk::new(LogConfig::default());
-    let [(_a, mut first), (_b, mut second)] = ["a", "b"].map(|name| disk.open(name));
+    let machine = Machine::new(LogConfig::default());
+    let [(_a, mut first), (_b, mut second)] = ["a", "b"].map(|name| machine.open(name));
     for log in [&mut first, &mut second] {
         append(log, b"a");
         append(log, b"b");
@@ -421,16 +444,16 @@ fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
 fn a_base_offset_that_is_too_small_ends_the_log_and_one_too_large_is_a_gap() {
     // Base offset and leader epoch lie outside of a batch's CRC: only the order of the offsets can give a wrong one away.
     for (offset, end) in [(1_u64, 2), (900, 901)] {
-        let disk = Disk::new(LogConfig::default());
-        let (log_dir, mut log) = disk.open("data");
+        let machine = Machine::new(LogConfig::default());
+        let (log_dir, mut log) = machine.open("data");
         for key in [b"a", b"b", b"c"] {
             append(&mut log, key);
         }
         let size = log.size_bytes();
         drop((log, log_dir));
-        let path = SegmentFile::Log.path(&disk.path("data/t-0"), 0);
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let path = SegmentFile::Log.path(&machine.path("data/t-0"), 0);
+        let file = machine.door().open(&path).unwrap();
         file.write_all_at(&offset.to_be_bytes(), size / 3 * 2).unwrap();
-        assert_eq!(disk.open("data").1.log_end_offset(), end);
+        assert_eq!(machine.open("data").1.log_end_offset(), end);
     }
 }

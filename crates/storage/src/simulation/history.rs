@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::check;
 use super::flips::Flip;
 use super::model::Model;
-use super::platter::Loss;
-use super::{Random, recorder};
 use crate::cleaner::CleanerSettings;
 use crate::deletion;
+use crate::disk::Disk;
+use crate::disk::simulated::{Loss, Random, SimulatedDisk};
 use crate::error::Result;
 use crate::log::Log;
 use crate::log_config::LogConfig;
@@ -41,7 +40,7 @@ pub struct Producer {
 pub struct History {
     pub random: Random,
     pub config: Arc<LogConfig>,
-    pub root: TempDir,
+    pub disk: SimulatedDisk,
     pub log_dirs: [Option<LogDir>; 2],
     /// In which of them the log lies.
     pub home: usize,
@@ -63,13 +62,6 @@ pub struct History {
     pub faulty: bool,
     /// Says what it does.
     told: bool,
-}
-
-/// In memory where that is possible: nothing here needs a real disk.
-fn folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm")
-        .or_else(|_| tempfile::tempdir())
-        .unwrap()
 }
 
 fn config(random: &mut Random) -> LogConfig {
@@ -104,7 +96,7 @@ impl History {
             random,
             model: Model::new(config.cleanup_compact && config.delete_retention_ms == 0),
             config: Arc::new(config),
-            root: folder(),
+            disk: SimulatedDisk::new(seed),
             log_dirs: [None, None],
             home: 0,
             log: None,
@@ -119,18 +111,17 @@ impl History {
             faulty: false,
             told: from_environment("BARNABAS_SIMULATION_SEED").is_some(),
         };
-        recorder::start(history.root.path(), seed);
         history.open().unwrap();
         history
     }
 
     /// Opens the directories, as the broker does at its start; the log is found or created.
     pub fn open(&mut self) -> Result<()> {
-        let files = Arc::new(OpenFiles::new(4));
+        let (disk, files) = (Disk::Simulated(self.disk.clone()), Arc::new(OpenFiles::new(4)));
         let mut found: Vec<(usize, Log)> = Vec::new();
         self.left.clear();
         for (place, name) in ["a", "b"].into_iter().enumerate() {
-            let log_dir = LogDir::open(&self.root.path().join(name), files.clone())?;
+            let log_dir = LogDir::open(&disk, &Path::new("/").join(name), files.clone())?;
             let loaded = log_dir.load(&|_, _| self.config.clone(), 1)?;
             self.left.extend(loaded.deleted);
             found.extend(loaded.logs.into_iter().map(|log| (place, log)));
@@ -161,9 +152,9 @@ impl History {
     /// A start; reads may fail the first time. Answers whether it came about at once.
     fn start(&mut self) -> bool {
         if self.random.once_in(4) {
-            recorder::fail_reads_one_in(2 + self.random.below(20));
+            self.disk.fail_reads_one_in(2 + self.random.below(20));
             let opened = self.open();
-            recorder::fail_reads_one_in(0);
+            self.disk.fail_reads_one_in(0);
             if opened.is_ok() {
                 return true;
             }
@@ -189,7 +180,7 @@ impl History {
     }
 
     pub fn unique_id(&mut self) -> Uuid {
-        Uuid::from_u64_pair(self.random.next(), self.random.next())
+        Uuid::from_u64_pair(self.random.number(), self.random.number())
     }
 
     /// Tells what comes, where one seed alone runs.
@@ -200,7 +191,7 @@ impl History {
             let Model {
                 promised, cleaned, ..
             } = &self.model;
-            let power = recorder::has_power();
+            let power = self.disk.has_power();
             println!(
                 "{what}: home {} {log:?} {copy:?}, {promised} promised, {cleaned} cleaned, {power}",
                 self.home
@@ -226,9 +217,9 @@ impl History {
                 _ => {}
             }
             // The power goes in the middle of something.
-            recorder::cut_power_after(self.random.below(40));
+            self.disk.cut_power_after(self.random.below(40));
             for _ in 0..1 + self.random.below(12) {
-                if !recorder::has_power() {
+                if !self.disk.has_power() {
                     break;
                 }
                 self.step();
@@ -241,7 +232,7 @@ impl History {
     fn fail(&mut self) {
         self.tell("fail");
         self.faulty = true;
-        recorder::fail_one_in(2 + self.random.below(12));
+        self.disk.fail_one_in(2 + self.random.below(12));
         for _ in 0..1 + self.random.below(8) {
             match self.random.below(8) {
                 0 | 1 => self.flush(),
@@ -250,7 +241,7 @@ impl History {
                 _ => self.append(),
             }
         }
-        recorder::fail_one_in(0);
+        self.disk.fail_one_in(0);
         self.crash();
         self.faulty = false;
     }
@@ -259,7 +250,7 @@ impl History {
     fn fail_reads(&mut self) {
         self.tell("fail_reads");
         self.faulty = true;
-        recorder::fail_reads_one_in(1 + self.random.below(6));
+        self.disk.fail_reads_one_in(1 + self.random.below(6));
         for _ in 0..1 + self.random.below(8) {
             match self.random.below(10) {
                 0 => self.flush(),
@@ -270,7 +261,7 @@ impl History {
                 _ => self.append(),
             }
         }
-        recorder::fail_reads_one_in(0);
+        self.disk.fail_reads_one_in(0);
         self.faulty = false;
         self.check();
     }
@@ -317,7 +308,7 @@ impl History {
                 return false;
             }
         }
-        if recorder::has_power() && self.model.promised > 0 {
+        if self.disk.has_power() && self.model.promised > 0 {
             self.model.promised_start = self.model.log_start_offset;
         }
         true
@@ -336,7 +327,7 @@ impl History {
             let mut own = Some((&mut log, high_watermark)).filter(|_| place == self.home);
             log_dir.shut_down(&mut own.take().into_iter()).unwrap();
         }
-        if recorder::has_power() {
+        if self.disk.has_power() {
             self.model.promise(log.log_end_offset());
             self.model.promised_start = self.model.log_start_offset;
         }
@@ -365,34 +356,21 @@ impl History {
     /// Removes what has left the log.
     fn remove_left(&mut self) {
         for path in std::mem::take(&mut self.left) {
-            deletion::remove(&path).unwrap();
+            deletion::remove(&Disk::Simulated(self.disk.clone()), &path).unwrap();
         }
     }
 
-    /// The process ends, perhaps with the power; answers what is left of the disk.
-    fn lose(&mut self, loss: Loss) -> TempDir {
+    /// The process ends, perhaps with the power; what is left of the disk is that of the next.
+    fn lose(&mut self, loss: Loss) {
         self.close();
-        let had_power = recorder::has_power();
-        let platter = recorder::stop();
-        let left = folder();
-        platter.materialise(left.path(), loss, &mut self.random);
-        if loss == Loss::Nothing && had_power && !self.faulty {
-            assert_same(self.root.path(), left.path());
-        }
-        left
-    }
-
-    fn found(&mut self, left: TempDir) {
-        self.root = left;
-        recorder::start(self.root.path(), self.random.next());
+        self.disk = self.disk.after_crash(loss, &mut self.random);
     }
 
     /// The power goes; a start makes do with what is left.
     fn crash(&mut self) {
         let loss = [Loss::Nothing, Loss::AllUnsynced, Loss::Some, Loss::Some][self.random.below(4)];
         self.tell(&format!("crash {loss:?}"));
-        let left = self.lose(loss);
-        self.found(left);
+        self.lose(loss);
         self.start();
         self.tell("started");
         let log = self.log.as_mut().unwrap();
@@ -410,11 +388,10 @@ impl History {
         // Which of two logs is the partition's must not be in doubt.
         self.copy = None;
         let loss = [Loss::Nothing, Loss::Some][self.random.below(2)];
-        let left = self.lose(loss);
-        let Some(flip) = Flip::make(left.path(), &mut self.random) else {
+        self.lose(loss);
+        let Some(flip) = Flip::make(&self.disk, &mut self.random) else {
             return;
         };
-        self.found(left);
         match self.open() {
             Ok(()) => flip.check(self.log.as_mut().unwrap(), &self.model),
             Err(error) => flip.check_error(&error),
@@ -435,28 +412,6 @@ impl History {
             };
         }
     }
-}
-
-/// All that the process did went through the door of [`crate::disk`].
-fn assert_same(real: &Path, simulated: &Path) {
-    let files = |root: &Path| {
-        let mut found = Vec::new();
-        let mut folders = vec![root.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(root).unwrap().to_owned();
-                    found.push((name, std::fs::read(&path).unwrap()));
-                }
-            }
-        }
-        found.sort();
-        found
-    };
-    assert_eq!(files(real), files(simulated));
 }
 
 fn from_environment(name: &str) -> Option<u64> {

@@ -1,12 +1,11 @@
 //! A seeded simulation of the disk under a log: power cuts at any point, torn and reordered writes, slow syncs, failing
 //! calls, flipped bits.
 //!
-//! [`recorder`] stands behind the door of [`crate::disk`] and notes every change in a [`platter::Platter`], which knows what
-//! has been synced and what may be lost. [`history`] drives a log at random: [`steps`] that append and take away,
-//! [`cleaning`], [`moving`] from one log directory to the other. It cuts the power, opens what is left and checks it
-//! against what was written ([`check`], [`compacted`], [`flips`]). A failure names its seed;
-//! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, from `BARNABAS_SIMULATION_FIRST` on; `BARNABAS_SIMULATION_SEED` runs
-//! one alone.
+//! The log lies on a [`SimulatedDisk`](crate::disk::simulated::SimulatedDisk), which knows what has been synced and what may
+//! be lost. [`history`] drives a log at random: [`steps`] that append and take away, [`cleaning`], [`moving`] from one log
+//! directory to the other. It cuts the power, opens what is left and checks it against what was written ([`check`],
+//! [`compacted`], [`flips`]). A failure names its seed; `BARNABAS_SIMULATION_SEEDS` says how many seeds run, from
+//! `BARNABAS_SIMULATION_FIRST` on; `BARNABAS_SIMULATION_SEED` runs one alone.
 
 mod check;
 mod cleaning;
@@ -16,36 +15,5 @@ mod found;
 mod history;
 mod model;
 mod moving;
-mod platter;
-pub mod recorder;
 mod steps;
-
-/// A small generator, so that a seed means the same for ever (SplitMix64).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The generator of a seed.
-    pub fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    /// Any number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number from 0 to `limit` - 1.
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// True once in `times`.
-    pub fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-}
+mod three_nodes;

@@ -4,7 +4,6 @@ use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 
 use super::history::{History, NOW_MS, PRODUCERS};
 use super::model::Sent;
-use super::recorder;
 use crate::log::{AppendOrigin, ReadBound};
 
 /// Keys of a compacted log.
@@ -114,7 +113,7 @@ impl History {
             Ok(None) => return,
             Err(error) => return assert!(self.faulty, "{error}"),
         };
-        let began = recorder::moment();
+        let began = self.disk.moment();
         for _ in 0..self.random.below(3) {
             match self.random.below(6) {
                 0 => self.move_on(),
@@ -124,10 +123,10 @@ impl History {
             }
         }
         if self.random.once_in(2) {
-            recorder::syncs_began(Some(began));
+            self.disk.syncs_began(Some(began));
         }
         let outcome = flush.run();
-        recorder::syncs_began(None);
+        self.disk.syncs_began(None);
         match self.log().flushed(&flush, outcome) {
             Ok(()) => self.promise(),
             Err(error) => assert!(self.faulty, "{error}"),
@@ -144,7 +143,7 @@ impl History {
     }
 
     pub fn promise(&mut self) {
-        if recorder::has_power() {
+        if self.disk.has_power() {
             let recovery_point = self.log().recovery_point();
             self.model.promise(recovery_point);
         }

@@ -10,7 +10,9 @@ use barnabas_protocol::records::{
     Batch, BatchBuilder, BatchHeader, Compression, RecordFields, TimestampType, batches, compression,
 };
 use barnabas_storage::cleaner::{Cleanable, Cleaned, Cleaner, CleanerSettings, CleanerShell, FileTimes};
-use barnabas_storage::{AppendOrigin, Log, LogConfig, LogDir, OpenFiles, ReadBound, StorageError};
+use barnabas_storage::{
+    AppendOrigin, Disk, Folder, Log, LogConfig, LogDir, OpenFiles, ReadBound, StorageError,
+};
 
 use crate::fixture::Fixture;
 use crate::model::Random;
@@ -259,7 +261,7 @@ impl History {
         let Some(facts) = log.cleaning_facts(end).unwrap() else {
             return;
         };
-        let folder = self.fixture.path().join("orders-0");
+        let folder = Folder::real(self.fixture.path().join("orders-0"));
         let cleanable = facts
             .cleanable(self.checkpoint, self.now_ms, &mut FileTimes { folder: &folder })
             .unwrap();
@@ -368,7 +370,7 @@ impl History {
 
     /// What a start after a crash finds in a copy is as good as the log.
     fn check_copy(&mut self, root: &Path) {
-        let log_dir = LogDir::open(root, Arc::new(OpenFiles::new(4))).unwrap();
+        let log_dir = LogDir::open(&Disk::Real, root, Arc::new(OpenFiles::new(4))).unwrap();
         let loaded = log_dir.load(&|_, _| self.fixture.config.clone(), 2).unwrap();
         let mut log = loaded.logs.into_iter().next().unwrap();
         let end = log.log_end_offset();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields, batches};
-use barnabas_storage::{AppendInfo, AppendOrigin, Log, LogConfig, LogDir, OpenFiles, ReadBound};
+use barnabas_storage::{AppendInfo, AppendOrigin, Disk, Log, LogConfig, LogDir, OpenFiles, ReadBound};
 use uuid::Uuid;
 
 pub const TOPIC_ID: Uuid = Uuid::from_u128(0xBA_12_AB_A5);
@@ -28,7 +28,7 @@ impl Fixture {
     }
 
     pub fn open(&self) -> LogDir {
-        LogDir::open(self.path(), Arc::new(OpenFiles::new(4))).unwrap()
+        LogDir::open(&Disk::Real, self.path(), Arc::new(OpenFiles::new(4))).unwrap()
     }
 
     pub fn create(&self, log_dir: &LogDir, partition: i32) -> Log {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{
-    AppendOrigin, LogCheckpoint, LogConfig, LogDir, OpenFiles, ReadBound, StorageError, deletion,
+    AppendOrigin, Disk, LogCheckpoint, LogConfig, LogDir, OpenFiles, ReadBound, StorageError, deletion,
 };
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::fixture::{Fixture, TOPIC_ID, append, base_offsets, one};
 fn a_second_holder_is_refused() {
     let fixture = Fixture::new(LogConfig::default());
     let held = fixture.open();
-    let second = LogDir::open(fixture.path(), Arc::new(OpenFiles::new(1)));
+    let second = LogDir::open(&Disk::Real, fixture.path(), Arc::new(OpenFiles::new(1)));
     assert!(matches!(second, Err(StorageError::Locked { .. })));
     drop(held);
     fixture.open();
@@ -173,7 +173,7 @@ fn a_deleted_log_is_renamed_then_removed_by_whoever_comes_first() {
         assert!(renamed.exists());
         assert_eq!(deleted, Some(renamed.clone()));
         if partition == 0 {
-            deletion::remove(&renamed).unwrap();
+            deletion::remove(&Disk::Real, &renamed).unwrap();
             assert!(!renamed.exists());
         }
     }
@@ -182,7 +182,7 @@ fn a_deleted_log_is_renamed_then_removed_by_whoever_comes_first() {
     let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert!(loaded.logs.is_empty());
     assert_eq!(loaded.deleted.len(), 1);
-    deletion::remove(&loaded.deleted[0]).unwrap();
+    deletion::remove(&Disk::Real, &loaded.deleted[0]).unwrap();
     let loaded = log_dir.load(&|_, _| fixture.config.clone(), 2).unwrap();
     assert!(loaded.deleted.is_empty());
 }
@@ -374,7 +374,7 @@ fn a_failing_disk_is_an_error_and_leaves_no_trace() {
 fn an_idle_log_gives_its_descriptors_up() {
     let fixture = Fixture::new(LogConfig::default());
     let files = Arc::new(OpenFiles::new(10));
-    let log_dir = LogDir::open(fixture.path(), files.clone()).unwrap();
+    let log_dir = LogDir::open(&Disk::Real, fixture.path(), files.clone()).unwrap();
     let mut log = fixture.create(&log_dir, 0);
     append(&mut log, one(1));
     log.release_if_idle().unwrap();

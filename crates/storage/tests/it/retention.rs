@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{Log, LogConfig, LogDir, ReadBound, deletion};
+use barnabas_storage::{Disk, Log, LogConfig, LogDir, ReadBound, deletion};
 
 use crate::fixture::{Fixture, append, base_offsets, one};
 
@@ -111,7 +111,7 @@ fn a_reader_finishes_with_a_file_that_was_removed() {
     let slice = log.read(0, 1 << 20, ReadBound::LogEnd, true).unwrap();
     let before = slice.to_vec().unwrap();
     for name in enforce(&mut log, 1_000) {
-        deletion::remove(&fixture.path().join("orders-0").join(name)).unwrap();
+        deletion::remove(&Disk::Real, &fixture.path().join("orders-0").join(name)).unwrap();
     }
     assert_eq!(fixture.files()[0], "00000000000000000009.log");
     assert_eq!(slice.to_vec().unwrap(), before);
@@ -152,7 +152,7 @@ fn removal_survives_a_crash_after_each_step() {
         if mark {
             let (marked, _) = removed.mark();
             for path in marked.iter().filter(|_| remove) {
-                deletion::remove(path).unwrap();
+                deletion::remove(&Disk::Real, path).unwrap();
             }
         }
         drop((log, log_dir));

@@ -122,7 +122,7 @@ pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) 
         &plan,
         &quorum,
         (&data_dirs, &targets),
-        identity.directory_id,
+        identity.directory_id.unwrap_or_default(),
         out,
     )
     .await;
@@ -224,13 +224,7 @@ fn open_sources(import: &Import, settings: &StartSettings) -> Result<Vec<Source>
 /// Takes hold of a data folder, which gets the cluster's identity if it has none.
 fn open_target(data_dir: &Path, cluster_id: &str, node_id: i32) -> Result<LogDir, ImportError> {
     let mut target = LogDir::open(&Disk::Real, data_dir, Arc::new(OpenFiles::new(1)))?;
-    if target.meta_properties().is_none() {
-        target.write_meta_properties(MetaProperties {
-            cluster_id: cluster_id.to_owned(),
-            node_id,
-            directory_id: Uuid::new_v4(),
-        })?;
-    }
+    target.claim(cluster_id, node_id, Uuid::new_v4())?;
     Ok(target)
 }
 

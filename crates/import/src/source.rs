@@ -79,7 +79,12 @@ impl Source {
         };
         let checkpoints = CHECKPOINTS
             .into_iter()
-            .map(|name| Ok((name, checkpoint::read_offsets(&Disk::Real, &path.join(name))?)))
+            .map(|name| {
+                Ok((
+                    name,
+                    checkpoint::read_offsets(&Disk::Real, &path.join(name))?.whole()?,
+                ))
+            })
             .collect::<Result<_, StorageError>>()?;
         let metadata = cluster::folder(path);
         let cluster = if metadata.is_dir() {

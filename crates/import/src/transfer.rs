@@ -133,7 +133,7 @@ pub fn merge_checkpoints(plan: &Plan, data_dir: &Path) -> Result<(), ImportError
     }
     for (name, rows) in added {
         let path = data_dir.join(name);
-        let mut offsets = checkpoint::read_offsets(&Disk::Real, &path)?;
+        let mut offsets = checkpoint::read_offsets(&Disk::Real, &path)?.whole()?;
         offsets.extend(
             rows.into_iter()
                 .map(|(folder, offset)| (folder.partition.clone(), offset)),

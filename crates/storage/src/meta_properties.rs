@@ -17,11 +17,23 @@ pub struct MetaProperties {
     pub cluster_id: String,
     /// `node.id`.
     pub node_id: i32,
-    /// `directory.id`, written in Kafka's URL-safe base64.
-    pub directory_id: Uuid,
+    /// `directory.id`, written in Kafka's URL-safe base64. Folders of Apache Kafka before 3.7 have none.
+    pub directory_id: Option<Uuid>,
+    /// Lines that say something else; they stay as they are.
+    others: Vec<String>,
 }
 
 impl MetaProperties {
+    /// The content for a new log directory.
+    pub fn new(cluster_id: String, node_id: i32, directory_id: Uuid) -> MetaProperties {
+        MetaProperties {
+            cluster_id,
+            node_id,
+            directory_id: Some(directory_id),
+            others: Vec::new(),
+        }
+    }
+
     /// Reads the file in `log_dir`, if there is one.
     ///
     /// # Errors
@@ -44,24 +56,33 @@ impl MetaProperties {
     pub fn write(&self, log_dir: &Folder) -> Result<()> {
         let mut text = String::from("#\n");
         text += &format!("cluster.id={}\n", self.cluster_id);
-        text += &format!("directory.id={}\n", kafka_uuid::encode(self.directory_id));
+        if let Some(directory_id) = self.directory_id {
+            text += &format!("directory.id={}\n", kafka_uuid::encode(directory_id));
+        }
         text += &format!("node.id={}\nversion=1\n", self.node_id);
-        log_dir
-            .disk()
-            .replace(&log_dir.join(FILE_NAME), text.as_bytes(), Durability::Synced)
+        self.others.iter().for_each(|line| text += &format!("{line}\n"));
+        let path = log_dir.join(FILE_NAME);
+        log_dir.disk().replace(&path, text.as_bytes(), Durability::Synced)
     }
 }
 
 fn parse(text: &str) -> std::result::Result<MetaProperties, String> {
+    const KNOWN: [&str; 4] = ["version", "node.id", "cluster.id", "directory.id"];
+    let key_of = |line: &str| {
+        line.split_once('=')
+            .map_or(line, |(key, _)| key)
+            .trim()
+            .to_owned()
+    };
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '!']))
+        .collect();
     let get = |key: &str| {
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.starts_with(['#', '!']));
-        let mut pairs = lines.filter_map(|line| line.split_once('='));
-        pairs
-            .find(|(k, _)| k.trim() == key)
-            .map(|(_, value)| value.trim().replace('\\', ""))
+        // As in any properties file the last one counts.
+        let line = lines.iter().rfind(|line| key_of(line) == key)?;
+        let (_, value) = line.split_once('=')?;
+        Some(value.trim().replace('\\', ""))
     };
     let version = get("version").ok_or("version is missing")?;
     if version != "1" {
@@ -72,13 +93,16 @@ fn parse(text: &str) -> std::result::Result<MetaProperties, String> {
         .parse()
         .map_err(|_| format!("node.id {node_id} is not a number"))?;
     let cluster_id = get("cluster.id").ok_or("cluster.id is missing")?;
-    let directory_id = get("directory.id").ok_or("directory.id is missing")?;
-    let directory_id = kafka_uuid::decode(&directory_id)
-        .ok_or_else(|| format!("directory.id {directory_id} is not an id"))?;
+    let directory_id = get("directory.id")
+        .map(|id| kafka_uuid::decode(&id).ok_or_else(|| format!("directory.id {id} is not an id")))
+        .transpose()?;
+    let is_other = |line: &&&str| !KNOWN.contains(&key_of(line).as_str());
+    let others = lines.iter().filter(is_other).map(|line| (*line).to_owned());
     Ok(MetaProperties {
         cluster_id,
         node_id,
         directory_id,
+        others: others.collect(),
     })
 }
 
@@ -90,16 +114,31 @@ mod tests {
     fn what_was_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(MetaProperties::read(&Folder::real(folder.path())).unwrap(), None);
-        let properties = MetaProperties {
-            cluster_id: "MkU3OEVBNTcwNTJENDM2Qg".to_owned(),
-            node_id: 3,
-            directory_id: Uuid::from_u128(0x1234_5678_9abc_def0_1122_3344_5566_7788),
-        };
+        let directory_id = Uuid::from_u128(0x1234_5678_9abc_def0_1122_3344_5566_7788);
+        let properties = MetaProperties::new("MkU3OEVBNTcwNTJENDM2Qg".to_owned(), 3, directory_id);
         properties.write(&Folder::real(folder.path())).unwrap();
         assert_eq!(
             MetaProperties::read(&Folder::real(folder.path())).unwrap(),
             Some(properties)
         );
+    }
+
+    #[test]
+    fn what_is_not_known_stays_and_the_directory_id_may_be_missing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        let path = folder.join(FILE_NAME);
+        let text = "#Tue\nnode.id=1\nfuture.key=a\\:b=c\nversion=1\nnode.id=2\nalone\ncluster.id=x\n";
+        std::fs::write(&path, text).unwrap();
+        let mut properties = MetaProperties::read(&folder).unwrap().unwrap();
+        assert_eq!((properties.node_id, properties.directory_id), (2, None));
+        properties.directory_id = Some(Uuid::from_u128(77));
+        properties.write(&folder).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "#\ncluster.id=x\ndirectory.id=AAAAAAAAAAAAAAAAAAAATQ\nnode.id=2\nversion=1\nfuture.key=a\\:b=c\nalone\n"
+        );
+        assert_eq!(MetaProperties::read(&folder).unwrap(), Some(properties));
     }
 
     #[test]
@@ -116,7 +155,6 @@ mod tests {
                 "node.id one is not a number",
             ),
             ("version=1\nnode.id=1", "cluster.id is missing"),
-            ("version=1\nnode.id=1\ncluster.id=x", "directory.id is missing"),
             (
                 "version=1\nnode.id=1\ncluster.id=x\ndirectory.id=?",
                 "directory.id ? is not an id",

@@ -15,17 +15,17 @@ use crate::log::AbortedTxn;
 /// Size of an entry.
 pub const ENTRY_BYTES: usize = 34;
 
-/// Appends an entry.
+/// Appends an entry, behind the last whole one.
 ///
 /// # Errors
 /// `Io`.
 pub fn append(folder: &Folder, base_offset: i64, txn: &AbortedTxn) -> Result<()> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
-    folder
-        .disk()
-        .open(&path)
-        .and_then(|file| file.append_all(&encode(txn)))
-        .map_err(StorageError::io("append to", path))
+    let written = folder.disk().open(&path).and_then(|file| {
+        let end = file.bytes()? / ENTRY_BYTES as u64 * ENTRY_BYTES as u64;
+        file.write_all_at(&encode(txn), end)
+    });
+    written.map_err(StorageError::io("append to", path))
 }
 
 /// The content of an index with these entries.
@@ -33,17 +33,21 @@ pub fn content(txns: &[AbortedTxn]) -> Vec<u8> {
     txns.iter().flat_map(encode).collect()
 }
 
-/// All entries, in the order of their markers.
+/// All entries, in the order of their markers. A last one that is cut off is passed over, as by Apache Kafka.
 ///
 /// # Errors
-/// `Io`, `Corrupt`.
+/// `Io`; `Corrupt` for an entry of an unknown version: without it aborted records would be served.
 pub fn read(folder: &Folder, base_offset: i64) -> Result<Vec<AbortedTxn>> {
     let path = SegmentFile::TxnIndex.path(folder, base_offset);
     let bytes = folder.disk().read_optional(&path)?.unwrap_or_default();
-    decode_all(&path, &bytes)
+    let (rows, rest) = bytes.as_chunks::<ENTRY_BYTES>();
+    if !rest.is_empty() {
+        tracing::warn!(path = %path.display(), bytes = rest.len(), "passed over an entry that is cut off");
+    }
+    decode_all(&path, rows.as_flattened())
 }
 
-/// The entries in the bytes of the file at `path`.
+/// The entries in the bytes of the file at `path`, which must be whole.
 ///
 /// # Errors
 /// `Corrupt`.
@@ -135,12 +139,29 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_entry_is_reported_with_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(SegmentFile::TxnIndex.path(folder.path(), 0), [0; 40]).unwrap();
-        let error = read(&Folder::real(folder.path()), 0).unwrap_err().to_string();
+    fn an_entry_that_is_cut_off_takes_no_other_with_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        let path = SegmentFile::TxnIndex.path(&folder, 0);
+        let torn = [&content(&[txn(10), txn(20)])[..], &[0; 6]].concat();
+        std::fs::write(&path, &torn).unwrap();
+        let error = decode_all(&path, &torn).unwrap_err().to_string();
         assert!(
-            error.ends_with("00000000000000000000.txnindex is corrupt at byte 34: the last entry is cut off")
+            error.ends_with("00000000000000000000.txnindex is corrupt at byte 68: the last entry is cut off")
         );
+        assert_eq!(read(&folder, 0).unwrap(), [txn(10), txn(20)]);
+        append(&folder, 0, &txn(30)).unwrap();
+        assert_eq!(read(&folder, 0).unwrap(), [txn(10), txn(20), txn(30)]);
+    }
+
+    #[test]
+    fn an_entry_of_a_later_version_is_not_passed_over() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        let mut bytes = content(&[txn(10), txn(20)]);
+        bytes[ENTRY_BYTES + 1] = 1;
+        std::fs::write(SegmentFile::TxnIndex.path(&folder, 0), bytes).unwrap();
+        let error = read(&folder, 0).unwrap_err().to_string();
+        assert!(error.ends_with("at byte 34: unknown entry version"), "{error}");
     }
 }

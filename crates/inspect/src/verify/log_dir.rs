@@ -26,7 +26,11 @@ impl Checkpoints {
     /// `Io`.
     pub fn read(path: &Path, report: &mut Report<'_>) -> Result<Self> {
         let mut read = |name: &str| -> Result<Offsets> {
-            Ok(tell(checkpoint::read_offsets(&Disk::Real, &path.join(name)), report)?.unwrap_or_default())
+            let read = checkpoint::read_offsets(&Disk::Real, &path.join(name))?;
+            for fault in read.faults {
+                tell::<()>(Err(fault), report)?;
+            }
+            Ok(read.content)
         };
         Ok(Checkpoints {
             recovery_points: read(log_dir::RECOVERY_POINTS)?,

@@ -85,7 +85,7 @@ impl<'a> LogWalk<'a> {
             report,
         )?;
         let txn_path = side_file(SegmentFile::TxnIndex);
-        let mut aborted = TxnIndexCheck::read(self.folder, txn_path, base_offset, side_severity, report)?;
+        let mut aborted = TxnIndexCheck::read(txn_path, side_severity, report)?;
 
         if base_offset < self.next_offset {
             let what = format!("the segment before ends with offset {}", self.next_offset - 1);

@@ -1,14 +1,15 @@
 //! The transaction index of a segment against the markers in its log.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::{fs, io};
 
 use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::producer_state::EndTxnMarker;
-use barnabas_storage::{AbortedTxn, Folder, StorageError, txn_index};
+use barnabas_storage::{AbortedTxn, StorageError, txn_index};
 
 use super::report::Report;
-use crate::{Result, Severity};
+use crate::{InspectError, Result, Severity};
 
 /// Transactions that are open while the log is walked: producer id to the offset of the first record. Kept from one segment to
 /// the next; as large as the number of open transactions.
@@ -30,14 +31,12 @@ impl TxnIndexCheck {
     ///
     /// # Errors
     /// `Io`.
-    pub fn read(
-        folder: &Path,
-        path: PathBuf,
-        base_offset: i64,
-        severity: Severity,
-        report: &mut Report<'_>,
-    ) -> Result<Self> {
-        let entries = match txn_index::read(&Folder::real(folder), base_offset) {
+    pub fn read(path: PathBuf, severity: Severity, report: &mut Report<'_>) -> Result<Self> {
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(InspectError::io(&path))?,
+        };
+        let entries = match txn_index::decode_all(&path, &bytes) {
             Ok(entries) => entries,
             Err(StorageError::Corrupt {
                 path,

@@ -22,11 +22,7 @@ impl Fixture {
     pub fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut log_dir = LogDir::open(&Disk::Real, root.path(), Arc::new(OpenFiles::new(4))).unwrap();
-        let properties = MetaProperties {
-            cluster_id: "cluster".to_owned(),
-            node_id: 1,
-            directory_id: Uuid::from_u128(1),
-        };
+        let properties = MetaProperties::new("cluster".to_owned(), 1, Uuid::from_u128(1));
         log_dir.write_meta_properties(properties).unwrap();
         let config = LogConfig {
             segment_bytes: 2_000,

@@ -93,11 +93,7 @@ fn metadata() -> Vec<Vec<u8>> {
 fn log_directory(partitions: &[i32]) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let mut log_dir = LogDir::open(&Disk::Real, root.path(), Arc::new(OpenFiles::new(4))).unwrap();
-    let properties = MetaProperties {
-        cluster_id: CLUSTER.to_owned(),
-        node_id: 1,
-        directory_id: Uuid::new_v4(),
-    };
+    let properties = MetaProperties::new(CLUSTER.to_owned(), 1, Uuid::new_v4());
     log_dir.write_meta_properties(properties).unwrap();
     let mut logs = Vec::new();
     for partition in partitions {
@@ -361,11 +357,7 @@ fn a_source_in_use_and_a_data_folder_of_others_are_refused() {
     assert!(refused.contains("is in use by another process"), "{refused}");
     drop(held);
 
-    let others = MetaProperties {
-        cluster_id: "another".to_owned(),
-        node_id: 1,
-        directory_id: Uuid::from_u128(2),
-    };
+    let others = MetaProperties::new("another".to_owned(), 1, Uuid::from_u128(2));
     others.write(&Folder::real(target.path())).unwrap();
     let before = content(target.path());
     let refused = try_import(&import(node.path(), Mode::Copy), target.path())

@@ -138,7 +138,7 @@ impl LogDirs {
 
     /// The ids of those that serve, the metadata's first.
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        let id = |dir: &Arc<DataDir>| Some(dir.storage().ok()?.meta_properties()?.directory_id);
+        let id = |dir: &Arc<DataDir>| dir.storage().ok()?.meta_properties()?.directory_id;
         let others = self.dirs.iter().filter(|dir| !Arc::ptr_eq(dir, &self.metadata));
         std::iter::once(&self.metadata)
             .chain(others)

@@ -158,15 +158,7 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
     }
     for (_, opened) in dirs.iter_mut() {
         let Ok(storage) = opened else { continue };
-        if storage.meta_properties().is_some() {
-            continue;
-        }
-        let written = storage.write_meta_properties(MetaProperties {
-            cluster_id: cluster_id.clone(),
-            node_id,
-            directory_id: Uuid::new_v4(),
-        });
-        if let Err(error) = written {
+        if let Err(error) = storage.claim(&cluster_id, node_id, Uuid::new_v4()) {
             *opened = Err(error.to_string());
         }
     }

@@ -41,13 +41,14 @@ impl LeaderEpochs {
     /// # Errors
     /// `Io`, `Corrupt`.
     pub fn rows(folder: &Folder) -> Result<Vec<EpochEntry>> {
-        read_rows(folder.disk(), &folder.join(FILE_NAME), |row| {
-            let (epoch, start_offset) = row.split_once(' ')?;
+        let rows = read_rows(folder.disk(), &folder.join(FILE_NAME), |row| {
+            let (epoch, start_offset) = row.split_once(char::is_whitespace)?;
             Some(EpochEntry {
                 epoch: epoch.parse().ok()?,
-                start_offset: start_offset.parse().ok()?,
+                start_offset: start_offset.trim_start().parse().ok()?,
             })
-        })
+        });
+        rows?.whole()
     }
 
     /// Reads the checkpoint in a partition's folder; empty when there is none.

@@ -11,7 +11,7 @@ use crate::kafka_uuid;
 
 const FILE_NAME: &str = "partition.metadata";
 
-/// Content of `partition.metadata`, version 0.
+/// Content of `partition.metadata`, version 0; what a later version has behind it is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionMetadata {
     /// The topic's id.
@@ -35,17 +35,16 @@ impl PartitionMetadata {
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&bytes);
-        let field = |line: Option<&str>, name: &str| {
-            let value = line
-                .and_then(|line| line.split_once(": "))
-                .filter(|(key, _)| *key == name);
-            value.map(|(_, value)| value.trim().to_owned())
-        };
         let mut lines = text.lines();
-        let version = field(lines.next(), "version");
-        let topic_id = field(lines.next(), "topic_id").and_then(|id| kafka_uuid::decode(&id));
-        match (version.as_deref(), topic_id) {
-            (Some("0"), Some(topic_id)) => Ok(Some(PartitionMetadata { topic_id })),
+        let mut field = |name: &str| {
+            let (key, value) = lines.next()?.split_once(':')?;
+            (key == name).then(|| value.trim())
+        };
+        let version: Option<i32> = field("version").and_then(|version| version.parse().ok());
+        let topic_id = field("topic_id").and_then(kafka_uuid::decode);
+        // A later version, as Apache Kafka has it, begins with the same lines.
+        match (version, topic_id) {
+            (Some(0..), Some(topic_id)) => Ok(Some(PartitionMetadata { topic_id })),
             _ => Err(StorageError::corrupt(
                 path,
                 0,
@@ -101,37 +100,39 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_and_rubbish_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(
-            PartitionMetadata::read(&Folder::real(folder.path())).unwrap(),
-            None
-        );
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        let read = || PartitionMetadata::read(&folder);
+        assert_eq!(read().unwrap(), None);
         let metadata = PartitionMetadata {
             topic_id: Uuid::from_u128(77),
         };
-        metadata
-            .write(&Folder::real(folder.path()), Durability::PageCache)
-            .unwrap();
-        assert_eq!(
-            PartitionMetadata::read(&Folder::real(folder.path())).unwrap(),
-            Some(metadata)
-        );
-        for rubbish in [
-            "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAATQ",
-            "version: 0\n",
-            "\0\0\0",
+        metadata.write(&folder, Durability::PageCache).unwrap();
+        assert_eq!(read().unwrap(), Some(metadata));
+        for (rubbish, torn) in [
+            ("version: -1\ntopic_id: AAAAAAAAAAAAAAAAAAAATQ", false),
+            ("version: 1\nname: t\ntopic_id: AAAAAAAAAAAAAAAAAAAATQ", false),
+            ("version: 0\n", true),
+            ("\0\0\0", true),
         ] {
-            std::fs::write(folder.path().join(FILE_NAME), rubbish).unwrap();
-            assert!(
-                PartitionMetadata::read(&Folder::real(folder.path())).is_err(),
-                "{rubbish:?}"
-            );
-            let torn = !rubbish.starts_with("version: 1");
-            assert_eq!(
-                PartitionMetadata::is_torn(&Folder::real(folder.path())).unwrap(),
-                torn,
-                "{rubbish:?}"
-            );
+            std::fs::write(folder.join(FILE_NAME), rubbish).unwrap();
+            assert!(read().is_err(), "{rubbish:?}");
+            assert_eq!(PartitionMetadata::is_torn(&folder).unwrap(), torn, "{rubbish:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_says_the_topic_too() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::real(temporary.path());
+        let topic_id = Uuid::from_u128(77);
+        for text in [
+            "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAATQ",
+            "version:  7\r\ntopic_id:\tAAAAAAAAAAAAAAAAAAAATQ\r\ncolour: red\n",
+        ] {
+            std::fs::write(folder.join(FILE_NAME), text).unwrap();
+            let read = PartitionMetadata::read(&folder).unwrap();
+            assert_eq!(read, Some(PartitionMetadata { topic_id }), "{text:?}");
         }
     }
 }

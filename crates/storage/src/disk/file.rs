@@ -45,11 +45,6 @@ impl File {
         on!(self, File::Real(file) => file.write_all_at(bytes, position), file => file.write_all_at(bytes, position))
     }
 
-    /// Writes all of `bytes` behind the end of a file.
-    pub fn append_all(&self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all_at(bytes, self.bytes()?)
-    }
-
     /// Reads from a position into `bytes`, as much as there is; answers how much.
     pub fn read_at(&self, bytes: &mut [u8], position: u64) -> io::Result<usize> {
         on!(self, File::Real(file) => file.read_at(bytes, position), file => file.read_at(bytes, position))

@@ -14,7 +14,7 @@ pub mod simulated;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::platform;
@@ -149,8 +149,26 @@ impl Disk {
         on!(self, Disk::Real => path.exists(), disk => disk.facts(path).is_ok())
     }
 
-    /// The one path of a folder that is there: absolute and without links.
-    pub fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+    /// The one path of a file or folder that need not be there, as Java's `File.getCanonicalPath` has it: absolute and
+    /// without links, dots and doubled slashes.
+    pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut resolved = PathBuf::new();
+        for part in std::path::absolute(path)?.components() {
+            match part {
+                Component::ParentDir => drop(resolved.pop()),
+                part => resolved.push(part),
+            }
+            match self.canonicalize(&resolved) {
+                Ok(found) => resolved = found,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// The one path of what is there: absolute and without links.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         on!(self, Disk::Real => path.canonicalize(), disk => disk.canonicalize(path))
     }
 
@@ -211,5 +229,44 @@ impl Disk {
             },
             disk => disk.space(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_what_is_not_there_yet_are_resolved_as_in_java() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = temporary.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("there/below")).unwrap();
+        std::os::unix::fs::symlink(root.join("there/below"), root.join("link")).unwrap();
+        let cases = [
+            ("there", "there"),
+            ("new", "new"),
+            ("/new//d/.", "new/d"),
+            ("./new/../d/", "d"),
+            ("new/./../../there/x", "../there/x"),
+            ("link", "there/below"),
+            ("link/new", "there/below/new"),
+            // A link is followed before its parent is taken.
+            ("link/../new", "there/new"),
+        ];
+        for (path, expected) in cases {
+            let resolved = Disk::Real.resolve(Path::new(&format!("{}/{path}", root.display())));
+            let expected = match expected.strip_prefix("../") {
+                Some(above) => root.parent().unwrap().join(above),
+                None => root.join(expected),
+            };
+            assert_eq!(resolved.unwrap(), expected, "{path}");
+        }
+        assert!(
+            Disk::Real
+                .resolve(Path::new("/../.."))
+                .is_ok_and(|path| path == Path::new("/"))
+        );
+        let relative = Disk::Real.resolve(Path::new("not-there/x/..")).unwrap();
+        assert_eq!(relative, std::env::current_dir().unwrap().join("not-there"));
     }
 }

@@ -191,7 +191,7 @@ fn owned((topic, partition): (&str, i32)) -> (String, i32) {
     (topic.to_owned(), partition)
 }
 
-/// The checkpoint files. One that can't be read is as good as none: more is recovered then.
+/// The checkpoint files. What can't be read of them is as good as not there: more is recovered then.
 struct Checkpoints {
     recovery_points: Offsets,
     log_start_offsets: Offsets,
@@ -200,13 +200,9 @@ struct Checkpoints {
 
 impl Checkpoints {
     fn read(log_dir: &LogDir) -> Result<Checkpoints> {
-        let read = |name: &str| match checkpoint::read_offsets(log_dir.path.disk(), &log_dir.path.join(name))
-        {
-            Err(error @ StorageError::Corrupt { .. }) => {
-                tracing::warn!(%error, "going on without this checkpoint");
-                Ok(Offsets::new())
-            }
-            read => read,
+        let read = |name: &str| -> Result<Offsets> {
+            let read = checkpoint::read_offsets(log_dir.path.disk(), &log_dir.path.join(name))?;
+            Ok(read.as_far_as_possible())
         };
         Ok(Checkpoints {
             recovery_points: read(RECOVERY_POINTS)?,

@@ -88,8 +88,8 @@ impl LogDir {
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
     pub fn open(disk: &Disk, path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
-        create_folder(disk, path)?;
-        let path = disk.canonicalize(path).map_err(StorageError::io("open", path))?;
+        let path = disk.resolve(path).map_err(StorageError::io("open", path))?;
+        create_folder(disk, &path)?;
         let path = Folder::new(disk, path);
         let lock = lock::exclusive(&path)?;
         let meta_properties = MetaProperties::read(&path)?;
@@ -119,6 +119,20 @@ impl LogDir {
         properties.write(&self.path)?;
         self.meta_properties = Some(properties);
         Ok(())
+    }
+
+    /// Has `meta.properties` say whose the directory is, where it doesn't yet; one without an id gets this one.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn claim(&mut self, cluster_id: &str, node_id: i32, directory_id: Uuid) -> Result<()> {
+        let mut properties = match &self.meta_properties {
+            Some(known) if known.directory_id.is_some() => return Ok(()),
+            Some(known) => known.clone(),
+            None => MetaProperties::new(cluster_id.to_owned(), node_id, directory_id),
+        };
+        properties.directory_id = Some(directory_id);
+        self.write_meta_properties(properties)
     }
 
     /// Prepares for folders that are put in from elsewhere: the next start looks for all folders, and checks each log from its
@@ -319,9 +333,10 @@ impl LogDir {
     /// Where the next cleaning of each compacted log begins (`cleaner-offset-checkpoint`), by topic and partition.
     ///
     /// # Errors
-    /// `Io`, `Corrupt`.
+    /// `Io`.
     pub fn read_cleaner_offsets(&self) -> Result<HashMap<(String, i32), i64>> {
-        checkpoint::read_offsets(self.path.disk(), &self.path.join(CLEANER_OFFSETS))
+        let read = checkpoint::read_offsets(self.path.disk(), &self.path.join(CLEANER_OFFSETS))?;
+        Ok(read.as_far_as_possible())
     }
 
     /// Writes `cleaner-offset-checkpoint`.

@@ -383,3 +383,16 @@ fn an_idle_log_gives_its_descriptors_up() {
     assert_eq!(files.open_count(), 0);
     assert_eq!(base_offsets(&mut log, 0), [0]);
 }
+
+#[test]
+fn a_path_is_as_java_normalises_it() {
+    let fixture = Fixture::new(LogConfig::default());
+    let root = fixture.path().canonicalize().unwrap();
+    for (path, expected) in [("x//d/.", "x/d"), ("new/../y/", "y"), ("./z/./", "z")] {
+        let path = format!("{}//{path}", root.display());
+        let log_dir = LogDir::open(&Disk::Real, path.as_ref(), Arc::new(OpenFiles::new(1))).unwrap();
+        assert_eq!(log_dir.path(), root.join(expected));
+        assert!(root.join(expected).join(".lock").exists());
+    }
+    assert!(!root.join("new").exists());
+}

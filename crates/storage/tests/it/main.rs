@@ -9,3 +9,4 @@ mod model;
 mod producers;
 mod retention;
 mod time;
+mod unreadable;

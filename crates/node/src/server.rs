@@ -88,14 +88,14 @@ impl Server {
             data_dirs,
             ..
         } = settings;
-        let files = Arc::new(OpenFiles::new(open_files_max()));
-        let (log_dirs, identity) =
-            log_dirs::open::open(&Disk::Real, &data_dirs, &data_dir, config.node_id, &files)?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let bound = bind(
             &listeners,
             socket_options(&layers, config.socket_listen_backlog_size),
         )?;
+        let files = Arc::new(OpenFiles::new(open_files_max()));
+        let (log_dirs, identity) =
+            log_dirs::open::open(&Disk::Real, &data_dirs, &data_dir, config.node_id, &files)?;
 
         let log_dirs = Arc::new(log_dirs);
         let recovery_threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);

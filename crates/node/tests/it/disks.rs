@@ -277,6 +277,87 @@ fn folders_that_are_not_this_nodes_end_the_start_and_stay_as_they_are() {
     assert!(why.contains("should hold the metadata and is empty"), "{why}");
 }
 
+/// All paths below a folder.
+fn tree(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in names(folder) {
+        let path = folder.join(name);
+        if path.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_start_that_comes_to_nothing_leaves_no_trace() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners = format!("PLAINTEXT://{}", taken.local_addr().unwrap());
+    let root = TempDir::new().unwrap();
+    let path = root.path().to_owned();
+    let other = Node::start_in(TempDir::new_in(&path).unwrap(), &[]).stop();
+    let text = std::fs::read_to_string(other.path().join("meta.properties")).unwrap();
+    for name in ["seven", "broken", "of-metadata"] {
+        std::fs::create_dir(path.join(name)).unwrap();
+    }
+    std::fs::write(
+        path.join("seven/meta.properties"),
+        text.replace("node.id=1", "node.id=7"),
+    )
+    .unwrap();
+    std::fs::write(
+        path.join("broken/meta.properties"),
+        text.replace("version=1", "version=2"),
+    )
+    .unwrap();
+    std::fs::create_dir(path.join("of-metadata/__cluster_metadata-0")).unwrap();
+    let held = barnabas_storage::LogDir::open(
+        &barnabas_storage::Disk::Real,
+        &path.join("held"),
+        std::sync::Arc::new(barnabas_storage::OpenFiles::new(1)),
+    );
+    let other = other.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let cases: [(&[&str], &str, &str); 7] = [
+        (&["new/below"], &listeners, "cannot listen on"),
+        (&[&other], &listeners, "cannot listen on"),
+        (&["new/below", "held"], "", "is in use by another process"),
+        (&["new/a", "new", "seven"], "", "belongs to node 7"),
+        (&["new/below", "broken"], "", "version 2 is not known"),
+        (&["new/below", "of-metadata"], "", "holds metadata"),
+        (
+            &["new/below", &other],
+            "",
+            "should hold the metadata and is empty",
+        ),
+    ];
+    let before = tree(&path);
+    let mut root = root;
+    for (folders, listeners, expected) in cases {
+        let folders: Vec<String> = folders
+            .iter()
+            .map(|name| path.join(name).display().to_string())
+            .collect();
+        let mut overrides = vec![("log.dirs", folders.join(","))];
+        if !listeners.is_empty() {
+            overrides.push(("listeners", listeners.to_owned()));
+        }
+        let overrides: Vec<(&str, &str)> = overrides.iter().map(|(name, value)| (*name, &**value)).collect();
+        let Err((back, why)) = Node::try_start_in(root, &overrides) else {
+            panic!("the node started on {folders:?}");
+        };
+        root = back;
+        assert!(why.contains(expected), "{why}");
+        let made: Vec<PathBuf> = tree(&path)
+            .into_iter()
+            .filter(|path| !before.contains(path))
+            .collect();
+        assert!(made.is_empty(), "{folders:?}: {made:?}");
+    }
+    drop(held);
+}
+
 #[test]
 fn folders_of_unknown_topics_are_set_aside() {
     let root = TempDir::new().unwrap();

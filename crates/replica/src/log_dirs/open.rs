@@ -80,7 +80,8 @@ pub struct Found {
     pub moves: Vec<Unfinished>,
 }
 
-/// Takes hold of all folders. `metadata` is one of `paths`.
+/// Takes hold of all folders. `metadata` is one of `paths`. Where that comes to nothing, what was made of new ones is gone
+/// again.
 ///
 /// # Errors
 /// No folder, or not that of the metadata, can be used; one belongs to another process, node or cluster.
@@ -92,6 +93,33 @@ pub fn open(
     files: &Arc<OpenFiles>,
 ) -> Result<(LogDirs, MetaProperties), OpenError> {
     let mut dirs = Vec::with_capacity(paths.len());
+    let metadata_index = paths.iter().position(|path| path == metadata).unwrap_or(0);
+    let identity = take_hold(disk, paths, metadata, files, &mut dirs)
+        .and_then(|()| identify(disk, &mut dirs, metadata_index, node_id));
+    match identity {
+        Ok(identity) => {
+            let dirs = LogDirs::new(disk, dirs, metadata_index);
+            Ok((
+                dirs.expect("invariant: the metadata's folder is one of them"),
+                identity,
+            ))
+        }
+        Err(error) => {
+            // One may lie in another.
+            let opened = dirs.into_iter().rev().filter_map(|(_, opened)| opened.ok());
+            opened.for_each(LogDir::abandon);
+            Err(error)
+        }
+    }
+}
+
+fn take_hold(
+    disk: &Disk,
+    paths: &[PathBuf],
+    metadata: &Path,
+    files: &Arc<OpenFiles>,
+    dirs: &mut Vec<Opened>,
+) -> Result<(), OpenError> {
     for path in paths {
         let opened = match LogDir::open(disk, path, files.clone()) {
             // With one folder the error is the start's own.
@@ -102,25 +130,18 @@ pub fn open(
         };
         dirs.push((absolute(path), opened));
     }
-    let metadata_index = paths.iter().position(|path| path == metadata).unwrap_or(0);
-    let identity = identify(&mut dirs, metadata_index, node_id)?;
-    for (index, (path, opened)) in dirs.iter().enumerate() {
-        if index != metadata_index && opened.is_ok() && disk.exists(&path.join(METADATA_FOLDER)) {
-            return Err(OpenError::MisplacedMetadata {
-                path: path.join(METADATA_FOLDER).display().to_string(),
-                expected: metadata.display().to_string(),
-            });
-        }
-    }
-    let dirs =
-        LogDirs::new(disk, dirs, metadata_index).expect("invariant: the metadata's folder is one of them");
-    Ok((dirs, identity))
+    Ok(())
 }
 
 type Opened = (PathBuf, Result<LogDir, String>);
 
 /// Checks whose the folders are, and says so in new ones. Answers what the metadata's folder says.
-fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaProperties, OpenError> {
+fn identify(
+    disk: &Disk,
+    dirs: &mut [Opened],
+    metadata: usize,
+    node_id: i32,
+) -> Result<MetaProperties, OpenError> {
     let known = |dirs: &[Opened], index: usize| -> Option<MetaProperties> {
         let (_, opened) = dirs.get(index)?;
         opened.as_ref().ok()?.meta_properties().cloned()
@@ -155,6 +176,15 @@ fn identify(dirs: &mut [Opened], metadata: usize, node_id: i32) -> Result<MetaPr
             found: found.cluster_id.clone(),
             expected: cluster_id,
         });
+    }
+    for (index, (path, opened)) in dirs.iter().enumerate() {
+        let misplaced = path.join(METADATA_FOLDER);
+        if index != metadata && opened.is_ok() && disk.exists(&misplaced) {
+            return Err(OpenError::MisplacedMetadata {
+                path: show(&misplaced),
+                expected: show(&dirs[metadata].0),
+            });
+        }
     }
     for (_, opened) in dirs.iter_mut() {
         let Ok(storage) = opened else { continue };

@@ -1,7 +1,9 @@
-//! One log directory (`log.dirs`): its lock, its `meta.properties`, its checkpoints, and the folders of its partitions.
+//! One log directory (`log.dirs`): its lock, its `meta.properties`, its checkpoints, and the folders of its
+//! partitions.
 //!
-//! Only one process at a time holds a log directory. After a clean shutdown one file of our own, a cache that may be
-//! deleted, tells all that a start needs to know of its logs; otherwise the folders are read and recovered.
+//! Only one process at a time holds a log directory. After a clean shutdown one file of our own, a cache that
+//! may be deleted, tells all that a start needs to know of its logs; otherwise the folders are read and
+//! recovered.
 
 mod leftovers;
 mod load;
@@ -27,7 +29,8 @@ use crate::open_files::OpenFiles;
 
 pub use load::Loaded;
 
-/// A sync for each log takes several writes of the file system's journal; from here on one for all is cheaper.
+/// A sync for each log takes several writes of the file system's journal; from here on one for all is
+/// cheaper.
 const SYNCS_ONE_BY_ONE_MAX: usize = 8;
 
 /// Locked by the process that holds the directory.
@@ -49,6 +52,7 @@ pub struct LogDir {
     path: Arc<Folder>,
     files: Arc<OpenFiles>,
     meta_properties: Option<MetaProperties>,
+    made: Made,
     /// Locked for as long as it is open.
     _lock: File,
 }
@@ -82,23 +86,34 @@ impl LogCheckpoint {
 }
 
 impl LogDir {
-    /// Takes hold of `path`, which is created if need be: locks it and reads its `meta.properties`. `files` bounds the
-    /// descriptors of all log directories of the process.
+    /// Takes hold of `path`, which is created if need be: locks it and reads its `meta.properties`. `files`
+    /// bounds the descriptors of all log directories of the process.
     ///
     /// # Errors
     /// `Locked` when another process holds it; `Corrupt`, `Io`.
     pub fn open(disk: &Disk, path: &Path, files: Arc<OpenFiles>) -> Result<LogDir> {
         let path = disk.resolve(path).map_err(StorageError::io("open", path))?;
-        create_folder(disk, &path)?;
-        let path = Folder::new(disk, path);
-        let lock = lock::exclusive(&path)?;
-        let meta_properties = MetaProperties::read(&path)?;
-        Ok(LogDir {
-            path: Arc::new(path),
-            files,
-            meta_properties,
-            _lock: lock,
-        })
+        let path = Arc::new(Folder::new(disk, path));
+        let mut made = Made::default();
+        match made.take_hold(&path) {
+            Ok((lock, meta_properties)) => Ok(LogDir {
+                path,
+                files,
+                meta_properties,
+                made,
+                _lock: lock,
+            }),
+            Err(error) => {
+                made.undo(disk);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the directory up again, for a start that comes to nothing: what [`LogDir::open`] has made is
+    /// removed, as far as there is nothing else in it.
+    pub fn abandon(self) {
+        self.made.undo(self.path.disk());
     }
 
     /// The directory's path, absolute.
@@ -121,7 +136,8 @@ impl LogDir {
         Ok(())
     }
 
-    /// Has `meta.properties` say whose the directory is, where it doesn't yet; one without an id gets this one.
+    /// Has `meta.properties` say whose the directory is, where it doesn't yet; one without an id gets this
+    /// one.
     ///
     /// # Errors
     /// `Io`.
@@ -135,8 +151,8 @@ impl LogDir {
         self.write_meta_properties(properties)
     }
 
-    /// Prepares for folders that are put in from elsewhere: the next start looks for all folders, and checks each log from its
-    /// recovery point on.
+    /// Prepares for folders that are put in from elsewhere: the next start looks for all folders, and checks
+    /// each log from its recovery point on.
     ///
     /// # Errors
     /// `Io`.
@@ -152,8 +168,8 @@ impl LogDir {
         Log::absent(self.identity(topic, partition, topic_id), config)
     }
 
-    /// A new, empty log in a folder of its own beside the one of the partition, to be filled with the records of a log in
-    /// another directory; [`Log::promote`] gives it the partition's folder.
+    /// A new, empty log in a folder of its own beside the one of the partition, to be filled with the records
+    /// of a log in another directory; [`Log::promote`] gives it the partition's folder.
     pub fn create_future(&self, log: &Log, unique: Uuid) -> Log {
         let mut future = self.create_log(
             log.topic().clone(),
@@ -176,8 +192,8 @@ impl LogDir {
         }
     }
 
-    /// Deletes a log: renames its folder to `topic-partition.<unique>-delete` and answers that path, which is to be removed
-    /// after `file.delete.delay.ms`. `None` for a log without a folder.
+    /// Deletes a log: renames its folder to `topic-partition.<unique>-delete` and answers that path, which is
+    /// to be removed after `file.delete.delay.ms`. `None` for a log without a folder.
     ///
     /// # Errors
     /// `Io`.
@@ -185,8 +201,8 @@ impl LogDir {
         self.rename_log(log, unique, layout::DELETE_SUFFIX)
     }
 
-    /// As [`LogDir::delete_log`], of a log that goes on in another directory. It must not come back after a power cut: by then
-    /// it may look as if it had more records than the other.
+    /// As [`LogDir::delete_log`], of a log that goes on in another directory. It must not come back after a
+    /// power cut: by then it may look as if it had more records than the other.
     ///
     /// # Errors
     /// `Io`.
@@ -196,8 +212,8 @@ impl LogDir {
         Ok(renamed)
     }
 
-    /// Sets a log aside that belongs to no topic or lies elsewhere, under the name `topic-partition.<unique>-stray`, for good.
-    /// What becomes of it a person decides.
+    /// Sets a log aside that belongs to no topic or lies elsewhere, under the name
+    /// `topic-partition.<unique>-stray`, for good. What becomes of it a person decides.
     ///
     /// # Errors
     /// `Io`.
@@ -230,8 +246,9 @@ impl LogDir {
         self.write_high_watermarks(logs)
     }
 
-    /// Writes `recovery-point-offset-checkpoint` for all logs of the directory, and before it `log-start-offset-checkpoint`:
-    /// a recovery point that deleted records have moved says nothing of them, should they come back.
+    /// Writes `recovery-point-offset-checkpoint` for all logs of the directory, and before it
+    /// `log-start-offset-checkpoint`: a recovery point that deleted records have moved says nothing of them,
+    /// should they come back.
     ///
     /// # Errors
     /// `Io`.
@@ -269,9 +286,9 @@ impl LogDir {
         checkpoint::write_offsets(self.path.disk(), &self.path.join(name), rows.into_iter())
     }
 
-    /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must be all
-    /// logs of the directory with their high watermarks. With a log that is offline there is no clean marker: the next start
-    /// has to look at it again.
+    /// Flushes and releases every log, writes the checkpoints, the manifest and the clean marker. `logs` must
+    /// be all logs of the directory with their high watermarks. With a log that is offline there is no clean
+    /// marker: the next start has to look at it again.
     ///
     /// # Errors
     /// `Io`; there is no clean marker then.
@@ -330,7 +347,8 @@ impl LogDir {
         outcome
     }
 
-    /// Where the next cleaning of each compacted log begins (`cleaner-offset-checkpoint`), by topic and partition.
+    /// Where the next cleaning of each compacted log begins (`cleaner-offset-checkpoint`), by topic and
+    /// partition.
     ///
     /// # Errors
     /// `Io`.
@@ -360,20 +378,42 @@ impl LogDir {
     }
 }
 
-/// Creates a folder, and those above it, with names that outlive a power cut: what is synced in it would be lost with them.
-fn create_folder(disk: &Disk, path: &Path) -> Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|folder| !disk.exists(folder))
-        .collect();
-    disk.create_dir_all(path)
-        .map_err(StorageError::io("create", path))?;
-    for folder in missing {
-        match folder.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => disk.sync_folder(Path::new("."))?,
-            Some(parent) => disk.sync_folder(parent)?,
-            None => {}
+/// What was not there before a directory was opened.
+#[derive(Debug, Default)]
+struct Made {
+    lock: Option<PathBuf>,
+    /// The innermost first.
+    folders: Vec<PathBuf>,
+}
+
+impl Made {
+    fn take_hold(&mut self, path: &Folder) -> Result<(File, Option<MetaProperties>)> {
+        let disk = path.disk();
+        self.create_folder(path)?;
+        let lock = path.join(LOCK);
+        self.lock = Some(lock).filter(|lock| !disk.exists(lock));
+        Ok((lock::exclusive(path)?, MetaProperties::read(path)?))
+    }
+
+    /// Creates a folder, and those above it, with names that outlive a power cut: what is synced in it would
+    /// be lost with them.
+    fn create_folder(&mut self, path: &Folder) -> Result<()> {
+        let disk = path.disk();
+        let missing = path.ancestors().take_while(|folder| !disk.exists(folder));
+        self.folders = missing.map(Path::to_path_buf).collect();
+        disk.create_dir_all(path)
+            .map_err(StorageError::io("create", path))?;
+        let mut above = self.folders.iter().filter_map(|folder| folder.parent());
+        above.try_for_each(|parent| disk.sync_folder(parent))
+    }
+
+    /// Removes it, unless somebody has put something in there.
+    fn undo(&self, disk: &Disk) {
+        let removed = self.lock.iter().try_for_each(|lock| disk.remove_file(lock));
+        let removed =
+            removed.and_then(|()| self.folders.iter().try_for_each(|folder| disk.remove_dir(folder)));
+        if let Err(error) = removed {
+            tracing::debug!(%error, "what a start has made stays");
         }
     }
-    Ok(())
 }

@@ -1,7 +1,8 @@
-//! Measures appends and reads on one thread: `cargo run --release -p barnabas-storage --example append [FOLDER]`.
+//! Measures appends and reads on one thread:
+//! `cargo run --release -p barnabas-storage --example append [FOLDER]`.
 //!
-//! Prints MB/s and calls per second for several batch sizes. Without a folder it works in the system's temporary one,
-//! which may be memory.
+//! Prints MB/s and calls per second for several batch sizes. Without a folder it works in the system's
+//! temporary one, which may be memory.
 
 use std::error::Error;
 use std::path::PathBuf;

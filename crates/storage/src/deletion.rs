@@ -1,8 +1,8 @@
 //! Files that wait to be removed.
 //!
-//! What leaves a log is renamed at once (`.deleted`, `-delete`) and removed `file.delete.delay.ms` later, so that nothing slow
-//! happens where a log changes. Whoever still reads from a file keeps its descriptor. What a crash leaves behind is
-//! removed by the next start.
+//! What leaves a log is renamed at once (`.deleted`, `-delete`) and removed `file.delete.delay.ms` later, so
+//! that nothing slow happens where a log changes. Whoever still reads from a file keeps its descriptor. What
+//! a crash leaves behind is removed by the next start.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -46,8 +46,8 @@ impl DeletionQueue {
     }
 }
 
-/// Renames files of a segment that has left its log, so that no later start takes them for a part of it; answers the new
-/// paths. Files that aren't there are passed over.
+/// Renames files of a segment that has left its log, so that no later start takes them for a part of it;
+/// answers the new paths. Files that aren't there are passed over.
 ///
 /// # Errors
 /// `Io`.
@@ -81,9 +81,10 @@ pub fn remove(disk: &Disk, path: &Path) -> Result<()> {
     }
 }
 
-/// Has what will be removed, a file or a folder with its files, leave the page cache in small steps with pauses between, for as
-/// long as there is time. A file removed at once keeps a core in the kernel for as long as all of its pages take, and whoever
-/// wants that core waits: 4 ms beside segments of 32 MiB. Those who still read from it find it on the disk.
+/// Has what will be removed, a file or a folder with its files, leave the page cache in small steps with
+/// pauses between, for as long as there is time. A file removed at once keeps a core in the kernel for as
+/// long as all of its pages take, and whoever wants that core waits: 4 ms beside segments of 32 MiB. Those
+/// who still read from it find it on the disk.
 pub fn leave_cache(disk: &Disk, path: &Path, has_time: &dyn Fn() -> bool) {
     if !disk.has_page_cache() {
         return;

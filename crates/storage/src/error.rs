@@ -159,8 +159,8 @@ impl StorageError {
         }
     }
 
-    /// Whether it says that the disk, or the folder on it, can't be relied on any more. A process that lacks descriptors or
-    /// memory says nothing of the disk.
+    /// Whether it says that the disk, or the folder on it, can't be relied on any more. A process that lacks
+    /// descriptors or memory says nothing of the disk.
     pub fn is_of_disk(&self) -> bool {
         const OF_THE_PROCESS: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR];
         match self {

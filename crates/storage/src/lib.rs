@@ -1,7 +1,8 @@
-//! One log directory on disk: partition logs in Apache Kafka's file formats, their indexes, recovery and producer state.
+//! One log directory on disk: partition logs in Apache Kafka's file formats, their indexes, recovery and
+//! producer state.
 //!
-//! The broker holds a [`LogDir`] for each of `log.dirs` and a [`Log`] for each partition. Everything is synchronous; the
-//! broker says when and where it runs. Time and random ids are arguments.
+//! The broker holds a [`LogDir`] for each of `log.dirs` and a [`Log`] for each partition. Everything is
+//! synchronous; the broker says when and where it runs. Time and random ids are arguments.
 
 pub mod checkpoint;
 pub mod cleaner;

@@ -25,7 +25,8 @@ pub struct LogConfig {
     pub min_cleanable_dirty_ratio: f64,
     /// `min.compaction.lag.ms`: segments with younger records aren't compacted.
     pub min_compaction_lag_ms: i64,
-    /// `max.compaction.lag.ms`: a log is compacted once it has older dirty records, and its active segment closed.
+    /// `max.compaction.lag.ms`: a log is compacted once it has older dirty records, and its active segment
+    /// closed.
     pub max_compaction_lag_ms: i64,
     /// `delete.retention.ms`: a tombstone stays for so long after its first compaction.
     pub delete_retention_ms: i64,
@@ -67,8 +68,8 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    /// The age at which the active segment is closed by the next append, ms: a compacted log's must be closed for
-    /// `max.compaction.lag.ms` to be kept.
+    /// The age at which the active segment is closed by the next append, ms: a compacted log's must be closed
+    /// for `max.compaction.lag.ms` to be kept.
     pub fn max_segment_ms(&self) -> i64 {
         if self.cleanup_compact {
             self.segment_ms.min(self.max_compaction_lag_ms.max(0))

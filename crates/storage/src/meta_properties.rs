@@ -1,4 +1,5 @@
-//! `meta.properties`, the file that says to which cluster and node a log directory belongs (KIP-631, KIP-858).
+//! `meta.properties`, the file that says to which cluster and node a log directory belongs (KIP-631,
+//! KIP-858).
 
 use uuid::Uuid;
 

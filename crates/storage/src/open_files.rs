@@ -1,8 +1,8 @@
 //! Bounds the descriptors that segments hold open.
 //!
-//! A [`FileSlot`] opens its file on first use and keeps it until [`OpenFiles`] needs room. Which file goes is decided by
-//! the clock algorithm: a hand walks over the open slots, passes by those used since its last visit and closes the
-//! first that was not. Using an open file touches no shared state but the slot itself.
+//! A [`FileSlot`] opens its file on first use and keeps it until [`OpenFiles`] needs room. Which file goes is
+//! decided by the clock algorithm: a hand walks over the open slots, passes by those used since its last
+//! visit and closes the first that was not. Using an open file touches no shared state but the slot itself.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
-//! The system calls on files that only Linux has, each with a portable form beside it; those on sockets are in `network`. Everywhere else
-//! the code takes what the system at hand has. On Linux the tests run both forms.
+//! The system calls on files that only Linux has, each with a portable form beside it; those on sockets are
+//! in `network`. Everywhere else the code takes what the system at hand has. On Linux the tests run both
+//! forms.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::{forget, is_cached, reserve, sync_tree, will_need};
@@ -16,12 +17,12 @@ mod linux {
     use rustix::fs::{Advice, FallocateFlags};
     use rustix::io::{Errno, ReadWriteFlags};
 
-    /// Distance between the bytes that are asked for: what the kernel reads ahead by default. Half of it cost a hot fetch 6 %
-    /// of its CPU.
+    /// Distance between the bytes that are asked for: what the kernel reads ahead by default. Half of it cost
+    /// a hot fetch 6 % of its CPU.
     const CACHE_SAMPLE: u64 = 128 * 1024;
 
-    /// Whether a file's `len` bytes from `position` on are in the page cache, by samples and its last byte; never waits for
-    /// the disk. A file system that can't tell counts as cached.
+    /// Whether a file's `len` bytes from `position` on are in the page cache, by samples and its last byte;
+    /// never waits for the disk. A file system that can't tell counts as cached.
     pub fn is_cached(file: &File, position: u64, len: usize) -> bool {
         let end = position + len as u64;
         let samples = (position..end).step_by(CACHE_SAMPLE as usize);
@@ -44,7 +45,8 @@ mod linux {
         let _ = rustix::fs::fadvise(file, position, NonZeroU64::new(len as u64), Advice::DontNeed);
     }
 
-    /// Reserves space for a file that will grow to `bytes`; its size stays. A file system that can't serves all the same.
+    /// Reserves space for a file that will grow to `bytes`; its size stays. A file system that can't serves
+    /// all the same.
     pub fn reserve(file: &File, bytes: u64) {
         let _ = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes);
     }

@@ -1,4 +1,5 @@
-//! The transaction index of a segment (`.txnindex`): the transactions that were aborted by a marker in it (KIP-98).
+//! The transaction index of a segment (`.txnindex`): the transactions that were aborted by a marker in it
+//! (KIP-98).
 //!
 //! ```text
 //!  version i16 = 0 | producer id i64 | first offset i64 | last offset i64 | last stable offset i64     34 bytes
@@ -67,7 +68,8 @@ pub fn decode_all(path: &Path, bytes: &[u8]) -> Result<Vec<AbortedTxn>> {
     decoded.collect()
 }
 
-/// Drops the entries whose marker lies at `offset` or behind; the file goes when none is left. Answers whether any is.
+/// Drops the entries whose marker lies at `offset` or behind; the file goes when none is left. Answers
+/// whether any is.
 ///
 /// # Errors
 /// `Io`, `Corrupt`.

@@ -1,4 +1,5 @@
-//! Which leader epoch began at which offset (KIP-101, KIP-279): `leader-epoch-checkpoint` and its content in memory.
+//! Which leader epoch began at which offset (KIP-101, KIP-279): `leader-epoch-checkpoint` and its content in
+//! memory.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -78,8 +79,9 @@ impl LeaderEpochs {
             .replace(&folder.join(FILE_NAME), text.as_bytes(), durability)
     }
 
-    /// Notes that `epoch` begins at `start_offset`, unless the newest epoch is it already; answers whether this is new.
-    /// Entries that contradict it go: no later epoch may begin before it, no later offset belong to an earlier one.
+    /// Notes that `epoch` begins at `start_offset`, unless the newest epoch is it already; answers whether
+    /// this is new. Entries that contradict it go: no later epoch may begin before it, no later offset belong
+    /// to an earlier one.
     pub fn assign(&mut self, epoch: i32, start_offset: i64) -> bool {
         if epoch < 0
             || self
@@ -142,8 +144,8 @@ impl LeaderEpochs {
         self.entries.len() != before
     }
 
-    /// The log now starts at `start_offset`: drops epochs that ended before and moves the one that holds it; answers
-    /// whether anything changed.
+    /// The log now starts at `start_offset`: drops epochs that ended before and moves the one that holds it;
+    /// answers whether anything changed.
     pub fn truncate_from_start(&mut self, start_offset: i64) -> bool {
         let after = self
             .entries

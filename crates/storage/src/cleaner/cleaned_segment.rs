@@ -90,8 +90,8 @@ impl Writer {
         self.aborted.push(aborted);
     }
 
-    /// Writes the indexes and syncs all; renames the files to what recovery takes for a whole segment. `modified` is the
-    /// time that the files get: where records have none, retention goes by it.
+    /// Writes the indexes and syncs all; renames the files to what recovery takes for a whole segment.
+    /// `modified` is the time that the files get: where records have none, retention goes by it.
     ///
     /// # Errors
     /// `Io`.

@@ -1,13 +1,13 @@
-//! What of a batch survives a cleaning: Apache Kafka's rules (`Cleaner.checkBatchRetention`, `shouldRetainRecord`,
-//! `MemoryRecords.filterTo`), as pure decisions on headers and records.
+//! What of a batch survives a cleaning: Apache Kafka's rules (`Cleaner.checkBatchRetention`,
+//! `shouldRetainRecord`, `MemoryRecords.filterTo`), as pure decisions on headers and records.
 //!
 //! | batch | when nothing of it is kept |
 //! |---|---|
 //! | holds its producer's last sequence, or is the last of the round | stays as an empty batch |
 //! | any other | goes |
 //!
-//! A batch that gets its first tombstone or dispensable marker of the cleaned part is stamped with the time from which
-//! these may go (KIP-534): attribute bit 6, the time in `base_timestamp`.
+//! A batch that gets its first tombstone or dispensable marker of the cleaned part is stamped with the time
+//! from which these may go (KIP-534): attribute bit 6, the time in `base_timestamp`.
 
 use std::collections::HashMap;
 

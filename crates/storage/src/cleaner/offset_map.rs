@@ -4,13 +4,13 @@
 //!  slot   digest u64, u64 | offset + 1 as u64, 0 for an empty slot         24 bytes, as in Apache Kafka's table
 //! ```
 //!
-//! Two keys of one digest would be taken for one, as in Apache Kafka; at 2^32 keys the odds are below 2^-64. The digest is
-//! XXH3 with a seed that the caller draws for each cleaning, so that nobody can prepare such keys. Robin Hood probing
-//! keeps searches short in a table that is nine tenths full.
+//! Two keys of one digest would be taken for one, as in Apache Kafka; at 2^32 keys the odds are below 2^-64.
+//! The digest is XXH3 with a seed that the caller draws for each cleaning, so that nobody can prepare such
+//! keys. Robin Hood probing keeps searches short in a table that is nine tenths full.
 //!
-//! Tables begin small and grow with their keys: a log has far more records than keys, and in a table made for its records each
-//! search would be a miss of the processor's caches. There are many of them, so that one that grows, and is there twice
-//! meanwhile, takes little.
+//! Tables begin small and grow with their keys: a log has far more records than keys, and in a table made for
+//! its records each search would be a miss of the processor's caches. There are many of them, so that one
+//! that grows, and is there twice meanwhile, takes little.
 
 use twox_hash::XxHash3_128;
 
@@ -47,8 +47,8 @@ struct Table {
 }
 
 impl OffsetMap {
-    /// A map for at most `keys_max` keys that takes at most `bytes_max` bytes and is filled to `load_factor` at most
-    /// (`log.cleaner.io.buffer.load.factor`).
+    /// A map for at most `keys_max` keys that takes at most `bytes_max` bytes and is filled to `load_factor`
+    /// at most (`log.cleaner.io.buffer.load.factor`).
     pub fn new(bytes_max: usize, load_factor: f64, keys_max: u64, seed: u64) -> OffsetMap {
         let load_factor = load_factor.clamp(0.01, 1.0);
         let wanted = ((keys_max as f64 / load_factor) as usize).saturating_add(2);
@@ -80,8 +80,8 @@ impl OffsetMap {
         self.latest_offset = offset;
     }
 
-    /// Notes the offset of a key, which is above all before. Answers `false`, and takes nothing up any more, once the map
-    /// is full.
+    /// Notes the offset of a key, which is above all before. Answers `false`, and takes nothing up any more,
+    /// once the map is full.
     #[must_use]
     pub fn put(&mut self, key: &[u8], offset: i64) -> bool {
         if self.entries >= self.entries_max {

@@ -1,5 +1,5 @@
-//! Which part of a log can be cleaned, how much it needs it, and which segments become one (`LogCleanerManager`,
-//! `Cleaner.groupSegmentsBySize` in Apache Kafka). Pure.
+//! Which part of a log can be cleaned, how much it needs it, and which segments become one
+//! (`LogCleanerManager`, `Cleaner.groupSegmentsBySize` in Apache Kafka). Pure.
 //!
 //! ```text
 //!  log start          first dirty         first uncleanable          active     end
@@ -183,8 +183,8 @@ pub struct SegmentSizes {
     pub time_index_bytes: u64,
 }
 
-/// Joins neighbours into groups, each of which becomes one segment: no larger than `segment.bytes`, with indexes no
-/// larger than `segment.index.bytes` and offsets that an index can express.
+/// Joins neighbours into groups, each of which becomes one segment: no larger than `segment.bytes`, with
+/// indexes no larger than `segment.index.bytes` and offsets that an index can express.
 pub fn group(
     segments: &[SegmentSizes],
     config: &LogConfig,
@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_cleanable_part_ends_before_the_active_segment_the_undecided_and_the_young() {
-        // (checkpoint, last stable, min lag) -> (first dirty, first uncleanable, invalid, clean bytes, cleanable bytes)
+        // (checkpoint, last stable, min lag) -> (first dirty, first uncleanable, invalid, clean bytes,
+        // cleanable bytes)
         let cases = [
             ((None, 100, 0), (0, 90, false, 0, 900)),
             ((Some(30), 100, 0), (30, 90, false, 300, 600)),

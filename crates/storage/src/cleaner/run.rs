@@ -25,7 +25,8 @@ pub struct CleanerSettings {
     pub dedupe_buffer_bytes: usize,
     /// `log.cleaner.io.buffer.load.factor`.
     pub load_factor: f64,
-    /// Its share of `log.cleaner.io.buffer.size`; a larger batch makes it grow for as long as it is worked on.
+    /// Its share of `log.cleaner.io.buffer.size`; a larger batch makes it grow for as long as it is worked
+    /// on.
     pub io_buffer_bytes: usize,
 }
 
@@ -99,12 +100,12 @@ impl Cleaner {
         }
     }
 
-    /// Cleans what `cleanable` says of the log of which `facts` were true when `hold` was given. `seed` is any number that
-    /// producers can't know; `now_ms` decides on tombstones.
+    /// Cleans what `cleanable` says of the log of which `facts` were true when `hold` was given. `seed` is
+    /// any number that producers can't know; `now_ms` decides on tombstones.
     ///
     /// # Errors
-    /// `CleaningAborted` when the log or the shell want no more of it, or its segments were removed meanwhile; what has
-    /// been swapped in stays. `Corrupt` and `Io` when the log can't be cleaned.
+    /// `CleaningAborted` when the log or the shell want no more of it, or its segments were removed
+    /// meanwhile; what has been swapped in stays. `Corrupt` and `Io` when the log can't be cleaned.
     pub fn clean<S: CleanerShell>(
         &mut self,
         shell: &mut S,
@@ -321,8 +322,8 @@ impl<S: CleanerShell> Round<'_, S> {
         self.shell.with_log(act).ok_or_else(|| self.hold.aborted())
     }
 
-    /// Has the log on disk as it is now; answers the last batches of its producers. A power cut must not take what outdated a
-    /// record, decided its transaction or continued its producer after the record has gone.
+    /// Has the log on disk as it is now; answers the last batches of its producers. A power cut must not take
+    /// what outdated a record, decided its transaction or continued its producer after the record has gone.
     fn flush(&mut self) -> Result<LastBatches> {
         let (last_batches, flush) = self.with_log(|log, _| (log.last_batches(), log.begin_flush()))?;
         if let Some(flush) = flush? {

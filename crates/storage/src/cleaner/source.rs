@@ -1,5 +1,5 @@
-//! Reading segments for a cleaning: whole batches, in a buffer that is as large as the largest batch at most. Files are
-//! opened apart from the process' pool: they are read once.
+//! Reading segments for a cleaning: whole batches, in a buffer that is as large as the largest batch at most.
+//! Files are opened apart from the process' pool: they are read once.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -48,7 +48,8 @@ impl Source {
         })
     }
 
-    /// Reads whole batches into `buffer`, as many as `io_bytes` hold and one at least. Answers their size, 0 at the end.
+    /// Reads whole batches into `buffer`, as many as `io_bytes` hold and one at least. Answers their size, 0
+    /// at the end.
     ///
     /// # Errors
     /// `Io`; `Corrupt` for a batch that cannot be.
@@ -145,8 +146,9 @@ pub fn sizes(folder: &Folder, facts: &SegmentFacts) -> Result<SegmentSizes> {
     })
 }
 
-/// The aborted transactions with records in `from..to`, as the transaction indexes of a log have them. `read` reads the
-/// index of the segment with that base offset, which for the active one must not race with an append.
+/// The aborted transactions with records in `from..to`, as the transaction indexes of a log have them. `read`
+/// reads the index of the segment with that base offset, which for the active one must not race with an
+/// append.
 ///
 /// # Errors
 /// Those of `read`.

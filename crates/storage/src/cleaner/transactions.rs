@@ -1,8 +1,8 @@
 //! Which transactions a cleaning has come across: what was aborted may go, and a marker once nothing of its
 //! transaction is left (KIP-98, and `CleanedTransactionMetadata` in Apache Kafka).
 //!
-//! Pure. Fed with the batches of a log in order, and before each segment with the transactions that the log knows to
-//! have been aborted.
+//! Pure. Fed with the batches of a log in order, and before each segment with the transactions that the log
+//! knows to have been aborted.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};

@@ -35,7 +35,8 @@ pub enum Sharing {
 /// All calls answer with the system's error.
 #[allow(clippy::missing_errors_doc)]
 impl File {
-    /// The system's file, for calls that are made nowhere else (sendfile); `None` for one in memory, which is to be read.
+    /// The system's file, for calls that are made nowhere else (sendfile); `None` for one in memory, which is
+    /// to be read.
     pub fn of_system(&self) -> Option<&fs::File> {
         on!(self, File::Real(file) => Some(file), _file => None)
     }
@@ -99,8 +100,8 @@ impl File {
         on!(self, File::Real(file) => file.sync_all(), file => file.sync())
     }
 
-    /// Takes hold of the file for as long as it is open, in both ways there are: flock, and a record lock of fcntl, which
-    /// Java's `FileChannel.lock` is. `WouldBlock` where somebody else holds it.
+    /// Takes hold of the file for as long as it is open, in both ways there are: flock, and a record lock of
+    /// fcntl, which Java's `FileChannel.lock` is. `WouldBlock` where somebody else holds it.
     pub fn lock(&self, sharing: Sharing) -> io::Result<()> {
         let operation = match sharing {
             Sharing::Exclusive => FlockOperation::NonBlockingLockExclusive,

@@ -1,4 +1,5 @@
-//! A folder together with the disk it lies on: what goes from hand to hand where files of a partition are worked on.
+//! A folder together with the disk it lies on: what goes from hand to hand where files of a partition are
+//! worked on.
 
 use std::ffi::OsStr;
 use std::ops::Deref;

@@ -1,10 +1,12 @@
 //! The disk as a handle: the one door through which this crate looks at files and changes them.
 //!
-//! A [`Disk`] comes in when a log directory is opened. [`Disk::Real`] is the system's: each call is the system call of its
-//! name. With the feature `simulation` there is a second one, in memory ([`simulated`]), of which a process may have as many
-//! as it likes: each loses power on its own, and lets calls fail by its seed.
+//! A [`Disk`] comes in when a log directory is opened. [`Disk::Real`] is the system's: each call is the
+//! system call of its name. With the feature `simulation` there is a second one, in memory ([`simulated`]),
+//! of which a process may have as many as it likes: each loses power on its own, and lets calls fail by its
+//! seed.
 //!
-//! Without the feature a handle is nothing at all, and a [`File`] is the system's; with it a branch is taken for each call.
+//! Without the feature a handle is nothing at all, and a [`File`] is the system's; with it a branch is taken
+//! for each call.
 
 mod file;
 mod folder;
@@ -149,8 +151,8 @@ impl Disk {
         on!(self, Disk::Real => path.exists(), disk => disk.facts(path).is_ok())
     }
 
-    /// The one path of a file or folder that need not be there, as Java's `File.getCanonicalPath` has it: absolute and
-    /// without links, dots and doubled slashes.
+    /// The one path of a file or folder that need not be there, as Java's `File.getCanonicalPath` has it:
+    /// absolute and without links, dots and doubled slashes.
     pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         let mut resolved = PathBuf::new();
         for part in std::path::absolute(path)?.components() {

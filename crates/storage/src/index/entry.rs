@@ -32,8 +32,9 @@ pub struct OffsetEntry {
 }
 
 impl OffsetEntry {
-    /// Whether a batch that lies at the position of the entry can be the one that it speaks of: the index has no checksum.
-    /// Apache Kafka before 4.0 noted the last offset of several batches that were appended at once.
+    /// Whether a batch that lies at the position of the entry can be the one that it speaks of: the index has
+    /// no checksum. Apache Kafka before 4.0 noted the last offset of several batches that were appended at
+    /// once.
     pub fn is_of(&self, header: &BatchHeader, segment_base_offset: i64) -> bool {
         let last_offset = segment_base_offset + i64::from(self.relative_offset);
         header.base_offset >= segment_base_offset && header.last_offset() <= last_offset

@@ -1,8 +1,8 @@
 //! The sparse indexes of a segment.
 //!
-//! The active segment's entries live in memory ([`ActiveIndex`]) and are written in batches: at roll, flush and release.
-//! After a crash those that are missing are rebuilt from the log. A closed segment's file is searched where it lies,
-//! by reads at positions ([`IndexFile`]); nothing is mapped.
+//! The active segment's entries live in memory ([`ActiveIndex`]) and are written in batches: at roll, flush
+//! and release. After a crash those that are missing are rebuilt from the log. A closed segment's file is
+//! searched where it lies, by reads at positions ([`IndexFile`]); nothing is mapped.
 
 mod entry;
 
@@ -71,8 +71,8 @@ impl<E: Entry> ActiveIndex<E> {
         self.entries.len()
     }
 
-    /// Keeps the entries for which `keep` holds, up to the first for which it doesn't. The file follows with the
-    /// next save.
+    /// Keeps the entries for which `keep` holds, up to the first for which it doesn't. The file follows with
+    /// the next save.
     pub fn truncate_where(&mut self, keep: impl Fn(&E) -> bool) {
         let kept = self.entries.partition_point(keep);
         self.entries.truncate(kept);

@@ -38,15 +38,17 @@ impl Appended {
 }
 
 impl Log {
-    /// Appends whole, validated v2 batches as the partition's leader: assigns offsets and `leader_epoch` in place (both
-    /// lie outside of the CRC), checks and updates the producers' state, rolls the segment if it is time, writes once.
+    /// Appends whole, validated v2 batches as the partition's leader: assigns offsets and `leader_epoch` in
+    /// place (both lie outside of the CRC), checks and updates the producers' state, rolls the segment if it
+    /// is time, writes once.
     ///
     /// A batch that an idempotent producer sends again is not appended; the answer is the original's
     /// ([`AppendInfo::duplicate`]).
     ///
     /// # Errors
     /// Those of the producer state (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE),
-    /// RECORD_LIST_TOO_LARGE; KAFKA_STORAGE_ERROR when the disk fails, after which nothing of the batches is served.
+    /// RECORD_LIST_TOO_LARGE; KAFKA_STORAGE_ERROR when the disk fails, after which nothing of the batches is
+    /// served.
     pub fn append(
         &mut self,
         batches: &mut [u8],

@@ -1,5 +1,5 @@
-//! What the cleaner asks of a log, under the partition's lock: what there is, who its producers are, and to be told when to
-//! give up. It does its work beside the lock; see [`crate::cleaner`].
+//! What the cleaner asks of a log, under the partition's lock: what there is, who its producers are, and to
+//! be told when to give up. It does its work beside the lock; see [`crate::cleaner`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +10,8 @@ use crate::disk::Folder;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
 
-/// A log's consent to be cleaned. While it lives the log stays open, so that nobody takes the cleaner's files for left
-/// over ones, and no other cleaning may begin.
+/// A log's consent to be cleaned. While it lives the log stays open, so that nobody takes the cleaner's files
+/// for left over ones, and no other cleaning may begin.
 #[derive(Debug)]
 pub struct CleaningHold {
     aborted: Arc<AtomicBool>,
@@ -67,8 +67,8 @@ fn list(folder: &Folder) -> Result<Vec<SegmentFacts>> {
 }
 
 impl Log {
-    /// What a plan of a cleaning goes by; `None` for a log without a folder. A closed log stays closed: its folder is
-    /// looked at.
+    /// What a plan of a cleaning goes by; `None` for a log without a folder. A closed log stays closed: its
+    /// folder is looked at.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.

@@ -1,8 +1,8 @@
 //! Flushing: what is written becomes durable, and the recovery point moves.
 //!
-//! A [`LogFlush`] is taken under the partition's lock, run outside of it, and given back to [`Log::flushed`]: the slow
-//! part, the syncs, holds up nobody. It covers all that was written ([`Log::begin_flush`]), or the segments that have been
-//! closed ([`Log::begin_rolled_flush`]), which Apache Kafka syncs after each roll.
+//! A [`LogFlush`] is taken under the partition's lock, run outside of it, and given back to [`Log::flushed`]:
+//! the slow part, the syncs, holds up nobody. It covers all that was written ([`Log::begin_flush`]), or the
+//! segments that have been closed ([`Log::begin_rolled_flush`]), which Apache Kafka syncs after each roll.
 //!
 //! The recovery point moves only after a real fdatasync of the data, and of the folder where names are new.
 
@@ -71,8 +71,8 @@ impl Log {
         Ok(flush)
     }
 
-    /// The closed segments behind the recovery point, if there are any. A crash must not cost a check of all that was
-    /// written since the start.
+    /// The closed segments behind the recovery point, if there are any. A crash must not cost a check of all
+    /// that was written since the start.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
@@ -111,8 +111,8 @@ impl Log {
     /// Takes note of what became of a [`LogFlush`].
     ///
     /// # Errors
-    /// The error it ended with; the log is offline then, since Linux forgets dirty pages whose write failed. An error, too, if
-    /// the log is offline already.
+    /// The error it ended with; the log is offline then, since Linux forgets dirty pages whose write failed.
+    /// An error, too, if the log is offline already.
     pub fn flushed(&mut self, flush: &LogFlush, outcome: Result<()>) -> Result<()> {
         self.names_in_flight -= u32::from(!flush.names.is_empty());
         if outcome.is_err() {
@@ -137,8 +137,8 @@ impl Log {
         }
     }
 
-    /// Saves what is only in memory, syncs all that has changed, indexes and snapshot included, and gives up descriptors
-    /// and buffers: a start after a stop in order believes all of it.
+    /// Saves what is only in memory, syncs all that has changed, indexes and snapshot included, and gives up
+    /// descriptors and buffers: a start after a stop in order believes all of it.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then.

@@ -96,7 +96,8 @@ impl Loader<'_> {
         let rebuild_from = match trust {
             Trust::All => usize::MAX,
             Trust::UpTo(recovery_point) => {
-                // Aborted transactions that a younger snapshot is past would not get into the transaction index again.
+                // Aborted transactions that a younger snapshot is past would not get into the transaction
+                // index again.
                 let index = open.first_unsure(recovery_point);
                 let base_offset = open.segment(index).base_offset;
                 open.snapshots
@@ -121,7 +122,8 @@ impl Loader<'_> {
         })
     }
 
-    /// What is in the folder. Left-over temporary files are removed, segments that were being replaced are so.
+    /// What is in the folder. Left-over temporary files are removed, segments that were being replaced are
+    /// so.
     fn list(&self) -> Result<Listing> {
         super::swap::recover(self.folder)?;
         let (mut segments, mut snapshots, mut with_aborted) = (Vec::new(), Vec::new(), Vec::new());
@@ -187,8 +189,9 @@ impl Loader<'_> {
         )
     }
 
-    /// The leader epochs as their checkpoint has them. What it says of records behind the recovery point may have been lost
-    /// with them, or said of others: recovery reads it from the records. The second value is the checkpoint's content.
+    /// The leader epochs as their checkpoint has them. What it says of records behind the recovery point may
+    /// have been lost with them, or said of others: recovery reads it from the records. The second value is
+    /// the checkpoint's content.
     fn read_epochs(&self, segments: &[Segment], trust: Trust) -> Result<(LeaderEpochs, Vec<EpochEntry>)> {
         let read = match LeaderEpochs::read(self.folder) {
             Err(error @ StorageError::Corrupt { .. }) => {
@@ -234,8 +237,8 @@ impl Loader<'_> {
         Ok(epochs)
     }
 
-    /// The producers as of the log's end: the latest snapshot and the batches behind it. The transaction indexes of
-    /// segments from `rebuild_from` on are written anew.
+    /// The producers as of the log's end: the latest snapshot and the batches behind it. The transaction
+    /// indexes of segments from `rebuild_from` on are written anew.
     pub fn load_producers(&self, open: &mut OpenLog, log_end_offset: i64, rebuild_from: usize) -> Result<()> {
         let snapshot = open.snapshots.read_latest(self.folder, log_end_offset)?;
         let (from_offset, entries) = snapshot.unwrap_or((self.log_start_offset, Vec::new()));

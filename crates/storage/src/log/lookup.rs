@@ -46,15 +46,16 @@ impl Log {
                 largest = Some((index, max.timestamp));
             }
         }
-        // The oldest record of that time: the batch whose last offset the time index names may not hold it first.
+        // The oldest record of that time: the batch whose last offset the time index names may not hold it
+        // first.
         match largest {
             Some((index, timestamp)) => open.find_timestamp(index, timestamp, i64::MIN),
             None => Ok(None),
         }
     }
 
-    /// The largest epoch not above `leader_epoch` and the offset at which it ended (KIP-101, KIP-279); the current
-    /// epoch ends at the log's end. `None` if nothing is known.
+    /// The largest epoch not above `leader_epoch` and the offset at which it ended (KIP-101, KIP-279); the
+    /// current epoch ends at the log's end. `None` if nothing is known.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
@@ -95,8 +96,8 @@ impl Log {
         Ok(self.open()?.and_then(|open| open.epochs.latest()))
     }
 
-    /// Notes that this broker leads the partition in `leader_epoch` from the log's end on. Costs no IO before the
-    /// log is open.
+    /// Notes that this broker leads the partition in `leader_epoch` from the log's end on. Costs no IO before
+    /// the log is open.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.

@@ -1,8 +1,8 @@
 //! One partition's log: what the broker holds for each of its replicas.
 //!
 //! A log is externally synchronised (the broker keeps it behind the partition's short lock); every method is
-//! synchronous and quick. A log nobody uses is a name and a few numbers: it has no descriptor, no buffer and, before its
-//! first append, no folder. The first use that needs them opens its files.
+//! synchronous and quick. A log nobody uses is a name and a few numbers: it has no descriptor, no buffer and,
+//! before its first append, no folder. The first use that needs them opens its files.
 
 mod append;
 mod cleaning;
@@ -219,8 +219,8 @@ impl Log {
         self.size_bytes
     }
 
-    /// The offset before which every transaction is decided and replicated (KIP-98): at most `high_watermark`, at
-    /// least the log's start.
+    /// The offset before which every transaction is decided and replicated (KIP-98): at most
+    /// `high_watermark`, at least the log's start.
     pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
         self.first_unstable_offset.map_or(high_watermark, |offset| {
             offset.max(self.log_start_offset).min(high_watermark)
@@ -262,8 +262,8 @@ impl Log {
         }
     }
 
-    /// Writes what lives in memory only (index entries, producers), gives up descriptors and buffers. The next use opens
-    /// the files again.
+    /// Writes what lives in memory only (index entries, producers), gives up descriptors and buffers. The
+    /// next use opens the files again.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
@@ -285,7 +285,8 @@ impl Log {
     /// KAFKA_STORAGE_ERROR.
     pub fn release_if_idle(&mut self) -> Result<()> {
         let used = std::mem::take(&mut self.used);
-        // Only an open log follows how its transactions are replicated, and knows which files aren't its own any more.
+        // Only an open log follows how its transactions are replicated, and knows which files aren't its own
+        // any more.
         if used
             || self.first_unstable_offset.is_some()
             || self.removing.strong_count() > 0
@@ -342,7 +343,8 @@ impl Log {
         Folder::new(self.log_dir.disk(), self.log_dir.join(name))
     }
 
-    /// Spreads the logs' rolls over `segment.jitter.ms`; which share a log gets only has to differ from its neighbours'.
+    /// Spreads the logs' rolls over `segment.jitter.ms`; which share a log gets only has to differ from its
+    /// neighbours'.
     fn choose_jitter(&mut self) {
         let range = self.config.segment_jitter_ms.min(self.config.segment_ms).max(0);
         let mixed =

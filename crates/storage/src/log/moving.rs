@@ -1,9 +1,9 @@
 //! What a log needs to move to another log directory: to be created there, filled and given its place.
 //!
-//! The broker copies piece by piece: [`Log::missing_in`] under the original's lock, [`Missing::read`] and [`Log::catch_up`]
-//! beside it; the last piece and [`Log::take_place_of`] again under the lock. The copy gets the partition's name first and
-//! the original loses it afterwards ([`Log::sync_name`] between): a crash leaves two equal folders, never none. Which of two
-//! is the log, [`Log::is_ahead_of`] says.
+//! The broker copies piece by piece: [`Log::missing_in`] under the original's lock, [`Missing::read`] and
+//! [`Log::catch_up`] beside it; the last piece and [`Log::take_place_of`] again under the lock. The copy gets
+//! the partition's name first and the original loses it afterwards ([`Log::sync_name`] between): a crash
+//! leaves two equal folders, never none. Which of two is the log, [`Log::is_ahead_of`] says.
 
 use barnabas_protocol::records::batches;
 use uuid::Uuid;
@@ -77,7 +77,8 @@ impl Log {
         })
     }
 
-    /// Appends the whole batches of what this copy lacked, each of them checked; answers how many bytes that were.
+    /// Appends the whole batches of what this copy lacked, each of them checked; answers how many bytes that
+    /// were.
     ///
     /// # Errors
     /// CORRUPT_MESSAGE; KAFKA_STORAGE_ERROR, of the copy's disk.
@@ -101,8 +102,8 @@ impl Log {
         Ok(len)
     }
 
-    /// Lets this copy, which lacks none of `original`'s batches, be the partition's log in its place. What was promised to be
-    /// on disk is so before anybody relies on the copy.
+    /// Lets this copy, which lacks none of `original`'s batches, be the partition's log in its place. What
+    /// was promised to be on disk is so before anybody relies on the copy.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the original is as before then.
@@ -123,8 +124,8 @@ impl Log {
         Ok(())
     }
 
-    /// Of two logs of one partition in two directories, which the end of a move has left: whether this is the one that goes
-    /// on.
+    /// Of two logs of one partition in two directories, which the end of a move has left: whether this is the
+    /// one that goes on.
     pub fn is_ahead_of(&self, other: &Log) -> bool {
         self.log_end_offset > other.log_end_offset
     }
@@ -159,13 +160,14 @@ impl Log {
         Ok(())
     }
 
-    /// Whether the log may be replaced by a copy now: nobody works beside the lock on files whose names it has.
+    /// Whether the log may be replaced by a copy now: nobody works beside the lock on files whose names it
+    /// has.
     pub fn may_be_replaced(&self) -> bool {
         self.removing.strong_count() == 0 && !self.is_being_cleaned()
     }
 
-    /// Lets a copy that has all of `original`'s records go on in its place. What began on the original beside the lock
-    /// says nothing of the copy.
+    /// Lets a copy that has all of `original`'s records go on in its place. What began on the original beside
+    /// the lock says nothing of the copy.
     fn continue_from(&mut self, original: &mut Log) {
         self.config = original.config.clone();
         self.choose_jitter();

@@ -1,7 +1,7 @@
 //! A log whose files are in use: its segments, leader epochs and producers.
 //!
-//! Invariants: there is always an active segment; base offsets rise; every batch in memory's accounts lies whole in a
-//! file.
+//! Invariants: there is always an active segment; base offsets rise; every batch in memory's accounts lies
+//! whole in a file.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -83,8 +83,8 @@ impl OpenLog {
             .saturating_sub(1)
     }
 
-    /// The first segment of which not everything is on disk when all records before `recovery_point` are: the one that holds
-    /// the last of them. It may have been closed after they were flushed, its indexes not.
+    /// The first segment of which not everything is on disk when all records before `recovery_point` are: the
+    /// one that holds the last of them. It may have been closed after they were flushed, its indexes not.
     pub fn first_unsure(&self, recovery_point: i64) -> usize {
         self.segment_of(recovery_point.saturating_sub(1))
     }
@@ -176,8 +176,8 @@ impl OpenLog {
         Ok(())
     }
 
-    /// The folder, whose names must be durable, and the small files beside the segments; nothing if they are already, and
-    /// no flush that makes them so is `in_flight`.
+    /// The folder, whose names must be durable, and the small files beside the segments; nothing if they are
+    /// already, and no flush that makes them so is `in_flight`.
     pub fn folder_to_sync(&mut self, in_flight: bool) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = Vec::new();
         if self.epochs_unsaved {

@@ -1,5 +1,5 @@
-//! How a log gets from a name to files in use: opened when it is used, created by its first append, checked after a crash,
-//! offline once its files can't be understood.
+//! How a log gets from a name to files in use: opened when it is used, created by its first append, checked
+//! after a crash, offline once its files can't be understood.
 
 use super::load::{LoadedLog, Loader, Trust};
 use super::open::OpenLog;
@@ -11,7 +11,8 @@ use crate::file_io::Durability;
 use crate::log_dir::recovery::Progress;
 
 impl Log {
-    /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed then.
+    /// Recovers a folder that was not closed in order; answers how many bytes were cut off. The log is closed
+    /// then.
     pub(crate) fn recover(&mut self, progress: &Progress) -> Result<u64> {
         let trust = Trust::UpTo(self.recovery_point);
         let loaded = self.loader(&self.folder(), Some(progress)).load(trust)?;

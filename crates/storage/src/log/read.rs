@@ -16,9 +16,9 @@ struct Wanted {
 }
 
 impl Log {
-    /// The bytes from the batch that holds `offset` on: at most `max_bytes`, within one segment, up to `bound`. The last
-    /// batch may be cut off, as Kafka's clients expect. With `min_one_message` a first batch larger than
-    /// `max_bytes` comes whole (KIP-74).
+    /// The bytes from the batch that holds `offset` on: at most `max_bytes`, within one segment, up to
+    /// `bound`. The last batch may be cut off, as Kafka's clients expect. With `min_one_message` a first
+    /// batch larger than `max_bytes` comes whole (KIP-74).
     ///
     /// # Errors
     /// OFFSET_OUT_OF_RANGE before the log's start or behind its end; KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
@@ -94,7 +94,8 @@ impl Log {
 impl OpenLog {
     /// The range and the offset before which it certainly ends.
     fn slice(&self, wanted: Wanted, log_end_offset: i64) -> Result<Option<(FetchSlice, i64)>> {
-        // A segment may end in a gap (compaction, truncation): then the next one has the first batch behind it.
+        // A segment may end in a gap (compaction, truncation): then the next one has the first batch behind
+        // it.
         for index in self.segment_of(wanted.offset)..self.segment_count() {
             let segment = self.segment(index);
             let Some(start) = self.find_position(index, wanted.offset)? else {

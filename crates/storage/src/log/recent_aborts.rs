@@ -1,5 +1,6 @@
-//! The transaction indexes that were read last, so that those who read committed records don't have a file read with every
-//! Fetch, under the partition's lock. Bounded: an index that is too large to be kept is read from its file each time.
+//! The transaction indexes that were read last, so that those who read committed records don't have a file
+//! read with every Fetch, under the partition's lock. Bounded: an index that is too large to be kept is read
+//! from its file each time.
 
 use super::types::AbortedTxn;
 use crate::disk::Folder;

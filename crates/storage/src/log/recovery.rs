@@ -1,7 +1,7 @@
 //! Recovery of a log that was not closed in order.
 //!
-//! It believes what lies before the recovery point and checks every batch behind it. The first that is torn or wrong ends
-//! the log: it and all behind it is cut off with a warning, as Apache Kafka does.
+//! It believes what lies before the recovery point and checks every batch behind it. The first that is torn
+//! or wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does.
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
 
@@ -79,8 +79,8 @@ impl Loader<'_> {
         let file_size = segment.size;
         let mut active = ActiveSegment::new(segment.base_offset, self.files);
         let file = segment.log_file(self.folder)?;
-        // What was flushed is believed, but its indexes need not have reached the disk. Should a header be wrong all the
-        // same, the checks that follow see it.
+        // What was flushed is believed, but its indexes need not have reached the disk. Should a header be
+        // wrong all the same, the checks that follow see it.
         let mut scan = segment.scan(&file, self.folder, 0);
         while let Some((_, header)) = scan.next_sound()? {
             if header.last_offset() >= recovery_point || header.base_offset < active.next_offset() {

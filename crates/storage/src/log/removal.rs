@@ -2,11 +2,11 @@
 //!
 //! 1. [`Log::retention_check`] notes what there is, under the lock.
 //! 2. [`RetentionCheck::judge`] decides beside it; it may have to read the segments' largest timestamps.
-//! 3. [`Log::remove_oldest`] takes the segments out of the log, under the lock; [`RemovedSegments::mark`] renames their
-//!    files beside it. The broker removes those later (see [`crate::deletion`]).
+//! 3. [`Log::remove_oldest`] takes the segments out of the log, under the lock; [`RemovedSegments::mark`]
+//!    renames their files beside it. The broker removes those later (see [`crate::deletion`]).
 //!
-//! A crash between any two steps leaves files that the next start either takes for a part of the log still, and
-//! retention removes again, or finds marked.
+//! A crash between any two steps leaves files that the next start either takes for a part of the log still,
+//! and retention removes again, or finds marked.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -247,8 +247,8 @@ impl Log {
         (!self.oldest_segment.as_ref().is_some_and(is_quiet)).then_some(check)
     }
 
-    /// Takes the doomed segments out of the log, as far as they are still its oldest; a new active segment is begun if all
-    /// go. Moves the log's start.
+    /// Takes the doomed segments out of the log, as far as they are still its oldest; a new active segment is
+    /// begun if all go. Moves the log's start.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.
@@ -325,8 +325,8 @@ impl Log {
     }
 }
 
-/// The largest record time of a segment, by the last entry of its time index; where records have no time, when the
-/// file was last written.
+/// The largest record time of a segment, by the last entry of its time index; where records have no time,
+/// when the file was last written.
 pub fn largest_timestamp(folder: &Folder, base_offset: i64) -> Result<i64> {
     let path = SegmentFile::TimeIndex.path(folder, base_offset);
     let last = match folder.disk().open_existing(&path) {

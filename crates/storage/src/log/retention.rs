@@ -1,8 +1,8 @@
 //! Which of a log's oldest segments have to go: the decision, pure.
 //!
-//! As Apache Kafka's `deleteOldSegments`: first what lies below the log's start, then, with `cleanup.policy=delete`, what
-//! exceeds `retention.bytes`, then what is older than `retention.ms`. Each pass goes from the oldest segment to the first
-//! that stays. Nothing at or above the high watermark goes.
+//! As Apache Kafka's `deleteOldSegments`: first what lies below the log's start, then, with
+//! `cleanup.policy=delete`, what exceeds `retention.bytes`, then what is older than `retention.ms`. Each pass
+//! goes from the oldest segment to the first that stays. Nothing at or above the high watermark goes.
 
 use crate::error::Result;
 use crate::log_config::LogConfig;
@@ -49,8 +49,8 @@ pub enum Breach {
 /// So many segments go for this reason.
 pub type Doomed = (Breach, usize);
 
-/// How many of `segments` (oldest first) have to go, and why. `largest_timestamp` tells a segment's largest record time; it
-/// is asked for as few as possible, since it may have to read.
+/// How many of `segments` (oldest first) have to go, and why. `largest_timestamp` tells a segment's largest
+/// record time; it is asked for as few as possible, since it may have to read.
 ///
 /// # Errors
 /// Those of `largest_timestamp`.

@@ -19,8 +19,8 @@ impl Snapshots {
         Snapshots { offsets }
     }
 
-    /// The latest sound snapshot not after `offset`: its offset and its producers. Unsound ones are removed, as Kafka does:
-    /// the log has all that they said.
+    /// The latest sound snapshot not after `offset`: its offset and its producers. Unsound ones are removed,
+    /// as Kafka does: the log has all that they said.
     ///
     /// # Errors
     /// `Io`.

@@ -1,5 +1,5 @@
-//! Putting a cleaned segment in the place of those it was made of, so that a crash at any moment, and a power cut that
-//! keeps any part of what wasn't synced, leaves the old segments or the new one.
+//! Putting a cleaned segment in the place of those it was made of, so that a crash at any moment, and a power
+//! cut that keeps any part of what wasn't synced, leaves the old segments or the new one.
 //!
 //! ```text
 //!  beside the lock   write N.log.cleaned and its indexes, sync them
@@ -10,8 +10,8 @@
 //!  beside the lock   sync the folder, unlink the .swap names
 //! ```
 //!
-//! The `.swap` names stay until all that happened under the lock is on disk: they tell recovery that older segments may
-//! have come back. A sync of the folder follows before another swap begins.
+//! The `.swap` names stay until all that happened under the lock is on disk: they tell recovery that older
+//! segments may have come back. A sync of the folder follows before another swap begins.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -170,8 +170,8 @@ fn exchange_files(folder: &Folder, sources: &[SegmentFacts]) -> Result<Vec<PathB
     Ok(marked)
 }
 
-/// Brings a folder in order in which a crash has interrupted a cleaning, as Apache Kafka's `LogLoader` does: what was
-/// being written goes, what was whole takes its place.
+/// Brings a folder in order in which a crash has interrupted a cleaning, as Apache Kafka's `LogLoader` does:
+/// what was being written goes, what was whole takes its place.
 ///
 /// # Errors
 /// `Io`; `Corrupt` if a `.swap` file isn't sound.

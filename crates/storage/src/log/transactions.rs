@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::producer_state::{ProducerSequence, VerificationGuard};
 
 impl Log {
-    /// Before a transactional batch is appended: what [`Log::check_verified`] will ask for, once the transaction coordinator was
-    /// asked; `None` if the producer's transaction has begun here already (KIP-890).
+    /// Before a transactional batch is appended: what [`Log::check_verified`] will ask for, once the
+    /// transaction coordinator was asked; `None` if the producer's transaction has begun here already
+    /// (KIP-890).
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR.

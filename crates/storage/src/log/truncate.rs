@@ -1,4 +1,5 @@
-//! Giving records up: from the end (a new leader knows better), all of them, or from the start (DeleteRecords).
+//! Giving records up: from the end (a new leader knows better), all of them, or from the start
+//! (DeleteRecords).
 
 use super::load::Loader;
 use super::open::OpenLog;
@@ -9,9 +10,9 @@ use crate::segment::ActiveSegment;
 use crate::txn_index;
 
 impl Log {
-    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut. A recovery point
-    /// beyond `offset` in its checkpoint would have the next start believe what is written there from now on: the caller
-    /// writes the checkpoint first.
+    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut. A
+    /// recovery point beyond `offset` in its checkpoint would have the next start believe what is written
+    /// there from now on: the caller writes the checkpoint first.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then, since nobody knows how far the cut came.
@@ -52,8 +53,8 @@ impl Log {
         Ok(())
     }
 
-    /// Raises the first readable offset (DeleteRecords, retention); answers whether it moved. Segments before it stay
-    /// until retention removes them.
+    /// Raises the first readable offset (DeleteRecords, retention); answers whether it moved. Segments before
+    /// it stay until retention removes them.
     ///
     /// # Errors
     /// OFFSET_OUT_OF_RANGE beyond `high_watermark`; KAFKA_STORAGE_ERROR.
@@ -107,7 +108,8 @@ impl OpenLog {
         self.recent_aborts.forget();
         let keep = self.segment_of(offset);
         while self.closed.len() > keep {
-            // The last of the closed segments becomes the active one; if it has to go as well, the next turn does it.
+            // The last of the closed segments becomes the active one; if it has to go as well, the next turn
+            // does it.
             let Some(segment) = self.closed.pop() else { break };
             let (base_offset, size) = (segment.base_offset, segment.size);
             let loaded = ActiveSegment::load(segment, &self.folder)?;

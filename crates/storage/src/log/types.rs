@@ -29,7 +29,8 @@ pub struct AppendInfo {
     pub base_offset: i64,
     /// Offset of the last record.
     pub last_offset: i64,
-    /// With `LogAppendTime` the batches' time (ms); of a duplicate the original's timestamp, as Kafka answers; else -1.
+    /// With `LogAppendTime` the batches' time (ms); of a duplicate the original's timestamp, as Kafka
+    /// answers; else -1.
     pub log_append_time: i64,
     /// First readable offset of the log.
     pub log_start_offset: i64,
@@ -52,8 +53,8 @@ pub enum ReadBound {
 
 /// A byte range of a segment file, ready to be sent.
 ///
-/// The file stays readable for as long as the slice lives, even when its segment is deleted. A truncation (change of
-/// leader) may shorten it: a sender treats a short read as a lost connection.
+/// The file stays readable for as long as the slice lives, even when its segment is deleted. A truncation
+/// (change of leader) may shorten it: a sender treats a short read as a lost connection.
 #[derive(Clone, Debug, Default)]
 pub struct FetchSlice {
     /// The segment; `None` when there is nothing to read.

@@ -1,5 +1,6 @@
-//! `.barnabas-leftovers`: the files that a clean stop left waiting for their removal, one path relative to the log
-//! directory a line. Without it a clean start would have to look into every folder; after a crash it does so anyhow.
+//! `.barnabas-leftovers`: the files that a clean stop left waiting for their removal, one path relative to
+//! the log directory a line. Without it a clean start would have to look into every folder; after a crash it
+//! does so anyhow.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};

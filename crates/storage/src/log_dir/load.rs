@@ -29,14 +29,14 @@ pub struct Loaded {
     pub clean: bool,
     /// Folders and files an earlier process renamed for deletion; the broker removes them in the background.
     pub deleted: Vec<PathBuf>,
-    /// Topic and partition of copies into this directory that an earlier process did not finish. They are among
-    /// `deleted`: the copy begins anew.
+    /// Topic and partition of copies into this directory that an earlier process did not finish. They are
+    /// among `deleted`: the copy begins anew.
     pub moves: Vec<(String, i32)>,
 }
 
 impl LogDir {
-    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read; otherwise so many
-    /// `recovery_threads` check what may not have reached the disk.
+    /// Finds all logs. `config_of` gives a topic's settings. After a clean shutdown no segment is read;
+    /// otherwise so many `recovery_threads` check what may not have reached the disk.
     ///
     /// A log whose files can't be understood is offline, and its files stay as they are.
     ///

@@ -1,5 +1,6 @@
-//! The lock of a log directory, held in both ways there are: flock, which this broker looks at, and a record lock of fcntl, which
-//! Java's `FileChannel.lock` is. So neither broker starts on a directory that the other one holds.
+//! The lock of a log directory, held in both ways there are: flock, which this broker looks at, and a record
+//! lock of fcntl, which Java's `FileChannel.lock` is. So neither broker starts on a directory that the other
+//! one holds.
 
 use std::io::ErrorKind;
 
@@ -18,8 +19,8 @@ pub(super) fn exclusive(log_dir: &Folder) -> Result<File> {
     Ok(file)
 }
 
-/// Keeps every broker from taking hold of a directory for as long as the file is open, without changing anything. `None` where there
-/// is no lock file: no broker runs there, and nothing can keep one from it.
+/// Keeps every broker from taking hold of a directory for as long as the file is open, without changing
+/// anything. `None` where there is no lock file: no broker runs there, and nothing can keep one from it.
 ///
 /// # Errors
 /// `Locked` when a broker, this one or Apache Kafka, holds it; `Io`.

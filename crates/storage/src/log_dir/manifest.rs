@@ -1,5 +1,5 @@
-//! `.barnabas-manifest`: what a clean start needs to know of every log, in one file. Ours, and a cache: without it
-//! the folders are read.
+//! `.barnabas-manifest`: what a clean start needs to know of every log, in one file. Ours, and a cache:
+//! without it the folders are read.
 //!
 //! ```text
 //!  magic "BNBM" | version u32 = 1 | crc-32c u32 of all behind | count u32 | row*

@@ -18,8 +18,8 @@ pub struct EndTxnMarker {
 }
 
 impl EndTxnMarker {
-    /// The marker in the payload of a control batch. `None` for other control records and for an empty batch, which
-    /// the cleaner leaves where a whole transaction has gone.
+    /// The marker in the payload of a control batch. `None` for other control records and for an empty batch,
+    /// which the cleaner leaves where a whole transaction has gone.
     pub fn parse(payload: &[u8]) -> Option<EndTxnMarker> {
         let (record, _) = Record::parse(payload).ok()?;
         Self::decode(record.key?, record.value)

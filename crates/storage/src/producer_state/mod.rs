@@ -1,7 +1,8 @@
 //! What a log knows of its idempotent and transactional producers (KIP-98, KIP-360).
 //!
-//! Pure: [`super::log`] says what was appended and keeps the snapshot files. An append is staged batch by batch
-//! ([`ProducerState::stage`]), written to disk, and only then committed, so a failed write leaves no trace.
+//! Pure: [`super::log`] says what was appended and keeps the snapshot files. An append is staged batch by
+//! batch ([`ProducerState::stage`]), written to disk, and only then committed, so a failed write leaves no
+//! trace.
 
 mod entry;
 mod marker;
@@ -64,12 +65,12 @@ impl ProducerState {
         self.producers.get(&header.producer_id)?.duplicate_of(header)
     }
 
-    /// Checks a batch that has a producer id and its offsets, and prepares the change it makes. `payload` is what follows
-    /// the header; only a control batch's is looked at.
+    /// Checks a batch that has a producer id and its offsets, and prepares the change it makes. `payload` is
+    /// what follows the header; only a control batch's is looked at.
     ///
     /// # Errors
-    /// `InvalidProducerEpoch`, `OutOfOrderSequence`, `InvalidTxnState`, `TransactionCoordinatorFenced`. The whole
-    /// append is refused then: see [`ProducerState::rollback`].
+    /// `InvalidProducerEpoch`, `OutOfOrderSequence`, `InvalidTxnState`, `TransactionCoordinatorFenced`. The
+    /// whole append is refused then: see [`ProducerState::rollback`].
     pub fn stage(
         &mut self,
         header: &BatchHeader,
@@ -119,8 +120,8 @@ impl ProducerState {
         known.map(|(first_offset, _)| *first_offset).chain(staged).min()
     }
 
-    /// Before a transactional batch: what the append must bring back, once the transaction coordinator was asked. `None` if
-    /// the producer's transaction has begun here already, and nobody needs to be asked.
+    /// Before a transactional batch: what the append must bring back, once the transaction coordinator was
+    /// asked. `None` if the producer's transaction has begun here already, and nobody needs to be asked.
     pub fn begin_verification(
         &mut self,
         batch: ProducerSequence,
@@ -303,8 +304,8 @@ fn check_epoch(
     Ok(())
 }
 
-/// A marker's epoch. Under transaction.version 2 it was bumped by the transaction's end, so that the transaction's own epoch is too
-/// old (KIP-1228); the marker may come again, which changes nothing.
+/// A marker's epoch. Under transaction.version 2 it was bumped by the transaction's end, so that the
+/// transaction's own epoch is too old (KIP-1228); the marker may come again, which changes nothing.
 fn check_marker_epoch(
     entry: &ProducerEntry,
     header: &BatchHeader,

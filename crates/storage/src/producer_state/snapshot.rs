@@ -1,4 +1,5 @@
-//! The `.snapshot` file of a segment: the producers as they were when the segment began (Kafka's format, version 1).
+//! The `.snapshot` file of a segment: the producers as they were when the segment began (Kafka's format,
+//! version 1).
 //!
 //! ```text
 //!  version i16 = 1 | crc-32c u32 of all behind | count i32 | entry*

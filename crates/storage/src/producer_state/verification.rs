@@ -1,8 +1,9 @@
 //! Transactional appends that are being verified with the transaction coordinator (KIP-890).
 //!
-//! A producer's first batch in a transaction asks the coordinator whether (or that) the partition is in the transaction. That
-//! answer may be overtaken by the transaction's end. A guard is given before the question and asked for by the append; the
-//! marker takes it away, so that no batch begins a transaction that nobody will end.
+//! A producer's first batch in a transaction asks the coordinator whether (or that) the partition is in the
+//! transaction. That answer may be overtaken by the transaction's end. A guard is given before the question
+//! and asked for by the append; the marker takes it away, so that no batch begins a transaction that nobody
+//! will end.
 
 use std::collections::HashMap;
 
@@ -81,7 +82,8 @@ impl Verifications {
             .is_some_and(|known| known.guard == guard)
     }
 
-    /// Whether a batch may not go first, because an earlier one is on its way, or must have been there in this epoch.
+    /// Whether a batch may not go first, because an earlier one is on its way, or must have been there in
+    /// this epoch.
     pub fn is_out_of_order(&self, batch: ProducerSequence, producer_is_unknown: bool) -> bool {
         self.by_producer.get(&batch.producer_id).is_some_and(|known| {
             batch.base_sequence > known.lowest_sequence

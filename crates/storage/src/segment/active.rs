@@ -52,7 +52,8 @@ pub struct ActiveSegment {
 const SURELY_CACHED_BYTES: u32 = 16 * 1024 * 1024;
 
 impl ActiveSegment {
-    /// A segment without batches. Its log file is created by the first use, its index files by the first save.
+    /// A segment without batches. Its log file is created by the first use, its index files by the first
+    /// save.
     pub fn new(base_offset: i64, files: &Arc<OpenFiles>) -> Self {
         ActiveSegment {
             segment: Segment::new(base_offset, 0, files),
@@ -76,8 +77,8 @@ impl ActiveSegment {
         position >= self.size_when_opened && self.segment.size.saturating_sub(position) <= SURELY_CACHED_BYTES
     }
 
-    /// Opens a segment of whole batches with its indexes. `None` when they are missing or disagree with the log: they have
-    /// to be rebuilt.
+    /// Opens a segment of whole batches with its indexes. `None` when they are missing or disagree with the
+    /// log: they have to be rebuilt.
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
@@ -101,7 +102,8 @@ impl ActiveSegment {
         Ok(active.catch_up(folder)?.then_some(active))
     }
 
-    /// Opens a segment of `size` bytes of whole batches whose indexes are built anew from the batches' headers.
+    /// Opens a segment of `size` bytes of whole batches whose indexes are built anew from the batches'
+    /// headers.
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
@@ -121,8 +123,8 @@ impl ActiveSegment {
         Ok(active)
     }
 
-    /// Puts the state that follows from the last index entry and the batches behind it in order. Answers whether the
-    /// index agrees with the log.
+    /// Puts the state that follows from the last index entry and the batches behind it in order. Answers
+    /// whether the index agrees with the log.
     fn catch_up(&mut self, folder: &Folder) -> Result<bool> {
         let indexed = self.offsets.last();
         if indexed.is_some_and(|entry| entry.position >= self.segment.size) {
@@ -206,8 +208,8 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes batches behind the last one; [`ActiveSegment::note_batch`] must follow for each. After a failure the file
-    /// is as long as before.
+    /// Writes batches behind the last one; [`ActiveSegment::note_batch`] must follow for each. After a
+    /// failure the file is as long as before.
     ///
     /// # Errors
     /// `Io`.
@@ -334,7 +336,8 @@ impl ActiveSegment {
         self.times.save(&file).map_err(StorageError::io("write", path))
     }
 
-    /// Ends the growth of a segment whose files have other names, and writes its whole indexes to empty files.
+    /// Ends the growth of a segment whose files have other names, and writes its whole indexes to empty
+    /// files.
     ///
     /// # Errors
     /// What the system says.
@@ -344,7 +347,8 @@ impl ActiveSegment {
         self.times.save(time_index)
     }
 
-    /// Ends the segment's growth, or pauses it: the time index gets its last entry, the files all that belongs to them.
+    /// Ends the segment's growth, or pauses it: the time index gets its last entry, the files all that
+    /// belongs to them.
     ///
     /// # Errors
     /// `Io`.

@@ -1,6 +1,8 @@
-//! A segment: one `.log` file of batches with its two indexes. Its offsets start at the base offset in its name.
+//! A segment: one `.log` file of batches with its two indexes. Its offsets start at the base offset in its
+//! name.
 //!
-//! Only the last segment of a log grows ([`ActiveSegment`]); the others never change but for deletion and truncation.
+//! Only the last segment of a log grows ([`ActiveSegment`]); the others never change but for deletion and
+//! truncation.
 
 mod active;
 mod recent;
@@ -117,7 +119,8 @@ impl Segment {
         Ok(files)
     }
 
-    /// The files that recovery doesn't rebuild before the recovery point: the records and the aborted transactions.
+    /// The files that recovery doesn't rebuild before the recovery point: the records and the aborted
+    /// transactions.
     pub fn records_to_sync(&self, folder: &Folder) -> Result<Vec<(PathBuf, Arc<File>)>> {
         let mut files = vec![(
             SegmentFile::Log.path(folder, self.base_offset),

@@ -1,4 +1,5 @@
-//! Where the last few batches lie. Most reads are of consumers at the tail; they find their place here without IO.
+//! Where the last few batches lie. Most reads are of consumers at the tail; they find their place here
+//! without IO.
 
 /// Batches remembered.
 const CAPACITY: usize = 32;

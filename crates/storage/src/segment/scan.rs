@@ -25,8 +25,8 @@ pub struct HeaderScan<'a> {
 }
 
 impl<'a> HeaderScan<'a> {
-    /// Scans from the batch that begins at `position` to `end`, where a batch must end. `folder` and `base_offset` name
-    /// the file in errors.
+    /// Scans from the batch that begins at `position` to `end`, where a batch must end. `folder` and
+    /// `base_offset` name the file in errors.
     pub fn new(file: &'a File, folder: &'a Folder, base_offset: i64, position: u32, end: u32) -> Self {
         HeaderScan {
             file,

@@ -17,8 +17,8 @@ pub struct Served {
     pub records: Vec<(i64, i64)>,
 }
 
-/// Reads all of a log. Every batch must be one that was written there, or what compaction may leave of it; they must follow
-/// one another without a gap, and nothing that was promised may be missing.
+/// Reads all of a log. Every batch must be one that was written there, or what compaction may leave of it;
+/// they must follow one another without a gap, and nothing that was promised may be missing.
 pub fn served(log: &mut Log, model: &Model) -> Served {
     let (start, end) = (log.log_start_offset(), log.log_end_offset());
     assert!(
@@ -56,8 +56,8 @@ pub fn served(log: &mut Log, model: &Model) -> Served {
             let written = model.find(header.base_offset, batch.bytes);
             let written = written.unwrap_or_else(|| panic!("nobody wrote {header:?}"));
             match served.last() {
-                // What nobody promised may be missing between two segments; that is reported, and Kafka serves on, too.
-                // And who knows what becomes of deleted records.
+                // What nobody promised may be missing between two segments; that is reported, and Kafka
+                // serves on, too. And who knows what becomes of deleted records.
                 Some(last)
                     if header.base_offset > model.promised
                         || header.base_offset <= model.log_start_offset
@@ -91,7 +91,8 @@ pub fn served(log: &mut Log, model: &Model) -> Served {
     }
 }
 
-/// The indexes, the leader epochs, the producers and the transactions must agree with the log. `model` is what it holds.
+/// The indexes, the leader epochs, the producers and the transactions must agree with the log. `model` is
+/// what it holds.
 pub fn agrees(log: &mut Log, model: &Model, records: &[(i64, i64)], random: &mut Random) {
     let start = log.log_start_offset();
     batches_are_found(log, model, random);

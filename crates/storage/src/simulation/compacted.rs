@@ -1,5 +1,5 @@
-//! What compaction may leave of a log: every record that is there is one that was written there, and every one that is not
-//! was outdated, deleted or aborted.
+//! What compaction may leave of a log: every record that is there is one that was written there, and every
+//! one that is not was outdated, deleted or aborted.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -73,7 +73,8 @@ impl Flip {
         assert_eq!(*path, self.path, "{error}");
     }
 
-    /// Nothing that was never written is served for sound, and what was promised is there, but for what was hit.
+    /// Nothing that was never written is served for sound, and what was promised is there, but for what was
+    /// hit.
     pub fn check(&self, log: &mut Log, model: &Model) {
         if !log.is_online() {
             let text = ["partition.metadata", "leader-epoch-checkpoint"];

@@ -221,7 +221,8 @@ impl Model {
         aborted.map(|batch| batch.header.base_offset).collect()
     }
 
-    /// The last decided value of each key between two offsets; a key whose last record is a tombstone has none.
+    /// The last decided value of each key between two offsets; a key whose last record is a tombstone has
+    /// none.
     pub fn values(&self, from: i64, to: i64) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let aborted = self.aborted_batches();
         let mut values = BTreeMap::new();

@@ -104,8 +104,8 @@ impl History {
         }
     }
 
-    /// What was flushed is promised, if the power was still there. What is appended meanwhile is not, however long the disk
-    /// takes.
+    /// What was flushed is promised, if the power was still there. What is appended meanwhile is not, however
+    /// long the disk takes.
     pub fn flush(&mut self) {
         self.tell("flush");
         let flush = match self.log().begin_flush() {

@@ -55,11 +55,13 @@ impl ValidBatch<'_> {
 /// Clients' records have passed [`super::check_produce`] before.
 ///
 /// # Errors
-/// - INVALID_RECORD: no batch, base offset not 0, counts and offsets that contradict each other, control records from a
-///   client, a producer id without sequence, malformed records, no key in a compacted topic.
+/// - INVALID_RECORD: no batch, base offset not 0, counts and offsets that contradict each other, control
+///   records from a client, a producer id without sequence, malformed records, no key in a compacted topic.
 /// - MESSAGE_TOO_LARGE: larger than `max.message.bytes`, as sent or as rebuilt.
-/// - CORRUPT_MESSAGE: size or CRC. INVALID_TIMESTAMP: out of the topic's range, or append time set by a producer.
-/// - UNKNOWN_SERVER_ERROR: unknown codec, undecodable payload, offsets that are not consecutive in a compressed batch.
+/// - CORRUPT_MESSAGE: size or CRC. INVALID_TIMESTAMP: out of the topic's range, or append time set by a
+///   producer.
+/// - UNKNOWN_SERVER_ERROR: unknown codec, undecodable payload, offsets that are not consecutive in a
+///   compressed batch.
 pub fn validate<'a>(
     records: &'a mut [u8],
     topic: &str,

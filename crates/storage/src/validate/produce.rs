@@ -13,8 +13,8 @@ const ZSTD_SINCE_VERSION: i16 = 7;
 /// Apache Kafka looks at every partition this way before anything else, up to the first transactional one.
 ///
 /// # Errors
-/// CORRUPT_MESSAGE with a message when the first batch has a size or magic that cannot be. It is the answer for every
-/// partition of the request.
+/// CORRUPT_MESSAGE with a message when the first batch has a size or magic that cannot be. It is the answer
+/// for every partition of the request.
 pub fn starts_transactional(records: &[u8]) -> Result<bool, Rejection> {
     match batches(records).next() {
         Some(Ok(batch)) => Ok(batch.header.is_transactional()),
@@ -29,13 +29,16 @@ pub fn starts_transactional(records: &[u8]) -> Result<bool, Rejection> {
     }
 }
 
-/// Checks that one partition's records are exactly one batch of magic 2 with a codec that `api_version` of Produce knows.
+/// Checks that one partition's records are exactly one batch of magic 2 with a codec that `api_version` of
+/// Produce knows.
 ///
-/// A batch that is cut off does not count, and what remains behind the first one is ignored when it is no batch.
+/// A batch that is cut off does not count, and what remains behind the first one is ignored when it is no
+/// batch.
 ///
 /// # Errors
-/// INVALID_RECORD for no batch, another magic or a second batch; UNSUPPORTED_COMPRESSION_TYPE for zstd below version 7;
-/// CORRUPT_MESSAGE for sizes and magics that cannot be; UNKNOWN_SERVER_ERROR for an unknown codec below version 7.
+/// INVALID_RECORD for no batch, another magic or a second batch; UNSUPPORTED_COMPRESSION_TYPE for zstd below
+/// version 7; CORRUPT_MESSAGE for sizes and magics that cannot be; UNKNOWN_SERVER_ERROR for an unknown codec
+/// below version 7.
 pub fn check_produce(api_version: i16, records: &[u8]) -> Result<(), Rejection> {
     let mut walk = batches(records);
     let first = match walk.next().ok_or(Rejection::new(ErrorCode::InvalidRecord))? {

@@ -15,11 +15,13 @@ pub(super) fn expanded_bytes_max(settings: &ValidationSettings) -> usize {
     fitting.clamp(REBUILT_BYTES_MIN, REBUILT_BYTES_MAX)
 }
 
-/// Judges a batch's records and copies them into a builder for `codec`; offsets count up from 0 whatever was sent.
+/// Judges a batch's records and copies them into a builder for `codec`; offsets count up from 0 whatever was
+/// sent.
 ///
 /// # Errors
-/// The judge's verdict, what [`Rejection`] says of unreadable payloads, and UNKNOWN_SERVER_ERROR where Kafka's builder
-/// refuses what its validator let pass: negative timestamps, a producer id without epoch or sequence.
+/// The judge's verdict, what [`Rejection`] says of unreadable payloads, and UNKNOWN_SERVER_ERROR where
+/// Kafka's builder refuses what its validator let pass: negative timestamps, a producer id without epoch or
+/// sequence.
 pub(super) fn rebuild(
     batch: &Batch<'_>,
     (source, codec): (Compression, Compression),

@@ -37,8 +37,8 @@ impl Rejection {
 }
 
 impl From<RecordsError> for Rejection {
-    /// The code Apache Kafka answers for a batch that cannot be read. What its decoders throw is no error of the
-    /// protocol to it, hence UNKNOWN_SERVER_ERROR.
+    /// The code Apache Kafka answers for a batch that cannot be read. What its decoders throw is no error of
+    /// the protocol to it, hence UNKNOWN_SERVER_ERROR.
     fn from(error: RecordsError) -> Rejection {
         Rejection::new(match error {
             RecordsError::SizeBelowOverhead { size } if size < PRODUCER_ID_END => {

@@ -187,7 +187,8 @@ impl History {
         };
         assert!(bytes.len() <= limit);
         assert!(readable.starts_with(&bytes), "offset {offset} below {upper}");
-        // Nothing but the limit and the end of a segment may cut the answer off, and a segment ends with a batch.
+        // Nothing but the limit and the end of a segment may cut the answer off, and a segment ends with a
+        // batch.
         if bytes.len() < limit && bytes.len() < readable.len() {
             let read: usize = batches(&bytes).map(|batch| batch.unwrap().bytes.len()).sum();
             assert_eq!(read, bytes.len());

@@ -1,4 +1,5 @@
-//! What cannot be read of a small file takes nothing away that is readable beside it: every file that is read at a start.
+//! What cannot be read of a small file takes nothing away that is readable beside it: every file that is read
+//! at a start.
 
 use barnabas_storage::{Log, LogCheckpoint, LogConfig};
 

@@ -1,9 +1,9 @@
-//! A disk in memory, for simulations: deterministic by its seed, with power cuts at any point, torn and reordered writes,
-//! slow syncs, failing calls.
+//! A disk in memory, for simulations: deterministic by its seed, with power cuts at any point, torn and
+//! reordered writes, slow syncs, failing calls.
 //!
-//! A node of a simulated cluster has one of its own: [`Disk::Simulated`](super::Disk::Simulated) of a [`SimulatedDisk`], which
-//! the simulation keeps to steer it. A crash is [`SimulatedDisk::after_crash`]: what it leaves is another disk, and whatever
-//! of the crashed process still runs changes only the old one.
+//! A node of a simulated cluster has one of its own: [`Disk::Simulated`](super::Disk::Simulated) of a
+//! [`SimulatedDisk`], which the simulation keeps to steer it. A crash is [`SimulatedDisk::after_crash`]: what
+//! it leaves is another disk, and whatever of the crashed process still runs changes only the old one.
 
 mod platter;
 mod random;
@@ -99,13 +99,14 @@ impl SimulatedDisk {
         self.0.lock().platter.now()
     }
 
-    /// The syncs that come have begun at that moment: what was written since is not durable through them. `None` for
-    /// syncs that are quick.
+    /// The syncs that come have begun at that moment: what was written since is not durable through them.
+    /// `None` for syncs that are quick.
     pub fn syncs_began(&self, moment: Option<Moment>) {
         self.0.lock().syncs_began = moment;
     }
 
-    /// After so many more changes the power goes: the process, which doesn't notice, changes nothing on the disk any more.
+    /// After so many more changes the power goes: the process, which doesn't notice, changes nothing on the
+    /// disk any more.
     pub fn cut_power_after(&self, changes: usize) {
         self.0.lock().power_for = Some(changes);
     }
@@ -120,7 +121,8 @@ impl SimulatedDisk {
         self.0.lock().time = time;
     }
 
-    /// The disk that the end of the process, or of the power, leaves: nothing of it is open or locked, no call fails.
+    /// The disk that the end of the process, or of the power, leaves: nothing of it is open or locked, no
+    /// call fails.
     pub fn after_crash(&self, loss: Loss, random: &mut Random) -> SimulatedDisk {
         let state = self.0.lock();
         let left = SimulatedDisk::of(state.platter.after(loss, random), random.number());

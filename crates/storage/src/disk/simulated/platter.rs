@@ -1,9 +1,10 @@
-//! What a disk in memory holds: what a process sees of it, what is there for certain, and what may be there after a power
-//! cut.
+//! What a disk in memory holds: what a process sees of it, what is there for certain, and what may be there
+//! after a power cut.
 //!
-//! A file's content is durable once the file was synced, a name once its folder was. Of what was written since, a power
-//! cut keeps anything: of a file's writes any sectors, of a folder's names as many changes as a journal had written. A sync
-//! may be slow: what is written while it is on its way is not durable through it.
+//! A file's content is durable once the file was synced, a name once its folder was. Of what was written
+//! since, a power cut keeps anything: of a file's writes any sectors, of a folder's names as many changes as
+//! a journal had written. A sync may be slow: what is written while it is on its way is not durable through
+//! it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};

@@ -1,5 +1,5 @@
-//! Sound batches, changed at random and sealed again: nothing panics, and what is accepted can be read back, passes
-//! once more and then stays as it is. A failure prints its seed.
+//! Sound batches, changed at random and sealed again: nothing panics, and what is accepted can be read back,
+//! passes once more and then stays as it is. A failure prints its seed.
 
 use super::*;
 

@@ -64,7 +64,8 @@ impl History {
         self.log = Some(log);
     }
 
-    /// The last decided value of each key is there, all that is there is as it was sent, and nothing is out of order.
+    /// The last decided value of each key is there, all that is there is as it was sent, and nothing is out
+    /// of order.
     pub fn check_log(&self, log: &mut Log) {
         let end = log.log_end_offset();
         let stable = log.last_stable_offset(end);

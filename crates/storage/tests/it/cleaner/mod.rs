@@ -1,5 +1,5 @@
-//! Random histories of a compacted log against a plain list of records, with crashes in the middle of cleanings. A
-//! failure names its seed.
+//! Random histories of a compacted log against a plain list of records, with crashes in the middle of
+//! cleanings. A failure names its seed.
 
 mod check;
 

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["protocol", "config", "storage", "metadata", "inspect"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "network", "replica", "broker", "inspect", "import"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica", "broker", "inspect", "import"]),
     ("bench", &["protocol"]),
 ];
 

@@ -113,7 +113,7 @@ pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) 
             &identity.cluster_id,
             &settings.layers,
             &settings.config,
-        ),
+        )?,
         |_, _| {},
     )
     .await?;

@@ -1,22 +1,29 @@
 //! The errors of this crate, and what a client sees of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 
 /// Why the metadata quorum couldn't do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// This node isn't the active controller, or the quorum is shutting down.
+    /// This node isn't the active controller.
     #[error("this node is not the active controller")]
-    NotController,
+    NotController {
+        /// Who is, as far as this node knows.
+        leader_id: Option<i32>,
+    },
+    /// The quorum is shutting down.
+    #[error("the metadata quorum is shutting down")]
+    ShuttingDown,
     /// A file of the metadata log couldn't be read or written.
     #[error("{path}: {source}")]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// What is on disk isn't what this crate wrote.
     #[error("{path}: {reason}")]
@@ -35,10 +42,17 @@ pub enum MetadataError {
 }
 
 impl MetadataError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
     /// What a client is told.
     pub fn error_code(&self) -> ErrorCode {
         match self {
-            Self::NotController => ErrorCode::NotController,
+            Self::NotController { .. } | Self::ShuttingDown => ErrorCode::NotController,
             Self::Io { .. } | Self::Storage(_) => ErrorCode::KafkaStorageError,
             Self::Corrupt { .. } | Self::Mismatch(_) => ErrorCode::UnknownServerError,
         }

@@ -7,6 +7,8 @@
 //! - [`quorum`]: the shell. It commits records through raft, applies them, and publishes each new image. The only place that names
 //!   openraft and sled.
 
+#![forbid(unsafe_code)]
+
 pub mod controller;
 pub mod error;
 pub mod features;
@@ -15,9 +17,8 @@ pub mod internal_topics;
 pub mod quorum;
 pub mod records;
 
-pub use controller::{ApiError, ConfigValidator, Decide, DecideContext};
+pub use controller::{ApiError, ControllerRequest, Decide, DecideContext};
 pub use error::MetadataError;
 pub use image::{MetadataDelta, MetadataImage};
-
 pub use quorum::{ControllerHandle, Quorum, QuorumOptions, QuorumStatus};
 pub use records::MetadataRecord;

@@ -113,8 +113,8 @@ impl Server {
         let metadata = Arc::new(MetadataCache::new(settings, replicas.clone()));
 
         let cache = metadata.clone();
-        let options = QuorumOptions::of_node(&data_dir, &identity.cluster_id, &layers, &config);
-        let quorum = Quorum::start(options, move |image, delta| cache.publish(image, &delta)).await?;
+        let options = QuorumOptions::of_node(&data_dir, &identity.cluster_id, &layers, &config)?;
+        let quorum = Quorum::start(options, move |image, delta| cache.publish(image, delta)).await?;
         let controller = quorum.handle();
         controller
             .submit(registration(

@@ -1,7 +1,7 @@
 //! Which dynamic configs are taken over: those that this broker knows and accepts.
 
 use barnabas_inspect::cluster::Cluster;
-use barnabas_metadata::controller::ConfigValidator;
+use barnabas_metadata::controller::validate_configs;
 use barnabas_metadata::image::ConfigMap;
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
@@ -43,7 +43,7 @@ impl Plan {
                             .err()
                             .map(|error| error.to_string())
                     }
-                    _ => ConfigValidator::validate(&rules, &resource, &one, &Settings::new())
+                    _ => validate_configs(&rules, &resource, &one)
                         .err()
                         .map(|error| error.to_string()),
                 };
@@ -54,7 +54,7 @@ impl Plan {
                         .push(format!("config {config} of {resource}: {why}")),
                 }
             }
-            if let Err(error) = ConfigValidator::validate(&rules, &resource, &taken, &Settings::new()) {
+            if let Err(error) = validate_configs(&rules, &resource, &taken) {
                 self.left_out.push(format!("configs of {resource}: {error}"));
             } else if !taken.is_empty() {
                 self.configs.push((resource, taken));

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 
 use barnabas_protocol::error::ErrorCode;
 
-use super::{ApiError, ConfigKind, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ApiError, ConfigKind, Decide, DecideContext, Decision, RECORDS_MAX, too_many_records, validate_configs,
+};
 use crate::image::{ConfigMap, MetadataImage};
 use crate::records::{ConfigResource, ConfigResourceType, MetadataRecord};
 
@@ -20,7 +24,7 @@ pub type ConfigValue = Option<String>;
 pub type ConfigOutcomes = Vec<(ConfigResource, Result<(), ApiError>)>;
 
 /// One change of one config.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlterConfigOp {
     /// Sets the value; `None` as DELETE does.
     Set(Option<String>),
@@ -33,6 +37,7 @@ pub enum AlterConfigOp {
 }
 
 /// Replaces the configs of resources by those given: what isn't named is deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlterConfigs {
     /// Each resource once, each config once.
     pub resources: Vec<(ConfigResource, Vec<(String, ConfigValue)>)>,
@@ -41,6 +46,7 @@ pub struct AlterConfigs {
 }
 
 /// Changes some configs of resources.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncrementalAlterConfigs {
     /// Each resource once, each config once.
     pub resources: Vec<(ConfigResource, Vec<(String, AlterConfigOp)>)>,
@@ -130,13 +136,13 @@ fn operate(
         AlterConfigOp::Append(items) => ("APPEND", items),
         AlterConfigOp::Subtract(items) => ("SUBTRACT", items),
     };
-    if ctx.validator.kind(resource.kind, name) != Some(ConfigKind::List) {
+    if ctx.rules.kind(resource.kind, name) != Some(ConfigKind::List) {
         let message = format!("Can't {word} to key {name} because its type is not LIST.");
         return Err(ApiError::new(ErrorCode::InvalidConfig, message));
     }
     let start = current
         .cloned()
-        .or_else(|| ctx.validator.default_value(resource.kind, name))
+        .or_else(|| ctx.rules.default_value(resource.kind, name))
         .unwrap_or_default();
     let mut list: Vec<&str> = start.split(',').filter(|item| !item.is_empty()).collect();
     for item in java_split(items) {
@@ -173,7 +179,7 @@ fn alter_resource(
             None => all.remove(name),
         };
     }
-    ctx.validator.validate(resource, &all, &existing)?;
+    validate_configs(ctx.rules, resource, &all)?;
     check_existence(resource, image)?;
     let record = |(name, value)| MetadataRecord::Config {
         resource: resource.clone(),
@@ -193,7 +199,7 @@ pub(super) fn check_configs(
     for (name, value) in configs {
         check_change(resource, name, Some(value), image)?;
     }
-    ctx.validator.validate(resource, configs, &ConfigMap::new())
+    validate_configs(ctx.rules, resource, configs)
 }
 
 fn check_change(

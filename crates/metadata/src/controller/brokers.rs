@@ -3,6 +3,8 @@
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::MetadataImage;
 use crate::records::{
@@ -10,6 +12,7 @@ use crate::records::{
 };
 
 /// A broker starts. The reply is its epoch; partitions without a leader that it can lead, it leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegisterBroker {
     /// The broker's id.
     pub broker_id: i32,
@@ -57,6 +60,7 @@ impl Decide for RegisterBroker {
 }
 
 /// A broker is gone for good (key 64).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnregisterBroker {
     /// The broker's id.
     pub broker_id: i32,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use barnabas_protocol::error::ErrorCode;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::{CLIENT_ID, IP, MetadataImage, QuotaEntity, USER};
 use crate::records::MetadataRecord;
@@ -27,7 +29,7 @@ const CLIENT_QUOTAS: &[(&str, Kind)] = &[
 const IP_QUOTAS: &[(&str, Kind)] = &[("connection_creation_rate", Kind::Int)];
 
 /// Alters quotas; each entity succeeds or fails on its own.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlterClientQuotas {
     /// What to alter.
     pub alterations: Vec<QuotaAlteration>,
@@ -38,7 +40,7 @@ pub struct AlterClientQuotas {
 }
 
 /// What to alter of one entity.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QuotaAlteration {
     /// The entity as the request names it: type and name, `None` for the default.
     pub entity: Vec<(String, Option<String>)>,

@@ -1,8 +1,7 @@
 //! What a decision may look at beside the image and the request.
 
+use barnabas_config::ControllerRules;
 use uuid::Uuid;
-
-use super::ConfigValidator;
 
 /// The controller's static settings that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +22,16 @@ pub trait Random: Send {
     fn below(&mut self, bound: usize) -> usize;
 }
 
+impl Random for barnabas_environment::Random {
+    fn uuid(&mut self) -> Uuid {
+        barnabas_environment::Random::uuid(self)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        barnabas_environment::Random::below(self, bound as u64) as usize
+    }
+}
+
 /// Time, randomness and settings: everything a decision takes that isn't in the image.
 pub struct DecideContext<'a> {
     /// Milliseconds since the epoch.
@@ -32,7 +41,7 @@ pub struct DecideContext<'a> {
     /// Topic ids and replica placement.
     pub random: &'a mut dyn Random,
     /// What configs there are and which values they take.
-    pub validator: &'a dyn ConfigValidator,
+    pub rules: &'a ControllerRules,
     /// The epoch that a broker registered by this decision gets; above every earlier one.
     pub next_offset: i64,
 }

@@ -7,14 +7,18 @@ use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopi
 use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use barnabas_protocol::messages::{CreatePartitionsRequest, TopicName};
 
+use serde::{Deserialize, Serialize};
+
 use super::api_error::code_and_message;
 use super::assignment::{self, Assignment};
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// Adds partitions to topics. An error is about the whole request.
-pub struct CreatePartitions(pub CreatePartitionsRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreatePartitions(#[serde(with = "wire")] pub CreatePartitionsRequest);
 
 impl Decide for CreatePartitions {
     type Reply = Result<Vec<CreatePartitionsTopicResult>, ApiError>;

@@ -8,8 +8,11 @@ use barnabas_protocol::messages::create_topics_response::CreatableTopicResult;
 use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use uuid::Uuid;
 
+use serde::{Deserialize, Serialize};
+
 use super::alter_configs::check_configs;
 use super::assignment::{self, Assignment};
+use super::request::wire;
 use super::{
     ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records, topic_name,
 };
@@ -22,7 +25,8 @@ const PARTITIONS_MAX: i64 = 10_000;
 ///
 /// The reply's `configs` stay empty: the effective configs of a new topic are the broker's to describe. An error is about the
 /// whole request.
-pub struct CreateTopics(pub CreateTopicsRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateTopics(#[serde(with = "wire")] pub CreateTopicsRequest);
 
 impl Decide for CreateTopics {
     type Reply = Result<CreateTopicsResponse, ApiError>;

@@ -7,12 +7,16 @@ use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
 use barnabas_protocol::messages::{DeleteTopicsRequest, TopicName};
 use uuid::Uuid;
 
+use serde::{Deserialize, Serialize};
+
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// Deletes topics. An error is about the whole request.
-pub struct DeleteTopics(pub DeleteTopicsRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeleteTopics(#[serde(with = "wire")] pub DeleteTopicsRequest);
 
 impl Decide for DeleteTopics {
     type Reply = Result<Vec<DeletableTopicResult>, ApiError>;

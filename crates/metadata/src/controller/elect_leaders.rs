@@ -4,15 +4,19 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use barnabas_protocol::messages::{ElectLeadersRequest, StrBytes, TopicName};
 
+use serde::{Deserialize, Serialize};
+
 use super::api_error::code_and_message;
 use super::assignment::is_active;
 use super::brokers::leader_change;
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision, check_deadline};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, PartitionChangeRecord};
 
 /// Elects leaders. An error is about the whole request.
-pub struct ElectLeaders(pub ElectLeadersRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ElectLeaders(#[serde(with = "wire")] pub ElectLeadersRequest);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Election {

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::{ConfigMap, MetadataImage, QuotaEntity};
 use crate::records::{ConfigResource, MetadataRecord, PartitionRecord, ScramCredentialRecord};
 
 /// What to take over. Configs have been validated, levels are within what this broker can run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImportCluster {
     /// The topics.
     pub topics: Vec<ImportedTopic>,
@@ -29,7 +31,7 @@ pub struct ImportCluster {
 }
 
 /// A topic to take over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedTopic {
     /// Its name.
     pub name: String,
@@ -40,7 +42,7 @@ pub struct ImportedTopic {
 }
 
 /// The epochs a partition had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedPartition {
     /// Of its last leader.
     pub leader_epoch: i32,

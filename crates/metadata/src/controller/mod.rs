@@ -8,6 +8,7 @@ mod api_error;
 mod assignment;
 mod brokers;
 mod client_quotas;
+mod config_rules;
 mod context;
 mod create_partitions;
 mod create_topics;
@@ -17,16 +18,17 @@ mod import_cluster;
 mod placement;
 mod producer_ids;
 mod reassignments;
+mod request;
 mod scram_credentials;
 pub mod topic_name;
 mod update_features;
-mod validator;
 
 pub use alter_configs::{AlterConfigOp, AlterConfigs, ConfigOutcomes, IncrementalAlterConfigs};
 pub use api_error::{ApiError, code_and_message};
 pub use barnabas_config::ConfigKind;
 pub use brokers::{RegisterBroker, UnregisterBroker};
 pub use client_quotas::{AlterClientQuotas, QuotaAlteration};
+pub use config_rules::validate_configs;
 pub use context::{ControllerSettings, DecideContext, Random};
 pub use create_partitions::CreatePartitions;
 pub use create_topics::CreateTopics;
@@ -35,9 +37,9 @@ pub use elect_leaders::ElectLeaders;
 pub use import_cluster::{ImportCluster, ImportedPartition, ImportedTopic};
 pub use producer_ids::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
 pub use reassignments::{AlterPartitionReassignments, list_partition_reassignments};
+pub use request::{ControllerReply, ControllerRequest, Request};
 pub use scram_credentials::AlterUserScramCredentials;
 pub use update_features::UpdateFeatures;
-pub use validator::ConfigValidator;
 
 use barnabas_protocol::error::ErrorCode;
 

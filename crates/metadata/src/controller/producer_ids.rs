@@ -1,5 +1,7 @@
 //! Blocks of producer ids (KIP-730): each broker gives out the ids of its block without asking again.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Decide, DecideContext, Decision};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
@@ -8,6 +10,7 @@ use crate::records::MetadataRecord;
 pub const PRODUCER_ID_BLOCK_SIZE: i64 = 1000;
 
 /// Gives a broker a block. The reply is its first id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AllocateProducerIds {
     /// The broker.
     pub broker_id: i32,

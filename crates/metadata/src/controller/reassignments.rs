@@ -18,13 +18,17 @@ use barnabas_protocol::messages::{
     ListPartitionReassignmentsRequest, StrBytes, TopicName,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::api_error::code_and_message;
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision, assignment, check_deadline};
 use crate::image::{MetadataImage, PartitionImage, TopicImage};
 use crate::records::{MetadataRecord, PartitionChangeRecord};
 
 /// Starts and cancels reassignments.
-pub struct AlterPartitionReassignments(pub AlterPartitionReassignmentsRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlterPartitionReassignments(#[serde(with = "wire")] pub AlterPartitionReassignmentsRequest);
 
 impl Decide for AlterPartitionReassignments {
     type Reply = Result<AlterPartitionReassignmentsResponse, ApiError>;

@@ -13,6 +13,9 @@ use barnabas_protocol::messages::alter_user_scram_credentials_request::{
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 
+use serde::{Deserialize, Serialize};
+
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, ScramCredentialRecord, ScramMechanism};
@@ -21,7 +24,8 @@ const ITERATIONS_MIN: i32 = 4096;
 const ITERATIONS_MAX: i32 = 16384;
 
 /// Alters credentials, one of each user; each succeeds or fails on its own.
-pub struct AlterUserScramCredentials(pub AlterUserScramCredentialsRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlterUserScramCredentials(#[serde(with = "wire")] pub AlterUserScramCredentialsRequest);
 
 impl Decide for AlterUserScramCredentials {
     /// An outcome for each user.

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::UpdateFeaturesRequest;
 
+use serde::{Deserialize, Serialize};
+
+use super::request::wire;
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::features::{
     self, ELIGIBLE_LEADER_REPLICAS_VERSION, ELR_METADATA_VERSION, KRAFT_VERSION, METADATA_CHANGES,
@@ -14,7 +17,8 @@ use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// Updates features: all or none.
-pub struct UpdateFeatures(pub UpdateFeaturesRequest);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateFeatures(#[serde(with = "wire")] pub UpdateFeaturesRequest);
 
 /// `FeatureUpdate.UpgradeType`.
 #[derive(Clone, Copy, PartialEq)]

@@ -91,8 +91,8 @@ impl MetadataDelta {
         delta
     }
 
-    /// Adds the delta that follows on this one and leads to `image`.
-    pub fn merge(&mut self, next: MetadataDelta, image: &MetadataImage) {
+    /// Adds the delta that follows on this one; [`MetadataDelta::settle`] comes after the last.
+    pub fn merge(&mut self, next: MetadataDelta) {
         for topic in next.topics_deleted {
             self.partitions.remove(&topic.id);
             match self
@@ -105,11 +105,6 @@ impl MetadataDelta {
             }
         }
         self.topics_created.extend(next.topics_created);
-        for topic in &mut self.topics_created {
-            if let Some(now) = image.topics.by_id(&topic.id) {
-                topic.clone_from(now);
-            }
-        }
         for (topic_id, partitions) in next.partitions {
             let merged = self.partitions.entry(topic_id).or_default();
             merged.created.extend(partitions.created);
@@ -125,6 +120,15 @@ impl MetadataDelta {
         self.scram_changed |= next.scram_changed;
         self.acls_changed |= next.acls_changed;
         self.delegation_tokens_changed |= next.delegation_tokens_changed;
+    }
+
+    /// Gives the new topics of merged deltas as they are in `image`, to which the last of them leads.
+    pub fn settle(&mut self, image: &MetadataImage) {
+        for topic in &mut self.topics_created {
+            if let Some(now) = image.topics.by_id(&topic.id) {
+                topic.clone_from(now);
+            }
+        }
     }
 }
 
@@ -201,9 +205,10 @@ mod tests {
         let (mut image, mut merged) = (start.clone(), MetadataDelta::default());
         for step in steps {
             let (next, delta) = image.apply(&step, 2, 1);
-            merged.merge(delta, &next);
+            merged.merge(delta);
             image = next;
         }
+        merged.settle(&image);
         assert_eq!(image, end);
         assert_eq!(whole.topics_deleted.len(), 1);
         assert_eq!(whole.topics_created.len(), 2);

@@ -1,125 +1,219 @@
-//! The one task that decides: requests come in through a channel, one at a time is decided, committed and answered.
+//! The one task that decides. Requests wait in a queue; those that have gathered while a commit was on its way are decided together,
+//! each against an image with the earlier ones applied, and committed as one entry of the log.
 //!
-//! Because only this task proposes records and it waits for each batch to be applied, every decision sees all earlier ones.
+//! ```text
+//! request, request, request ─→ decide one after the other on a copy of the image ─→ one entry ─→ applied ─→ published ─→ replies
+//! ```
+//! One entry is on its way at a time, and it says in which term it was decided: raft applies it in that term or not at all. So
+//! every decision sees all earlier ones, also when the leadership comes and goes.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use barnabas_config::ControllerRules;
+use barnabas_environment::Environment;
+use openraft::error::{ClientWriteError, RaftError};
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
-use super::QuorumStatus;
-use super::state_machine::StateMachine;
+use super::leadership::Leadership;
+use super::publisher::Publisher;
+use super::state_machine::{Applied, StateMachine};
 use super::types::{Raft, RecordBatch};
-use crate::controller::{ConfigValidator, ControllerSettings, Decide, DecideContext, Random};
+use crate::controller::{ControllerReply, ControllerRequest, ControllerSettings, Decide, DecideContext};
 use crate::error::MetadataError;
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// How many requests may wait; further callers wait for a place.
-const QUEUE_MAX: usize = 1024;
+pub const QUEUE_MAX: usize = 4096;
+/// An entry is full with so many records; one request alone may cause as many.
+const RECORDS_MAX: usize = 10_000;
+/// No more requests are decided without letting others have the thread.
+const REQUESTS_MAX: usize = 1024;
 
-type Answer = Box<dyn FnOnce(Result<(), MetadataError>) + Send>;
-type Job = Box<dyn FnOnce(&MetadataImage, &mut DecideContext<'_>) -> (Vec<MetadataRecord>, Answer) + Send>;
+/// What is told to who submitted a request.
+pub type Outcome = Result<ControllerReply, MetadataError>;
 
-/// Sends requests to the controller, from any thread. Clones are cheap.
-#[derive(Clone)]
-pub struct ControllerHandle {
-    jobs: mpsc::Sender<Job>,
-    raft: Raft,
+/// A request that waits.
+pub struct Job {
+    pub request: ControllerRequest,
+    pub reply_to: oneshot::Sender<Outcome>,
 }
 
-impl ControllerHandle {
-    /// Has a request decided and its records committed, and returns the reply. When it returns, the new image is published.
-    pub async fn submit<R: Decide>(&self, request: R) -> Result<R::Reply, MetadataError> {
-        let (reply_to, reply) = oneshot::channel();
-        let job: Job = Box::new(move |image, ctx| {
-            let decision = request.decide(image, ctx);
-            let answer = move |outcome: Result<(), MetadataError>| {
-                // Whoever asked may have gone away; the records are committed all the same.
-                drop(reply_to.send(outcome.map(|()| decision.reply)));
-            };
-            (decision.records, Box::new(answer))
-        });
-        self.jobs
-            .send(job)
-            .await
-            .map_err(|_| MetadataError::NotController)?;
-        reply.await.map_err(|_| MetadataError::NotController)?
-    }
-
-    /// How the quorum stands.
-    pub fn status(&self) -> QuorumStatus {
-        QuorumStatus::of(&self.raft)
+impl Job {
+    /// Whoever asked may have gone away; what was decided is decided all the same.
+    fn answer(self, outcome: Outcome) {
+        drop(self.reply_to.send(outcome));
     }
 }
 
-pub(super) struct Decider {
+/// Requests that have been decided together.
+#[derive(Default)]
+struct Batch {
+    records: Vec<MetadataRecord>,
+    answers: Vec<(oneshot::Sender<Outcome>, ControllerReply)>,
+}
+
+impl Batch {
+    fn answer(self, error: Option<&MetadataError>) {
+        for (reply_to, reply) in self.answers {
+            drop(reply_to.send(match error {
+                None => Ok(reply),
+                Some(error) => Err(error.clone()),
+            }));
+        }
+    }
+}
+
+pub struct Decider {
     pub raft: Raft,
     pub state_machine: StateMachine,
+    pub leadership: Leadership,
+    pub publisher: Publisher,
     pub settings: ControllerSettings,
-    pub validator: Arc<dyn ConfigValidator>,
+    pub rules: ControllerRules,
+    pub environment: Environment,
+    /// What a cluster's log begins with.
+    pub bootstrap: Vec<MetadataRecord>,
 }
 
 impl Decider {
-    /// Starts the task; it ends when every handle is dropped or raft has shut down.
-    pub fn start(self) -> ControllerHandle {
-        let (jobs, mut inbox) = mpsc::channel::<Job>(QUEUE_MAX);
-        let raft = self.raft.clone();
-        tokio::spawn(async move {
-            while let Some(job) = inbox.recv().await {
-                self.serve(job).await;
-            }
-        });
-        ControllerHandle { jobs, raft }
-    }
-
-    async fn serve(&self, job: Job) {
-        let image = self.state_machine.image();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut ctx = DecideContext {
-            now_ms: now.as_millis() as i64,
-            settings: &self.settings,
-            random: &mut OsRandom,
-            validator: &*self.validator,
-            next_offset: image.offset + 1,
-        };
-        let (records, answer) = job(&image, &mut ctx);
-        drop(image);
-        answer(if records.is_empty() {
-            Ok(())
-        } else {
-            commit(&self.raft, records).await
-        });
-    }
-}
-
-/// Commits and applies records as one entry.
-pub(super) async fn commit(raft: &Raft, records: Vec<MetadataRecord>) -> Result<(), MetadataError> {
-    use openraft::error::{ClientWriteError, RaftError};
-    match raft.client_write(RecordBatch { epoch: None, records }).await {
-        Ok(_) => Ok(()),
-        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Err(MetadataError::NotController),
-        Err(error) => Err(MetadataError::Storage(error.to_string())),
-    }
-}
-
-/// Randomness of the operating system.
-struct OsRandom;
-
-impl Random for OsRandom {
-    /// Kafka never gives out ids whose base64 form starts with a dash: they look like options on a command line.
-    fn uuid(&mut self) -> Uuid {
+    /// Decides what comes, until every sender is dropped.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
+        let mut held = None;
         loop {
-            let id = Uuid::new_v4();
-            if id.as_bytes()[0] >> 2 != 62 {
-                return id;
+            let first = match held.take() {
+                Some(job) => Some(job),
+                None => tokio::select! {
+                    biased;
+                    job = inbox.recv() => match job {
+                        None => return,
+                        job => job,
+                    },
+                    () = self.log_is_empty() => None,
+                },
+            };
+            match self.leadership.epoch(&self.state_machine).await {
+                Err(error) => {
+                    if let Some(job) = first {
+                        job.answer(Err(error));
+                    }
+                }
+                Ok(epoch) => {
+                    let image = self.state_machine.image();
+                    let batch = self.decide(&image, first, &mut held, &mut inbox);
+                    drop(image);
+                    self.commit(epoch, batch, &mut inbox).await;
+                }
             }
         }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
-        let random = Uuid::new_v4().as_u64_pair().1 & (u64::MAX >> 2);
-        usize::try_from(random % (bound.max(1) as u64)).unwrap_or(0)
+    /// Ready when this node leads a cluster whose log is empty.
+    async fn log_is_empty(&self) {
+        self.leadership.gained().await;
+        if !self.state_machine.image().cluster_id.is_empty() {
+            std::future::pending().await
+        }
+    }
+
+    fn decide(
+        &mut self,
+        image: &Arc<MetadataImage>,
+        first: Option<Job>,
+        held: &mut Option<Job>,
+        inbox: &mut mpsc::Receiver<Job>,
+    ) -> Batch {
+        let mut image: MetadataImage = MetadataImage::clone(image);
+        let mut ctx = DecideContext {
+            now_ms: self.environment.clock.wall_ms(),
+            settings: &self.settings,
+            random: &mut self.environment.random,
+            rules: &self.rules,
+            next_offset: image.offset + 1,
+        };
+        let mut batch = Batch::default();
+        if image.cluster_id.is_empty() {
+            batch.records.clone_from(&self.bootstrap);
+            image.replay(&batch.records);
+        }
+        let mut next = first;
+        while let Some(job) = next {
+            if job.request.takes_offset() && !batch.records.is_empty() {
+                *held = Some(job);
+                break;
+            }
+            let decision = job.request.decide(&image, &mut ctx);
+            if !decision.records.is_empty() {
+                image.replay(&decision.records);
+                batch.records.extend(decision.records);
+            }
+            batch.answers.push((job.reply_to, decision.reply));
+            if batch.records.len() >= RECORDS_MAX || batch.answers.len() >= REQUESTS_MAX {
+                break;
+            }
+            next = inbox.try_recv().ok();
+        }
+        batch
+    }
+
+    /// Has a batch committed and answered. A node that has lost its majority answers that it is not the controller, whatever
+    /// becomes of what is on its way, and goes on deciding only when that is known.
+    async fn commit(&mut self, epoch: i32, mut batch: Batch, inbox: &mut mpsc::Receiver<Job>) {
+        let offset = if batch.records.is_empty() {
+            self.state_machine.offered()
+        } else {
+            let records = std::mem::take(&mut batch.records);
+            let raft = self.raft.clone();
+            let write = write(
+                &raft,
+                RecordBatch {
+                    epoch: Some(epoch),
+                    records,
+                },
+            );
+            tokio::pin!(write);
+            let written = tokio::select! {
+                biased;
+                written = &mut write => Some(written),
+                () = self.leadership.lost() => None,
+            };
+            match written {
+                Some(Ok(offset)) => offset,
+                Some(Err(error)) => return batch.answer(Some(&error)),
+                None => {
+                    batch.answer(Some(&self.leadership.not_controller()));
+                    loop {
+                        tokio::select! {
+                            biased;
+                            _ = &mut write => return,
+                            job = inbox.recv() => match job {
+                                None => return,
+                                Some(job) => job.answer(Err(self.leadership.not_controller())),
+                            },
+                        }
+                    }
+                }
+            }
+        };
+        let publisher = self.publisher.clone();
+        tokio::spawn(async move {
+            let published = publisher.published(offset).await;
+            batch.answer((!published).then_some(&MetadataError::ShuttingDown));
+        });
+    }
+}
+
+/// Commits a batch and waits until it is applied. Says at which offset.
+async fn write(raft: &Raft, batch: RecordBatch) -> Result<i64, MetadataError> {
+    match raft.client_write(batch).await {
+        Ok(written) => match written.data {
+            Applied::Taken => Ok(written.log_id.index as i64),
+            Applied::Outdated => Err(MetadataError::NotController { leader_id: None }),
+        },
+        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
+            let leader_id = forward.leader_id.map(|id| id as i32);
+            Err(MetadataError::NotController { leader_id })
+        }
+        Err(error) => Err(MetadataError::Storage(error.to_string())),
     }
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use openraft::{BasicNode, CommittedLeaderId, EntryPayload, Membership};
+use openraft::{CommittedLeaderId, EntryPayload, Membership};
 
 use super::snapshot_file::SnapshotContent;
-use super::types::{Entry, LogId, RecordBatch};
+use super::types::{Entry, LogId, Node, RecordBatch};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, samples};
 
@@ -53,7 +53,7 @@ fn logs_and_snapshots_of_every_format_are_read() {
 #[test]
 fn what_is_written_now_is_what_the_golden_log_says() {
     let id = |index| LogId::new(CommittedLeaderId::new(3, 1), index);
-    let nodes = BTreeMap::from([(1u64, BasicNode::default())]);
+    let nodes = BTreeMap::from([(1u64, Node::default())]);
     let entries = [
         Entry {
             log_id: LogId::default(),

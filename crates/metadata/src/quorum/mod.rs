@@ -1,22 +1,34 @@
-//! The quorum: records are committed through raft and applied to the image, whose every version is published.
+//! The quorum: records are committed through raft and applied to the image, whose every version takes effect in order.
 //!
 //! ```text
-//! submit(request) → decide(latest image) → records ── raft: log on disk, synced ──→ apply → publish(image, delta) → reply
+//! submit(request) ─→ queue ─→ decided with those that wait too ─→ raft: log on disk, synced, on most voters ─→ applied
+//!                                                                     publisher: takes effect on this node ─→ replies
 //! ```
 //! The only place that names openraft and sled. It runs on the runtime that called [`Quorum::start`]; [`ControllerHandle`]s may be
 //! used from any. A quorum of one takes the same way as a larger one; it only needs no timer and no peers.
 //!
-//! On disk, in the folder given: `log/` (sled: vote and log) and `snapshot.json`.
+//! On disk, in a folder: `log/` (sled: vote and log) and `snapshot.json`.
 
 mod decider;
+mod disk;
+mod election;
+mod folder;
+mod handle;
+mod leadership;
 mod log_db;
 mod log_store;
 mod network;
 mod options;
+mod peer_door;
+mod peers;
+mod publisher;
+mod simulated_disk;
 mod snapshot_file;
+mod snapshots;
 mod state_machine;
 mod status;
 mod sync_thread;
+mod threads;
 mod types;
 
 #[cfg(test)]
@@ -24,91 +36,178 @@ mod golden_tests;
 #[cfg(test)]
 mod store_tests;
 
-pub use self::options::{METADATA_FOLDER, QuorumOptions};
-pub use decider::ControllerHandle;
+pub use disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
+pub use handle::ControllerHandle;
+pub use options::{METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
+pub use peer_door::PeerDoor;
+pub use peers::{Answer, Frame, FrameKind, PeerError, Peers};
+pub use simulated_disk::SimulatedDisk;
 pub use status::QuorumStatus;
+pub use threads::Threads;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 
-use openraft::{BasicNode, ServerState, SnapshotPolicy};
-use tokio::sync::oneshot;
+use openraft::ServerState;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use self::decider::Decider;
+use self::election::Elections;
+use self::leadership::Leadership;
 use self::log_db::LogDb;
 use self::log_store::LogStore;
-use self::network::NoPeers;
+use self::network::Network;
+use self::publisher::Publisher;
 use self::snapshot_file::SnapshotFile;
 use self::state_machine::StateMachine;
 use self::sync_thread::SyncThread;
-use self::types::Raft;
 #[cfg(test)]
 pub(crate) use self::types::RecordBatch;
+use self::types::{Node, NodeId, Raft};
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 use crate::records::MetadataRecord;
-
-/// After so many entries a snapshot is taken, so that a restart has few to read.
-const SNAPSHOT_EVERY: u64 = 1000;
-const KEPT_BEHIND_SNAPSHOT: u64 = 100;
 
 /// A running member of the quorum.
 pub struct Quorum {
     raft: Raft,
     state_machine: StateMachine,
+    publisher: Publisher,
+    door: PeerDoor,
+    handle: ControllerHandle,
     /// Resolves when the log is closed.
     closed: oneshot::Receiver<()>,
-    handle: ControllerHandle,
+}
+
+/// A member that has not caught up yet. It votes already, so its door is to be open.
+pub struct StartingQuorum {
+    quorum: Quorum,
 }
 
 impl Quorum {
-    /// Starts this node's member and returns when it has caught up.
+    /// Starts this node's member and returns when it has caught up: [`Quorum::open`] and [`StartingQuorum::caught_up`].
     ///
-    /// `publish` is called on this runtime with every image in order; the first time before this returns, with the whole image
-    /// as the delta. It must not wait for a decision.
+    /// # Errors
+    /// Those of both.
     pub async fn start(
         options: QuorumOptions,
-        publish: impl FnMut(Arc<MetadataImage>, Arc<MetadataDelta>) + Send + 'static,
+        publish: impl FnMut(Arc<MetadataImage>, &MetadataDelta) + Send + 'static,
     ) -> Result<Self, MetadataError> {
+        Self::open(options, publish).await?.caught_up().await
+    }
+
+    /// Opens the log and begins to vote, to lead and to follow.
+    ///
+    /// `publish` is called with every image in order, on a thread of its own; the first time once this node has caught up, with
+    /// the whole image as the delta. Images that come while it is busy come as one.
+    ///
+    /// # Errors
+    /// The folder can't be read or written, or isn't a log.
+    pub async fn open(
+        options: QuorumOptions,
+        publish: impl FnMut(Arc<MetadataImage>, &MetadataDelta) + Send + 'static,
+    ) -> Result<StartingQuorum, MetadataError> {
         let QuorumOptions {
-            dir,
+            disk,
             cluster_id,
             settings,
-            validator,
+            rules,
             bootstrap,
+            snapshot_every,
+            environment,
+            threads,
+            voters,
         } = options;
-        fs::create_dir_all(&dir).map_err(|source| MetadataError::Io {
-            path: dir.clone(),
-            source,
-        })?;
-        let node_id = u64::try_from(settings.node_id)
-            .map_err(|_| MetadataError::Mismatch(format!("node.id {} is negative", settings.node_id)))?;
-        let db = LogDb::open(&dir.join("log"))?;
-        let (sync, closed) = SyncThread::start(db.clone())?;
-        let state_machine = StateMachine::load(SnapshotFile::new(&dir))?;
+        let node_id = voter_id(settings.node_id)?;
+        let ids = voters
+            .as_ref()
+            .map_or_else(|| vec![settings.node_id], |voters| voters.ids.clone());
+        let members: BTreeMap<NodeId, Node> = ids
+            .into_iter()
+            .map(|id| Ok((voter_id(id)?, Node::default())))
+            .collect::<Result<_, MetadataError>>()?;
+        let timing = voters.as_ref().map(|voters| voters.timing);
+        let cluster_id: Arc<str> = cluster_id.into();
+        let network = Network {
+            peers: voters.map(|voters| voters.peers),
+            cluster_id: cluster_id.clone(),
+        };
+
+        let db = LogDb::new(disk.log);
+        let (sync, closed) = SyncThread::start(db.clone(), threads)?;
+        let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots), threads)?;
+        let publisher = Publisher::start(Box::new(publish), threads)?;
         let log_store = LogStore::new(db, sync);
-        let raft = Raft::new(node_id, raft_config()?, NoPeers, log_store, state_machine.clone())
+        let config = options::raft_config(snapshot_every, timing.as_ref())?;
+        let raft = Raft::new(node_id, config, network.clone(), log_store, state_machine.clone())
             .await
             .map_err(failed)?;
 
-        if let Err(error) = catch_up(&raft, &state_machine, node_id, &cluster_id, bootstrap).await {
-            raft.shutdown().await.map_err(failed)?;
-            return Err(error);
-        }
-        state_machine.go_live(Box::new(publish));
-        let decider = Decider {
+        let timing = timing.unwrap_or_default();
+        let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
+        let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
+        let quorum = Self {
             raft: raft.clone(),
             state_machine: state_machine.clone(),
-            settings,
-            validator,
+            publisher: publisher.clone(),
+            door: PeerDoor {
+                raft: raft.clone(),
+                leadership: leadership.clone(),
+                cluster_id: cluster_id.clone(),
+                heard: Arc::new(Mutex::new(Instant::now())),
+                lease: timing.fetch_timeout,
+            },
+            handle: ControllerHandle {
+                jobs,
+                raft: raft.clone(),
+                leadership: leadership.clone(),
+            },
+            closed,
         };
-        Ok(Self {
+        if let Err(error) = quorum.join(members).await {
+            quorum.shutdown().await?;
+            return Err(error);
+        }
+        if network.peers.is_some() {
+            let elections = Elections {
+                door: quorum.door.clone(),
+                network,
+                random: environment.random.clone(),
+                node_id,
+                election_timeout: timing.election_timeout,
+            };
+            tokio::spawn(elections.run());
+        }
+        let mut first = vec![MetadataRecord::ClusterId {
+            cluster_id: cluster_id.to_string(),
+        }];
+        first.extend(bootstrap);
+        let decider = Decider {
             raft,
             state_machine,
-            closed,
-            handle: decider.start(),
-        })
+            leadership,
+            publisher,
+            settings,
+            rules,
+            environment,
+            bootstrap: first,
+        };
+        tokio::spawn(decider.run(inbox));
+        Ok(StartingQuorum { quorum })
+    }
+
+    /// Makes the log, if there is none, and stands for election where there is nobody to ask.
+    async fn join(&self, members: BTreeMap<NodeId, Node>) -> Result<(), MetadataError> {
+        let alone = members.len() == 1;
+        if !self.raft.is_initialized().await.map_err(failed)? {
+            self.raft.initialize(members).await.map_err(failed)?;
+        }
+        if alone && self.raft.metrics().borrow().state != ServerState::Leader {
+            self.raft.trigger().elect().await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Where requests go.
@@ -116,76 +215,80 @@ impl Quorum {
         self.handle.clone()
     }
 
-    /// The latest image.
+    /// Where the other voters' frames go.
+    pub fn door(&self) -> PeerDoor {
+        self.door.clone()
+    }
+
+    /// The latest image; it may not have taken effect yet.
     pub fn image(&self) -> Arc<MetadataImage> {
         self.state_machine.image()
     }
 
     /// Stops raft and closes the log. Requests that come later fail.
+    ///
+    /// # Errors
+    /// Raft has failed before.
     pub async fn shutdown(self) -> Result<(), MetadataError> {
+        self.publisher.close().await;
         self.raft.shutdown().await.map_err(failed)?;
-        self.closed.await.map_err(failed)
+        drop((self.raft, self.state_machine, self.door, self.handle));
+        // Without a value when the database was closed by whoever held it last.
+        let _ = self.closed.await;
+        Ok(())
     }
 }
 
-/// Makes this node lead a quorum that knows the cluster's id, on the first start by creating both.
-async fn catch_up(
-    raft: &Raft,
-    state_machine: &StateMachine,
-    node_id: u64,
-    cluster_id: &str,
-    bootstrap: Vec<MetadataRecord>,
-) -> Result<(), MetadataError> {
-    if !raft.is_initialized().await.map_err(failed)? {
-        raft.initialize(BTreeMap::from([(node_id, BasicNode::default())]))
-            .await
-            .map_err(failed)?;
+impl StartingQuorum {
+    /// Where the other voters' frames go.
+    pub fn door(&self) -> PeerDoor {
+        self.quorum.door()
     }
-    lead(raft, node_id).await?;
-    if state_machine.image().cluster_id.is_empty() {
-        let mut records = vec![MetadataRecord::ClusterId {
-            cluster_id: cluster_id.to_owned(),
-        }];
-        records.extend(bootstrap);
-        decider::commit(raft, records).await?;
+
+    /// Waits until this node knows the cluster's metadata and it has taken effect. In a quorum of several that takes as long as
+    /// there is no majority, and the newest changes may still be on their way.
+    ///
+    /// # Errors
+    /// The log is another cluster's; the log has failed.
+    pub async fn caught_up(self) -> Result<Quorum, MetadataError> {
+        let quorum = self.quorum;
+        if let Err(error) = quorum.catch_up().await {
+            quorum.shutdown().await?;
+            return Err(error);
+        }
+        Ok(quorum)
     }
-    let logged = state_machine.image().cluster_id.clone();
-    if *logged != *cluster_id {
-        let message = format!("the metadata log is of cluster {logged}, not of cluster {cluster_id}");
-        return Err(MetadataError::Mismatch(message));
-    }
-    Ok(())
 }
 
-/// Waits until this node leads and has applied everything that its log held.
-async fn lead(raft: &Raft, node_id: u64) -> Result<(), MetadataError> {
-    if raft.metrics().borrow().state != ServerState::Leader {
-        raft.trigger().elect().await.map_err(failed)?;
+impl Quorum {
+    async fn catch_up(&self) -> Result<(), MetadataError> {
+        let mut metrics = self.raft.metrics();
+        let caught_up = metrics.wait_for(|now| {
+            let applied = now.last_applied.map(|log_id| log_id.index);
+            now.running_state.is_err()
+                || (now.current_leader.is_some()
+                    && applied == now.last_log_index
+                    && !self.image().cluster_id.is_empty())
+        });
+        let running = caught_up.await.map_err(failed)?.running_state.clone();
+        running.map_err(failed)?;
+        let logged = self.image().cluster_id.clone();
+        let cluster_id = &self.door.cluster_id;
+        if logged != *cluster_id {
+            let message = format!("the metadata log is of cluster {logged}, not of cluster {cluster_id}");
+            return Err(MetadataError::Mismatch(message));
+        }
+        self.state_machine.go_live(self.publisher.clone());
+        if self.publisher.published(self.state_machine.offered()).await {
+            Ok(())
+        } else {
+            Err(MetadataError::ShuttingDown)
+        }
     }
-    let mut metrics = raft.metrics();
-    let caught_up = metrics.wait_for(|now| {
-        let applied = now.last_applied.map(|log_id| log_id.index);
-        now.running_state.is_err() || (now.current_leader == Some(node_id) && applied == now.last_log_index)
-    });
-    caught_up
-        .await
-        .map_err(failed)?
-        .running_state
-        .clone()
-        .map_err(failed)
 }
 
-/// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing while idle.
-fn raft_config() -> Result<Arc<openraft::Config>, MetadataError> {
-    let config = openraft::Config {
-        cluster_name: "metadata".into(),
-        enable_tick: false,
-        enable_heartbeat: false,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
-        max_in_snapshot_log_to_keep: KEPT_BEHIND_SNAPSHOT,
-        ..openraft::Config::default()
-    };
-    config.validate().map(Arc::new).map_err(failed)
+fn voter_id(node_id: i32) -> Result<NodeId, MetadataError> {
+    u64::try_from(node_id).map_err(|_| MetadataError::Mismatch(format!("node.id {node_id} is negative")))
 }
 
 fn failed(error: impl std::fmt::Display) -> MetadataError {

@@ -1,56 +1,113 @@
-//! The way to the other voters. There are none yet: a quorum of one never sends anything.
+//! Raft's way to the other voters: its messages in frames over [`Peers`].
 
-use openraft::BasicNode;
-use openraft::error::{InstallSnapshotError, RPCError, RaftError, Unreachable};
+use std::sync::Arc;
+
+use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, Unreachable};
 use openraft::network::{RPCOption, RaftNetwork, RaftNetworkFactory};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
     VoteRequest, VoteResponse,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::types::{NodeId, RaftTypes};
-use crate::error::MetadataError;
+use super::peers::{Frame, FrameKind, PeerError, Peers};
+use super::types::{Node, NodeId, RaftTypes};
 
-/// A network without peers.
-pub struct NoPeers;
-
-fn unreachable<E: std::error::Error>() -> RPCError<NodeId, BasicNode, E> {
-    RPCError::Unreachable(Unreachable::new(&MetadataError::NotController))
+/// Makes the ways to single voters.
+#[derive(Clone)]
+pub struct Network {
+    /// `None` in a quorum of one, which never sends anything.
+    pub peers: Option<Arc<dyn Peers>>,
+    pub cluster_id: Arc<str>,
 }
 
-impl RaftNetworkFactory<RaftTypes> for NoPeers {
-    type Network = Self;
+/// The way to one voter.
+pub struct Peer {
+    network: Network,
+    voter: NodeId,
+}
 
-    async fn new_client(&mut self, _target: NodeId, _node: &BasicNode) -> Self {
-        NoPeers
+type RpcError<E> = RPCError<NodeId, Node, RaftError<NodeId, E>>;
+
+impl Network {
+    /// Sends a message and reads the answer.
+    pub async fn call<Q: Serialize, R: DeserializeOwned>(
+        &self,
+        voter: NodeId,
+        kind: FrameKind,
+        request: &Q,
+        data: &[u8],
+    ) -> Result<R, PeerError> {
+        let unreachable = || PeerError::Unreachable(format!("there is no way to node {voter}"));
+        let peers = self.peers.as_ref().ok_or_else(unreachable)?;
+        let voter = i32::try_from(voter).map_err(|_| PeerError::UnknownVoter(voter))?;
+        let answer = peers
+            .send(voter, Frame::new(kind, &self.cluster_id, request, data)?)
+            .await?;
+        if answer.kind != kind {
+            return Err(PeerError::Malformed(format!(
+                "{kind:?} was answered with {:?}",
+                answer.kind
+            )));
+        }
+        Ok(answer.read()?.0)
     }
 }
 
-impl RaftNetwork<RaftTypes> for NoPeers {
+impl Peer {
+    async fn call<Q: Serialize, R: DeserializeOwned, E: std::error::Error + DeserializeOwned>(
+        &self,
+        kind: FrameKind,
+        request: &Q,
+        data: &[u8],
+    ) -> Result<R, RpcError<E>> {
+        let answered: Result<Result<R, RaftError<NodeId, E>>, PeerError> =
+            self.network.call(self.voter, kind, request, data).await;
+        match answered {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(RPCError::RemoteError(RemoteError::new(self.voter, error))),
+            // Raft waits before it tries again.
+            Err(error @ PeerError::Unreachable(_)) => Err(RPCError::Unreachable(Unreachable::new(&error))),
+            Err(error) => Err(RPCError::Network(NetworkError::new(&error))),
+        }
+    }
+}
+
+impl RaftNetworkFactory<RaftTypes> for Network {
+    type Network = Peer;
+
+    async fn new_client(&mut self, voter: NodeId, _: &Node) -> Peer {
+        Peer {
+            network: self.clone(),
+            voter,
+        }
+    }
+}
+
+impl RaftNetwork<RaftTypes> for Peer {
     async fn append_entries(
         &mut self,
-        _request: AppendEntriesRequest<RaftTypes>,
-        _option: RPCOption,
-    ) -> Result<AppendEntriesResponse<NodeId>, RPCError<NodeId, BasicNode, RaftError<NodeId>>> {
-        Err(unreachable())
+        request: AppendEntriesRequest<RaftTypes>,
+        _: RPCOption,
+    ) -> Result<AppendEntriesResponse<NodeId>, RPCError<NodeId, Node, RaftError<NodeId>>> {
+        self.call(FrameKind::AppendEntries, &request, &[]).await
     }
 
     async fn install_snapshot(
         &mut self,
-        _request: InstallSnapshotRequest<RaftTypes>,
-        _option: RPCOption,
-    ) -> Result<
-        InstallSnapshotResponse<NodeId>,
-        RPCError<NodeId, BasicNode, RaftError<NodeId, InstallSnapshotError>>,
-    > {
-        Err(unreachable())
+        mut request: InstallSnapshotRequest<RaftTypes>,
+        _: RPCOption,
+    ) -> Result<InstallSnapshotResponse<NodeId>, RpcError<InstallSnapshotError>> {
+        let data = std::mem::take(&mut request.data);
+        self.call(FrameKind::InstallSnapshot, &request, &data).await
     }
 
     async fn vote(
         &mut self,
-        _request: VoteRequest<NodeId>,
-        _option: RPCOption,
-    ) -> Result<VoteResponse<NodeId>, RPCError<NodeId, BasicNode, RaftError<NodeId>>> {
-        Err(unreachable())
+        request: VoteRequest<NodeId>,
+        _: RPCOption,
+    ) -> Result<VoteResponse<NodeId>, RPCError<NodeId, Node, RaftError<NodeId>>> {
+        self.call(FrameKind::Vote, &request, &[]).await
     }
 }

@@ -1,52 +1,148 @@
-//! What a member of the quorum is started with.
+//! What a quorum is started with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_config::{BrokerConfig, ControllerRules, Layers};
+use barnabas_environment::Environment;
+use openraft::SnapshotPolicy;
 
-use crate::controller::{ConfigValidator, ControllerSettings};
+use super::Threads;
+use super::disk::MetadataDisk;
+use super::failed;
+use super::peers::Peers;
+use crate::controller::ControllerSettings;
+use crate::error::MetadataError;
 use crate::features;
 use crate::records::MetadataRecord;
+
+/// After so many entries a snapshot is taken, so that a restart has few to read.
+pub const SNAPSHOT_EVERY: u64 = 1000;
+/// A tenth of them stays in the log behind a snapshot, for voters that are a little behind.
+const KEPT_BEHIND_SNAPSHOT: u64 = 10;
+/// A piece of a snapshot has so long to be answered.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The folder of the metadata log within its log directory; not a partition's, though named like one.
 pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
 
 /// What a quorum is started with.
 pub struct QuorumOptions {
-    /// The folder of the metadata log; created when it isn't there.
-    pub dir: PathBuf,
+    /// Where the metadata lies: on a node in a folder.
+    pub disk: MetadataDisk,
     /// The cluster's id. A log of another cluster stops the start.
     pub cluster_id: String,
     /// The controller's settings; the node id among them.
     pub settings: ControllerSettings,
-    /// What configs there are.
-    pub validator: Arc<dyn ConfigValidator>,
+    /// What configs there are and which values they take.
+    pub rules: ControllerRules,
     /// What a new cluster begins with, after its id: finalized features for example.
     pub bootstrap: Vec<MetadataRecord>,
+    /// After how many entries a snapshot is taken; [`SNAPSHOT_EVERY`] unless there is a reason.
+    pub snapshot_every: u64,
+    /// Time and randomness.
+    pub environment: Environment,
+    /// Where slow work is done.
+    pub threads: Threads,
+    /// The voters; `None` for a quorum of one.
+    pub voters: Option<Voters>,
 }
 
 impl QuorumOptions {
-    /// Those of a node with these settings, its metadata in `data_dir`.
+    /// Those of a node with these settings, its metadata in `data_dir`, with the machine's own time and randomness.
+    ///
+    /// # Errors
+    /// The metadata can't be opened.
     pub fn of_node(
         data_dir: &Path,
         cluster_id: &str,
         layers: &Layers,
         config: &BrokerConfig,
-    ) -> QuorumOptions {
+    ) -> Result<QuorumOptions, MetadataError> {
         let static_quorum = layers
             .given("controller.quorum.voters")
             .is_some_and(|voters| !voters.trim().is_empty());
-        QuorumOptions {
-            dir: data_dir.join(METADATA_FOLDER),
+        Ok(QuorumOptions {
+            disk: MetadataDisk::open(&data_dir.join(METADATA_FOLDER))?,
             cluster_id: cluster_id.to_owned(),
             settings: ControllerSettings {
                 node_id: config.node_id,
                 default_num_partitions: config.num_partitions,
                 default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
             },
-            validator: Arc::new(ControllerRules::new(layers.clone())),
+            rules: ControllerRules::new(layers.clone()),
             bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
+            snapshot_every: SNAPSHOT_EVERY,
+            environment: Environment::system(),
+            threads: Threads::Own,
+            voters: None,
+        })
+    }
+}
+
+/// A quorum of several nodes.
+#[derive(Clone, Debug)]
+pub struct Voters {
+    /// Their ids, this node's among them. They count when the log is made; later the log says who votes.
+    pub ids: Vec<i32>,
+    /// The way to the others.
+    pub peers: Arc<dyn Peers>,
+    /// How patient they are.
+    pub timing: QuorumTiming,
+}
+
+/// How patient voters are with each other. All of a quorum should have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuorumTiming {
+    /// How often a leader is heard at least; an append that isn't answered for so long is sent again.
+    pub heartbeat: Duration,
+    /// So long after they heard of it voters stay with a leader, and a leader that has heard of no majority holds itself for
+    /// deposed after half as long again (`controller.quorum.fetch.timeout.ms`).
+    pub fetch_timeout: Duration,
+    /// How long an election may take (`controller.quorum.election.timeout.ms`).
+    pub election_timeout: Duration,
+}
+
+impl Default for QuorumTiming {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(150),
+            fetch_timeout: Duration::from_millis(600),
+            election_timeout: Duration::from_millis(300),
         }
     }
+}
+
+impl QuorumTiming {
+    /// So long a leader may go unheard by most voters.
+    pub(super) fn majority_timeout(&self) -> Duration {
+        self.fetch_timeout + self.fetch_timeout / 2
+    }
+}
+
+/// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing while idle. In a larger
+/// one raft's own elections are off: [`super::election`] asks before it stands.
+pub(super) fn raft_config(
+    snapshot_every: u64,
+    timing: Option<&QuorumTiming>,
+) -> Result<Arc<openraft::Config>, MetadataError> {
+    let millis = |duration: Duration| duration.as_millis() as u64;
+    let mut config = openraft::Config {
+        cluster_name: "metadata".into(),
+        enable_tick: timing.is_some(),
+        enable_heartbeat: timing.is_some(),
+        enable_elect: false,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_every),
+        max_in_snapshot_log_to_keep: snapshot_every / KEPT_BEHIND_SNAPSHOT,
+        install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
+        ..openraft::Config::default()
+    };
+    if let Some(timing) = timing {
+        config.heartbeat_interval = millis(timing.heartbeat);
+        // A voter refuses its vote while a leader was heard within the longer of the two.
+        config.election_timeout_max = millis(timing.fetch_timeout);
+        config.election_timeout_min = millis(timing.election_timeout).min(config.election_timeout_max - 1);
+    }
+    config.validate().map(Arc::new).map_err(failed)
 }

@@ -1,20 +1,19 @@
 //! The snapshot: the image as records, in one JSON file that is replaced whole.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::SnapshotDisk;
 use super::types::SnapshotMeta;
 use crate::error::MetadataError;
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, encoding};
 
-/// Where the snapshot of a node lies.
+/// The snapshot on a disk. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SnapshotFile {
-    dir: PathBuf,
+    disk: Arc<dyn SnapshotDisk>,
 }
 
 /// A snapshot's content.
@@ -39,42 +38,23 @@ impl SnapshotContent {
 }
 
 impl SnapshotFile {
-    const NAME: &str = "snapshot.json";
-
-    /// The snapshot in a node's metadata folder.
-    pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+    /// The snapshot on a disk.
+    pub fn new(disk: Arc<dyn SnapshotDisk>) -> Self {
+        Self { disk }
     }
 
     /// Reads the file as it is; `None` when there is none.
     pub fn read(&self) -> Result<Option<Vec<u8>>, MetadataError> {
-        let path = self.dir.join(Self::NAME);
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(MetadataError::Io { path, source }),
-        }
+        self.disk.read()
     }
 
     /// Decodes what [`SnapshotFile::read`] gave.
     pub fn decode(&self, bytes: &[u8]) -> Result<SnapshotContent, MetadataError> {
-        serde_json::from_slice(bytes).map_err(|error| MetadataError::Corrupt {
-            path: self.dir.join(Self::NAME),
-            reason: error.to_string(),
-        })
+        serde_json::from_slice(bytes).map_err(|error| self.disk.corrupt(error.to_string()))
     }
 
     /// Replaces the file: a crash leaves the old one or the new one.
     pub fn write(&self, bytes: &[u8]) -> Result<(), MetadataError> {
-        let path = self.dir.join(Self::NAME);
-        let temporary = self.dir.join("snapshot.tmp");
-        let written = (|| {
-            let mut file = File::create(&temporary)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            File::open(&self.dir)?.sync_all()
-        })();
-        written.map_err(|source| MetadataError::Io { path, source })
+        self.disk.replace(bytes)
     }
 }

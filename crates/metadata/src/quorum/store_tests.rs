@@ -2,6 +2,8 @@
 
 use openraft::testing::{StoreBuilder, Suite};
 
+use super::Threads;
+use super::disk::MetadataDisk;
 use super::log_db::LogDb;
 use super::log_store::LogStore;
 use super::snapshot_file::SnapshotFile;
@@ -14,9 +16,11 @@ struct InTempDir;
 impl StoreBuilder<RaftTypes, LogStore, StateMachine, tempfile::TempDir> for InTempDir {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateMachine), StorageError> {
         let dir = tempfile::tempdir().unwrap();
-        let db = LogDb::open(&dir.path().join("log")).unwrap();
-        let (sync, _) = SyncThread::start(db.clone()).unwrap();
-        let state_machine = StateMachine::load(SnapshotFile::new(dir.path())).unwrap();
+        let disk = MetadataDisk::open(dir.path()).unwrap();
+        let db = LogDb::new(disk.log);
+        let (sync, _) = SyncThread::start(db.clone(), Threads::Own).unwrap();
+        let state_machine =
+            StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own).unwrap();
         Ok((dir, LogStore::new(db, sync), state_machine))
     }
 }
@@ -32,7 +36,8 @@ fn odd_records_take_nothing_else_away() {
     let dir = tempfile::tempdir().unwrap();
     let topic = r#"{"Topic":{"name":"orders","topic_id":"00000000-0000-0000-0000-000000000007"}}"#;
     let batch = format!(r#"{{"epoch":3,"records":[{{"Tomorrow":{{}}}},{topic}]}}"#);
-    let db = LogDb::open(&dir.path().join("log")).unwrap();
+    let disk = MetadataDisk::open(dir.path()).unwrap();
+    let db = LogDb::new(disk.log);
     let json = format!(
         r#"{{"log_id":{{"leader_id":{{"term":3,"node_id":1}},"index":2}},"payload":{{"Normal":{batch}}}}}"#
     );
@@ -43,12 +48,12 @@ fn odd_records_take_nothing_else_away() {
     let golden = include_str!("../../tests/golden/snapshot-2.json");
     let odd = golden.replacen(r#""records":["#, r#""records":[{"Tomorrow":{}},5,"#, 1);
     std::fs::write(dir.path().join("snapshot.json"), odd).unwrap();
-    let state_machine = StateMachine::load(SnapshotFile::new(dir.path())).unwrap();
+    let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own).unwrap();
     let image = state_machine.image();
     assert!(image.topics.by_name("orders").is_some() && !image.unknown.is_empty());
 
     std::fs::write(dir.path().join("snapshot.json"), &golden[..golden.len() / 2]).unwrap();
-    let torn = StateMachine::load(SnapshotFile::new(dir.path()));
+    let torn = StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own);
     assert!(matches!(
         torn.map(drop),
         Err(crate::MetadataError::Corrupt { .. })

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
 
-use openraft::BasicNode;
+pub use openraft::BasicNode as Node;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::state_machine::Applied;
 use crate::records::{MetadataRecord, encoding};
 
 /// What one raft entry carries: the records of some decisions, applied all or not at all.
@@ -58,12 +59,12 @@ impl<'de> Visitor<'de> for BatchVisitor {
 }
 
 openraft::declare_raft_types!(
-    /// Barnabas' raft: record batches in, nothing out (replies come from decisions, not from the state machine).
+    /// Barnabas' raft: record batches in, and out whether they count (replies come from decisions, not from the state machine).
     pub RaftTypes:
         D = RecordBatch,
-        R = (),
+        R = Applied,
         NodeId = u64,
-        Node = BasicNode,
+        Node = Node,
         Entry = openraft::Entry<RaftTypes>,
         SnapshotData = Cursor<Vec<u8>>,
         AsyncRuntime = openraft::TokioRuntime,
@@ -75,7 +76,7 @@ pub type Entry = openraft::Entry<RaftTypes>;
 pub type Vote = openraft::Vote<NodeId>;
 pub type StorageError = openraft::StorageError<NodeId>;
 pub type StorageIOError = openraft::StorageIOError<NodeId>;
-pub type StoredMembership = openraft::StoredMembership<NodeId, BasicNode>;
-pub type SnapshotMeta = openraft::SnapshotMeta<NodeId, BasicNode>;
+pub type StoredMembership = openraft::StoredMembership<NodeId, Node>;
+pub type SnapshotMeta = openraft::SnapshotMeta<NodeId, Node>;
 pub type Snapshot = openraft::Snapshot<RaftTypes>;
 pub type Raft = openraft::Raft<RaftTypes>;

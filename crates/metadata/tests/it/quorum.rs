@@ -1,40 +1,143 @@
 //! A quorum of one: commits, publishes, comes back.
 
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use barnabas_metadata::MetadataError;
+use barnabas_metadata::controller::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
+use barnabas_metadata::quorum::MetadataDisk;
+use barnabas_metadata::{MetadataDelta, MetadataError, Quorum};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::support::{Commit, start, start_error, topic};
+use crate::support::{create, options, register, start, start_error};
+
+const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn every_decision_sees_the_one_before_and_is_published_before_its_reply() {
+async fn every_decision_sees_the_one_before_and_has_taken_effect_before_its_reply() {
     let dir = tempfile::tempdir().unwrap();
     let (quorum, published) = start(dir.path()).await;
     let handle = quorum.handle();
-    assert_eq!(published.lock().unwrap().len(), 1, "the image at start");
+    assert_eq!(published.lock().len(), 1, "the image at start");
+    register(&handle).await.unwrap();
     for number in 0..5 {
-        let reply = handle.submit(Commit(vec![topic(number)])).await.unwrap();
-        assert_eq!(reply, number as usize);
-        let (image, delta) = published.lock().unwrap().last().unwrap().clone();
-        assert_eq!(image.topics.len(), number as usize + 1);
-        assert_eq!(&*delta.topics_created[0].name, format!("topic-{number}"));
+        let name = format!("topic-{number}");
+        assert_eq!(create(&handle, [name.clone()]).await.unwrap(), [true]);
+        let (image, delta) = published.lock().last().unwrap().clone();
+        assert_eq!(image.topics.len(), number + 1);
+        assert_eq!(&*delta.topics_created[0].name, name);
+        assert_eq!(delta.topics_created[0].partitions.len(), 1);
     }
-    assert_eq!(handle.submit(Commit(vec![])).await.unwrap(), 5);
-    assert_eq!(
-        published.lock().unwrap().len(),
-        6,
-        "nothing to publish without records"
-    );
+    assert_eq!(create(&handle, ["topic-0".to_owned()]).await.unwrap(), [false]);
+    assert_eq!(published.lock().len(), 7, "nothing to publish without records");
     let status = handle.status();
     assert_eq!(
         (status.leader_id, status.voters.as_slice()),
         (1, &[(1, status.high_watermark)][..])
     );
+    assert!(handle.is_active());
     quorum.shutdown().await.unwrap();
     assert!(matches!(
-        handle.submit(Commit(vec![topic(9)])).await,
-        Err(MetadataError::Storage(_) | MetadataError::NotController)
+        create(&handle, ["late".to_owned()]).await,
+        Err(MetadataError::Storage(_) | MetadataError::NotController { .. } | MetadataError::ShuttingDown)
     ));
+}
+
+/// Requests that wait while an entry is synced become one entry, and each hears its own.
+#[tokio::test]
+async fn requests_that_wait_are_decided_together_each_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (quorum, published) = start(dir.path()).await;
+    let handle = quorum.handle();
+    register(&handle).await.unwrap();
+    let before = handle.status().high_watermark;
+    let mut tasks = JoinSet::new();
+    for number in 0..500 {
+        let handle = handle.clone();
+        tasks.spawn(async move {
+            // Every name comes twice.
+            let created = create(&handle, [format!("topic-{}", number / 2)]).await.unwrap();
+            let ids = AllocateProducerIds {
+                broker_id: 1,
+                broker_epoch: 1,
+            };
+            (created, handle.submit(ids).await.unwrap())
+        });
+    }
+    let replies = timeout(LONG, tasks.join_all()).await.unwrap();
+    let created = replies.iter().filter(|(created, _)| created[0]).count();
+    assert_eq!(created, 250);
+    let mut blocks: Vec<i64> = replies
+        .iter()
+        .map(|(_, first)| first / PRODUCER_ID_BLOCK_SIZE)
+        .collect();
+    blocks.sort_unstable();
+    assert_eq!(blocks, (0..500).collect::<Vec<_>>());
+    let entries = handle.status().high_watermark - before;
+    assert!(entries < 100, "{entries} entries for 750 changes");
+    assert_eq!(published.lock().last().unwrap().0.topics.len(), 250);
+    quorum.shutdown().await.unwrap();
+}
+
+/// A broker's epoch is the offset of its registration, so that registrations at the same moment get different ones.
+#[tokio::test]
+async fn registrations_have_offsets_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let (quorum, _) = start(dir.path()).await;
+    let handle = quorum.handle();
+    let all = timeout(LONG, async {
+        tokio::join!(register(&handle), register(&handle), register(&handle))
+    });
+    let (a, b, c) = all.await.unwrap();
+    let mut epochs = [a.unwrap(), b.unwrap(), c.unwrap()];
+    epochs.sort_unstable();
+    assert!(epochs[0] < epochs[1] && epochs[1] < epochs[2], "{epochs:?}");
+    quorum.shutdown().await.unwrap();
+}
+
+/// Images that take effect slowly hold up neither raft nor the next decision, and what waits becomes one.
+#[tokio::test]
+async fn a_slow_image_holds_up_no_decision() {
+    let dir = tempfile::tempdir().unwrap();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel::<(usize, usize)>();
+    let publish = move |image: std::sync::Arc<barnabas_metadata::MetadataImage>, delta: &MetadataDelta| {
+        if !delta.topics_created.is_empty() {
+            wait.recv().unwrap();
+            tell.send((image.topics.len(), delta.topics_created.len()))
+                .unwrap();
+        }
+    };
+    let quorum = Quorum::start(
+        options(MetadataDisk::open(dir.path()).unwrap(), "cluster-a"),
+        publish,
+    )
+    .await
+    .unwrap();
+    let handle = quorum.handle();
+    register(&handle).await.unwrap();
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let before = quorum.image().topics.len();
+        let submitting = handle.clone();
+        tasks.spawn(async move { create(&submitting, [format!("topic-{number}")]).await.unwrap() });
+        let decided = async {
+            while quorum.image().topics.len() == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, decided).await.unwrap();
+    }
+    assert!(tasks.try_join_next().is_none(), "nothing has taken effect");
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    let replies = timeout(LONG, tasks.join_all()).await.unwrap();
+    assert!(replies.iter().all(|created| created == &[true]));
+    let first = told.recv_timeout(LONG).unwrap();
+    let second = told.recv_timeout(LONG).unwrap();
+    assert_eq!(first.0 + second.1, 20);
+    assert_eq!(second.0, 20);
+    quorum.shutdown().await.unwrap();
 }
 
 #[tokio::test]
@@ -45,7 +148,7 @@ async fn a_restart_brings_back_the_same_image() {
         let started = Instant::now();
         let (quorum, published) = start(dir.path()).await;
         println!("start {round}: {:?}", started.elapsed());
-        let first = published.lock().unwrap()[0].clone();
+        let first = published.lock()[0].clone();
         assert_eq!(&*first.0.cluster_id, "cluster-a");
         assert_eq!(first.0.features.metadata_version(), 29);
         assert_eq!(
@@ -53,22 +156,20 @@ async fn a_restart_brings_back_the_same_image() {
             (expected, expected)
         );
         let handle = quorum.handle();
+        register(&handle).await.unwrap();
         // More entries than a snapshot is taken after, one of them larger than a value may be in sled.
-        for number in 0..1200 {
-            handle
-                .submit(Commit(vec![topic(round * 10_000 + number)]))
-                .await
-                .unwrap();
+        for number in 0..120 {
+            create(&handle, [format!("{round}-{number}")]).await.unwrap();
         }
-        handle
-            .submit(Commit(
-                (2000..6000)
-                    .map(|number| topic(round * 10_000 + number))
-                    .collect(),
-            ))
-            .await
-            .unwrap();
-        expected += 5200;
+        let many = (2000..6000).map(|number| format!("{round}-{number}"));
+        assert!(
+            create(&handle, many)
+                .await
+                .unwrap()
+                .into_iter()
+                .all(|created| created)
+        );
+        expected += 4120;
         quorum.shutdown().await.unwrap();
     }
     assert!(dir.path().join("snapshot.json").exists());

@@ -1,85 +1,95 @@
-//! One way to start a quorum, and requests that need nothing but the quorum.
+//! One way to start a quorum, and requests for it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use barnabas_metadata::controller::{
-    ApiError, ConfigKind, ConfigValidator, ControllerSettings, Decide, DecideContext, Decision,
-};
-use barnabas_metadata::image::ConfigMap;
-use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_config::{ControllerRules, Layers};
+use barnabas_environment::Environment;
+use barnabas_metadata::controller::{ApiError, ControllerSettings, CreateTopics, RegisterBroker};
+use barnabas_metadata::quorum::{ControllerHandle, MetadataDisk, Threads};
 use barnabas_metadata::{MetadataDelta, MetadataError, MetadataImage, MetadataRecord, Quorum, QuorumOptions};
+use barnabas_protocol::messages::create_topics_request::CreatableTopic;
+use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+use parking_lot::Mutex;
+use uuid::Uuid;
 
-/// Takes every config.
-pub struct AnyConfig;
-
-impl ConfigValidator for AnyConfig {
-    fn kind(&self, _: ConfigResourceType, _: &str) -> Option<ConfigKind> {
-        Some(ConfigKind::Scalar)
-    }
-
-    fn default_value(&self, _: ConfigResourceType, _: &str) -> Option<String> {
-        None
-    }
-
-    fn validate(&self, _: &ConfigResource, _: &ConfigMap, _: &ConfigMap) -> Result<(), ApiError> {
-        Ok(())
-    }
-}
-
-pub fn options(dir: &Path, cluster_id: &str) -> QuorumOptions {
+pub fn options(disk: MetadataDisk, cluster_id: &str) -> QuorumOptions {
     QuorumOptions {
-        dir: dir.to_owned(),
+        disk,
         cluster_id: cluster_id.into(),
         settings: ControllerSettings {
             node_id: 1,
             default_num_partitions: 1,
             default_replication_factor: 1,
         },
-        validator: Arc::new(AnyConfig),
+        rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![MetadataRecord::FeatureLevel {
             name: "metadata.version".into(),
             level: 29,
         }],
+        snapshot_every: 100,
+        environment: Environment::system(),
+        threads: Threads::Own,
+        voters: None,
     }
 }
 
-pub type Published = Arc<Mutex<Vec<(Arc<MetadataImage>, Arc<MetadataDelta>)>>>;
+pub type Published = Arc<Mutex<Vec<(Arc<MetadataImage>, MetadataDelta)>>>;
 
 pub async fn start(dir: &Path) -> (Quorum, Published) {
     let published = Published::default();
     let seen = published.clone();
-    let publish = move |image, delta| seen.lock().unwrap().push((image, delta));
+    let publish = move |image, delta: &MetadataDelta| seen.lock().push((image, delta.clone()));
     (
-        Quorum::start(options(dir, "cluster-a"), publish).await.unwrap(),
+        Quorum::start(options(MetadataDisk::open(dir).unwrap(), "cluster-a"), publish)
+            .await
+            .unwrap(),
         published,
     )
 }
 
 pub async fn start_error(dir: &Path, cluster_id: &str) -> MetadataError {
-    match Quorum::start(options(dir, cluster_id), |_, _| ()).await {
+    match Quorum::start(options(MetadataDisk::open(dir).unwrap(), cluster_id), |_, _| ()).await {
         Ok(_) => panic!("the start should have failed"),
         Err(error) => error,
     }
 }
 
-/// Commits the records that it is made of, and answers with how many topics there were before.
-pub struct Commit(pub Vec<MetadataRecord>);
+/// Registers broker 1 and returns its epoch.
+pub async fn register(handle: &ControllerHandle) -> Result<i64, MetadataError> {
+    let registration = RegisterBroker {
+        broker_id: 1,
+        incarnation_id: Uuid::from_u128(1),
+        endpoints: vec![],
+        features: vec![],
+        rack: None,
+        log_dirs: vec![],
+    };
+    handle.submit(registration).await
+}
 
-impl Decide for Commit {
-    type Reply = usize;
-
-    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<usize> {
-        Decision {
-            records: self.0,
-            reply: image.topics.len(),
-        }
-    }
+/// Creates topics of one partition; says whether each was.
+pub async fn create(
+    handle: &ControllerHandle,
+    names: impl IntoIterator<Item = String>,
+) -> Result<Vec<bool>, MetadataError> {
+    let topic = |name: String| {
+        CreatableTopic::default()
+            .with_name(TopicName(StrBytes::from_string(name)))
+            .with_num_partitions(1)
+            .with_replication_factor(1)
+    };
+    let request = CreateTopicsRequest::default()
+        .with_topics(names.into_iter().map(topic).collect())
+        .with_timeout_ms(1000);
+    let reply: Result<_, ApiError> = handle.submit(CreateTopics(request)).await?;
+    let results = reply.unwrap().topics;
+    Ok(results.iter().map(|result| result.error_code == 0).collect())
 }
 
 pub fn topic(number: u128) -> MetadataRecord {
     MetadataRecord::Topic {
         name: format!("topic-{number}"),
-        topic_id: uuid::Uuid::from_u128(number + 1),
+        topic_id: Uuid::from_u128(number + 1),
     }
 }

@@ -34,17 +34,18 @@ fn change(
 }
 
 fn value(cluster: &Cluster, name: &str) -> Option<String> {
-    cluster
-        .image
-        .configs
-        .value(&ConfigResource::topic("a"), name)
-        .map(str::to_owned)
+    value_of(cluster, &ConfigResource::topic("a"), name)
+}
+
+fn value_of(cluster: &Cluster, resource: &ConfigResource, name: &str) -> Option<String> {
+    cluster.image.configs.value(resource, name).map(str::to_owned)
 }
 
 #[test]
 fn operations_build_on_what_is_set_and_on_defaults() {
     let mut cluster = cluster_with_topic();
-    let policy = "cleanup.policy";
+    // A broker's values are checked before they get here, so any will do.
+    let (brokers, policy) = (ConfigResource::default_broker(), "log.cleanup.policy");
     let append = |items: &str| AlterConfigOp::Append(items.into());
     let subtract = |items: &str| AlterConfigOp::Subtract(items.into());
     let set = |value: &str| AlterConfigOp::Set(Some(value.into()));
@@ -59,10 +60,10 @@ fn operations_build_on_what_is_set_and_on_defaults() {
     ];
     for (operation, expected) in steps {
         assert_eq!(
-            change(&mut cluster, ConfigResource::topic("a"), &[(policy, operation)]),
+            change(&mut cluster, brokers.clone(), &[(policy, operation)]),
             Ok(())
         );
-        assert_eq!(value(&cluster, policy).as_deref(), expected);
+        assert_eq!(value_of(&cluster, &brokers, policy).as_deref(), expected);
     }
     let wrong = [("retention.ms", append("1"))];
     assert_eq!(
@@ -101,6 +102,10 @@ fn resources_have_to_exist() {
         change(&mut cluster, ConfigResource::default_broker(), &set),
         Ok(())
     );
+    let set = [(
+        "consumer.session.timeout.ms",
+        AlterConfigOp::Set(Some("45000".into())),
+    )];
     assert_eq!(change(&mut cluster, ConfigResource::group("any"), &set), Ok(()));
 }
 

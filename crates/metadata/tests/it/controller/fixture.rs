@@ -1,11 +1,9 @@
 //! An image that decisions are made against, and a source of numbers that repeats itself.
 
-use barnabas_metadata::controller::{
-    ApiError, ConfigKind, ConfigValidator, ControllerSettings, Decide, DecideContext, Decision, Random,
-};
-use barnabas_metadata::image::{ConfigMap, MetadataImage};
-use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResourceType, MetadataRecord};
-use barnabas_protocol::error::ErrorCode;
+use barnabas_config::{ControllerRules, Layers};
+use barnabas_metadata::controller::{ControllerSettings, Decide, DecideContext, Decision, Random};
+use barnabas_metadata::image::MetadataImage;
+use barnabas_metadata::records::{BrokerRegistration, MetadataRecord};
 use barnabas_protocol::messages::{BrokerId, StrBytes, TopicName};
 use uuid::Uuid;
 
@@ -20,33 +18,6 @@ impl Random for Counter {
 
     fn below(&mut self, _: usize) -> usize {
         0
-    }
-}
-
-/// Knows the list `cleanup.policy`, whose default is `delete`, and `retention.ms`, which has to be a number.
-struct TwoConfigs;
-
-impl ConfigValidator for TwoConfigs {
-    fn kind(&self, _: ConfigResourceType, name: &str) -> Option<ConfigKind> {
-        match name {
-            "cleanup.policy" => Some(ConfigKind::List),
-            "retention.ms" => Some(ConfigKind::Scalar),
-            _ => None,
-        }
-    }
-
-    fn default_value(&self, _: ConfigResourceType, name: &str) -> Option<String> {
-        (name == "cleanup.policy").then(|| "delete".into())
-    }
-
-    fn validate(&self, _: &ConfigResource, new: &ConfigMap, _: &ConfigMap) -> Result<(), ApiError> {
-        match new.get("retention.ms") {
-            Some(value) if value.parse::<i64>().is_err() => Err(ApiError::new(
-                ErrorCode::InvalidConfig,
-                "retention.ms is not a number",
-            )),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -80,7 +51,7 @@ impl Cluster {
             now_ms: 0,
             settings: &settings,
             random: &mut Counter(100 * self.image.offset as u128),
-            validator: &TwoConfigs,
+            rules: &ControllerRules::new(Layers::default()),
             next_offset: self.image.offset + 1,
         };
         request.decide(&self.image, &mut ctx)

@@ -128,7 +128,7 @@ fn what_cannot_be_created_is_refused_with_kafkas_code_and_words() {
         (
             with_config(topic("a", 1, 1), "retention.ms", Some("x")),
             ErrorCode::InvalidConfig,
-            "retention.ms is not a number",
+            "Invalid value x for configuration retention.ms: Not a number of type LONG",
         ),
         (
             assigned("a", &[(0, &[1])]).with_num_partitions(1),

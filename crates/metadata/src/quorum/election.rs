@@ -1,0 +1,97 @@
+//! When this voter stands for election: it has heard of no leader for a while, and most voters say that they miss one too.
+//!
+//! Raft alone would raise its term at every timeout; a node that was cut off would come back with a term so high that the healthy
+//! leader had to go. Asking first (Kafka's KIP-996) keeps its term where it was: raft's own timeouts are off.
+
+use std::time::Duration;
+
+use barnabas_environment::Random;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::network::Network;
+use super::peer_door::{PeerDoor, PreVote};
+use super::peers::FrameKind;
+use super::types::NodeId;
+
+pub struct Elections {
+    pub door: PeerDoor,
+    pub network: Network,
+    pub random: Random,
+    pub node_id: NodeId,
+    /// How long an election may take; up to so much longer than the lease each voter waits.
+    pub election_timeout: Duration,
+}
+
+impl Elections {
+    /// Stands for election whenever it is time. Ends with raft.
+    pub async fn run(self) {
+        loop {
+            let spread_ms = u64::try_from(self.election_timeout.as_millis()).unwrap_or(u64::MAX);
+            let patience = self.door.lease + Duration::from_millis(self.random.below(spread_ms.max(1)) + 1);
+            // Heartbeats move the end of the wait.
+            let tried = Instant::now();
+            loop {
+                let until = *self.door.heard.lock() + patience;
+                if until <= Instant::now() {
+                    break;
+                }
+                sleep_until(until).await;
+            }
+            if self.door.raft.metrics().borrow().running_state.is_err() {
+                return;
+            }
+            if !self.is_needed() {
+                sleep_until(Instant::now() + self.door.lease).await;
+                continue;
+            }
+            if self.most_would_vote().await && self.door.raft.trigger().elect().await.is_err() {
+                return;
+            }
+            let pause = Duration::from_millis(self.random.below(spread_ms.max(1)) + 1);
+            sleep_until(tried.max(Instant::now()) + pause).await;
+        }
+    }
+
+    /// Whether this node votes and doesn't lead.
+    fn is_needed(&self) -> bool {
+        let metrics = self.door.raft.metrics();
+        let now = metrics.borrow();
+        let mut voters = now.membership_config.membership().voter_ids();
+        voters.any(|voter| voter == self.node_id) && !self.door.leadership.is_active()
+    }
+
+    async fn most_would_vote(&self) -> bool {
+        let request = PreVote {
+            candidate: self.node_id,
+            last_log_id: self.door.raft.data_metrics().borrow().last_log,
+        };
+        let voters: Vec<NodeId> = {
+            let metrics = self.door.raft.metrics();
+            let now = metrics.borrow();
+            now.membership_config.membership().voter_ids().collect()
+        };
+        let needed = voters.len() / 2 + 1;
+        let mut granted = usize::from(self.door.would_vote(&request));
+        let request = std::sync::Arc::new(request);
+        let mut answers = JoinSet::new();
+        for voter in voters.into_iter().filter(|voter| *voter != self.node_id) {
+            let (network, request) = (self.network.clone(), request.clone());
+            answers.spawn(async move {
+                network
+                    .call::<_, bool>(voter, FrameKind::PreVote, &*request, &[])
+                    .await
+                    .unwrap_or(false)
+            });
+        }
+        let count = async {
+            while granted < needed
+                && let Some(answer) = answers.join_next().await
+            {
+                granted += usize::from(answer.unwrap_or(false));
+            }
+            granted >= needed
+        };
+        timeout(self.election_timeout, count).await.unwrap_or(false)
+    }
+}

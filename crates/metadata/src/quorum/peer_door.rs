@@ -1,0 +1,112 @@
+//! What this voter answers to the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::error::{InstallSnapshotError, RaftError};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, VoteRequest};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::leadership::Leadership;
+use super::peers::{Frame, FrameKind, PeerError};
+use super::types::{LogId, NodeId, Raft, RaftTypes};
+
+/// Takes the other voters' frames. Clones are cheap; may be used from any thread.
+#[derive(Clone)]
+pub struct PeerDoor {
+    pub(super) raft: Raft,
+    pub(super) leadership: Leadership,
+    pub(super) cluster_id: Arc<str>,
+    /// When a leader was last heard, or a vote was given.
+    pub(super) heard: Arc<Mutex<Instant>>,
+    /// So long after a leader was heard nobody else is voted for.
+    pub(super) lease: Duration,
+}
+
+/// Whether the receiver would vote for a candidate.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PreVote {
+    pub candidate: NodeId,
+    pub last_log_id: Option<LogId>,
+}
+
+impl PeerDoor {
+    /// Answers a frame.
+    ///
+    /// # Errors
+    /// The frame is from another cluster or from nobody that votes, it isn't what its kind says, or the quorum has stopped. The
+    /// sender had better be disconnected.
+    pub async fn handle(&self, frame: Frame) -> Result<Frame, PeerError> {
+        if *frame.cluster_id != *self.cluster_id {
+            return Err(PeerError::OtherCluster(frame.cluster_id));
+        }
+        match frame.kind {
+            FrameKind::PreVote => {
+                let (request, _): (PreVote, _) = frame.read()?;
+                self.check_voter(request.candidate)?;
+                self.answer(frame.kind, &self.would_vote(&request))
+            }
+            FrameKind::Vote => {
+                let (request, _): (VoteRequest<NodeId>, _) = frame.read()?;
+                self.check_voter(request.vote.leader_id.node_id)?;
+                let answer = self.raft.vote(request).await;
+                if answer.as_ref().is_ok_and(|answer| answer.vote_granted) {
+                    self.hear();
+                }
+                self.answer(frame.kind, &answer)
+            }
+            FrameKind::AppendEntries => {
+                let (request, _): (AppendEntriesRequest<RaftTypes>, _) = frame.read()?;
+                self.check_voter(request.vote.leader_id.node_id)?;
+                let answer = self.raft.append_entries(request).await;
+                if matches!(&answer, Ok(answer) if !matches!(answer, AppendEntriesResponse::HigherVote(_))) {
+                    self.hear();
+                }
+                self.answer(frame.kind, &answer)
+            }
+            FrameKind::InstallSnapshot => {
+                let (mut request, data): (InstallSnapshotRequest<RaftTypes>, _) = frame.read()?;
+                self.check_voter(request.vote.leader_id.node_id)?;
+                request.data = data.to_vec();
+                let vote = request.vote;
+                let answer: Result<_, RaftError<NodeId, InstallSnapshotError>> =
+                    self.raft.install_snapshot(request).await;
+                if answer.as_ref().is_ok_and(|answer| answer.vote == vote) {
+                    self.hear();
+                }
+                self.answer(frame.kind, &answer)
+            }
+        }
+    }
+
+    /// Whether this node would vote for a candidate: it misses a leader too, and the candidate has all that it has.
+    pub(super) fn would_vote(&self, request: &PreVote) -> bool {
+        let complete = request.last_log_id >= self.raft.data_metrics().borrow().last_log;
+        complete && self.heard.lock().elapsed() > self.lease && !self.leadership.is_active()
+    }
+
+    fn hear(&self) {
+        *self.heard.lock() = Instant::now();
+    }
+
+    fn answer(&self, kind: FrameKind, answer: &impl Serialize) -> Result<Frame, PeerError> {
+        Frame::new(kind, &self.cluster_id, answer, &[])
+    }
+
+    /// Only voters have a say. A node that has no log yet knows of none, and its log decides later.
+    fn check_voter(&self, node: NodeId) -> Result<(), PeerError> {
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow();
+        if now.running_state.is_err() {
+            return Err(PeerError::Stopped);
+        }
+        let mut voters = now.membership_config.membership().voter_ids().peekable();
+        if voters.peek().is_none() || voters.any(|voter| voter == node) {
+            Ok(())
+        } else {
+            Err(PeerError::UnknownVoter(node))
+        }
+    }
+}

@@ -1,7 +1,8 @@
-"""The fixtures of every client folder: one broker for each test module, its log shown when a test fails."""
+"""What holds for every folder: a broker for each test module, its log shown when a test fails; a limit for each test."""
 
 import pytest
 
+from harness import limit
 from harness.broker import new_broker
 
 
@@ -10,15 +11,28 @@ def broker(request, tmp_path_factory):
     """A broker in a fresh folder. A module may set SETTINGS = {key: value} for it."""
     settings = getattr(request.module, "SETTINGS", None)
     instance = new_broker(tmp_path_factory.mktemp("broker"), settings)
-    instance.start()
-    yield instance
-    instance.close()
+    try:
+        instance.start()
+        yield instance
+    finally:
+        instance.close()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
+def pytest_configure():
+    limit.prepare()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Each test with its fixtures. A module whose tests take longer than most sets LIMIT_S."""
+    with limit.limited(item.nodeid, getattr(item.module, "LIMIT_S", limit.TEST_S)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
     instance = getattr(item, "funcargs", {}).get("broker")
     if report.failed and instance is not None:
         report.sections.append(("broker", instance.log_tail()))
+    return report

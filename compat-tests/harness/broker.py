@@ -14,12 +14,15 @@ from harness.wire import free_port, live_brokers
 
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 30
+# The kernel may take a while to let go of a killed process's memory and files.
+KILL_DEADLINE_S = 10
 
 
 class Broker:
     """One broker on a free port of 127.0.0.1. Subclasses say how the process is started."""
 
     name = ""
+    _all: set["Broker"] = set()
 
     def __init__(self, folder: Path, settings: dict[str, str] | None = None):
         self.folder = folder
@@ -28,6 +31,12 @@ class Broker:
         self.log = folder / "broker.log"
         self.process: subprocess.Popen | None = None
         folder.mkdir(parents=True, exist_ok=True)
+        self._all.add(self)
+
+    @classmethod
+    def running(cls) -> frozenset[int]:
+        """The process ids of all brokers that run."""
+        return frozenset(each.process.pid for each in cls._all if each.process is not None)
 
     @property
     def bootstrap(self) -> str:
@@ -61,14 +70,14 @@ class Broker:
             return process.wait(STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.wait(KILL_DEADLINE_S)
             raise TimeoutError(f"{self.name} did not end within {STOP_DEADLINE_S} s\n{self.log_tail()}") from None
 
     def kill(self) -> None:
         """Ends it at once (SIGKILL)."""
         process, self.process = self.process, None
         process.kill()
-        process.wait()
+        process.wait(KILL_DEADLINE_S)
 
     def restart(self, hard: bool = False) -> None:
         """Stops it (SIGTERM, or SIGKILL when hard) and starts it on the same folder and port."""
@@ -82,6 +91,7 @@ class Broker:
         """Ends the process if it still runs; what a fixture calls last."""
         if self.process is not None:
             self.kill()
+        self._all.discard(self)
 
     def log_tail(self, lines: int = 80) -> str:
         """The end of what the broker wrote."""

@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ"
 START_SECONDS = 60
+# Maven has to fetch some 100 MB.
+DOWNLOAD_SECONDS = 600
 
 
 def kafka_libs() -> Path:
@@ -30,7 +32,7 @@ def kafka_libs() -> Path:
         subprocess.run(
             ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies",
              f"-DoutputDirectory={folder}"],
-            check=True,
+            check=True, timeout=DOWNLOAD_SECONDS,
         )
         done.touch()
     return folder
@@ -109,7 +111,7 @@ class Running:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait()
+                self.process.wait(10)
         shutil.rmtree(self.log.parent, ignore_errors=True)
 
 
@@ -127,7 +129,7 @@ def start_kafka(name="kafka") -> Running:
     java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
     subprocess.run(
         [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)],
-        check=True, stdout=subprocess.DEVNULL,
+        check=True, stdout=subprocess.DEVNULL, timeout=START_SECONDS,
     )
     return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port, controller_port)
 

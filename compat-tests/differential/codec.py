@@ -137,15 +137,13 @@ class Reader:
         return struct.unpack(form, self.take(struct.calcsize(form)))[0]
 
     def uvarint(self):
-        value = shift = 0
-        while True:
+        value = 0
+        for shift in range(0, 35, 7):
             byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
-            shift += 7
-            if shift > 28:
-                raise Malformed("varint longer than 5 bytes")
+        raise Malformed("varint longer than 5 bytes")
 
     def length(self, flexible, short):
         if flexible:

@@ -17,6 +17,9 @@ from normalise import Names, Normaliser
 from session import Session, run_script
 from wire import Connection
 
+# No batch of scripts takes longer.
+RUN_SECONDS = 1800
+
 
 class Side:
     """One broker during a run: names are kept over all scenarios, so that an id stays the same symbol."""
@@ -107,7 +110,7 @@ class Run:
         """Run scripts side by side; a broken one fails the run."""
         with ThreadPoolExecutor(self.options.jobs) as pool:
             for done in [pool.submit(self.both, *job) for job in jobs]:
-                done.result()
+                done.result(RUN_SECONDS)
 
     def prepare(self):
         """Both brokers have their internal topics and a block of producer ids before the first script."""
@@ -192,7 +195,7 @@ def main(options):
             started.append(kafka)
             kafka.wait_until_ready()
             print(f"{kafka.host}:{kafka.port}", flush=True)
-            threading.Event().wait()
+            signal.pause()
         left = brokers.running("kafka", options.kafka) if options.kafka else brokers.start_kafka()
         started.append(left)
         if options.barnabas:

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import codec
 
@@ -87,15 +88,19 @@ class Connection:
             return Outcome("garbled", detail=str(problem), raw=data)
 
     def _frame(self, timeout):
-        self.socket.settimeout(timeout)
-        size = struct.unpack(">i", self._exactly(4))[0]
+        deadline = time.monotonic() + timeout
+        size = struct.unpack(">i", self._exactly(4, deadline))[0]
         if not 4 <= size <= 200 << 20:
             raise EOFError(f"frame of {size} bytes")
-        return self._exactly(size)
+        return self._exactly(size, deadline)
 
-    def _exactly(self, count):
+    def _exactly(self, count, deadline):
         parts = bytearray()
         while len(parts) < count:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            self.socket.settimeout(left_s)
             part = self.socket.recv(min(count - len(parts), 1 << 20))
             if not part:
                 raise EOFError

@@ -3,6 +3,10 @@
 import time
 
 
+class Overdue(AssertionError):
+    """What was waited for has not come in time."""
+
+
 class Deadline:
     """Counts down from the moment it is made. `what` names what is waited for, as in "no answer within 5 s"."""
 
@@ -14,7 +18,7 @@ class Deadline:
         """The seconds that a wait inside may take, at most `at_most`. Fails when none are left, and shows what was seen."""
         left = self.over_at - time.monotonic()
         if left <= 0:
-            raise AssertionError(f"no {self.what} within {self.seconds:g} s" + ("" if seen is None else f": {seen}"))
+            raise Overdue(f"no {self.what} within {self.seconds:g} s" + ("" if seen is None else f": {seen}"))
         return min(left, at_most)
 
 

@@ -3,8 +3,13 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+KILL_S = 10
+# A JVM writes its threads and goes on.
+LAST_WORDS_S = 2
 
 
 def run(command: list[str], timeout_s: float = 120, cwd: Path | None = None, stdin: str | None = None, env=None) -> str:
@@ -12,7 +17,7 @@ def run(command: list[str], timeout_s: float = 120, cwd: Path | None = None, std
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "PYTHONFAULTHANDLER": "1", **(env or {})},
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -23,11 +28,24 @@ def run(command: list[str], timeout_s: float = 120, cwd: Path | None = None, std
     try:
         out, err = process.communicate(stdin, timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
+        out, err = _last_words(process, sys.executable in map(str, command))
         raise AssertionError(f"not done after {timeout_s} s: {_shown(command)}\n{out}\n{err}") from None
+    except BaseException:  # the test has come to its limit
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(KILL_S)
+        raise
     assert process.returncode == 0, f"exit code {process.returncode}: {_shown(command)}\n{out}\n{err}"
     return out
+
+
+def _last_words(process: subprocess.Popen, is_python: bool) -> tuple[str, str]:
+    """Ends a program that hangs; Java, Go and Python programs tell first where all their threads are."""
+    os.killpg(process.pid, signal.SIGABRT if is_python else signal.SIGQUIT)
+    try:
+        return process.communicate(timeout=LAST_WORDS_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate(timeout=KILL_S)
 
 
 def _shown(command: list[str]) -> str:
@@ -65,7 +83,7 @@ class Running:
         """Ends it at once (SIGKILL), with whatever it started."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(KILL_S)
 
     def wait_for(self, condition, what: str, timeout_s: float = 60):
         """Waits until condition(lines) is true and returns its value; fails when the program ends or the time is over."""

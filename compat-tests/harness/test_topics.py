@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import topics
-from harness.deadline import until
+from harness.deadline import Deadline, until
 
 
 class Writer:
@@ -18,7 +18,8 @@ class Writer:
         self.thread = threading.Thread(target=self.run, args=(topic,), daemon=True)
 
     def run(self, topic):
-        while not self.stopping.is_set():
+        deadline = Deadline("end of the test", 60)
+        while not self.stopping.is_set() and deadline.left():
             for _ in range(10):
                 self.producer.produce(topic, "value", key="key", on_delivery=self.delivered)
             self.producer.poll(0.001)

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 ANSWER_DEADLINE_S = 10
 PROBE_ID = 4242
@@ -33,14 +34,18 @@ class Connection:
         self.socket.sendall(data)
 
     def receive(self, timeout_s: float) -> bytes:
-        """The next response, correlation id first."""
-        self.socket.settimeout(timeout_s)
-        (size,) = struct.unpack(">i", self._exactly(4))
-        return self._exactly(size)
+        """The next response, correlation id first. A TimeoutError when it is not there whole in time."""
+        deadline = time.monotonic() + timeout_s
+        (size,) = struct.unpack(">i", self._exactly(4, deadline))
+        return self._exactly(size, deadline)
 
-    def _exactly(self, count: int) -> bytes:
+    def _exactly(self, count: int, deadline: float) -> bytes:
         data = bytearray()
         while len(data) < count:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError(f"{len(data)} of {count} bytes")
+            self.socket.settimeout(left_s)
             chunk = self.socket.recv(count - len(data))
             if not chunk:
                 raise ConnectionError("closed by the broker")
@@ -50,9 +55,10 @@ class Connection:
     def outcome(self, frame: bytes, timeout_s: float = ANSWER_DEADLINE_S) -> str:
         """Sends a frame and an ApiVersions request behind it. "answered": something came back and the connection lives,
         or only the probe was answered (acks=0); "closed"; "silent": neither within the time."""
+        deadline = time.monotonic() + timeout_s
         try:
             self.send(framed(frame) + framed(PROBE))
-            while struct.unpack(">i", self.receive(timeout_s)[:4])[0] != PROBE_ID:
+            while struct.unpack(">i", self.receive(deadline - time.monotonic())[:4])[0] != PROBE_ID:
                 pass
         except TimeoutError:
             self.close()

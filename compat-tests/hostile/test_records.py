@@ -35,7 +35,7 @@ def gzip_bomb(expanded: int) -> bytes:
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = [deflate.compress(record_head(expanded))]
     packed += [deflate.compress(bytes(1 << 20)) for _ in range(expanded >> 20)]
-    return b"".join([*packed, deflate.compress(b"\0"), deflate.flush()])
+    return b"".join([*packed, deflate.compress(b"\0"), deflate.flush(zlib.Z_FINISH)])
 
 
 def zstd_bomb(expanded: int) -> bytes:

@@ -16,6 +16,7 @@ from harness.wire import free_port
 
 SETTINGS = {"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4"}
 DEADLINE_S = 90
+LIMIT_S = 600
 
 
 class Worker:

@@ -1,14 +1,14 @@
 """Apache Kafka's tools on a broker with two log directories: deleting records, moving a partition while it is written."""
 
 import json
-import subprocess
+import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
 from harness import program
+from harness.deadline import until
 from harness.java_tools import TOOLS, java, refused, tool
 
 ROOT = Path(tempfile.mkdtemp(prefix="log-dirs-"))
@@ -21,7 +21,7 @@ RECORDS = 60_000
 @pytest.fixture(scope="module", autouse=True)
 def folders():
     yield
-    subprocess.run(["rm", "-rf", str(ROOT)], check=True)
+    shutil.rmtree(ROOT)
 
 
 def create(broker, topic, *configs):
@@ -85,15 +85,10 @@ def test_a_partition_moves_while_it_is_written(broker, tmp_path):
     target = FIRST if begin == SECOND else SECOND
     flags = ["--topic", TOPIC, "--num-records", str(RECORDS), "--record-size", "100", "--throughput", "20000"]
     properties = [f"bootstrap.servers={broker.bootstrap}", "acks=all"]
-    producer = subprocess.Popen(java(TOOLS + "ProducerPerformance", *flags, "--command-property", *properties), stdout=subprocess.PIPE)
-    try:
+    with program.Running("producer", java(TOOLS + "ProducerPerformance", *flags, "--command-property", *properties), tmp_path) as producer:
         assert "Successfully started moving log directory" in move(broker, tmp_path, target, "--execute")
-        deadline = time.monotonic() + 60
-        while log_dirs(broker, TOPIC) != [(target, False)]:
-            assert time.monotonic() < deadline
-        assert producer.wait(60) == 0
-    finally:
-        producer.kill()
+        until("arrival of the partition", lambda: log_dirs(broker, TOPIC) == [(target, False)], 60)
+        assert producer.process.wait(60) == 0
     assert "is complete" in move(broker, tmp_path, target, "--verify") or "successfully" in move(broker, tmp_path, target, "--verify")
     assert offsets(broker, TOPIC, "latest") == 2 * RECORDS
     consumer = ["--topic", TOPIC, "--num-records", str(2 * RECORDS), "--timeout", "30000", "--bootstrap-server", broker.bootstrap]

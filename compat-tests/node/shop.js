@@ -3,6 +3,7 @@
 'use strict';
 
 const { Kafka, logLevel, Partitioners } = require('kafkajs');
+const { limitProgram } = require('./workload');
 
 const CUSTOMERS = 7;
 
@@ -19,6 +20,7 @@ async function main(bootstrap, topic, first, count) {
   await producer.disconnect();
 }
 
+limitProgram();
 const [bootstrap, topic, first, count] = process.argv.slice(2);
 main(bootstrap, topic, Number(first), Number(count)).catch((error) => {
   console.error(error);

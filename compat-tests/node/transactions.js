@@ -2,7 +2,7 @@
 'use strict';
 
 const { Kafka, logLevel, Partitioners } = require('kafkajs');
-const { check, main } = require('./workload');
+const { check, main, within } = require('./workload');
 
 const topic = 'kafkajs-txn';
 const groupId = 'kafkajs-txn-group';
@@ -36,7 +36,7 @@ async function run(bootstrap) {
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   const seen = [];
-  await new Promise((resolve, reject) => {
+  const all = new Promise((resolve, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
     consumer.run({
       eachMessage: async ({ message }) => {
@@ -45,6 +45,7 @@ async function run(bootstrap) {
       },
     });
   });
+  await within('reading what was committed', all);
   await consumer.disconnect();
   check('what is read', JSON.stringify(seen), JSON.stringify(expected));
 }

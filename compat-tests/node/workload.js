@@ -8,6 +8,8 @@ const PER_CODEC = 6;
 const FIRST_TIMESTAMP = 1700000000000;
 const STEP_MS = 1000;
 const DEADLINE_MS = 30000;
+// Less than the suite waits for a program.
+const PROGRAM_MS = 110000;
 
 // A batch for each codec, in the order in which they are produced; the odd ones come with the last.
 function batches(codecs) {
@@ -93,8 +95,17 @@ function within(what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+// Ends a program that is not done in time; what it has done so far it has said.
+function limitProgram() {
+  setTimeout(() => {
+    console.error(`WRONG: not done after ${PROGRAM_MS} ms`);
+    process.exit(1);
+  }, PROGRAM_MS).unref();
+}
+
 // Runs before or after, as the command line says: PROGRAM BOOTSTRAP before|after.
 function main(phases) {
+  limitProgram();
   const [bootstrap, phase] = process.argv.slice(2);
   phases[phase](bootstrap).then(
     () => process.exit(0),
@@ -105,4 +116,4 @@ function main(phases) {
   );
 }
 
-module.exports = { PARTITIONS, FIRST_TIMESTAMP, STEP_MS, batches, expected, wanted, half, count, check, checkSeen, fails, within, main };
+module.exports = { PARTITIONS, FIRST_TIMESTAMP, STEP_MS, batches, expected, wanted, half, count, check, checkSeen, fails, within, limitProgram, main };

@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError, for_code
 from aiokafka.structs import OffsetAndMetadata
-from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, records
+from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, limit_program, records
 
 TOPIC, GROUP = "aiokafka-scenario", "aiokafka-group"
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -168,4 +168,5 @@ async def administer(bootstrap, admin):
 
 
 if __name__ == "__main__":
+    limit_program()
     asyncio.run({"before": before, "after": after}[sys.argv[2]](sys.argv[1]))

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     NewTopic,
     OffsetSpec,
 )
-from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, records
+from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, limit_program, records
 
 TOPIC, GROUP = "confluent-scenario", "confluent-group"
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -68,10 +68,10 @@ def read(reader, count):
     """Reads exactly count records, by partition, and fails when the time is over."""
     got, deadline = {}, time.monotonic() + DEADLINE_S
     while count:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"WRONG: {count} records missing after {DEADLINE_S} s, got {got}")
         message = reader.poll(0.5)
         if message is None:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"WRONG: {count} records missing after {DEADLINE_S} s, got {got}")
             continue
         if message.error():
             raise SystemExit(f"WRONG: {message.error()}")
@@ -218,4 +218,5 @@ def wait_until(what, condition):
 
 
 if __name__ == "__main__":
+    limit_program()
     {"before": before, "after": after}[sys.argv[2]](sys.argv[1])

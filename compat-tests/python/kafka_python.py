@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetad
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 from kafka.errors import InvalidPartitionsError, MessageSizeTooLargeError, TopicAlreadyExistsError
 from kafka.errors import UnknownTopicOrPartitionError
-from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, records
+from workload import FIRST_TIMESTAMP, PARTITIONS, STEP_MS, Record, check, check_records, expected, limit_program, records
 
 TOPIC, GROUP = "kafka-python-scenario", "kafka-python-group"
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -183,4 +183,5 @@ def administer(bootstrap, admin, late_offset):
 
 
 if __name__ == "__main__":
+    limit_program()
     {"before": before, "after": after}[sys.argv[2]](sys.argv[1])

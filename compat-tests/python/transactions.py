@@ -3,12 +3,15 @@ transaction is aborted and done again. Usage: transactions.py BOOTSTRAP
 """
 
 import sys
+import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from workload import limit_program
 
 SOURCE, TARGET, GROUP = "loop-source", "loop-target", "loop-group"
 RECORDS = 100
+DEADLINE_S = 60
 
 
 def main(bootstrap):
@@ -26,8 +29,9 @@ def main(bootstrap):
         "bootstrap.servers": bootstrap, "group.id": GROUP, "auto.offset.reset": "earliest", "enable.auto.commit": False,
         "isolation.level": "read_committed"})
     consumer.subscribe([SOURCE])
-    done, round_number = set(), 0
+    done, round_number, deadline = set(), 0, time.monotonic() + DEADLINE_S
     while len(done) < RECORDS:
+        assert time.monotonic() < deadline, f"{len(done)} of {RECORDS} records after {DEADLINE_S} s"
         batch = [message for message in consumer.consume(10, 1) if not message.error()]
         if not batch:
             continue
@@ -56,8 +60,9 @@ def main(bootstrap):
         "bootstrap.servers": bootstrap, "group.id": "check", "isolation.level": "read_committed", "auto.offset.reset": "earliest",
         "enable.partition.eof": True})
     reader.assign([TopicPartition(TARGET, p, 0) for p in (0, 1)])
-    seen, ended = [], 0
+    seen, ended, deadline = [], 0, time.monotonic() + DEADLINE_S
     while ended < 2:
+        assert time.monotonic() < deadline, f"not at the end of {TARGET} after {DEADLINE_S} s, {len(seen)} records"
         for message in reader.consume(100, 1):
             if message.error():
                 ended += 1
@@ -80,4 +85,5 @@ def main(bootstrap):
 
 
 if __name__ == "__main__":
+    limit_program()
     main(sys.argv[1])

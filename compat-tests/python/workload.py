@@ -1,7 +1,10 @@
 """The records of the scenario, the same in every language (see compat-tests/README.md), and a check that explains itself."""
 
+import faulthandler
 from dataclasses import dataclass, field
 
+# A program that is not done then tells where it is, and ends: less than harness.program waits for it.
+PROGRAM_S = 110
 PARTITIONS = 3
 PER_CODEC = 6
 FIRST_TIMESTAMP = 1_700_000_000_000
@@ -17,6 +20,11 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple = field(default=())
+
+
+def limit_program() -> None:
+    """What every program calls first. Its waits have deadlines of their own; this is for those inside the clients."""
+    faulthandler.dump_traceback_later(PROGRAM_S, exit=True)
 
 
 def records(codecs: list[str]) -> list[tuple[str, list[Record]]]:

@@ -10,10 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"compat/workload"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func main() {
+	workload.Limit(workload.Service)
 	ctx := context.Background()
 	assigned := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 		mine := slices.Clone(partitions[os.Args[2]])

@@ -30,6 +30,7 @@ var codecs = map[string]kgo.CompressionCodec{
 }
 
 func main() {
+	LimitProgram()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*Deadline)
 	defer cancel()
 	if os.Args[2] == "before" {

@@ -27,6 +27,7 @@ var codecs = map[string]sarama.CompressionCodec{
 }
 
 func main() {
+	LimitProgram()
 	bootstrap := []string{os.Args[1]}
 	admin, err := sarama.NewClusterAdmin(bootstrap, config())
 	Must("admin", err)
@@ -155,7 +156,11 @@ func readByGroup(bootstrap []string, count int, done func(sarama.ConsumerGroupSe
 		Fail("%d records missing, got %v", reading.left, reading.seen)
 	}
 	cancel()
-	<-ended
+	select {
+	case <-ended:
+	case <-time.After(Deadline):
+		Fail("the member does not leave its group")
+	}
 	consumers.Close()
 	return reading.seen
 }

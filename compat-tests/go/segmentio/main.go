@@ -27,6 +27,7 @@ var codecs = map[string]kafka.Compression{
 }
 
 func main() {
+	LimitProgram()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*Deadline)
 	defer cancel()
 	address, err := net.ResolveTCPAddr("tcp", os.Args[1])

@@ -11,6 +11,7 @@ import (
 const records = 100
 
 func main() {
+	LimitProgram()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	franz(ctx, os.Args[1])

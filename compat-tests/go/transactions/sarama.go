@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	. "compat/workload"
 
@@ -62,9 +63,13 @@ func sarama_(bootstrap string) {
 	defer partition.Close()
 	for number := range records {
 		if number%3 != 0 {
-			message := <-partition.Messages()
-			if found := string(message.Value); found != fmt.Sprintf("processed %d", number) {
-				Fail("read %q instead of number %d", found, number)
+			select {
+			case message := <-partition.Messages():
+				if found := string(message.Value); found != fmt.Sprintf("processed %d", number) {
+					Fail("read %q instead of number %d", found, number)
+				}
+			case <-time.After(Deadline):
+				Fail("nothing read for number %d", number)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -17,6 +18,21 @@ const (
 	StepMs         = int64(1_000)
 	Deadline       = 30 * time.Second
 )
+
+// The suite waits 120 s for a program; one that is not done before says where all its goroutines are.
+const programLimit = 110 * time.Second
+
+// Service is for programs that run until they are ended: whoever still runs then has been forgotten.
+const Service = 2 * time.Hour
+
+// LimitProgram is what every program of the scenario calls first.
+func LimitProgram() { Limit(programLimit) }
+
+// Limit ends the program after that time.
+func Limit(limit time.Duration) {
+	debug.SetTraceback("all")
+	time.AfterFunc(limit, func() { panic(fmt.Sprintf("WRONG: not done after %v", limit)) })
+}
 
 // Codecs every Go client can write.
 var Codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}

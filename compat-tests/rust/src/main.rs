@@ -8,9 +8,17 @@ pub const TOPIC: &str = "rdkafka-scenario";
 pub const GROUP: &str = "rdkafka-group";
 pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// Less than the suite waits for the program.
+const PROGRAM_LIMIT: std::time::Duration = std::time::Duration::from_secs(110);
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    std::thread::spawn(|| {
+        std::thread::sleep(PROGRAM_LIMIT);
+        eprintln!("WRONG: not done after {PROGRAM_LIMIT:?}");
+        std::process::exit(1);
+    });
     let arguments: Vec<String> = std::env::args().collect();
     let bootstrap = &arguments[1];
     let admin = administration::Administration::new(bootstrap)?;

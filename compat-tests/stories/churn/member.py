@@ -5,6 +5,7 @@
 PROTOCOL is classic (cooperative-sticky) or consumer. SIGTERM lets it leave as one should.
 """
 
+import faulthandler
 import signal
 import sys
 import time
@@ -13,6 +14,8 @@ from confluent_kafka import Consumer
 
 bootstrap, topic, group, protocol = sys.argv[1:]
 stopping = False
+# Whoever still runs then has been forgotten.
+faulthandler.dump_traceback_later(900, exit=True)
 
 
 def stop(*_):

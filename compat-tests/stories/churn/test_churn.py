@@ -15,6 +15,8 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from harness.deadline import Deadline, until
+
 SETTINGS = {
     "group.consumer.min.session.timeout.ms": "6000", "group.consumer.session.timeout.ms": "6000",
     "group.consumer.min.heartbeat.interval.ms": "500", "group.consumer.heartbeat.interval.ms": "500",
@@ -23,6 +25,7 @@ SETTINGS = {
 PARTITIONS = 8
 HERE = Path(__file__).resolve().parent
 SETTLE_S = 90
+LIMIT_S = 600
 
 
 class Load:
@@ -32,11 +35,12 @@ class Load:
         self.counts = [0] * PARTITIONS
         self.stopping = threading.Event()
         self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
-        self.thread = threading.Thread(target=self.run, args=(topic,))
+        self.thread = threading.Thread(target=self.run, args=(topic,), daemon=True)
         self.thread.start()
 
     def run(self, topic):
-        while not self.stopping.is_set():
+        deadline = Deadline("end of the test", LIMIT_S)
+        while not self.stopping.is_set() and deadline.left():
             for partition in range(PARTITIONS):
                 self.producer.produce(topic, str(self.counts[partition]), partition=partition)
                 self.counts[partition] += 1
@@ -44,7 +48,8 @@ class Load:
 
     def stop(self):
         self.stopping.set()
-        self.thread.join()
+        self.thread.join(30)
+        assert not self.thread.is_alive(), "the producer hangs"
         assert self.producer.flush(30) == 0
 
 
@@ -57,7 +62,7 @@ class Offsets:
 
     def look(self):
         asked = [ConsumerGroupTopicPartitions(self.group)]
-        answer = self.admin.list_consumer_group_offsets(asked)[self.group].result()
+        answer = self.admin.list_consumer_group_offsets(asked)[self.group].result(30)
         for place in answer.topic_partitions:
             before = self.seen.get(place.partition, -1)
             assert place.offset >= before, f"partition {place.partition} went from {before} to {place.offset}"
@@ -87,7 +92,7 @@ class Members:
         else:
             member["process"].terminate()
 
-    def wait(self):
+    def wait_for_leavers(self):
         for member in self.all:
             if member not in self.running:
                 member["process"].wait(60)
@@ -96,14 +101,7 @@ class Members:
         for member in self.all:
             if member["process"].poll() is None:
                 member["process"].kill()
-                member["process"].wait()
-
-
-def until(what, condition, seconds=SETTLE_S):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.2)
+                member["process"].wait(30)
 
 
 def lines(member):
@@ -147,7 +145,7 @@ def check(members, counts):
 def stage(broker, tmp_path, request):
     name = request.node.name.replace("[", "-").replace("]", "")
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result()
+    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(30)
     members = Members(tmp_path, broker.bootstrap, name, f"{name}-group")
     offsets = Offsets(broker.bootstrap, f"{name}-group")
     load = Load(broker.bootstrap, name)
@@ -158,10 +156,10 @@ def stage(broker, tmp_path, request):
 
 def finish(members, offsets, load):
     load.stop()
-    until("commit of everything", lambda: [offsets.look().get(p) for p in range(PARTITIONS)] == load.counts)
+    until("commit of everything", lambda: [offsets.look().get(p) for p in range(PARTITIONS)] == load.counts, SETTLE_S)
     for member in list(members.running):
         members.end(member, hard=False)
-    members.wait()
+    members.wait_for_leavers()
     check(members, load.counts)
 
 
@@ -188,21 +186,21 @@ def test_rolling_change_of_protocols_and_back(stage):
     members, offsets, load = stage
     for _ in range(3):
         members.start("classic")
-    until("first commits", lambda: len(offsets.look()) == PARTITIONS)
+    until("first commits", lambda: len(offsets.look()) == PARTITIONS, SETTLE_S)
     for protocol in ("consumer", "classic"):
         for old in list(members.running):
             members.end(old, hard=False)
             members.start(protocol)
             before = dict(offsets.look())
             # The group goes on: what stays is read on, and so is what changes hands.
-            until("progress", lambda before=before: all(offsets.look()[p] > before[p] for p in before))
+            until("progress", lambda before=before: all(offsets.look()[p] > before[p] for p in before), SETTLE_S)
     finish(members, offsets, load)
 
 
 def test_consumer_group_by_expression(broker):
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     for name in ("seen-1", "seen-2", "unseen"):
-        admin.create_topics([NewTopic(name, 1, 1)])[name].result()
+        admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
     producer = Producer({"bootstrap.servers": broker.bootstrap})
     for name in ("seen-1", "seen-2", "unseen"):
         producer.produce(name, name)

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from harness import program
 from harness.broker import ApacheKafka, Barnabas
+from harness.deadline import Deadline, until
 from harness.paths import java_classpath
 
 SETTINGS = {
@@ -23,6 +24,8 @@ SETTINGS = {
 }
 # Segments of 1 MiB, the least a topic may have, hold about 100 values.
 VALUE_BYTES = 10_000
+# The first test starts both brokers and fills them.
+LIMIT_S = 600
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 
 
@@ -74,11 +77,13 @@ def produce(broker, topic, batches):
 
 def wait_for_marker(admin, topic):
     """A transaction's end is answered before its marker is written, and the marker takes an offset."""
-    ends = dict.fromkeys(IsolationLevel)
-    while ends[IsolationLevel.READ_COMMITTED] is None or len(set(ends.values())) > 1:
+
+    def ends():
         for level in IsolationLevel:
             asked = admin.list_offsets({TopicPartition(topic, 0): OffsetSpec.latest()}, isolation_level=level)
-            ends[level] = next(iter(asked.values())).result(60).offset
+            yield next(iter(asked.values())).result(60).offset
+
+    until(f"marker in {topic}", lambda: len(set(ends())) == 1, 60, pause_s=0)
 
 
 def create(broker, topic, **config):
@@ -92,15 +97,14 @@ def wait_until_clean(broker, topic):
     """Until the cleaner has come to the active segment, and the transactions' markers are where they were."""
     folder = broker.folder / "data"
     checkpoint = folder / "cleaner-offset-checkpoint"
-    deadline = time.monotonic() + 60
+    deadline = Deadline(f"cleaning of {topic} up to its active segment", 60)
     while True:
         active = max(int(path.stem) for path in (folder / f"{topic}-0").glob("*.log"))
         text = checkpoint.read_text() if checkpoint.exists() else ""
         found = re.search(rf"^{topic} 0 (\d+)$", text, re.MULTILINE)
         if found and int(found[1]) == active and active > 0:
             return active
-        assert time.monotonic() < deadline, f"{topic}: {text!r}, active segment at {active}\n{broker.log_tail()}"
-        time.sleep(0.1)
+        time.sleep(deadline.left(0.1, seen=f"{text!r}, active segment at {active}\n{broker.log_tail()}"))
 
 
 def surviving(broker, topic, isolation="read_committed"):
@@ -108,10 +112,11 @@ def surviving(broker, topic, isolation="read_committed"):
     config = {"bootstrap.servers": broker.bootstrap, "group.id": "reader", "isolation.level": isolation}
     consumer = Consumer(config | {"enable.partition.eof": True, "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0)])
-    seen = []
+    seen, deadline = [], Deadline(f"end of {topic}", 60)
     while True:
-        message = consumer.poll(30)
-        assert message is not None, f"no end of {topic}"
+        message = consumer.poll(deadline.left(seen=f"{len(seen)} records"))
+        if message is None:
+            continue
         if message.error():
             assert message.error().name() == "_PARTITION_EOF", message.error()
             consumer.close()

@@ -1,10 +1,11 @@
 """A log that cannot be cleaned is named and left alone; the others are cleaned."""
 
 import re
-import time
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
+
+from harness.deadline import until
 
 SETTINGS = {"log.cleaner.backoff.ms": "100", "log.cleaner.min.cleanable.ratio": "0.001"}
 
@@ -30,10 +31,7 @@ def test_a_corrupt_log_does_not_keep_others_from_being_cleaned(broker):
         for future in admin.incremental_alter_configs([resource]).values():
             future.result(60)
     checkpoint = broker.folder / "data" / "cleaner-offset-checkpoint"
-    deadline = time.monotonic() + 60
-    while "marked uncleanable" not in broker.log.read_text() or not checkpoint.exists():
-        assert time.monotonic() < deadline, broker.log_tail()
-        time.sleep(0.1)
+    until("mark on the log", lambda: "marked uncleanable" in broker.log.read_text() and checkpoint.exists(), 60)
     named = [line for line in broker.log.read_text().splitlines() if "marked uncleanable" in line]
     assert len(named) == 1 and "spoiled-0/00000000000000000000.log is corrupt at byte" in named[0], named
     assert re.search(r"^sound 0 [1-9]\d*$", checkpoint.read_text(), re.MULTILINE)

@@ -5,12 +5,15 @@ a second;
 consume, a group member, writes "read PARTITION OFFSET VALUE".
 """
 
+import faulthandler
 import itertools
 import sys
 
 from confluent_kafka import Consumer, Producer
 
 QUEUE_FULL_WAIT_S = 0.05
+# However often the broker is killed: whoever still runs then has been forgotten.
+FORGOTTEN_S = 7200
 
 
 def produce(bootstrap, topic, rate=None):
@@ -43,4 +46,5 @@ def consume(bootstrap, topic):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(FORGOTTEN_S, exit=True)
     {"produce": produce, "consume": consume}[sys.argv[3]](*sys.argv[1:3], *sys.argv[4:])

@@ -3,6 +3,7 @@
 Writes "acked TOPIC PARTITION OFFSET KEY NUMBER" for each record that was acknowledged. Numbers rise in the order of producing.
 """
 
+import faulthandler
 import itertools
 import sys
 
@@ -10,6 +11,8 @@ from confluent_kafka import Producer
 
 VALUE_BYTES = 4000
 KEYS = 40
+# However often the broker is killed: whoever still runs then has been forgotten.
+FORGOTTEN_S = 7200
 QUEUE_FULL_WAIT_S = 0.05
 
 
@@ -37,4 +40,5 @@ def main(bootstrap, *topics):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(FORGOTTEN_S, exit=True)
     main(*sys.argv[1:])

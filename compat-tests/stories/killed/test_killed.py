@@ -7,6 +7,7 @@ ROUNDS says how often it is killed, SEED when.
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,13 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError, RetriableError
 
 from harness import paths, program
+from harness.deadline import Deadline
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SEED = int(os.environ.get("SEED", "1"))
+LIMIT_S = 300 + 30 * ROUNDS
+READ_S = 120
 PARTITIONS = 2
 ROOT = Path(tempfile.mkdtemp(prefix="killed-"))
 FOLDERS = [str(ROOT / "first"), str(ROOT / "second")]
@@ -49,7 +53,7 @@ TOPICS = {
 @pytest.fixture(scope="module", autouse=True)
 def folders():
     yield
-    subprocess.run(["rm", "-rf", str(ROOT)], check=True)
+    shutil.rmtree(ROOT)
 
 
 class Moves(threading.Thread):
@@ -65,7 +69,8 @@ class Moves(threading.Thread):
 
     def run(self):
         places = [(topic, partition) for topic in TOPICS for partition in range(PARTITIONS)]
-        while not self.stopped.is_set():
+        deadline = Deadline("end of the story", LIMIT_S)
+        while not self.stopped.is_set() and deadline.left():
             chosen = {place: self.chance.choice(FOLDERS) for place in self.chance.sample(places, self.chance.randint(1, 3))}
             try:
                 self.move(chosen)
@@ -113,8 +118,9 @@ def read(bootstrap, topic):
     consumer = Consumer({"bootstrap.servers": bootstrap, "auto.offset.reset": "earliest", **settings})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
     found, ended = {partition: [] for partition in range(PARTITIONS)}, set()
+    deadline = Deadline(f"end of {topic}", READ_S)
     while len(ended) < PARTITIONS:
-        for message in consumer.consume(500, 1):
+        for message in consumer.consume(500, deadline.left(1, seen=f"only partitions {ended} have been read")):
             if not message.error():
                 number = int(message.value().split(b" ", 1)[0])
                 found[message.partition()].append((message.offset(), message.key().decode(), number))

@@ -3,9 +3,13 @@
 Writes "assigned N…" when partitions change, "order PARTITION OFFSET KEY VALUE" for each order, then commits.
 """
 
+import faulthandler
 import sys
 
 from confluent_kafka import Consumer
+
+# Whoever still runs then has been forgotten.
+FORGOTTEN_S = 600
 
 
 def main(bootstrap, topic):
@@ -35,4 +39,5 @@ def main(bootstrap, topic):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(FORGOTTEN_S, exit=True)
     main(*sys.argv[1:])

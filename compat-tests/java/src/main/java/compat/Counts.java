@@ -18,6 +18,7 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class Counts {
     public static void main(String[] arguments) throws Exception {
+        Limit.program(Limit.SERVICE);
         String input = arguments[1];
         StreamsBuilder builder = new StreamsBuilder();
         KStream<String, String> values = builder.stream(input);

@@ -65,6 +65,7 @@ public final class Files {
     }
 
     public static void main(String[] arguments) throws Exception {
+        Limit.program(Duration.ofSeconds(115));
         Files files = new Files(arguments[0]);
         switch (arguments[1]) {
             case "write" -> files.write();
@@ -259,7 +260,9 @@ public final class Files {
                 var ends = consumer.endOffsets(partitions);
                 consumer.seekToBeginning(partitions);
                 TreeMap<String, String> lines = new TreeMap<>();
+                long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
                 while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                    if (System.nanoTime() > deadline) throw new AssertionError("read only " + lines.size() + " records up to " + ends);
                     for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
                         lines.put(String.format("%s-%d %09d", record.topic(), record.partition(), record.offset()), show(record));
                     }

@@ -16,6 +16,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
  */
 public final class Inventory {
     public static void main(String[] arguments) {
+        Limit.program(Limit.SERVICE);
         Map<String, Object> settings = Map.of(
             "bootstrap.servers", arguments[0],
             "group.id", "inventory",

@@ -48,6 +48,7 @@ public final class Joins {
     private static final String APPLICATION = "joins";
 
     public static void main(String[] arguments) throws Exception {
+        Limit.program(Duration.ofSeconds(145));
         String bootstrap = arguments[0];
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             admin.createTopics(List.of(new NewTopic("orders", 3, (short) 1), new NewTopic("payments", 3, (short) 1),

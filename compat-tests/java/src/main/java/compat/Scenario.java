@@ -10,6 +10,7 @@ public final class Scenario {
     static final String GROUP = "java-group";
 
     public static void main(String[] arguments) throws Exception {
+        Limit.program(Limit.PROGRAM);
         String bootstrap = arguments[0];
         var records = new Records(bootstrap);
         try (Admin admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) bootstrap))) {

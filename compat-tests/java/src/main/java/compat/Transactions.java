@@ -36,6 +36,7 @@ public final class Transactions {
     }
 
     public static void main(String[] arguments) throws Exception {
+        Limit.program(Limit.PROGRAM);
         Transactions transactions = new Transactions(arguments[0], arguments[1]);
         switch (arguments[2]) {
             case "outcomes" -> transactions.outcomes();
@@ -133,7 +134,11 @@ public final class Transactions {
             transaction(producer, true, "in");
             consumer.subscribe(List.of(topic));
             List<ConsumerRecord<String, String>> seen = new ArrayList<>();
-            while (seen.isEmpty()) consumer.poll(POLL).forEach(seen::add);
+            long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+            while (seen.isEmpty()) {
+                if (System.nanoTime() > deadline) throw new AssertionError("the group got no record");
+                consumer.poll(POLL).forEach(seen::add);
+            }
             ConsumerGroupMetadata member = consumer.groupMetadata();
             producer.beginTransaction();
             producer.sendOffsetsToTransaction(Map.of(partition, new OffsetAndMetadata(1)), member);

@@ -13,7 +13,7 @@ mod iso_duration;
 mod layers;
 mod listeners;
 pub mod load;
-mod properties;
+pub mod properties;
 mod resource;
 mod rule;
 mod typed;

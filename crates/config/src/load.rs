@@ -15,8 +15,8 @@ use super::{ConfigException, effect, properties, validate, yaml};
 /// Where the settings come from.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The file, with its text.
-    pub file: Option<(PathBuf, String)>,
+    /// The file, with its bytes.
+    pub file: Option<(PathBuf, Vec<u8>)>,
     /// `--override`s in the order given.
     pub overrides: Vec<(String, String)>,
     /// The user's data folder for a node started without a file.
@@ -95,8 +95,8 @@ const DEVELOPMENT_DEFAULTS: &[(&str, &str)] = &[
 /// The file is malformed, a value is bad, values do not fit together, or they ask for what is not supported yet.
 pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     let mut given = Settings::new();
-    if let Some((path, text)) = &sources.file {
-        given.extend(read_file(path, text)?);
+    if let Some((path, bytes)) = &sources.file {
+        given.extend(read_file(path, bytes)?);
     }
     given.extend(sources.overrides.iter().cloned());
     for (name, raw) in &given {
@@ -149,7 +149,7 @@ fn owned(pairs: &[(&str, &str)]) -> Settings {
         .collect()
 }
 
-fn read_file(path: &Path, text: &str) -> Result<Vec<(String, String)>, LoadError> {
+fn read_file(path: &Path, bytes: &[u8]) -> Result<Vec<(String, String)>, LoadError> {
     let syntax = |why| LoadError::Syntax {
         path: path.to_owned(),
         why,
@@ -159,9 +159,9 @@ fn read_file(path: &Path, text: &str) -> Result<Vec<(String, String)>, LoadError
         .and_then(|extension| extension.to_str())
         .unwrap_or("");
     if matches!(extension, "yaml" | "yml") {
-        yaml::parse(text).map_err(syntax)
+        yaml::parse(bytes).map_err(syntax)
     } else {
-        properties::parse(text).map_err(|(line, why)| syntax(format!("line {line}: {why}")))
+        properties::parse(bytes).map_err(|malformed| syntax(malformed.to_string()))
     }
 }
 
@@ -300,7 +300,7 @@ mod tests {
 
     fn from_file(name: &str, text: &str) -> Result<StartSettings, LoadError> {
         load(&Sources {
-            file: Some((name.into(), text.to_owned())),
+            file: Some((name.into(), text.as_bytes().to_vec())),
             ..Sources::default()
         })
     }
@@ -363,9 +363,9 @@ mod tests {
 
     #[test]
     fn yaml_means_the_same_and_overrides_win() {
-        let text = "node.id: 7\nlog:\n  dirs: /data\nlisteners: [\"PLAINTEXT://127.0.0.1:0\"]\n".to_owned();
+        let text = "node.id: 7\nlog:\n  dirs: /data\nlisteners: [\"PLAINTEXT://127.0.0.1:0\"]\n";
         let overrides = vec![("node.id".to_owned(), "8".to_owned())];
-        let file = Some(("server.yaml".into(), text));
+        let file = Some(("server.yaml".into(), text.into()));
         let start = load(&Sources {
             file,
             overrides,
@@ -437,6 +437,9 @@ mod tests {
             );
         }
         let error = from_file("server.properties", "a=\\u1").unwrap_err().to_string();
-        assert_eq!(error, "server.properties: line 1: malformed \\uxxxx escape");
+        assert!(
+            error.starts_with("server.properties: line 1: \\u is not"),
+            "{error}"
+        );
     }
 }

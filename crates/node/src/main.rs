@@ -94,9 +94,9 @@ fn temporary_folder() -> Result<TempDir, String> {
 fn read_settings(start: Start, temporary: Option<&TempDir>) -> Result<StartSettings, String> {
     let file = match start.file {
         Some(path) => {
-            let text = std::fs::read_to_string(&path);
-            let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            Some((path, text))
+            let bytes = std::fs::read(&path);
+            let bytes = bytes.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Some((path, bytes))
         }
         None => None,
     };

@@ -1,6 +1,7 @@
 //! The table of APIs: one row per key that the broker serves. It is the only list of them; ApiVersions and
 //! docs/COMPATIBILITY.md are made from it. A row's version range is that of Apache Kafka 4.3.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,10 +272,8 @@ impl Service for BrokerService {
 
     fn limits(&self) -> Limits {
         let config = self.0.config();
-        let places = |setting| usize::try_from(setting).unwrap_or(0);
         Limits {
             connections_max: places(config.max_connections),
-            connections_per_address_max: places(config.max_connections_per_ip),
             frame_bytes_max: places(config.socket_request_max_bytes),
             idle_max: Duration::from_millis(
                 u64::try_from(config.connections_max_idle_ms).unwrap_or(u64::MAX),
@@ -282,9 +281,17 @@ impl Service for BrokerService {
         }
     }
 
+    fn connections_max_from(&self, address: IpAddr) -> usize {
+        places(self.0.config().connections_from(address))
+    }
+
     fn request_memory(&self) -> &Arc<RequestMemory> {
         &self.0.request_memory
     }
+}
+
+fn places(setting: i32) -> usize {
+    usize::try_from(setting).unwrap_or(0)
 }
 
 /// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or a

@@ -3,6 +3,7 @@
 use super::definitions;
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
+use super::validate;
 
 /// How fast partitions move between data folders; a setting that exists at run time only.
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
@@ -23,8 +24,8 @@ const AT_START: &[&str] = &[
     "num.recovery.threads.per.data.dir",
 ];
 
-/// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives a topic setting
-/// that has one its default.
+/// Whether giving a broker setting a value changes anything: it has a field in the typed view, gives a topic setting that has
+/// one its default, or bounds the settings of groups.
 pub(super) fn of_broker(name: &str) -> bool {
     let gives_topic_default = || {
         let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);
@@ -33,7 +34,11 @@ pub(super) fn of_broker(name: &str) -> bool {
             .filter_map(in_effect)
             .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
     };
-    BrokerConfig::NAMES.contains(&name) || READ_RAW.contains(&name) || gives_topic_default()
+    let bounds_group_settings = || name.starts_with("group.consumer.") && validate::bounds_groups(name);
+    BrokerConfig::NAMES.contains(&name)
+        || READ_RAW.contains(&name)
+        || gives_topic_default()
+        || bounds_group_settings()
 }
 
 /// Whether setting `name` on a resource of this kind at run time changes anything.

@@ -9,14 +9,18 @@ pub mod definitions;
 pub mod describe;
 mod dynamic;
 pub mod effect;
+mod ineffective;
 mod iso_duration;
 mod layers;
+mod limits;
 mod listeners;
 pub mod load;
+pub mod paths;
 pub mod properties;
 mod resource;
 mod rule;
 mod typed;
+mod unknown;
 pub mod validate;
 mod value;
 mod yaml;
@@ -28,6 +32,7 @@ pub use listeners::ListenerConfig;
 pub use resource::{ConfigResource, ConfigResourceType};
 pub use rule::Rule;
 pub use typed::{BrokerConfig, TopicConfig};
+pub use unknown::nearest;
 pub use value::Value;
 
 /// A value that a setting cannot have, in the words of Kafka's exception of the same name.

@@ -1,6 +1,8 @@
 //! The listeners of a node: `listeners`, `advertised.listeners` and `listener.security.protocol.map` read together
 //! (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do.
 
+use std::net::IpAddr;
+
 use super::ConfigException;
 use super::typed::BrokerConfig;
 
@@ -13,7 +15,7 @@ pub struct ListenerConfig {
     pub host: Option<String>,
     /// The port; 0 lets the system choose one.
     pub port: u16,
-    /// What clients are told to connect to; `None` means the machine's host name.
+    /// What clients are told to connect to; `None` means the address by which they came.
     pub advertised_host: Option<String>,
     /// The port clients are told; 0 means the one that was bound.
     pub advertised_port: u16,
@@ -72,13 +74,21 @@ pub fn broker_listeners(config: &BrokerConfig) -> Result<Vec<ListenerConfig>, Co
                 names.join(",")
             )));
         }
-        if endpoint.host.as_deref() == Some("0.0.0.0") && !is_controller(&endpoint.name) {
-            return Err(ConfigException::new(
-                "requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a \
-                 routable IP address.",
-            ));
+        let told = config.advertised_listeners.is_some() && !is_controller(&endpoint.name);
+        if told && endpoint.host.as_deref().is_some_and(is_wildcard) {
+            return Err(ConfigException::new(format!(
+                "advertised.listeners={} is not valid: nobody can connect to {}. Name the host or the address by which \
+                 clients reach this machine, or leave the setting out: then each is told the address by which it came",
+                config
+                    .advertised_listeners
+                    .as_deref()
+                    .unwrap_or_default()
+                    .join(","),
+                endpoint.host.as_deref().unwrap_or_default(),
+            )));
         }
     }
+    check_inter_broker(config, &listening)?;
     let mut listeners = Vec::new();
     for endpoint in listening
         .into_iter()
@@ -95,7 +105,7 @@ pub fn broker_listeners(config: &BrokerConfig) -> Result<Vec<ListenerConfig>, Co
             name: endpoint.name,
             host: endpoint.host,
             port: endpoint.port,
-            advertised_host: told.host,
+            advertised_host: told.host.filter(|host| !is_wildcard(host)),
             advertised_port: told.port,
         });
     }
@@ -105,6 +115,26 @@ pub fn broker_listeners(config: &BrokerConfig) -> Result<Vec<ListenerConfig>, Co
         ));
     }
     Ok(listeners)
+}
+
+/// An address to listen on that stands for all of the machine's.
+pub fn is_wildcard(host: &str) -> bool {
+    host.parse().is_ok_and(|address: IpAddr| address.is_unspecified())
+}
+
+/// A listener for the other brokers that is not there would leave each of them alone.
+fn check_inter_broker(config: &BrokerConfig, listening: &[Endpoint]) -> Result<(), ConfigException> {
+    let Some(name) = &config.inter_broker_listener_name else {
+        return Ok(());
+    };
+    let names: Vec<&str> = listening.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    if names.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    Err(ConfigException::new(format!(
+        "inter.broker.listener.name={name} is not valid: listeners has no such name (valid: {})",
+        names.join(", ")
+    )))
 }
 
 fn repeated_name(endpoints: &[Endpoint]) -> Option<&str> {
@@ -235,6 +265,20 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_advertises_no_host() {
+        for host in ["", "0.0.0.0", "[::]", "[0:0::0]"] {
+            let listeners = read(&[("listeners", &format!("PLAINTEXT://{host}:9092"))]).unwrap();
+            assert_eq!(
+                (
+                    listeners[0].advertised_host.as_deref(),
+                    listeners[0].advertised_port
+                ),
+                (None, 9092)
+            );
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let table: &[(&[(&str, &str)], &str)] = &[
             (
@@ -250,9 +294,14 @@ mod tests {
                 "listener SSL asks for SSL, which is not supported yet; only PLAINTEXT listeners are",
             ),
             (
-                &[("listeners", "PLAINTEXT://0.0.0.0:1")],
-                "requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a \
-                 routable IP address.",
+                &[("advertised.listeners", "PLAINTEXT://[::]:1")],
+                "advertised.listeners=PLAINTEXT://[::]:1 is not valid: nobody can connect to ::. Name the host or the \
+                 address by which clients reach this machine, or leave the setting out: then each is told the address by \
+                 which it came",
+            ),
+            (
+                &[("inter.broker.listener.name", "INSIDE")],
+                "inter.broker.listener.name=INSIDE is not valid: listeners has no such name (valid: PLAINTEXT)",
             ),
             (
                 &[("listeners", "CONTROLLER://:1")],

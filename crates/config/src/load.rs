@@ -10,13 +10,15 @@ use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, broker_listeners};
 use super::typed::BrokerConfig;
 use super::value::Value;
-use super::{ConfigException, effect, properties, validate, yaml};
+use super::{ConfigException, ineffective, paths, properties, unknown, validate, yaml};
 
 /// Where the settings come from.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// The file, with its bytes.
     pub file: Option<(PathBuf, Vec<u8>)>,
+    /// Where to listen, and there only, whatever the file says of listeners: `HOST:PORT`.
+    pub listen: Option<String>,
     /// `--override`s in the order given.
     pub overrides: Vec<(String, String)>,
     /// The user's data folder for a node started without a file.
@@ -98,7 +100,23 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     if let Some((path, bytes)) = &sources.file {
         given.extend(read_file(path, bytes)?);
     }
+    if let Some(address) = &sources.listen {
+        given.remove("advertised.listeners");
+        given.remove("inter.broker.listener.name");
+        given.insert("listeners".to_owned(), format!("PLAINTEXT://{address}"));
+    }
     given.extend(sources.overrides.iter().cloned());
+    ineffective::refuse(
+        &given,
+        given.get("listeners").map_or("PLAINTEXT://", String::as_str),
+    )?;
+    if given.contains_key("zookeeper.connect") && !given.contains_key("process.roles") {
+        return Err(LoadError::Unsupported(format!(
+            "zookeeper.connect={} asks for a cluster kept by ZooKeeper, which is gone since Apache Kafka 4. Remove it, or \
+             move the cluster to KRaft with Apache Kafka 3.9 first; barnabas import takes over a KRaft node's data",
+            given["zookeeper.connect"]
+        )));
+    }
     for (name, raw) in &given {
         if let Some(key) = definitions::broker_key(name) {
             check_value(key, name, raw)?;
@@ -235,7 +253,7 @@ fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
         .into());
     }
     let mut distinct: Vec<PathBuf> = Vec::new();
-    for folder in folders.iter().map(PathBuf::from) {
+    for folder in folders.iter().map(|folder| paths::absolute(folder)) {
         if !distinct.contains(&folder) {
             distinct.push(folder);
         }
@@ -244,7 +262,7 @@ fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
 }
 
 fn metadata_dir(config: &BrokerConfig, data_dirs: &[PathBuf]) -> Result<PathBuf, LoadError> {
-    let Some(given) = config.metadata_log_dir.as_ref().map(PathBuf::from) else {
+    let Some(given) = config.metadata_log_dir.as_deref().map(paths::absolute) else {
         return Ok(data_dirs[0].clone());
     };
     if data_dirs.contains(&given) {
@@ -258,24 +276,11 @@ fn metadata_dir(config: &BrokerConfig, data_dirs: &[PathBuf]) -> Result<PathBuf,
 }
 
 fn warnings_for(given: &Settings) -> Vec<String> {
-    let (known, unknown): (Vec<&String>, Vec<&String>) = given
+    let unknown = given
         .keys()
-        .partition(|name| definitions::broker_key(name).is_some());
-    let ineffective: Vec<&str> = known
-        .into_iter()
-        .map(String::as_str)
-        .filter(|name| !effect::of_broker(name))
-        .collect();
-    let mut warnings = Vec::new();
-    for name in unknown {
-        warnings.push(format!("unknown setting: {name}"));
-    }
-    if !ineffective.is_empty() {
-        warnings.push(format!(
-            "settings that have no effect yet: {}",
-            ineffective.join(", ")
-        ));
-    }
+        .filter(|name| definitions::broker_key(name).is_none() && ineffective::of_broker(name).is_none());
+    let mut warnings: Vec<String> = unknown.map(|name| unknown::describe(name)).collect();
+    warnings.extend(ineffective::warnings(given));
     warnings
 }
 
@@ -303,6 +308,31 @@ mod tests {
             file: Some((name.into(), text.as_bytes().to_vec())),
             ..Sources::default()
         })
+    }
+
+    #[test]
+    fn listening_elsewhere_leaves_nothing_of_the_files_listeners() {
+        let text = "listeners=INSIDE://:1,CONTROLLER://:2\nadvertised.listeners=INSIDE://inside:1\n\
+                    inter.broker.listener.name=INSIDE\nlistener.security.protocol.map=INSIDE:PLAINTEXT,PLAINTEXT:PLAINTEXT";
+        let start = load(&Sources {
+            file: Some(("server.properties".into(), text.into())),
+            listen: Some("0.0.0.0:9092".to_owned()),
+            ..Sources::default()
+        })
+        .unwrap();
+        let shown: Vec<_> = start
+            .listeners
+            .iter()
+            .map(|l| {
+                (
+                    l.name.as_str(),
+                    l.host.as_deref(),
+                    l.port,
+                    l.advertised_host.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(shown, [("PLAINTEXT", Some("0.0.0.0"), 9092, None)]);
     }
 
     fn from_overrides(overrides: &[(&str, &str)]) -> Result<StartSettings, LoadError> {
@@ -347,18 +377,7 @@ mod tests {
             (1, 1, 9092)
         );
         assert_eq!(start.config.group_initial_rebalance_delay_ms, 3000);
-        let [warning] = start.warnings.as_slice() else {
-            panic!("{:?}", start.warnings)
-        };
-        assert!(
-            warning.starts_with("settings that have no effect yet: "),
-            "{warning}"
-        );
-        assert!(
-            warning.contains("controller.quorum.bootstrap.servers"),
-            "{warning}"
-        );
-        assert!(!warning.contains("log.segment.bytes"), "{warning}");
+        assert!(start.warnings.is_empty(), "{:?}", start.warnings);
     }
 
     #[test]
@@ -380,22 +399,22 @@ mod tests {
 
     #[test]
     fn the_metadata_lies_in_the_first_folder_unless_told_otherwise() {
-        let folders = ("log.dirs", "/a,/b,/a");
+        let folders = ("log.dirs", "/a,//b/,/a");
         let start = from_overrides(&[folders]).unwrap();
         assert_eq!(start.data_dirs, [Path::new("/a"), Path::new("/b")]);
         assert_eq!(start.data_dir, Path::new("/a"));
-        let start = from_overrides(&[folders, ("metadata.log.dir", "/b")]).unwrap();
+        let start = from_overrides(&[folders, ("metadata.log.dir", "/b//")]).unwrap();
         assert_eq!(start.data_dir, Path::new("/b"));
     }
 
     #[test]
     fn unknown_settings_are_warned_of() {
-        let start = from_overrides(&[("num.partition", "3"), ("background.threads", "1")]).unwrap();
+        let start = from_overrides(&[("num.partition", "3"), ("telemetry.max.bytes", "5")]).unwrap();
         assert_eq!(
             start.warnings,
             [
-                "unknown setting: num.partition",
-                "settings that have no effect yet: background.threads"
+                "unknown setting: num.partition (did you mean num.partitions?)",
+                "without effect: telemetry.max.bytes (metrics are not reported yet)"
             ]
         );
     }
@@ -420,6 +439,17 @@ mod tests {
             (
                 ("metadata.log.dir", "/elsewhere"),
                 "metadata.log.dir=/elsewhere is not one of log.dirs: a folder for the metadata alone is not supported yet",
+            ),
+            (
+                ("zookeeper.connect", "a:2181"),
+                "zookeeper.connect=a:2181 asks for a cluster kept by ZooKeeper, which is gone since Apache Kafka 4. Remove \
+                 it, or move the cluster to KRaft with Apache Kafka 3.9 first; barnabas import takes over a KRaft node's \
+                 data",
+            ),
+            (
+                ("create.topic.policy.class.name", "my.Policy"),
+                "create.topic.policy.class.name=my.Policy is refused: policies are classes of Java, which cannot be \
+                 loaded, and nothing would be held to them. Remove it to go without",
             ),
             (
                 ("queued.max.request.bytes", "5"),

@@ -112,6 +112,8 @@ view! {
         listeners: Vec<String> = "listeners",
         /// What the broker tells clients to connect to; null means `listeners`.
         advertised_listeners: Option<Vec<String>> = "advertised.listeners",
+        /// The listener for other brokers; null means that of `security.inter.broker.protocol`.
+        inter_broker_listener_name: Option<String> = "inter.broker.listener.name",
         /// The security protocol of each listener name.
         listener_security_protocol_map: String = "listener.security.protocol.map",
         /// The data folders; null means `log.dir`.
@@ -135,6 +137,8 @@ view! {
         max_connections: i32 = "max.connections",
         /// Connections from one address.
         max_connections_per_ip: i32 = "max.connections.per.ip",
+        /// Connections from addresses of their own limits, `address:count` pairs.
+        max_connections_per_ip_overrides: String = "max.connections.per.ip.overrides",
         /// Runtime threads that serve connections.
         num_network_threads: i32 = "num.network.threads",
 
@@ -157,6 +161,8 @@ view! {
         max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots",
         /// How long an idle producer's state is kept, milliseconds.
         producer_id_expiration_ms: i32 = "producer.id.expiration.ms",
+        /// How often idle producers are looked for, milliseconds.
+        producer_id_expiration_check_interval_ms: i32 = "producer.id.expiration.check.interval.ms",
         /// Threads that recover the logs of one data folder after a crash.
         num_recovery_threads_per_data_dir: i32 = "num.recovery.threads.per.data.dir",
         /// Threads that move partitions between data folders; null means one for each folder.

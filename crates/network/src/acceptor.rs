@@ -70,8 +70,9 @@ pub async fn accept(
         };
         match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => {
-                let per_address = service.limits().connections_per_address_max;
-                match admission.admit(peer.ip().to_canonical(), per_address) {
+                let address = peer.ip().to_canonical();
+                let per_address = service.connections_max_from(address);
+                match admission.admit(address, per_address) {
                     Some(place) => workers.hand(stream, peer, listener.clone(), place),
                     None => tracing::info!(%peer, "connection closed: max.connections.per.ip is reached"),
                 }

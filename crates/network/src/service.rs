@@ -1,5 +1,6 @@
 //! What stands behind a listener: it answers requests and says how much its connections may take.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,6 @@ use crate::response::Outcome;
 pub struct Limits {
     /// Connections in all: `max.connections`.
     pub connections_max: usize,
-    /// Connections from one address: `max.connections.per.ip`.
-    pub connections_per_address_max: usize,
     /// The largest frame: `socket.request.max.bytes`.
     pub frame_bytes_max: usize,
     /// How long a connection may be idle: `connections.max.idle.ms`.
@@ -28,6 +27,9 @@ pub trait Service: Send + Sync {
 
     /// What connections may take now.
     fn limits(&self) -> Limits;
+
+    /// Connections from this address: `max.connections.per.ip`, or its override.
+    fn connections_max_from(&self, address: IpAddr) -> usize;
 
     /// What the requests of all connections may take of the process's memory.
     fn request_memory(&self) -> &Arc<RequestMemory>;

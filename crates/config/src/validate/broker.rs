@@ -1,7 +1,8 @@
 //! A broker's settings: Kafka's `DynamicBrokerConfig` and `KafkaConfig.validateValues`.
 
 use crate::definitions::{self, UpdateMode};
-use crate::{ConfigException, Layers, Settings, Value};
+use crate::limits::limited_address;
+use crate::{ConfigException, Layers, Settings, Value, ineffective};
 
 /// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over `layers`.
 ///
@@ -51,7 +52,17 @@ pub fn dynamic_broker(layers: &Layers, new: &Settings, per_broker: bool) -> Resu
         layers.with_dynamic(new.clone(), layers.dynamic_broker().clone())
     };
     broker(&candidate)?;
-    thread_counts(layers, &candidate)
+    thread_counts(layers, &candidate)?;
+    // What was taken by a release that took more must not keep other settings from changing.
+    let before = if per_broker {
+        layers.dynamic_broker()
+    } else {
+        layers.dynamic_default()
+    };
+    let changed = new
+        .iter()
+        .filter(|(name, value)| before.get(*name) != Some(value));
+    ineffective::refuse(changed, layers.given("listeners").unwrap_or_default())
 }
 
 /// Settings that size a pool of threads.
@@ -213,7 +224,7 @@ fn check_connection_overrides(overrides: &str) -> Result<(), ConfigException> {
         .map(str::trim)
         .filter(|pair| !pair.is_empty())
     {
-        let Some((_, count)) = pair.rsplit_once(':') else {
+        let Some((address, count)) = pair.rsplit_once(':') else {
             return Err(ConfigException::new(format!(
                 "Error parsing configuration property '{CONNECTION_OVERRIDES}': begin 0, end -1, length {}",
                 pair.encode_utf16().count()
@@ -223,6 +234,12 @@ fn check_connection_overrides(overrides: &str) -> Result<(), ConfigException> {
             return Err(ConfigException::new(format!(
                 "Error parsing configuration property '{CONNECTION_OVERRIDES}': For input string: \"{}\"",
                 count.trim()
+            )));
+        }
+        if limited_address(address).is_none() {
+            return Err(ConfigException::new(format!(
+                "{CONNECTION_OVERRIDES}={overrides} is not valid: {address} is not an address, and names of hosts are not \
+                 looked up here"
             )));
         }
     }
@@ -320,6 +337,20 @@ mod tests {
                 "Error parsing configuration property 'max.connections.per.ip.overrides': begin 0, end -1, length 3",
             ),
             (
+                "max.connections.per.ip.overrides",
+                "127.0.0.1:5,example.org:5",
+                false,
+                "max.connections.per.ip.overrides=127.0.0.1:5,example.org:5 is not valid: example.org is not an address, \
+                 and names of hosts are not looked up here",
+            ),
+            (
+                "sasl.jaas.config",
+                "x",
+                true,
+                "sasl.jaas.config=[hidden] is refused: SASL is not supported yet, and nobody would have to authenticate. \
+                 Remove it to go without",
+            ),
+            (
                 "principal.builder.class",
                 "abc",
                 true,
@@ -341,7 +372,7 @@ mod tests {
             ("log.cleaner.threads", "2", true),
             ("message.max.bytes", "0", false),
             ("nope", "1", false),
-            ("sasl.jaas.config", "x", true),
+            ("listener.name.other.ssl.keystore.location", "x", true),
         ] {
             assert_eq!(
                 dynamic_broker(&layers(), &settings(&[(name, value)]), per_broker),

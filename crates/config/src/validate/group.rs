@@ -73,6 +73,13 @@ const GROUP_BOUNDS: &[(&str, Option<&str>, Option<&str>)] = &[
     ),
 ];
 
+/// Whether a broker setting bounds what groups may set.
+pub(crate) fn bounds_groups(name: &str) -> bool {
+    GROUP_BOUNDS
+        .iter()
+        .any(|(_, least, most)| *least == Some(name) || *most == Some(name))
+}
+
 /// Checks the whole set of settings a group will have.
 ///
 /// # Errors

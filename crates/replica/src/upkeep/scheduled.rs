@@ -13,9 +13,6 @@ use super::checkpoints::{self, Checkpoint};
 use crate::ReplicaManager;
 use crate::partition::Partition;
 
-/// How often idle producers are looked for: `producer.id.expiration.check.interval.ms`, which is internal to Kafka.
-const PRODUCER_EXPIRATION_CHECK: Duration = Duration::from_secs(600);
-
 /// Runs the jobs until the broker stops.
 pub async fn run(replicas: Arc<ReplicaManager>) {
     let config = replicas.config().clone();
@@ -23,7 +20,7 @@ pub async fn run(replicas: Arc<ReplicaManager>) {
     let mut recovery_points = every(config.log_flush_offset_checkpoint_interval_ms.into());
     let mut log_starts = every(config.log_flush_start_offset_checkpoint_interval_ms.into());
     let mut flushes = every(config.log_flush_scheduler_interval_ms);
-    let mut expirations = every(PRODUCER_EXPIRATION_CHECK.as_millis() as i64);
+    let mut expirations = every(config.producer_id_expiration_check_interval_ms.into());
     loop {
         tokio::select! {
             () = replicas.stopping().cancelled() => return,

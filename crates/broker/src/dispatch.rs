@@ -297,14 +297,20 @@ fn places(setting: i32) -> usize {
 /// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or a
 /// version out of range closes the connection, as Apache Kafka does; ApiVersions alone answers for any version.
 fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
-    let Ok(header) = RequestHeader::decode(frame) else {
-        return Outcome::Ready(Reply::Close);
+    let refuse = |why: std::fmt::Arguments<'_>| {
+        tracing::info!(client = %connection.client_host, "connection closed: {why}");
+        Outcome::Ready(Reply::Close)
     };
+    let header = match RequestHeader::decode(frame) {
+        Ok(header) => header,
+        Err(error) => return refuse(format_args!("no request of the Kafka protocol ({error})")),
+    };
+    let (name, version) = (header.api_key.name(), header.api_version);
     let Some(api) = served(header.api_key) else {
-        return Outcome::Ready(Reply::Close);
+        return refuse(format_args!("{name} is not served"));
     };
-    if !api.key.supports(header.api_version) && api.key != ApiKey::ApiVersions {
-        return Outcome::Ready(Reply::Close);
+    if !api.key.supports(version) && api.key != ApiKey::ApiVersions {
+        return refuse(format_args!("{name} is not served in version {version}"));
     }
     let context = RequestContext {
         connection: connection.clone(),

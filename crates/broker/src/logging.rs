@@ -23,10 +23,21 @@ static ROOT: OnceLock<Root> = OnceLock::new();
 /// The filter can't be read, or logs go somewhere already.
 pub fn start(filter: &str) -> Result<(), String> {
     let directives = directives(filter);
-    let parsed = EnvFilter::try_new(&directives).map_err(|error| format!("log filter {filter}: {error}"))?;
+    let not_valid = || {
+        format!(
+            "{filter} is not valid: give error, warn, info, debug, trace or off, or directives such as \
+             warn,barnabas_broker=debug"
+        )
+    };
+    if !is_filter(&directives) {
+        return Err(not_valid());
+    }
+    let parsed = EnvFilter::try_new(&directives).map_err(|_| not_valid())?;
     let (layer, handle) = reload::Layer::new(parsed);
     let output = fmt::layer()
         .with_writer(std::io::stderr)
+        // Nobody may read standard error any more, and there is nowhere else to say so.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     tracing_subscriber::registry()
         .with(layer)
@@ -71,6 +82,21 @@ pub fn set_root_level(level: &str) {
     }
 }
 
+/// Whether each directive names a level, or code of this program alone; `EnvFilter` takes any word for the name of code.
+fn is_filter(directives: &str) -> bool {
+    let is_level = |word: &str| {
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        levels.iter().any(|level| word.eq_ignore_ascii_case(level))
+    };
+    directives
+        .split(',')
+        .map(str::trim)
+        .all(|directive| match directive.rsplit_once('=') {
+            Some((_, level)) => is_level(level),
+            None => is_level(directive) || directive.starts_with("barnabas"),
+        })
+}
+
 /// A plain level is about this program: the libraries under it tell every heartbeat at info.
 fn directives(filter: &str) -> String {
     match filter.to_ascii_lowercase().as_str() {
@@ -83,6 +109,31 @@ fn directives(filter: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_no_level_is_no_filter() {
+        for filter in [
+            "info",
+            "OFF",
+            "warn,barnabas=debug",
+            "info,barnabas_broker",
+            "a::b=trace",
+            "x[y]=error",
+        ] {
+            assert!(is_filter(filter), "{filter}");
+        }
+        for filter in [
+            "nonsense",
+            "debugg",
+            "info,barnabas=loud",
+            "a=b=c",
+            "",
+            "info,,warn",
+            "5",
+        ] {
+            assert!(!is_filter(filter), "{filter}");
+        }
+    }
 
     #[test]
     fn plain_levels_are_about_this_program() {

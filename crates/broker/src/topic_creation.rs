@@ -26,7 +26,12 @@ pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str
     let request = CreateTopicsRequest::default().with_topics(topics);
     match broker.controller.submit(CreateTopics(request)).await {
         Ok(Ok(response)) => {
-            for topic in response.topics.iter().filter(|topic| topic.error_code != 0) {
+            for topic in &response.topics {
+                if topic.error_code == 0 {
+                    let (topic, partitions) = (&*topic.name.0, topic.num_partitions);
+                    tracing::info!(topic, partitions, "created, since a client asked for it");
+                    continue;
+                }
                 // Somebody else was quicker: what was wanted is there.
                 if topic.error_code != ErrorCode::TopicAlreadyExists.code() {
                     let reason = topic.error_message.as_deref().unwrap_or_default();

@@ -179,6 +179,12 @@ pub fn warnings(given: &Settings) -> Vec<String> {
         .collect()
 }
 
+/// Those that are given and that the start says nothing about.
+pub fn silent(given: &Settings) -> Vec<String> {
+    let is_silent = |name: &&String| of_broker(name).is_some_and(|row| row.verdict == Verdict::Silent);
+    given.keys().filter(is_silent).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

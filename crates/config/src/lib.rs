@@ -9,6 +9,7 @@ pub mod definitions;
 pub mod describe;
 mod dynamic;
 pub mod effect;
+pub mod explain;
 mod ineffective;
 mod iso_duration;
 mod layers;

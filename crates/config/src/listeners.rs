@@ -1,6 +1,7 @@
 //! The listeners of a node: `listeners`, `advertised.listeners` and `listener.security.protocol.map` read together
 //! (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::ConfigException;
@@ -19,6 +20,15 @@ pub struct ListenerConfig {
     pub advertised_host: Option<String>,
     /// The port clients are told; 0 means the one that was bound.
     pub advertised_port: u16,
+}
+
+/// `NAME://host:port`, as it is set.
+impl fmt::Display for ListenerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_deref().unwrap_or_default();
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{}://{open}{host}{close}:{}", self.name, self.port)
+    }
 }
 
 /// `NAME://host:port`, taken apart.

@@ -40,6 +40,8 @@ pub struct StartSettings {
     pub data_dirs: Vec<PathBuf>,
     /// What the user should know: unknown settings, settings without effect.
     pub warnings: Vec<String>,
+    /// Given settings without effect of which nobody has to know.
+    pub silent: Vec<String>,
 }
 
 /// Why settings can't be used.
@@ -157,6 +159,7 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
         data_dir,
         data_dirs,
         warnings,
+        silent: ineffective::silent(&given),
     })
 }
 

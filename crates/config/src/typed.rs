@@ -76,14 +76,16 @@ fn field<T: FromValue>(name: &str, value: Option<Value>) -> Result<T, ConfigExce
 
 /// Declares a view: its fields, the settings behind them, and how it is resolved.
 macro_rules! view {
-    ($(#[$meta:meta])* $view:ident of $key:path { $($(#[$doc:meta])* $field:ident: $t:ty = $name:literal,)* }) => {
+    ($(#[$meta:meta])* $view:ident of $key:path { $($(#[doc = $doc:literal])* $field:ident: $t:ty = $name:literal,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $view { $($(#[$doc])* #[doc = concat!("\n\nSetting: `", $name, "`.")] pub $field: $t,)* }
+        pub struct $view { $($(#[doc = $doc])* #[doc = concat!("\n\nSetting: `", $name, "`.")] pub $field: $t,)* }
 
         impl $view {
             /// The settings that have an effect.
             pub const NAMES: &'static [&'static str] = &[$($name,)*];
+            /// What they mean, in the same order.
+            pub(crate) const MEANINGS: &'static [&'static str] = &[$(concat!($($doc),*),)*];
 
             fn from_values(
                 value_of: impl Fn(&ConfigKey) -> Result<Option<Value>, ConfigException>,

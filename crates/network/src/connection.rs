@@ -63,7 +63,8 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
-    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), ANONYMOUS.to_owned());
+    let reached = stream.local_addr().ok().map(|address| address.ip());
+    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached, ANONYMOUS.to_owned());
     let limits = service.limits();
     let mut connection = Connection {
         stream,

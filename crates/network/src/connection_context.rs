@@ -10,10 +10,12 @@ use std::sync::Arc;
 pub struct Listener {
     /// Its name, e.g. `PLAINTEXT`.
     pub name: String,
-    /// Host that clients are told.
+    /// Host that clients are told, where they are not told the address by which they came.
     pub advertised_host: String,
     /// Port that clients are told.
     pub advertised_port: u16,
+    /// Whether a client is told the address by which it came: the listener has all of the machine's, and none is advertised.
+    pub tells_address: bool,
 }
 
 /// What holds for a connection from its first request to its last.
@@ -23,6 +25,8 @@ pub struct ConnectionContext {
     pub listener: Arc<Listener>,
     /// The client's address.
     pub client_host: IpAddr,
+    /// The address of this machine that the client is told, where it is the one by which it came.
+    pub told_host: Option<String>,
     /// Who the client is; `User:ANONYMOUS` until it has authenticated.
     pub principal: String,
     /// The client id of the last request: a client names itself alike in all of them.
@@ -31,10 +35,18 @@ pub struct ConnectionContext {
 
 impl ConnectionContext {
     /// A connection that has not sent a request yet.
-    pub fn new(listener: Arc<Listener>, client_host: IpAddr, principal: String) -> Self {
+    /// `reached` is the address of this machine that the client connected to.
+    pub fn new(
+        listener: Arc<Listener>,
+        client_host: IpAddr,
+        reached: Option<IpAddr>,
+        principal: String,
+    ) -> Self {
+        let told_host = reached.filter(|_| listener.tells_address).and_then(told);
         ConnectionContext {
             listener,
             client_host,
+            told_host,
             principal,
             client_id: RefCell::new(Rc::from("")),
         }
@@ -58,5 +70,14 @@ impl ConnectionContext {
             *last = Rc::from(client_id);
         }
         last.clone()
+    }
+}
+
+/// An address in the form in which clients are told it. One of a link alone means nothing without the client's own name for
+/// the link.
+fn told(reached: IpAddr) -> Option<String> {
+    match reached.to_canonical() {
+        IpAddr::V6(address) if address.is_unicast_link_local() => None,
+        address => Some(address.to_string()),
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! `barnabas log …` looks into files instead, with exit codes of its own (`cli/log.rs`).
 //!
-//! Exit code 0 after SIGTERM, SIGINT, `--help` and `--version`; 1 when the node can't start or could not stop cleanly.
+//! Exit code 0 after SIGTERM, SIGINT, SIGHUP, `--help` and `--version`; 1 when the node can't start or could not stop
+//! cleanly.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use barnabas_broker::logging;
+use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_import::{self as import, Import};
+use barnabas_network::Listener;
 use barnabas_node::cli::{self, Command, Start};
 use barnabas_node::server::Server;
 use tempfile::TempDir;
@@ -23,6 +26,19 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(cli::HELP),
         Ok(Command::Version) => print(concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Log(command)) => ExitCode::from(cli::log::run(command)),
+        Ok(Command::ConfigHelp) => print(cli::config::HELP),
+        Ok(Command::Config(names)) => {
+            let (text, unknown, code) = cli::config::run(&names);
+            print(&text);
+            for why in &unknown {
+                fail(why);
+            }
+            code
+        }
+        Ok(Command::Check(start)) => match check(start) {
+            Ok(text) => print(&text),
+            Err(why) => fail(&why),
+        },
         Ok(Command::ImportHelp) => print(cli::import::HELP),
         Ok(Command::Import(import, start)) => match run_import(&import, start) {
             Ok(()) => ExitCode::SUCCESS,
@@ -32,7 +48,7 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => fail(&why),
         },
-        Err(why) => fail(&format!("{why}; see barnabas --help")),
+        Err(why) => fail(&why),
     }
 }
 
@@ -66,6 +82,35 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
     runtime.block_on(serve(settings, began))
 }
 
+/// What there is to say of settings with which a node would start.
+fn check(start: Start) -> Result<String, String> {
+    let settings = read_settings(start, None)?;
+    let mut text: String = settings
+        .warnings
+        .iter()
+        .map(|warning| format!("{warning}\n"))
+        .collect();
+    if !settings.silent.is_empty() {
+        text += &format!(
+            "without effect, and without a difference: {}\n",
+            settings.silent.join(", ")
+        );
+    }
+    let listeners: Vec<String> = settings.listeners.iter().map(ToString::to_string).collect();
+    let folders: Vec<String> = settings
+        .data_dirs
+        .iter()
+        .map(|dir| dir.display().to_string())
+        .collect();
+    text += &format!(
+        "in order: node {} would listen on {} and keep its data in {}\n",
+        settings.config.node_id,
+        listeners.join(", "),
+        folders.join(" and "),
+    );
+    Ok(text)
+}
+
 fn run_import(import: &Import, start: Start) -> Result<(), String> {
     start_logs(start.log.as_deref().or(Some("warn")))?;
     let settings = read_settings(start, None)?;
@@ -80,8 +125,13 @@ fn run_import(import: &Import, start: Start) -> Result<(), String> {
 
 /// The flag wins over RUST_LOG, which wins over `info`.
 fn start_logs(flag: Option<&str>) -> Result<(), String> {
-    let variable = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    logging::start(flag.or(variable.as_deref()).unwrap_or("info"))
+    if let Some(filter) = flag {
+        return logging::start(filter).map_err(|why| format!("--log {why}"));
+    }
+    match std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()) {
+        Some(filter) => logging::start(&filter).map_err(|why| format!("RUST_LOG={why}")),
+        None => logging::start("info"),
+    }
 }
 
 fn temporary_folder() -> Result<TempDir, String> {
@@ -95,7 +145,8 @@ fn read_settings(start: Start, temporary: Option<&TempDir>) -> Result<StartSetti
     let file = match start.file {
         Some(path) => {
             let bytes = std::fs::read(&path);
-            let bytes = bytes.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let bytes = bytes.map_err(|error| cannot_read(&path, &error))?;
+            tracing::debug!(file = %path.display(), bytes = bytes.len(), "settings are read from a file");
             Some((path, bytes))
         }
         None => None,
@@ -112,10 +163,23 @@ fn read_settings(start: Start, temporary: Option<&TempDir>) -> Result<StartSetti
     };
     load(&Sources {
         file,
+        listen: start.listen,
         overrides,
         default_data_dir,
     })
     .map_err(|error| error.to_string())
+}
+
+/// Who types a word that is no command has not meant a file.
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    let word = path.to_string_lossy();
+    let is_word = path.extension().is_none() && !word.contains('/');
+    if error.kind() != ErrorKind::NotFound || !is_word {
+        return format!("cannot read {word}: {error}");
+    }
+    let meant = barnabas_config::nearest(&word, cli::COMMANDS.iter().copied());
+    let meant = meant.map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
+    format!("{word} is neither a command nor a file with settings{meant}; see barnabas --help")
 }
 
 /// Where a user's programs keep their data: the XDG base directories, on macOS the Library.
@@ -141,6 +205,11 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    for (name, value) in settings.layers.static_settings() {
+        let secret = definitions::broker_key(name).is_none_or(ConfigKey::sensitive);
+        let value = if secret { "[hidden]" } else { value.as_str() };
+        tracing::debug!("setting {name}={value}");
+    }
     let data_dirs: Vec<String> = settings
         .data_dirs
         .iter()
@@ -157,24 +226,32 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         why = server.fatal() => return Err(why),
     }
     tracing::info!("stopping");
-    tokio::select! {
-        stopped = server.stop() => stopped.map_err(|error| format!("did not stop cleanly: {error}")),
-        () = signals.next() => Err("stopped by a second signal, without a clean end".to_owned()),
-    }
+    // Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL is left.
+    let stopped = server.stop().await;
+    stopped.map_err(|error| format!("did not stop cleanly: {error}"))
 }
 
-/// The one line that says the node answers.
+/// The one line that says the node answers; on a terminal also what to type next.
 fn announce(server: &Server, data_dirs: &str, began: Instant) {
     let broker = server.broker();
+    let reachable = |listener: &Listener| {
+        // Each client is told the address by which it came; from here it is this.
+        let host = if listener.tells_address {
+            "localhost"
+        } else {
+            &listener.advertised_host
+        };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        format!("{host}:{}", listener.advertised_port)
+    };
     let addresses: Vec<String> = broker
         .listeners
         .iter()
-        .map(|listener| {
-            format!(
-                "{}://{}:{}",
-                listener.name, listener.advertised_host, listener.advertised_port
-            )
-        })
+        .map(|listener| format!("{}://{}", listener.name, reachable(listener)))
         .collect();
     let metadata_dir = broker.replicas.log_dirs().metadata().storage();
     let cluster_id = metadata_dir
@@ -188,26 +265,55 @@ fn announce(server: &Server, data_dirs: &str, began: Instant) {
         addresses.join(", "),
         broker.node_id,
     ));
+    if std::io::stdout().is_terminal()
+        && let Some(listener) = broker.listeners.first()
+    {
+        let address = reachable(listener);
+        print(&format!(
+            "try it with kcat, a client for the command line:\n  \
+             echo hello | kcat -b {address} -t greetings -P\n  \
+             kcat -b {address} -t greetings -C -o beginning -e\n"
+        ));
+    }
 }
 
-/// SIGTERM and SIGINT.
+/// SIGTERM, SIGINT and, unless the process was started to outlive its terminal, SIGHUP.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: hangup.transpose()?,
         })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hangup => {}
         }
     }
+}
+
+/// Whether SIGHUP was ignored when the process began, as nohup asks; a handler would undo that. Only Linux tells.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit n stands for signal n + 1, and SIGHUP is 1.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }

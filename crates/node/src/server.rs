@@ -235,6 +235,7 @@ fn bind(listeners: &[ListenerConfig], options: SocketOptions) -> Result<Vec<Boun
             let listener = Listener {
                 name: config.name.clone(),
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
+                tells_address: config.advertised_host.is_none(),
                 advertised_port: if config.advertised_port == 0 {
                     port
                 } else {

@@ -31,7 +31,10 @@ pub async fn ensure(broker: &Broker, name: &str) -> Result<(), ErrorCode> {
         Err(error) => Some(error.to_string()),
     };
     match refused {
-        None => Ok(()),
+        None => {
+            tracing::info!(topic = name, "created, since it is needed");
+            Ok(())
+        }
         Some(reason) => {
             tracing::warn!(topic = name, reason, "the internal topic was not created");
             Err(ErrorCode::CoordinatorNotAvailable)

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use barnabas_metadata::controller::topic_name;
 use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
+use barnabas_network::ConnectionContext;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -16,7 +17,7 @@ use barnabas_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, S
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::request::{RequestContext, endpoint};
 use crate::{authorized_operations, topic_creation};
 
 /// First version that finds topics by id.
@@ -44,7 +45,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
     let answer = Answer {
         broker,
         image: &image,
-        listener: &context.connection.listener.name,
+        connection: &context.connection,
         version: context.api_version,
     };
     let mut topics = match &wanted {
@@ -167,7 +168,7 @@ fn missing(name: &str) -> MetadataResponseTopic {
 struct Answer<'a> {
     broker: &'a Broker,
     image: &'a MetadataImage,
-    listener: &'a str,
+    connection: &'a ConnectionContext,
     version: i16,
 }
 
@@ -176,11 +177,11 @@ impl Answer<'_> {
         let alive = self.image.brokers.values().filter(|broker| !broker.fenced);
         let brokers: Vec<_> = alive
             .filter_map(|broker| {
-                let endpoint = broker.endpoint(self.listener)?;
+                let (host, port) = endpoint(self.connection, self.broker.node_id, broker)?;
                 let answer = MetadataResponseBroker::default()
                     .with_node_id(BrokerId(broker.broker_id))
-                    .with_host(StrBytes::from_string(endpoint.host.clone()))
-                    .with_port(endpoint.port.into())
+                    .with_host(StrBytes::from_string(host.to_owned()))
+                    .with_port(port.into())
                     .with_rack(broker.rack.clone().map(StrBytes::from_string));
                 Some(answer)
             })
@@ -224,7 +225,7 @@ impl Answer<'_> {
         let offline_here = self.broker.partitions().is_offline(topic_id, index);
         let reachable = |id: i32| {
             let broker = self.image.alive_broker(id);
-            broker.is_some_and(|broker| broker.endpoint(self.listener).is_some())
+            broker.is_some_and(|broker| broker.endpoint(&self.connection.listener.name).is_some())
                 && !(offline_here && id == self.broker.node_id)
         };
         // Version 0 leaves out replicas that can't be reached, and says so.

@@ -12,7 +12,7 @@ use barnabas_storage::kafka_uuid;
 
 use crate::broker::Broker;
 use crate::coordinator::internal_topics;
-use crate::request::RequestContext;
+use crate::request::{RequestContext, endpoint};
 use barnabas_metadata::internal_topics::{CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE};
 
 /// From this version on a request may name several keys (KIP-699).
@@ -80,15 +80,12 @@ async fn find(broker: &Broker, context: &RequestContext, key_type: i8, key: &str
     let leader = image
         .alive_broker(state.leader)
         .ok_or(ErrorCode::CoordinatorNotAvailable)?;
-    let endpoint = leader
-        .endpoints
-        .iter()
-        .find(|endpoint| endpoint.listener == context.connection.listener.name)
-        .ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    let (host, port) =
+        endpoint(&context.connection, broker.node_id, leader).ok_or(ErrorCode::CoordinatorNotAvailable)?;
     Ok(Node {
         id: state.leader,
-        host: endpoint.host.clone(),
-        port: i32::from(endpoint.port),
+        host: host.to_owned(),
+        port: i32::from(port),
     })
 }
 

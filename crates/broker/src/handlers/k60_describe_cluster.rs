@@ -9,7 +9,7 @@ use barnabas_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClus
 
 use crate::authorized_operations;
 use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::request::{RequestContext, endpoint};
 
 /// `EndpointType.BROKER`.
 const BROKERS: i8 = 1;
@@ -36,16 +36,17 @@ pub fn handle(
         }
     }
     let image = broker.image();
+    let this_node = broker.node_id;
     let shown = image
         .brokers
         .values()
         .filter(|broker| !broker.fenced || request.include_fenced_brokers);
     let brokers = shown.filter_map(|broker| {
-        let endpoint = broker.endpoint(&context.connection.listener.name)?;
+        let (host, port) = endpoint(&context.connection, this_node, broker)?;
         let answer = DescribeClusterBroker::default()
             .with_broker_id(BrokerId(broker.broker_id))
-            .with_host(StrBytes::from_string(endpoint.host.clone()))
-            .with_port(endpoint.port.into())
+            .with_host(StrBytes::from_string(host.to_owned()))
+            .with_port(port.into())
             .with_rack(broker.rack.clone().map(StrBytes::from_string))
             .with_is_fenced(broker.fenced);
         Some(answer)

@@ -1,5 +1,6 @@
 //! The command line of `barnabas`.
 
+pub mod config;
 pub mod import;
 pub mod log;
 
@@ -16,20 +17,26 @@ pub const HELP: &str = "\
 A broker that speaks the Kafka protocol.
 
 Usage: barnabas [OPTIONS] [server.properties | server.yaml]
+       barnabas config [NAME...]
        barnabas log dump [--records] [--json] FILE|FOLDER...
        barnabas log verify [--json] FOLDER...
        barnabas import [OPTIONS] DIR... [server.properties | server.yaml]
+       barnabas help [log | import | config]
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
 
 Options:
-      --override KEY=VALUE  Set a setting; may be given several times, wins over the file
+      --port PORT           Listen on this port of localhost only; port 0 takes a free one
+      --listen HOST:PORT    Listen there only; 0.0.0.0:PORT is every address of the machine, a port alone is localhost's
       --data DIR            Keep data in DIR (the same as --override log.dirs=DIR)
       --ephemeral           Keep data in a temporary folder that goes with the process
-      --listen HOST:PORT    Listen there only; port 0 takes a free one
+      --override KEY=VALUE  Set a setting; may be given several times, wins over the file
+      --check               Say what is wrong with the settings and which have no effect; start nothing
       --log LEVEL           error, warn, info, debug, trace, or a filter as in RUST_LOG
   -h, --help                Print this help
   -V, --version             Print the version
+
+The settings are described in docs/CONFIGURATION.md, running a node in docs/OPERATIONS.md.
 ";
 
 /// What the command line asks for.
@@ -37,6 +44,12 @@ Options:
 pub enum Command {
     /// Start a node.
     Start(Start),
+    /// Judge the settings a node would start with.
+    Check(Start),
+    /// Explain these settings, or list all.
+    Config(Vec<String>),
+    /// Print [`config::HELP`].
+    ConfigHelp,
     /// Look into the files of a log directory.
     Log(LogCommand),
     /// Take over a log directory of Apache Kafka.
@@ -54,6 +67,8 @@ pub enum Command {
 pub struct Start {
     /// The file with the settings.
     pub file: Option<PathBuf>,
+    /// Where to listen, and there only: `HOST:PORT`.
+    pub listen: Option<String>,
     /// Settings that win over the file's, in the order given.
     pub overrides: Vec<(String, String)>,
     /// Keep data in a temporary folder.
@@ -62,39 +77,95 @@ pub struct Start {
     pub log: Option<String>,
 }
 
+/// The words that begin a command, rather than name a file.
+pub const COMMANDS: &[&str] = &["config", "help", "import", "log", "version"];
+
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
-/// A sentence about the argument that was not understood.
+/// A sentence about the argument that was not understood, and where help is.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter().peekable();
-    let subcommand = arguments.next_if(|first| first == "log" || first == "import");
+    let is_command = |first: &OsString| COMMANDS.iter().any(|command| first == command);
+    let command = arguments.next_if(is_command);
     let mut parser = lexopt::Parser::from_args(arguments);
-    match subcommand {
-        Some(name) if name == "log" => return log::parse(&mut parser).map(Command::Log),
-        Some(_) => {
-            let parsed = import::parse(&mut parser)?;
-            return Ok(parsed.map_or(Command::ImportHelp, |(import, start)| {
-                Command::Import(import, start)
-            }));
+    let (parsed, help) = match command.as_ref().and_then(|command| command.to_str()) {
+        Some("log") => (log::parse(&mut parser).map(Command::Log), "barnabas log --help"),
+        Some("import") => {
+            let parsed = import::parse(&mut parser);
+            let command = |parsed: Option<_>| {
+                parsed.map_or(Command::ImportHelp, |(import, start)| {
+                    Command::Import(import, start)
+                })
+            };
+            (parsed.map(command), "barnabas import --help")
         }
-        None => {}
+        Some("config") => (config::parse(&mut parser), "barnabas config --help"),
+        Some("help") => (help_about(&mut parser), "barnabas --help"),
+        Some("version") => (Ok(Command::Version), "barnabas --help"),
+        _ => (start(&mut parser), "barnabas --help"),
+    };
+    parsed.map_err(|why| format!("{why}; see {help}"))
+}
+
+fn help_about(parser: &mut lexopt::Parser) -> Result<Command, String> {
+    match parser.next().map_err(|error| error.to_string())? {
+        Some(Value(topic)) if topic == "log" => Ok(Command::Log(LogCommand::Help)),
+        Some(Value(topic)) if topic == "import" => Ok(Command::ImportHelp),
+        Some(Value(topic)) if topic == "config" => Ok(Command::ConfigHelp),
+        Some(Value(topic)) => Err(format!("there is no help about {}", topic.to_string_lossy())),
+        _ => Ok(Command::Help),
     }
+}
+
+/// The options of a start, for whoever misspells one.
+const OPTIONS: &[&str] = &[
+    "check",
+    "data",
+    "ephemeral",
+    "help",
+    "listen",
+    "log",
+    "override",
+    "port",
+    "version",
+];
+
+fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
     let mut start = Start::default();
     let mut data = None;
+    let mut check = false;
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
-            Short('V') | Long("version") => return Ok(Command::Version),
+            Short('V' | 'v') | Long("version") => return Ok(Command::Version),
             Long("override") => {
                 start.overrides.push(pair(parser.value())?);
             }
             Long("data") => data = Some(text(parser.value())?),
             Long("ephemeral") => start.ephemeral = true,
-            Long("listen") => start.overrides.extend(listen(&text(parser.value())?)?),
+            Long("check") => check = true,
+            Long(flag @ ("listen" | "port")) => {
+                let flag = flag.to_owned();
+                let address = address(&flag, &text(parser.value())?)?;
+                if start.listen.replace(address).is_some() {
+                    return Err("--listen and --port are given once, and exclude each other".to_owned());
+                }
+            }
             Long("log") => start.log = Some(text(parser.value())?),
             Value(path) if start.file.is_none() => start.file = Some(path.into()),
-            other => return Err(other.unexpected().to_string()),
+            Value(path) => {
+                return Err(format!(
+                    "one file with settings is expected, and {} is the second",
+                    path.to_string_lossy()
+                ));
+            }
+            Long(option) => {
+                let meant = barnabas_config::nearest(option, OPTIONS.iter().copied());
+                let meant = meant.map_or_else(String::new, |meant| format!(" (did you mean --{meant}?)"));
+                return Err(format!("invalid option '--{option}'{meant}"));
+            }
+            other @ Short(_) => return Err(other.unexpected().to_string()),
         }
     }
     if let Some(folder) = data {
@@ -103,7 +174,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         }
         start.overrides.push(("log.dirs".to_owned(), folder));
     }
-    Ok(Command::Start(start))
+    Ok(if check {
+        Command::Check(start)
+    } else {
+        Command::Start(start)
+    })
 }
 
 fn pair(value: Result<OsString, lexopt::Error>) -> Result<(String, String), String> {
@@ -121,18 +196,27 @@ fn text(value: Result<OsString, lexopt::Error>) -> Result<String, String> {
         .map_err(|raw| format!("{} is not UTF-8", raw.to_string_lossy()))
 }
 
-fn listen(address: &str) -> Result<[(String, String); 2], String> {
-    if address
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u16>().is_err())
-    {
-        return Err(format!("--listen {address}: HOST:PORT is expected"));
+/// `HOST:PORT` of what was given: a port alone is one of localhost, an IPv6 address needs its brackets.
+fn address(flag: &str, given: &str) -> Result<String, String> {
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    if is_port(given) {
+        return Ok(format!("localhost:{given}"));
     }
-    let listeners = format!("PLAINTEXT://{address}");
-    Ok([
-        ("listeners".to_owned(), listeners.clone()),
-        ("advertised.listeners".to_owned(), listeners),
-    ])
+    if flag == "port" {
+        return Err(format!("--port {given}: a port is a number from 0 to 65535"));
+    }
+    let host = given.rsplit_once(':').filter(|(_, port)| is_port(port));
+    let is_host = |host: &str| {
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let bare = bracketed.unwrap_or(host);
+        bracketed.is_some() == bare.contains(':') && !bare.contains(['/', ',', ' ', '[', ']'])
+    };
+    match host {
+        Some((host, _)) if is_host(host) => Ok(given.to_owned()),
+        _ => Err(format!(
+            "--listen {given}: HOST:PORT is expected, such as localhost:9092, 0.0.0.0:9092 or [::1]:9092"
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -151,11 +235,14 @@ mod tests {
     fn arguments_are_read() {
         assert_eq!(read(&[]), Ok(Command::Start(Start::default())));
         assert_eq!(read(&["-h", "--nope"]), Ok(Command::Help));
-        assert_eq!(read(&["--version"]), Ok(Command::Version));
+        for version in ["--version", "-V", "-v", "version"] {
+            assert_eq!(read(&[version]), Ok(Command::Version));
+        }
         let start = Start {
             file: Some("server.properties".into()),
             overrides: vec![pair("a", "b=c"), pair("log.dirs", "/data")],
             ephemeral: false,
+            listen: None,
             log: Some("debug".to_owned()),
         };
         let arguments = [
@@ -170,8 +257,60 @@ mod tests {
         let Ok(Command::Start(start)) = read(&["--listen", "[::1]:0", "--ephemeral"]) else {
             panic!()
         };
-        assert_eq!(start.overrides[0], pair("listeners", "PLAINTEXT://[::1]:0"));
+        assert_eq!(start.listen.as_deref(), Some("[::1]:0"));
         assert!(start.ephemeral);
+        let check = Start {
+            file: Some("a.yaml".into()),
+            ..Start::default()
+        };
+        assert_eq!(read(&["--check", "a.yaml"]), Ok(Command::Check(check)));
+    }
+
+    #[test]
+    fn ports_and_addresses_are_read() {
+        let table = [
+            (["--port", "0"], "localhost:0"),
+            (["--port", "65535"], "localhost:65535"),
+            (["--listen", "9092"], "localhost:9092"),
+            (["--listen", ":9092"], ":9092"),
+            (["--listen", "0.0.0.0:9092"], "0.0.0.0:9092"),
+            (["--listen", "[::]:9092"], "[::]:9092"),
+            (["--listen", "my-host:1"], "my-host:1"),
+        ];
+        for (arguments, expected) in table {
+            let Ok(Command::Start(start)) = read(&arguments) else {
+                panic!("{arguments:?}: {:?}", read(&arguments))
+            };
+            assert_eq!(start.listen.as_deref(), Some(expected));
+        }
+        for wrong in [
+            "here", "a:b", "::1:9092", "1:99999", "a:1,b:2", "A://b:1", "[a]:1", "a:+1", "",
+        ] {
+            assert!(read(&["--listen", wrong]).is_err(), "{wrong}");
+        }
+        for wrong in ["65536", "-1", "x", "localhost:1", ""] {
+            assert!(read(&["--port", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn help_is_where_one_looks_for_it() {
+        assert_eq!(read(&["help"]), Ok(Command::Help));
+        assert_eq!(read(&["help", "import"]), Ok(Command::ImportHelp));
+        assert_eq!(read(&["help", "log"]), Ok(Command::Log(LogCommand::Help)));
+        assert_eq!(read(&["config", "--help"]), Ok(Command::ConfigHelp));
+        let names = vec!["num.partitions".to_owned(), "retention.ms".to_owned()];
+        assert_eq!(
+            read(&["config", "num.partitions", "retention.ms"]),
+            Ok(Command::Config(names))
+        );
+        for (command, help) in [("log", "log "), ("import", "import "), ("--nope", "")] {
+            let said = read(&[command]).unwrap_err();
+            assert!(said.ends_with(&format!("; see barnabas {help}--help")), "{said}");
+        }
+        for option in OPTIONS {
+            assert!(HELP.contains(&format!("--{option}")), "{option}");
+        }
     }
 
     #[test]
@@ -228,8 +367,22 @@ mod tests {
             (&["log", "burn"], "log: dump or verify is expected"),
             (&["log", "verify"], "log verify: a folder is expected"),
             (&["--override", "x"], "--override x: KEY=VALUE is expected"),
-            (&["--listen", "here"], "--listen here: HOST:PORT is expected"),
-            (&["a", "b"], "unexpected argument \"b\""),
+            (
+                &["--listen", "here"],
+                "--listen here: HOST:PORT is expected, such as localhost:9092, 0.0.0.0:9092 or [::1]:9092",
+            ),
+            (
+                &["--port", "1", "--listen", "2"],
+                "--listen and --port are given once, and exclude each other",
+            ),
+            (
+                &["--ephemerl"],
+                "invalid option '--ephemerl' (did you mean --ephemeral?)",
+            ),
+            (
+                &["a", "b"],
+                "one file with settings is expected, and b is the second",
+            ),
             (&["--data"], "missing argument for option '--data'"),
             (
                 &["--data", "/d", "--ephemeral"],
@@ -237,7 +390,8 @@ mod tests {
             ),
         ];
         for (arguments, expected) in table {
-            assert_eq!(read(arguments), Err((*expected).to_owned()));
+            let said = read(arguments).unwrap_err();
+            assert_eq!(said.split("; see ").next(), Some(*expected));
         }
     }
 }

@@ -133,6 +133,7 @@ fn settings(data_dirs: &[&Path]) -> StartSettings {
     let shown: Vec<String> = data_dirs.iter().map(|dir| dir.display().to_string()).collect();
     load(&Sources {
         file: None,
+        listen: None,
         overrides: vec![("log.dirs".to_owned(), shown.join(","))],
         default_data_dir: data_dirs[0].to_owned(),
     })

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod command_line;
 mod compatibility;
 mod connections;
 mod disk_faults;
@@ -17,5 +18,6 @@ mod process;
 mod request_memory;
 mod run_time;
 mod settings_in_effect;
+mod signals;
 mod space;
 mod workspace;

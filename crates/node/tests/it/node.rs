@@ -54,6 +54,7 @@ impl Node {
         );
         let sources = Sources {
             file: None,
+            listen: None,
             overrides: all,
             default_data_dir: dir.path().to_owned(),
         };

@@ -148,6 +148,10 @@ fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
             Long(flag @ ("listen" | "port")) => {
                 let flag = flag.to_owned();
                 let address = address(&flag, &text(parser.value())?)?;
+                // What comes later wins, also over the command that a container's image begins with.
+                start
+                    .overrides
+                    .retain(|(name, _)| !matches!(name.as_str(), "listeners" | "advertised.listeners"));
                 if start.listen.replace(address).is_some() {
                     return Err("--listen and --port are given once, and exclude each other".to_owned());
                 }
@@ -283,6 +287,18 @@ mod tests {
             };
             assert_eq!(start.listen.as_deref(), Some(expected));
         }
+        let image = [
+            "--override",
+            "advertised.listeners=A://b:1",
+            "--override",
+            "a=b",
+            "--listen",
+            ":1",
+        ];
+        let Ok(Command::Start(start)) = read(&image) else {
+            panic!("{:?}", read(&image))
+        };
+        assert_eq!(start.overrides, [pair("a", "b")]);
         for wrong in [
             "here", "a:b", "::1:9092", "1:99999", "a:1,b:2", "A://b:1", "[a]:1", "a:+1", "",
         ] {

@@ -56,12 +56,12 @@ pub struct ClassicGroup {
 
 impl ClassicGroup {
     /// An empty group without a generation.
-    pub(crate) fn new(id: Arc<str>, now_ms: i64) -> Self {
+    pub(crate) fn new(id: Arc<str>, wall_ms: i64) -> Self {
         ClassicGroup {
             id,
             state: ClassicState::Empty,
             previous_state: None,
-            state_timestamp_ms: Some(now_ms),
+            state_timestamp_ms: Some(wall_ms),
             generation_id: 0,
             protocol_type: None,
             protocol_name: None,
@@ -146,11 +146,11 @@ impl ClassicGroup {
     }
 
     /// Moves to `next`, which must be a state that may follow.
-    pub(crate) fn transition_to(&mut self, next: ClassicState, now_ms: i64) {
+    pub(crate) fn transition_to(&mut self, next: ClassicState, wall_ms: i64) {
         debug_assert!(self.state.may_become(next), "{:?} to {next:?}", self.state);
         self.previous_state = Some(self.state);
         self.state = next;
-        self.state_timestamp_ms = Some(now_ms);
+        self.state_timestamp_ms = Some(wall_ms);
     }
 
     /// Adds a member; the first one brings the group's protocol type and leads it.
@@ -298,7 +298,7 @@ impl ClassicGroup {
     }
 
     /// Starts the next generation with the members that are there: CompletingRebalance, or Empty if there are none.
-    pub(crate) fn init_next_generation(&mut self, now_ms: i64) {
+    pub(crate) fn init_next_generation(&mut self, wall_ms: i64) {
         self.generation_id = self.generation_id.wrapping_add(1);
         self.protocol_name = self.select_protocol();
         self.subscribed_topics = self.compute_subscribed_topics();
@@ -307,7 +307,7 @@ impl ClassicGroup {
         } else {
             ClassicState::CompletingRebalance
         };
-        self.transition_to(next, now_ms);
+        self.transition_to(next, wall_ms);
         self.pending_syncs.clear();
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::join_group_response::JoinGroupResponseMember;
 use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse, StrBytes};
@@ -30,7 +31,7 @@ pub(crate) struct Join<'a> {
     pub(crate) request: &'a JoinGroupRequest,
     pub(crate) caller: Caller<'a>,
     pub(crate) token: Token,
-    pub(crate) now_ms: i64,
+    pub(crate) now: Now,
 }
 
 impl Join<'_> {
@@ -106,7 +107,7 @@ impl GroupShard {
         caller: Caller<'_>,
         uuid: Uuid,
         token: Token,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         let (group_id, member_id) = (request.group_id.as_str(), request.member_id.as_str());
         let timeouts = self.config.group_min_session_timeout_ms..=self.config.group_max_session_timeout_ms;
@@ -135,7 +136,7 @@ impl GroupShard {
             request,
             caller,
             token,
-            now_ms,
+            now,
         };
         if joins_consumer_group {
             return self.join_consumer_group(&group_id, &join, uuid);
@@ -150,7 +151,7 @@ impl GroupShard {
         };
         self.groups
             .entry(group_id.clone())
-            .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now_ms));
+            .or_insert_with_key(|id| ClassicGroup::new(id.clone(), now.wall_ms));
         let records = if !self.accepts(&group_id, member_id) {
             self.drop_member(&group_id, member_id);
             self.respond(token, Reply::Join(join_error("", ErrorCode::GroupMaxSizeReached)));
@@ -225,8 +226,10 @@ impl GroupShard {
             group: group_id.clone(),
             member: new_id,
         };
-        self.timers
-            .schedule(session, join.now_ms + i64::from(join.request.session_timeout_ms));
+        self.timers.schedule(
+            session,
+            join.now.monotonic_ms + i64::from(join.request.session_timeout_ms),
+        );
         Vec::new()
     }
 
@@ -285,7 +288,7 @@ impl GroupShard {
             Some(join.token),
         );
         self.answer_superseded_join(superseded, member_id);
-        let records = self.maybe_prepare_rebalance_or_complete_join(group_id, join.now_ms);
+        let records = self.maybe_prepare_rebalance_or_complete_join(group_id, join.now);
         self.refuse_without_protocol(group_id, member_id);
         records
     }
@@ -330,9 +333,11 @@ impl GroupShard {
             group: group_id.clone(),
             member: member_id,
         };
-        self.timers
-            .schedule(session, join.now_ms + i64::from(NEW_MEMBER_JOIN_TIMEOUT_MS));
-        self.maybe_prepare_rebalance_or_complete_join(group_id, join.now_ms)
+        self.timers.schedule(
+            session,
+            join.now.monotonic_ms + i64::from(NEW_MEMBER_JOIN_TIMEOUT_MS),
+        );
+        self.maybe_prepare_rebalance_or_complete_join(group_id, join.now)
     }
 
     /// The client has sent the same JoinGroup again and will read only that answer; Kafka never answers the earlier one.

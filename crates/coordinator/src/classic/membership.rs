@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::leave_group_request::MemberIdentity;
 use barnabas_protocol::messages::leave_group_response::MemberResponse;
@@ -16,11 +17,11 @@ use crate::timers::TimerKey;
 
 impl GroupShard {
     /// Handles a Heartbeat request (versions 0 to 4). REBALANCE_IN_PROGRESS asks the member to join again.
-    pub fn heartbeat(&mut self, request: &HeartbeatRequest, now_ms: i64) -> Result<(), ErrorCode> {
+    pub fn heartbeat(&mut self, request: &HeartbeatRequest, now: Now) -> Result<(), ErrorCode> {
         require_group_id(&request.group_id)?;
         let consumer_group = self.consumer_groups.get(request.group_id.as_str());
         if let Some(group_id) = consumer_group.map(|group| group.id.clone()) {
-            return self.heartbeat_consumer_group(&group_id, request, now_ms);
+            return self.heartbeat_consumer_group(&group_id, request, now);
         }
         let group = self
             .groups
@@ -29,7 +30,7 @@ impl GroupShard {
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
         group.validate_generation(&request.member_id, instance_id, request.generation_id)?;
         let (group_id, state) = (group.id.clone(), group.state);
-        self.reschedule_session(&group_id, &request.member_id, now_ms);
+        self.reschedule_session(&group_id, &request.member_id, now);
         match state {
             ClassicState::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
             ClassicState::Empty => Err(ErrorCode::UnknownMemberId),
@@ -42,11 +43,11 @@ impl GroupShard {
         &mut self,
         group_id: &str,
         leaving: &[MemberIdentity],
-        now_ms: i64,
+        now: Now,
     ) -> Result<Outcome<Vec<MemberResponse>>, ErrorCode> {
         require_group_id(group_id)?;
         if let Some(group_id) = self.consumer_groups.get(group_id).map(|group| group.id.clone()) {
-            return Ok(self.leave_consumer_group(&group_id, leaving, now_ms));
+            return Ok(self.leave_consumer_group(&group_id, leaving, now));
         }
         let Some(group_id) = self.groups.get(group_id).map(|group| group.id.clone()) else {
             let reply = leaving
@@ -68,10 +69,10 @@ impl GroupShard {
         let state = self.groups.get(&group_id).map(|group| group.state);
         let records = match state {
             Some(ClassicState::Stable | ClassicState::CompletingRebalance) if any_left => {
-                self.maybe_prepare_rebalance_or_complete_join(&group_id, now_ms)
+                self.maybe_prepare_rebalance_or_complete_join(&group_id, now)
             }
             Some(ClassicState::PreparingRebalance) if any_left => {
-                self.maybe_complete_join_phase(&group_id, now_ms)
+                self.maybe_complete_join_phase(&group_id, now)
             }
             _ => Vec::new(),
         };
@@ -100,7 +101,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         member_id: &str,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         let Some(group) = self.groups.get(group_id) else {
             return Vec::new();
@@ -117,10 +118,10 @@ impl GroupShard {
         };
         match group.state {
             ClassicState::Stable | ClassicState::CompletingRebalance if was_member => {
-                self.maybe_prepare_rebalance_or_complete_join(group_id, now_ms)
+                self.maybe_prepare_rebalance_or_complete_join(group_id, now)
             }
             ClassicState::PreparingRebalance if group.has_all_members_joined() => {
-                self.complete_join(group_id, now_ms)
+                self.complete_join(group_id, now)
             }
             _ => Vec::new(),
         }
@@ -170,13 +171,13 @@ impl GroupShard {
     }
 
     /// The member gave a sign of life.
-    pub(crate) fn reschedule_session(&mut self, group_id: &Arc<str>, member_id: &str, now_ms: i64) {
+    pub(crate) fn reschedule_session(&mut self, group_id: &Arc<str>, member_id: &str, now: Now) {
         let member = self
             .groups
             .get(group_id)
             .and_then(|group| group.member(member_id));
         if let Some(timeout_ms) = member.map(|member| member.session_timeout_ms) {
-            self.reschedule_session_in(group_id, member_id, timeout_ms, now_ms);
+            self.reschedule_session_in(group_id, member_id, timeout_ms, now);
         }
     }
 
@@ -185,13 +186,14 @@ impl GroupShard {
         group_id: &Arc<str>,
         member_id: &str,
         timeout_ms: i32,
-        now_ms: i64,
+        now: Now,
     ) {
         let key = TimerKey::Session {
             group: group_id.clone(),
             member: member_id.into(),
         };
-        self.timers.schedule(key, now_ms + i64::from(timeout_ms));
+        self.timers
+            .schedule(key, now.monotonic_ms + i64::from(timeout_ms));
     }
 
     pub(super) fn cancel_session(&mut self, group_id: &Arc<str>, member_id: &str) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use bytes::Bytes;
 
@@ -19,24 +20,24 @@ impl GroupShard {
     pub(crate) fn maybe_prepare_rebalance_or_complete_join(
         &mut self,
         group_id: &Arc<str>,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         match self.groups.get(group_id) {
             Some(group) if group.state.may_become(ClassicState::PreparingRebalance) => {
-                self.prepare_rebalance(group_id, now_ms)
+                self.prepare_rebalance(group_id, now)
             }
-            _ => self.maybe_complete_join_phase(group_id, now_ms),
+            _ => self.maybe_complete_join_phase(group_id, now),
         }
     }
 
     /// Starts a rebalance: members have to join again. An empty group first waits a while for more than one.
-    pub(crate) fn prepare_rebalance(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn prepare_rebalance(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         if self
             .groups
             .get(group_id)
             .is_some_and(|group| group.state == ClassicState::CompletingRebalance)
         {
-            self.reset_assignment(group_id, ErrorCode::RebalanceInProgress, now_ms);
+            self.reset_assignment(group_id, ErrorCode::RebalanceInProgress, now);
         }
         self.timers.cancel(&TimerKey::Sync {
             group: group_id.clone(),
@@ -47,10 +48,10 @@ impl GroupShard {
         };
         group.pending_syncs.clear();
         let is_initial = group.state == ClassicState::Empty;
-        group.transition_to(ClassicState::PreparingRebalance, now_ms);
+        group.transition_to(ClassicState::PreparingRebalance, now.wall_ms);
         if !is_initial {
             group.initial_rebalance = None;
-            return self.maybe_complete_join_else_schedule(group_id, now_ms);
+            return self.maybe_complete_join_else_schedule(group_id, now);
         }
         let remaining_ms = group.rebalance_timeout_ms().saturating_sub(delay_ms).max(0);
         group.initial_rebalance = Some(InitialRebalance {
@@ -61,19 +62,19 @@ impl GroupShard {
             TimerKey::Join {
                 group: group_id.clone(),
             },
-            now_ms + i64::from(delay_ms),
+            now.monotonic_ms + i64::from(delay_ms),
         );
         Vec::new()
     }
 
-    fn maybe_complete_join_else_schedule(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    fn maybe_complete_join_else_schedule(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let Some(group) = self.groups.get(group_id) else {
             return Vec::new();
         };
         if group.has_all_members_joined() {
-            return self.complete_join(group_id, now_ms);
+            return self.complete_join(group_id, now);
         }
-        let at_ms = now_ms + i64::from(group.rebalance_timeout_ms());
+        let at_ms = now.monotonic_ms + i64::from(group.rebalance_timeout_ms());
         self.timers.schedule(
             TimerKey::Join {
                 group: group_id.clone(),
@@ -84,21 +85,21 @@ impl GroupShard {
     }
 
     /// Ends the join phase if everyone is there; a first rebalance always takes its time.
-    pub(crate) fn maybe_complete_join_phase(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn maybe_complete_join_phase(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         match self.groups.get(group_id) {
             Some(group)
                 if group.state == ClassicState::PreparingRebalance
                     && group.previous_state != Some(ClassicState::Empty)
                     && group.has_all_members_joined() =>
             {
-                self.complete_join(group_id, now_ms)
+                self.complete_join(group_id, now)
             }
             _ => Vec::new(),
         }
     }
 
     /// The join phase's time is up. A first rebalance goes on while members keep coming and its time is not used up.
-    pub(crate) fn expire_join(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn expire_join(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let Some(group) = self.groups.get_mut(group_id) else {
             return Vec::new();
         };
@@ -118,16 +119,16 @@ impl GroupShard {
                     TimerKey::Join {
                         group: group_id.clone(),
                     },
-                    now_ms + i64::from(next_delay_ms),
+                    now.monotonic_ms + i64::from(next_delay_ms),
                 );
                 Vec::new()
             }
-            _ => self.complete_join(group_id, now_ms),
+            _ => self.complete_join(group_id, now),
         }
     }
 
     /// Ends the join phase: dynamic members that did not come are out, the rest are told the new generation.
-    pub(crate) fn complete_join(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn complete_join(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let join_timer = TimerKey::Join {
             group: group_id.clone(),
         };
@@ -148,7 +149,7 @@ impl GroupShard {
         if !elect_joined_leader(group) && group.members().len() > 0 {
             // Static members only, and none came: wait until their sessions end.
             let wait_ms = group.rebalance_timeout_ms().max(JOIN_RETRY_MS_MIN);
-            let at_ms = now_ms + i64::from(wait_ms);
+            let at_ms = now.monotonic_ms + i64::from(wait_ms);
             self.timers.schedule(join_timer, at_ms);
             return Vec::new();
         }
@@ -157,7 +158,7 @@ impl GroupShard {
             return Vec::new();
         }
         group.initial_rebalance = None;
-        group.init_next_generation(now_ms);
+        group.init_next_generation(now.wall_ms);
         if group.state == ClassicState::Empty {
             return vec![group.to_record(|_| Bytes::new())];
         }
@@ -169,7 +170,7 @@ impl GroupShard {
                 let response = generation_of(group, &member_id, group.is_leader(&member_id));
                 self.respond(token, Reply::Join(response));
             }
-            self.reschedule_session(group_id, &member_id, now_ms);
+            self.reschedule_session(group_id, &member_id, now);
             let Some(group) = self.groups.get_mut(group_id) else {
                 break;
             };
@@ -186,13 +187,13 @@ impl GroupShard {
             TimerKey::Sync {
                 group: group_id.clone(),
             },
-            now_ms + i64::from(timeout_ms),
+            now.monotonic_ms + i64::from(timeout_ms),
         );
         Vec::new()
     }
 
     /// Members that never sent SyncGroup are out, and the rest rebalance.
-    pub(crate) fn expire_pending_sync(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn expire_pending_sync(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let Some(group) = self.groups.get(group_id) else {
             return Vec::new();
         };
@@ -206,7 +207,7 @@ impl GroupShard {
         for member_id in group.pending_syncs.clone() {
             self.drop_member(group_id, &member_id);
         }
-        self.prepare_rebalance(group_id, now_ms)
+        self.prepare_rebalance(group_id, now)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use bytes::Bytes;
 
 use super::group::ClassicGroup;
@@ -100,7 +101,7 @@ impl ClassicGroup {
 impl GroupShard {
     /// The record that this very group wrote is in the log: its assignment holds and goes to the members that wait for it.
     /// Nothing else of the group can differ from the record, for nothing happens between deciding and replaying.
-    pub(crate) fn replay_live(&mut self, group_id: &Arc<str>, value: GroupMetadata, now_ms: i64) {
+    pub(crate) fn replay_live(&mut self, group_id: &Arc<str>, value: GroupMetadata, now: Now) {
         let Some(group) = self.groups.get_mut(group_id) else {
             return;
         };
@@ -119,9 +120,9 @@ impl GroupShard {
                         member.assignment = assignment;
                     }
                 }
-                self.propagate_assignment(group_id, now_ms);
+                self.propagate_assignment(group_id, now);
                 if let Some(group) = self.groups.get_mut(group_id) {
-                    group.transition_to(ClassicState::Stable, now_ms);
+                    group.transition_to(ClassicState::Stable, now.wall_ms);
                 }
             }
             ClassicState::Stable => self.complete_replacement(group_id),

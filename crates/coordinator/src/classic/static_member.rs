@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{StrBytes, SyncGroupResponse};
 
@@ -56,7 +57,7 @@ impl GroupShard {
         self.fence(&mut old);
         self.cancel_session(group_id, old_id);
         // The session goes on as it was until the next heartbeat.
-        self.reschedule_session_in(group_id, &new_id, old.session_timeout_ms, join.now_ms);
+        self.reschedule_session_in(group_id, &new_id, old.session_timeout_ms, join.now);
 
         match state {
             ClassicState::Stable if same_protocol => {
@@ -72,11 +73,11 @@ impl GroupShard {
                 }));
                 vec![group.to_record(|member| member.assignment.clone())]
             }
-            ClassicState::Stable => self.maybe_prepare_rebalance_or_complete_join(group_id, join.now_ms),
+            ClassicState::Stable => self.maybe_prepare_rebalance_or_complete_join(group_id, join.now),
             // The old id may already be with the leader: the new one would get no assignment in this generation.
-            ClassicState::CompletingRebalance => self.prepare_rebalance(group_id, join.now_ms),
+            ClassicState::CompletingRebalance => self.prepare_rebalance(group_id, join.now),
             ClassicState::PreparingRebalance | ClassicState::Empty => {
-                self.maybe_complete_join_phase(group_id, join.now_ms)
+                self.maybe_complete_join_phase(group_id, join.now)
             }
         }
     }
@@ -117,7 +118,7 @@ impl GroupShard {
     }
 
     /// The new id is not in the log: the member is what it was, and the client is told the error.
-    pub(crate) fn revert_replacement(&mut self, group_id: &Arc<str>, error: ErrorCode, now_ms: i64) {
+    pub(crate) fn revert_replacement(&mut self, group_id: &Arc<str>, error: ErrorCode, now: Now) {
         let Some(group) = self.groups.get_mut(group_id) else {
             return;
         };
@@ -144,6 +145,6 @@ impl GroupShard {
             self.respond(token, Reply::Join(response));
         }
         self.cancel_session(group_id, &new_id);
-        self.reschedule_session(group_id, &old_id, now_ms);
+        self.reschedule_session(group_id, &old_id, now);
     }
 }

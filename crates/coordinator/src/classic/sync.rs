@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{StrBytes, SyncGroupRequest, SyncGroupResponse};
 use bytes::Bytes;
@@ -49,10 +50,10 @@ fn validate(group: &ClassicGroup, request: &SyncGroupRequest) -> Result<(), Erro
 
 impl GroupShard {
     /// Handles a SyncGroup request; `token` names it. The answer goes out as an effect.
-    pub fn sync(&mut self, request: &SyncGroupRequest, token: Token, now_ms: i64) -> Vec<GroupRecord> {
+    pub fn sync(&mut self, request: &SyncGroupRequest, token: Token, now: Now) -> Vec<GroupRecord> {
         let consumer_group = self.consumer_groups.get(request.group_id.as_str());
         if let Some(group_id) = consumer_group.map(|group| group.id.clone()) {
-            let synced = self.sync_consumer_group(&group_id, request, now_ms);
+            let synced = self.sync_consumer_group(&group_id, request, now);
             self.respond(token, Reply::Sync(synced.unwrap_or_else(sync_error)));
             return Vec::new();
         }
@@ -124,14 +125,14 @@ impl GroupShard {
     }
 
     /// Gives every member that waits its assignment; its session starts anew, for it could not send heartbeats meanwhile.
-    pub(super) fn propagate_assignment(&mut self, group_id: &Arc<str>, now_ms: i64) {
-        self.answer_syncs(group_id, now_ms, |group, assignment| {
+    pub(super) fn propagate_assignment(&mut self, group_id: &Arc<str>, now: Now) {
+        self.answer_syncs(group_id, now, |group, assignment| {
             assignment_of(group, assignment)
         });
     }
 
     /// Takes every member's assignment away and tells those that wait why.
-    pub(crate) fn reset_assignment(&mut self, group_id: &Arc<str>, error: ErrorCode, now_ms: i64) {
+    pub(crate) fn reset_assignment(&mut self, group_id: &Arc<str>, error: ErrorCode, now: Now) {
         let Some(group) = self.groups.get_mut(group_id) else {
             return;
         };
@@ -140,13 +141,13 @@ impl GroupShard {
                 member.assignment = Bytes::new();
             }
         }
-        self.answer_syncs(group_id, now_ms, |_, _| sync_error(error));
+        self.answer_syncs(group_id, now, |_, _| sync_error(error));
     }
 
     fn answer_syncs(
         &mut self,
         group_id: &Arc<str>,
-        now_ms: i64,
+        now: Now,
         answer: impl Fn(&ClassicGroup, Bytes) -> SyncGroupResponse,
     ) {
         let Some(group) = self.groups.get(group_id) else {
@@ -165,7 +166,7 @@ impl GroupShard {
             let assignment = member.assignment.clone();
             let response = answer(group, assignment);
             self.respond(token, Reply::Sync(response));
-            self.reschedule_session(group_id, &member_id, now_ms);
+            self.reschedule_session(group_id, &member_id, now);
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::leave_group_request::MemberIdentity;
 use barnabas_protocol::messages::leave_group_response::MemberResponse;
@@ -25,7 +26,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         request: &SyncGroupRequest,
-        now_ms: i64,
+        now: Now,
     ) -> Result<SyncGroupResponse, ErrorCode> {
         let group = self
             .consumer_groups
@@ -56,14 +57,14 @@ impl GroupShard {
         let member_id = member.id.clone();
         let (session_ms, rebalance_ms) = (classic.session_timeout_ms, member.details.rebalance_timeout_ms);
         if must_rejoin {
-            self.await_rejoin(group_id, &member_id, rebalance_ms, now_ms);
+            self.await_rejoin(group_id, &member_id, rebalance_ms, now);
             return Err(ErrorCode::RebalanceInProgress);
         }
         self.timers.cancel(&TimerKey::MemberSync {
             group: group_id.clone(),
             member: member_id.clone(),
         });
-        self.keep_classic_alive(group_id, &member_id, session_ms, now_ms);
+        self.keep_classic_alive(group_id, &member_id, session_ms, now);
         Ok(response)
     }
 
@@ -72,7 +73,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         request: &HeartbeatRequest,
-        now_ms: i64,
+        now: Now,
     ) -> Result<(), ErrorCode> {
         let group = self
             .consumer_groups
@@ -91,9 +92,9 @@ impl GroupShard {
             .classic
             .as_ref()
             .map_or(0, |classic| classic.session_timeout_ms);
-        self.keep_classic_alive(group_id, &member_id, session_ms, now_ms);
+        self.keep_classic_alive(group_id, &member_id, session_ms, now);
         if must_rejoin {
-            self.await_rejoin(group_id, &member_id, rebalance_ms, now_ms);
+            self.await_rejoin(group_id, &member_id, rebalance_ms, now);
             return Err(ErrorCode::RebalanceInProgress);
         }
         Ok(())
@@ -104,7 +105,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         leaving: &[MemberIdentity],
-        now_ms: i64,
+        now: Now,
     ) -> Outcome<Vec<MemberResponse>> {
         let mut gone: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut reply = Vec::with_capacity(leaving.len());
@@ -119,34 +120,28 @@ impl GroupShard {
             ));
             gone.extend(left);
         }
-        let records = self.fence_members(group_id, &gone, now_ms);
+        let records = self.fence_members(group_id, &gone, now);
         Outcome { records, reply }
     }
 
-    fn keep_classic_alive(
-        &mut self,
-        group_id: &Arc<str>,
-        member_id: &Arc<str>,
-        session_ms: i32,
-        now_ms: i64,
-    ) {
+    fn keep_classic_alive(&mut self, group_id: &Arc<str>, member_id: &Arc<str>, session_ms: i32, now: Now) {
         let session = TimerKey::Session {
             group: group_id.clone(),
             member: member_id.clone(),
         };
         self.timers
-            .schedule(session, now_ms.saturating_add(i64::from(session_ms)));
+            .schedule(session, now.monotonic_ms.saturating_add(i64::from(session_ms)));
     }
 
     /// The member was told to join again; it has its rebalance timeout for that, from the first time it was told.
-    fn await_rejoin(&mut self, group_id: &Arc<str>, member_id: &Arc<str>, rebalance_ms: i32, now_ms: i64) {
+    fn await_rejoin(&mut self, group_id: &Arc<str>, member_id: &Arc<str>, rebalance_ms: i32, now: Now) {
         let key = TimerKey::MemberJoin {
             group: group_id.clone(),
             member: member_id.clone(),
         };
         if !self.timers.is_scheduled(&key) {
             self.timers
-                .schedule(key, now_ms.saturating_add(i64::from(rebalance_ms)));
+                .schedule(key, now.monotonic_ms.saturating_add(i64::from(rebalance_ms)));
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, StrBytes};
 
 use super::group::{ConsumerGroup, uncount};
@@ -22,7 +23,7 @@ impl GroupShard {
     pub(super) fn consumer_leave(
         &mut self,
         request: &ConsumerGroupHeartbeatRequest,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
         let group_id = request.group_id.as_str();
         let group = self.known_consumer_group(group_id)?;
@@ -49,7 +50,7 @@ impl GroupShard {
             return Ok(Outcome { records, reply });
         }
         let leaving = BTreeSet::from([member.id.clone()]);
-        let records = self.fence_members(&group_id, &leaving, now_ms);
+        let records = self.fence_members(&group_id, &leaving, now);
         Ok(Outcome { records, reply })
     }
 
@@ -69,7 +70,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         member_id: &Arc<str>,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         let is_member = self
             .consumer_groups
@@ -78,7 +79,7 @@ impl GroupShard {
         if !is_member {
             return Vec::new();
         }
-        self.fence_members(group_id, &BTreeSet::from([member_id.clone()]), now_ms)
+        self.fence_members(group_id, &BTreeSet::from([member_id.clone()]), now)
     }
 
     /// A member did not give its partitions back in time.
@@ -86,7 +87,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         member_id: &Arc<str>,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         let member = self
             .consumer_groups
@@ -94,7 +95,7 @@ impl GroupShard {
             .and_then(|group| group.member(member_id));
         match member.map(|member| member.current.state) {
             Some(MemberState::UnrevokedPartitions) => {
-                self.fence_members(group_id, &BTreeSet::from([member_id.clone()]), now_ms)
+                self.fence_members(group_id, &BTreeSet::from([member_id.clone()]), now)
             }
             _ => Vec::new(),
         }
@@ -105,7 +106,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         leaving: &BTreeSet<Arc<str>>,
-        now_ms: i64,
+        now: Now,
     ) -> Vec<GroupRecord> {
         let Some(group) = self.consumer_groups.get(group_id) else {
             return Vec::new();
@@ -114,7 +115,7 @@ impl GroupShard {
             return Vec::new();
         }
         if self.may_downgrade(group, leaving)
-            && let Some(records) = self.downgrade(group_id, leaving, None, now_ms)
+            && let Some(records) = self.downgrade(group_id, leaving, None, now)
         {
             return records;
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::kafka_uuid;
 use barnabas_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
@@ -44,16 +45,15 @@ impl GroupShard {
         request: &ConsumerGroupHeartbeatRequest,
         caller: Caller<'_>,
         uuid: Uuid,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
         self.validate(request, caller.api_version)?;
         if matches!(request.member_epoch, LEAVES | LEFT_FOR_A_WHILE) {
-            return self.consumer_leave(request, now_ms);
+            return self.consumer_leave(request, now);
         }
         let group_id: Arc<str> = request.group_id.as_str().into();
-        let (mut records, group) =
-            self.consumer_group_for(&group_id, request.member_epoch == JOINS, now_ms)?;
-        let decided = self.decide_heartbeat(group.as_ref(), &group_id, request, caller, uuid, now_ms);
+        let (mut records, group) = self.consumer_group_for(&group_id, request.member_epoch == JOINS, now)?;
+        let decided = self.decide_heartbeat(group.as_ref(), &group_id, request, caller, uuid, now);
         let Decided {
             member_id,
             consumer_records,
@@ -61,7 +61,7 @@ impl GroupShard {
             after,
         } = decided?;
         records.extend(GroupRecord::of_consumer_group(&group_id, consumer_records));
-        self.settle_member(&group_id, &member_id, after, request.rebalance_timeout_ms, now_ms);
+        self.settle_member(&group_id, &member_id, after, request.rebalance_timeout_ms, now);
         Ok(Outcome { records, reply })
     }
 
@@ -126,7 +126,7 @@ impl GroupShard {
         request: &ConsumerGroupHeartbeatRequest,
         caller: Caller<'_>,
         uuid: Uuid,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Decided, Refusal> {
         let known = self.consumer_groups.get(group_id);
         let Some(group) = made.or(known) else {
@@ -144,7 +144,7 @@ impl GroupShard {
         let joins = request.member_epoch == JOINS;
         let owned = request.topic_partitions.as_deref();
         let instance_id = request.instance_id.as_ref().map(|id| id.as_str());
-        let mut update = self.update_of(group, group_id, member_id, now_ms);
+        let mut update = self.update_of(group, group_id, member_id, now.wall_ms);
         match instance_id {
             None => {
                 if !joins {
@@ -228,7 +228,7 @@ impl GroupShard {
         group: &'a ConsumerGroup,
         group_id: &str,
         member_id: Arc<str>,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Update<'a> {
         let old = group
             .members
@@ -240,7 +240,7 @@ impl GroupShard {
             cluster: &*self.cluster,
             settings: self.cluster.consumer_settings(group_id),
             default_assignor: self.config.consumer_assignors.first(),
-            now_ms,
+            wall_ms,
             member: old.clone(),
             old,
             replaced: None,
@@ -267,7 +267,7 @@ impl GroupShard {
         member_id: &Arc<str>,
         after: After,
         said_timeout_ms: i32,
-        now_ms: i64,
+        now: Now,
     ) {
         let settings = self.cluster.consumer_settings(group_id);
         let session = TimerKey::Session {
@@ -276,9 +276,10 @@ impl GroupShard {
         };
         self.timers.schedule(
             session,
-            now_ms.saturating_add(i64::from(settings.session_timeout_ms)),
+            now.monotonic_ms
+                .saturating_add(i64::from(settings.session_timeout_ms)),
         );
-        self.settle_after(group_id, after, now_ms);
+        self.settle_after(group_id, after, now);
         match after.revokes {
             Some(true) => {
                 let known = self
@@ -288,7 +289,7 @@ impl GroupShard {
                 let timeout_ms = said(said_timeout_ms)
                     .or(known.map(|member| member.details.rebalance_timeout_ms))
                     .unwrap_or(0);
-                self.schedule_revocation(group_id, member_id, timeout_ms, now_ms);
+                self.schedule_revocation(group_id, member_id, timeout_ms, now);
             }
             Some(false) => self.timers.cancel(&TimerKey::Revocation {
                 group: group_id.clone(),
@@ -299,7 +300,7 @@ impl GroupShard {
     }
 
     /// What is not in the log, once a decision about the group was made.
-    pub(super) fn settle_after(&mut self, group_id: &Arc<str>, after: After, now_ms: i64) {
+    pub(super) fn settle_after(&mut self, group_id: &Arc<str>, after: After, now: Now) {
         if let Some(group) = self.consumer_groups.get_mut(group_id)
             && after.topics_seen_at.is_some()
         {
@@ -309,7 +310,7 @@ impl GroupShard {
             let key = TimerKey::Regexes {
                 group: group_id.clone(),
             };
-            self.timers.schedule(key, now_ms);
+            self.timers.schedule(key, now.monotonic_ms);
         }
     }
 
@@ -319,14 +320,14 @@ impl GroupShard {
         group_id: &Arc<str>,
         member_id: &Arc<str>,
         timeout_ms: i32,
-        now_ms: i64,
+        now: Now,
     ) {
         let key = TimerKey::Revocation {
             group: group_id.clone(),
             member: member_id.clone(),
         };
         self.timers
-            .schedule(key, now_ms.saturating_add(i64::from(timeout_ms)));
+            .schedule(key, now.monotonic_ms.saturating_add(i64::from(timeout_ms)));
     }
 }
 

@@ -93,7 +93,7 @@ impl GroupShard {
     ) -> Result<(Vec<GroupRecord>, JoinGroupResponse, bool), Refusal> {
         let group = self.known_consumer_group(group_id)?;
         let owned = owned_partitions(subscription, &*self.cluster);
-        let mut update = self.update_of(group, group_id, member_id, join.now_ms);
+        let mut update = self.update_of(group, group_id, member_id, join.now.wall_ms);
         let holder = join
             .instance_id()
             .and_then(|instance_id| group.static_member(instance_id));
@@ -134,7 +134,7 @@ impl GroupShard {
                 group_id,
                 &[former.clone(), member.id.clone()].into(),
                 Some((&member, &former, bumps)),
-                join.now_ms,
+                join.now,
             );
             records.extend(downgrade.unwrap_or_default());
             return Ok((records, answer, false));
@@ -143,7 +143,7 @@ impl GroupShard {
         update.reconcile(target_epoch, &target, bumps, Some(&owned))?;
         let answer = response(&update);
         let (records, after) = (std::mem::take(&mut update.records), update.after);
-        self.settle_after(group_id, after, join.now_ms);
+        self.settle_after(group_id, after, join.now);
         Ok((GroupRecord::of_consumer_group(group_id, records), answer, true))
     }
 
@@ -154,12 +154,15 @@ impl GroupShard {
             .cancel(&key(|group, member| TimerKey::MemberJoin { group, member }));
         self.timers.schedule(
             key(|group, member| TimerKey::Session { group, member }),
-            join.now_ms
+            join.now
+                .monotonic_ms
                 .saturating_add(i64::from(join.request.session_timeout_ms)),
         );
         self.timers.schedule(
             key(|group, member| TimerKey::MemberSync { group, member }),
-            join.now_ms.saturating_add(i64::from(join.rebalance_timeout_ms())),
+            join.now
+                .monotonic_ms
+                .saturating_add(i64::from(join.rebalance_timeout_ms())),
         );
     }
 }

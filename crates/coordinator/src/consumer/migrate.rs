@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use bytes::Bytes;
 
@@ -42,7 +43,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         joins: bool,
-        now_ms: i64,
+        now: Now,
     ) -> Result<(Vec<GroupRecord>, Option<ConsumerGroup>), Refusal> {
         if self.consumer_groups.contains_key(group_id) {
             return Ok((Vec::new(), None));
@@ -80,7 +81,7 @@ impl GroupShard {
                 .classic
                 .as_ref()
                 .map_or(0, |classic| classic.session_timeout_ms);
-            self.reschedule_session_in(group_id, &member.id, session_ms, now_ms);
+            self.reschedule_session_in(group_id, &member.id, session_ms, now);
         }
         Ok((records, Some(made)))
     }
@@ -126,10 +127,10 @@ impl GroupShard {
         group_id: &Arc<str>,
         leaving: &BTreeSet<Arc<str>>,
         joining: Option<(&ConsumerMember, &Arc<str>, bool)>,
-        now_ms: i64,
+        now: Now,
     ) -> Option<Vec<GroupRecord>> {
         let group = self.consumer_groups.get(group_id)?;
-        let mut downgraded = ClassicGroup::new(group_id.clone(), now_ms);
+        let mut downgraded = ClassicGroup::new(group_id.clone(), now.wall_ms);
         downgraded.state = ClassicState::Stable;
         downgraded.generation_id = group.epoch.epoch;
         let staying = group
@@ -184,7 +185,7 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         value: &GroupMetadata,
-        now_ms: i64,
+        now: Now,
     ) -> bool {
         let is_its = |downgrade: &Downgrade| downgrade.group.generation_id == value.generation_id;
         let Some(downgrade) = self.downgrades.remove(group_id).filter(is_its) else {
@@ -193,11 +194,11 @@ impl GroupShard {
         self.groups.insert(group_id.clone(), downgrade.group);
         let member_ids = self.groups.get(group_id).map(ClassicGroup::member_ids);
         for member_id in member_ids.unwrap_or_default() {
-            self.reschedule_session(group_id, &member_id, now_ms);
+            self.reschedule_session(group_id, &member_id, now);
         }
         if downgrade.rebalances {
             // Nobody has joined yet, so that there is nothing to write.
-            let records = self.prepare_rebalance(group_id, now_ms);
+            let records = self.prepare_rebalance(group_id, now);
             debug_assert!(records.is_empty(), "a downgraded group waits for its members");
         }
         true

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ::regex::{Regex, RegexBuilder};
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 
 use super::group::{ConsumerGroup, count_regex};
@@ -107,8 +108,11 @@ pub(super) fn must_resolve(update: &Update<'_>, brings_new: bool) -> bool {
         return false;
     }
     let last = group.resolved.values().next();
-    let next_ms = |interval_ms: i64| last.map(|last| last.timestamp_ms.saturating_add(interval_ms));
-    if next_ms(REFRESH_INTERVAL_MS_MIN).is_some_and(|at_ms| update.now_ms <= at_ms) {
+    // The last time is a record's, so it is compared with the wall clock; one that was set back does not hold anything up.
+    let has_passed = |last: &ResolvedRegex, interval_ms: i64| {
+        update.wall_ms < last.timestamp_ms || update.wall_ms > last.timestamp_ms.saturating_add(interval_ms)
+    };
+    if last.is_some_and(|last| !has_passed(last, REFRESH_INTERVAL_MS_MIN)) {
         return false;
     }
     let regexes = group.regexes_after(Some(&update.old), Some(&update.member));
@@ -116,16 +120,16 @@ pub(super) fn must_resolve(update: &Update<'_>, brings_new: bool) -> bool {
         && (brings_new
             || regexes.len() != group.resolved.len()
             || last.is_some_and(|last| last.version < update.cluster.topics_created_at())
-            || next_ms(REFRESH_INTERVAL_MS_MAX).is_some_and(|at_ms| update.now_ms > at_ms))
+            || last.is_some_and(|last| has_passed(last, REFRESH_INTERVAL_MS_MAX)))
 }
 
 impl GroupShard {
     /// Resolves the expressions of a group and bumps its epoch if they match other topics than before.
-    pub(crate) fn resolve_regexes(&mut self, group_id: &Arc<str>, now_ms: i64) -> Vec<GroupRecord> {
+    pub(crate) fn resolve_regexes(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let Some(group) = self.consumer_groups.get(group_id) else {
             return Vec::new();
         };
-        let (records, epoch) = resolve(group, &*self.cluster, now_ms);
+        let (records, epoch) = resolve(group, &*self.cluster, now.wall_ms);
         if let Some(group) = self.consumer_groups.get_mut(group_id)
             && epoch.is_some()
         {
@@ -139,7 +143,7 @@ impl GroupShard {
 fn resolve(
     group: &ConsumerGroup,
     cluster: &dyn ClusterView,
-    now_ms: i64,
+    wall_ms: i64,
 ) -> (Vec<ConsumerRecord>, Option<i32>) {
     let mut compiled: BTreeMap<&Arc<str>, Option<Regex>> = BTreeMap::new();
     for regex in group.subscribed_regexes.keys() {
@@ -176,7 +180,7 @@ fn resolve(
             value: Some(ResolvedRegex {
                 topics: matched,
                 version: cluster.version(),
-                timestamp_ms: now_ms,
+                timestamp_ms: wall_ms,
             }),
         });
     }

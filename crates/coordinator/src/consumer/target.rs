@@ -24,7 +24,7 @@ pub(super) struct Targeting<'a> {
     pub(super) group_epoch: i32,
     pub(super) all_subscribe_alike: bool,
     pub(super) assignor: Assignor,
-    pub(super) now_ms: i64,
+    pub(super) wall_ms: i64,
 }
 
 impl Targeting<'_> {
@@ -85,7 +85,7 @@ impl Targeting<'_> {
         }
         records.push(ConsumerRecord::TargetEpoch(Some(TargetEpoch {
             epoch: self.group_epoch,
-            timestamp_ms: self.now_ms,
+            timestamp_ms: self.wall_ms,
         })));
         (records, own)
     }
@@ -141,9 +141,9 @@ pub(super) fn all_subscribe_alike(
 }
 
 /// Whether enough time has passed since the last computation; a clock that was set back does not count.
-pub(super) fn may_compute(last: TargetEpoch, interval_ms: i32, now_ms: i64) -> bool {
+pub(super) fn may_compute(last: TargetEpoch, interval_ms: i32, wall_ms: i64) -> bool {
     last.timestamp_ms == 0
         || interval_ms == 0
-        || now_ms < last.timestamp_ms
-        || now_ms >= last.timestamp_ms.saturating_add(i64::from(interval_ms))
+        || wall_ms < last.timestamp_ms
+        || wall_ms >= last.timestamp_ms.saturating_add(i64::from(interval_ms))
 }

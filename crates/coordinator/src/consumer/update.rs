@@ -23,7 +23,7 @@ pub(super) struct Update<'a> {
     pub(super) cluster: &'a dyn ClusterView,
     pub(super) settings: ConsumerSettings,
     pub(super) default_assignor: Assignor,
-    pub(super) now_ms: i64,
+    pub(super) wall_ms: i64,
     /// The member as it was; an empty one if it is new.
     pub(super) old: ConsumerMember,
     /// The member as it will be.
@@ -171,7 +171,7 @@ impl<'a> Update<'a> {
         all_subscribe_alike: bool,
     ) -> (i32, Arc<Partitions>) {
         let last = self.group.target_epoch;
-        if last.epoch >= group_epoch || !may_compute(last, self.settings.assignment_interval_ms, self.now_ms)
+        if last.epoch >= group_epoch || !may_compute(last, self.settings.assignment_interval_ms, self.wall_ms)
         {
             return (last.epoch, self.group.target(&self.member));
         }
@@ -187,7 +187,7 @@ impl<'a> Update<'a> {
             assignor: preferred
                 .and_then(|name| Assignor::from_name(&name))
                 .unwrap_or(self.default_assignor),
-            now_ms: self.now_ms,
+            wall_ms: self.wall_ms,
         };
         let (records, target) = targeting.compute();
         self.records.extend(records);

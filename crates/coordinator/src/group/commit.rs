@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -24,13 +25,13 @@ impl GroupShard {
         &mut self,
         request: &OffsetCommitRequest,
         api_version: i16,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Outcome<Vec<OffsetCommitResponseTopic>>, ErrorCode> {
-        let group_id = self.validate_commit(request, api_version, now_ms)?;
+        let group_id = self.validate_commit(request, api_version, now)?;
         // What a client asks for need not be possible; the sum wraps as Kafka's does.
         let expire_timestamp_ms = Some(request.retention_time_ms)
             .filter(|retention_ms| *retention_ms != DEFAULT_RETENTION_TIME_MS)
-            .map(|retention_ms| now_ms.wrapping_add(retention_ms));
+            .map(|retention_ms| now.wall_ms.wrapping_add(retention_ms));
 
         let mut records = Vec::new();
         let mut reply = Vec::with_capacity(request.topics.len());
@@ -50,7 +51,7 @@ impl GroupShard {
                             offset: partition.committed_offset,
                             leader_epoch: partition.committed_leader_epoch,
                             metadata,
-                            commit_timestamp_ms: now_ms,
+                            commit_timestamp_ms: now.wall_ms,
                             expire_timestamp_ms,
                             topic_id: topic.topic_id,
                         }),
@@ -71,7 +72,7 @@ impl GroupShard {
         &mut self,
         request: &OffsetCommitRequest,
         api_version: i16,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Arc<str>, ErrorCode> {
         let member_id = request.member_id.as_str();
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
@@ -95,7 +96,7 @@ impl GroupShard {
             group.state,
             ClassicState::Stable | ClassicState::PreparingRebalance
         ) {
-            self.reschedule_session(&group_id, member_id, now_ms);
+            self.reschedule_session(&group_id, member_id, now);
         }
         Ok(group_id)
     }

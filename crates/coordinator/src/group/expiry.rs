@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use uuid::Uuid;
 
 use super::GroupShard;
@@ -34,29 +35,30 @@ impl AgeFrom {
         }
     }
 
-    fn has_expired(&self, offset: &CommittedOffset, retention_ms: i64, now_ms: i64) -> bool {
+    fn has_expired(&self, offset: &CommittedOffset, retention_ms: i64, wall_ms: i64) -> bool {
         if let Some(expire_timestamp_ms) = offset.expire_timestamp_ms {
-            return now_ms >= expire_timestamp_ms;
+            return wall_ms >= expire_timestamp_ms;
         }
         let from_ms = match self {
             AgeFrom::State(Some(state_timestamp_ms)) => *state_timestamp_ms,
             AgeFrom::State(None) | AgeFrom::Commit => offset.commit_timestamp_ms,
         };
-        now_ms.saturating_sub(from_ms) >= retention_ms
+        wall_ms.saturating_sub(from_ms) >= retention_ms
     }
 }
 
 impl GroupShard {
-    pub(super) fn schedule_expiry(&mut self, now_ms: i64) {
+    pub(super) fn schedule_expiry(&mut self, now: Now) {
         self.timers.schedule(
             TimerKey::Expiry,
-            now_ms.saturating_add(self.config.offsets_retention_check_interval_ms),
+            now.monotonic_ms
+                .saturating_add(self.config.offsets_retention_check_interval_ms),
         );
     }
 
     /// The tombstones of what has expired. They need not be appended in one batch.
-    pub(super) fn expire_offsets(&mut self, now_ms: i64) -> Vec<GroupRecord> {
-        self.schedule_expiry(now_ms);
+    pub(super) fn expire_offsets(&mut self, now: Now) -> Vec<GroupRecord> {
+        self.schedule_expiry(now);
         let mut records = Vec::new();
         let classic = self
             .groups
@@ -67,7 +69,7 @@ impl GroupShard {
             .values()
             .map(|group| (Reader::Consumer(group), group.members.is_empty()));
         for (group, is_empty) in classic.chain(consumer) {
-            let all_expired = self.expire_offsets_of(group, now_ms, &mut records);
+            let all_expired = self.expire_offsets_of(group, now.wall_ms, &mut records);
             if all_expired && is_empty {
                 records.extend(self.tombstones_of_empty(group.id()));
             }
@@ -76,7 +78,7 @@ impl GroupShard {
     }
 
     /// Whether the group has no offset left.
-    fn expire_offsets_of(&self, group: Reader<'_>, now_ms: i64, records: &mut Vec<GroupRecord>) -> bool {
+    fn expire_offsets_of(&self, group: Reader<'_>, wall_ms: i64, records: &mut Vec<GroupRecord>) -> bool {
         let age_from = AgeFrom::of(group);
         let mut all_expired = self.pending.of_group(group.id()).next().is_none();
         for (topic, partitions) in self.offsets.of_group(group.id()) {
@@ -86,7 +88,7 @@ impl GroupShard {
             };
             for (partition, offset) in partitions {
                 let is_open = self.pending.is_open(group.id(), topic, *partition);
-                if !is_open && age_from.has_expired(offset, self.config.offsets_retention_ms, now_ms) {
+                if !is_open && age_from.has_expired(offset, self.config.offsets_retention_ms, wall_ms) {
                     records.push(offset_tombstone(group.id(), topic, *partition));
                 } else {
                     all_expired = false;

@@ -14,6 +14,7 @@ mod txn_commit;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 
 use self::pending::PendingOffsets;
@@ -105,7 +106,7 @@ impl GroupShard {
     }
 
     /// Applies a record of the log: what loading does with all of them is what the live path does with its own.
-    pub fn replay(&mut self, record: GroupRecord, now_ms: i64) {
+    pub fn replay(&mut self, record: GroupRecord, now: Now) {
         match record {
             GroupRecord::OffsetCommit {
                 group,
@@ -113,7 +114,7 @@ impl GroupShard {
                 partition,
                 value: Some(value),
             } => {
-                self.create_for_offset(&group, now_ms);
+                self.create_for_offset(&group, now);
                 self.offsets.put(&group, &topic, partition, value);
                 self.pending.committed(&group, &topic, partition);
             }
@@ -131,10 +132,10 @@ impl GroupShard {
                 value: Some(value),
             } => {
                 self.consumer_groups.remove(&group);
-                if self.complete_downgrade(&group, &value, now_ms) {
+                if self.complete_downgrade(&group, &value, now) {
                     // The group is there with all that its record has no room for.
                 } else if !self.loading && self.groups.contains_key(&group) {
-                    self.replay_live(&group, value, now_ms);
+                    self.replay_live(&group, value, now);
                 } else {
                     let loaded = ClassicGroup::from_metadata(group.clone(), value);
                     self.groups.insert(group, loaded);
@@ -148,17 +149,17 @@ impl GroupShard {
     }
 
     /// A group that commits without having members is created by its first offset.
-    pub(crate) fn create_for_offset(&mut self, group_id: &Arc<str>, now_ms: i64) {
+    pub(crate) fn create_for_offset(&mut self, group_id: &Arc<str>, now: Now) {
         if !self.consumer_groups.contains_key(group_id) && !self.groups.contains_key(group_id) {
-            let group = ClassicGroup::new(group_id.clone(), now_ms);
+            let group = ClassicGroup::new(group_id.clone(), now.wall_ms);
             self.groups.insert(group_id.clone(), group);
         }
     }
 
     /// The whole log has been replayed: sessions begin. A group that is larger than `group.max.size` allows rebalances.
-    pub fn finish_loading(&mut self, now_ms: i64) -> Vec<GroupRecord> {
+    pub fn finish_loading(&mut self, now: Now) -> Vec<GroupRecord> {
         self.loading = false;
-        self.schedule_expiry(now_ms);
+        self.schedule_expiry(now);
         let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         let mut records = Vec::new();
         for group_id in group_ids {
@@ -167,10 +168,10 @@ impl GroupShard {
             };
             let oversized = group.members().len() > self.config.group_max_size;
             for member_id in group.member_ids() {
-                self.reschedule_session(&group_id, &member_id, now_ms);
+                self.reschedule_session(&group_id, &member_id, now);
             }
             if oversized {
-                records.extend(self.prepare_rebalance(&group_id, now_ms));
+                records.extend(self.prepare_rebalance(&group_id, now));
             }
         }
         let members: Vec<_> = self
@@ -184,9 +185,9 @@ impl GroupShard {
                 || self.cluster.consumer_settings(&group_id).session_timeout_ms,
                 |classic| classic.session_timeout_ms,
             );
-            self.reschedule_session_in(&group_id, &member.id, session_ms, now_ms);
+            self.reschedule_session_in(&group_id, &member.id, session_ms, now);
             if member.current.state == MemberState::UnrevokedPartitions && classic.is_none() {
-                self.schedule_revocation(&group_id, &member.id, member.details.rebalance_timeout_ms, now_ms);
+                self.schedule_revocation(&group_id, &member.id, member.details.rebalance_timeout_ms, now);
             }
         }
         records
@@ -205,33 +206,28 @@ impl GroupShard {
         self.timers.next_deadline()
     }
 
-    /// Does one thing that is due at `now_ms`, if any is. Call it until the next deadline lies ahead: one timer's records are
+    /// Does one thing that is due at `now`, if any is. Call it until the next deadline lies ahead: one timer's records are
     /// replayed before the next timer is looked at.
-    pub fn on_timer(&mut self, now_ms: i64) -> Vec<GroupRecord> {
-        match self.timers.pop_expired(now_ms) {
+    pub fn on_timer(&mut self, now: Now) -> Vec<GroupRecord> {
+        match self.timers.pop_expired(now.monotonic_ms) {
             Some(TimerKey::Session { group, member }) if self.consumer_groups.contains_key(&group) => {
-                self.expire_consumer_session(&group, &member, now_ms)
+                self.expire_consumer_session(&group, &member, now)
             }
-            Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now_ms),
-            Some(TimerKey::Revocation { group, member }) => self.expire_revocation(&group, &member, now_ms),
+            Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now),
+            Some(TimerKey::Revocation { group, member }) => self.expire_revocation(&group, &member, now),
             Some(TimerKey::MemberJoin { group, member } | TimerKey::MemberSync { group, member }) => {
-                self.expire_consumer_session(&group, &member, now_ms)
+                self.expire_consumer_session(&group, &member, now)
             }
-            Some(TimerKey::Regexes { group }) => self.resolve_regexes(&group, now_ms),
-            Some(TimerKey::Join { group }) => self.expire_join(&group, now_ms),
-            Some(TimerKey::Sync { group }) => self.expire_pending_sync(&group, now_ms),
-            Some(TimerKey::Expiry) => self.expire_offsets(now_ms),
+            Some(TimerKey::Regexes { group }) => self.resolve_regexes(&group, now),
+            Some(TimerKey::Join { group }) => self.expire_join(&group, now),
+            Some(TimerKey::Sync { group }) => self.expire_pending_sync(&group, now),
+            Some(TimerKey::Expiry) => self.expire_offsets(now),
             None => Vec::new(),
         }
     }
 
     /// The append of `records` failed: what waits for them is answered with `error`. Returns further records.
-    pub fn append_failed(
-        &mut self,
-        records: &[GroupRecord],
-        error: ErrorCode,
-        now_ms: i64,
-    ) -> Vec<GroupRecord> {
+    pub fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) -> Vec<GroupRecord> {
         self.downgrades.clear();
         let mut further = Vec::new();
         for record in records {
@@ -244,10 +240,10 @@ impl GroupShard {
             };
             match self.groups.get(group_id).map(ClassicGroup::state) {
                 Some(ClassicState::CompletingRebalance) => {
-                    self.reset_assignment(group_id, error, now_ms);
-                    further.extend(self.maybe_prepare_rebalance_or_complete_join(group_id, now_ms));
+                    self.reset_assignment(group_id, error, now);
+                    further.extend(self.maybe_prepare_rebalance_or_complete_join(group_id, now));
                 }
-                Some(ClassicState::Stable) => self.revert_replacement(group_id, error, now_ms),
+                Some(ClassicState::Stable) => self.revert_replacement(group_id, error, now),
                 _ => {}
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::TxnOffsetCommitRequest;
 use barnabas_protocol::messages::txn_offset_commit_response::{
@@ -19,7 +20,7 @@ impl GroupShard {
         &self,
         request: &TxnOffsetCommitRequest,
         topic_id: impl Fn(&str) -> Uuid,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Outcome<Vec<TxnOffsetCommitResponseTopic>>, ErrorCode> {
         let group_id = self.validate_transactional_commit(request, &topic_id)?;
         let mut records = Vec::new();
@@ -43,7 +44,7 @@ impl GroupShard {
                                 offset: partition.committed_offset,
                                 leader_epoch: partition.committed_leader_epoch,
                                 metadata,
-                                commit_timestamp_ms: now_ms,
+                                commit_timestamp_ms: now.wall_ms,
                                 expire_timestamp_ms: None,
                                 topic_id,
                             }),
@@ -83,7 +84,7 @@ impl GroupShard {
     }
 
     /// Applies a record of a producer's transaction that is not decided yet.
-    pub fn replay_in_transaction(&mut self, producer_id: i64, record: GroupRecord, now_ms: i64) {
+    pub fn replay_in_transaction(&mut self, producer_id: i64, record: GroupRecord, now: Now) {
         match record {
             GroupRecord::OffsetCommit {
                 group,
@@ -91,10 +92,10 @@ impl GroupShard {
                 partition,
                 value: Some(value),
             } => {
-                self.create_for_offset(&group, now_ms);
+                self.create_for_offset(&group, now);
                 self.pending.put(producer_id, group, topic, partition, value);
             }
-            other => self.replay(other, now_ms),
+            other => self.replay(other, now),
         }
     }
 

@@ -16,7 +16,7 @@ impl TransactionShard {
         producer: ProducerIdAndEpoch,
         partitions: &[TopicPartition],
         client_transaction_version: i16,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<Decision<()>, ErrorCode> {
         let metadata = self.of_producer(transactional_id, producer)?;
         let all_known = partitions
@@ -25,7 +25,7 @@ impl TransactionShard {
         if metadata.state == super::TransactionState::Ongoing && all_known {
             return Ok((Vec::new(), ()));
         }
-        let next = metadata.add_partitions(partitions.iter().cloned(), client_transaction_version, now_ms);
+        let next = metadata.add_partitions(partitions.iter().cloned(), client_transaction_version, wall_ms);
         let (id, _) = self
             .transactions
             .get_key_value(transactional_id)

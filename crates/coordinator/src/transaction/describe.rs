@@ -20,13 +20,13 @@ pub type TransactionDescription = (Arc<str>, TransactionMetadata);
 
 impl TransactionShard {
     /// The transactional ids that pass the filter, by id.
-    pub fn list(&self, filter: &TransactionFilter<'_>, now_ms: i64) -> Vec<TransactionDescription> {
+    pub fn list(&self, filter: &TransactionFilter<'_>, wall_ms: i64) -> Vec<TransactionDescription> {
         let passes = |metadata: &TransactionMetadata| {
             (filter.producer_ids.is_empty() || filter.producer_ids.contains(&metadata.producer_id))
                 && (filter.states.is_empty() || filter.states.contains(&metadata.state.name()))
                 && filter
                     .longer_than_ms
-                    .is_none_or(|longest| now_ms.saturating_sub(metadata.start_timestamp_ms) > longest)
+                    .is_none_or(|longest| wall_ms.saturating_sub(metadata.start_timestamp_ms) > longest)
         };
         self.transactions
             .iter()

@@ -25,7 +25,7 @@ impl TransactionShard {
         commit: bool,
         client_transaction_version: i16,
         new_producer_id: Option<i64>,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<Decision<ProducerIdAndEpoch>, Refusal> {
         if transactional_id.is_empty() {
             return Err(ErrorCode::InvalidRequest.into());
@@ -35,7 +35,7 @@ impl TransactionShard {
             .get_key_value(transactional_id)
             .ok_or(ErrorCode::InvalidProducerIdMapping)?;
         if client_transaction_version < TRANSACTION_VERSION_2 {
-            let next = metadata.end_keeping_epoch(producer, commit, now_ms)?;
+            let next = metadata.end_keeping_epoch(producer, commit, wall_ms)?;
             let records = next.into_iter().map(|next| record(id, next));
             return Ok((records.collect(), NO_PRODUCER));
         }
@@ -43,7 +43,7 @@ impl TransactionShard {
             Ending::Again => Ok((Vec::new(), metadata.producer())),
             Ending::Now => {
                 let next_producer_id = metadata.next_producer_id(new_producer_id)?;
-                let next = metadata.prepare(commit, client_transaction_version, next_producer_id, now_ms);
+                let next = metadata.prepare(commit, client_transaction_version, next_producer_id, wall_ms);
                 let answer = next.producer();
                 Ok((vec![record(id, next)], answer))
             }
@@ -70,12 +70,12 @@ impl TransactionMetadata {
 
     /// The abort of an open transaction whose producer is fenced: it timed out, or another was initialized. Its epoch may be the
     /// last one, which no producer is ever given: who is initialized next gets another producer id.
-    pub(super) fn fence(&self, transaction_version: i16, now_ms: i64) -> TransactionMetadata {
+    pub(super) fn fence(&self, transaction_version: i16, wall_ms: i64) -> TransactionMetadata {
         let bumps_epoch = transaction_version >= TRANSACTION_VERSION_2;
         if bumps_epoch && !self.is_epoch_exhausted() {
-            return self.prepare(false, transaction_version, NO_PRODUCER_ID, now_ms);
+            return self.prepare(false, transaction_version, NO_PRODUCER_ID, wall_ms);
         }
-        let mut fenced = self.prepare(false, 0, NO_PRODUCER_ID, now_ms);
+        let mut fenced = self.prepare(false, 0, NO_PRODUCER_ID, wall_ms);
         fenced.producer_epoch = self.producer_epoch.saturating_add(1);
         fenced.last_producer_epoch = NO_PRODUCER_EPOCH;
         fenced
@@ -86,7 +86,7 @@ impl TransactionMetadata {
         &self,
         producer: ProducerIdAndEpoch,
         commit: bool,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<Option<TransactionMetadata>, ErrorCode> {
         if self.producer_id != producer.producer_id {
             return Err(ErrorCode::InvalidProducerIdMapping);
@@ -95,7 +95,7 @@ impl TransactionMetadata {
             return Err(ErrorCode::ProducerFenced);
         }
         match (self.state, commit) {
-            (TransactionState::Ongoing, _) => Ok(Some(self.prepare(commit, 0, NO_PRODUCER_ID, now_ms))),
+            (TransactionState::Ongoing, _) => Ok(Some(self.prepare(commit, 0, NO_PRODUCER_ID, wall_ms))),
             (TransactionState::CompleteCommit, true) | (TransactionState::CompleteAbort, false) => Ok(None),
             (TransactionState::PrepareCommit, true) | (TransactionState::PrepareAbort, false) => {
                 Err(ErrorCode::ConcurrentTransactions)

@@ -33,16 +33,16 @@ impl TransactionShard {
         &self,
         request: &InitProducerId<'_>,
         new_producer_id: Option<i64>,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<Decision<Result<ProducerIdAndEpoch, ErrorCode>>, Refusal> {
         if !(1..=self.config.transaction_max_timeout_ms).contains(&request.timeout_ms) {
             return Err(ErrorCode::InvalidTransactionTimeout.into());
         }
         let Some((id, known)) = self.transactions.get_key_value(request.transactional_id) else {
             let producer_id = new_producer_id.ok_or(Refusal::NeedsProducerId)?;
-            let created = TransactionMetadata::new(producer_id, request.timeout_ms, now_ms);
+            let created = TransactionMetadata::new(producer_id, request.timeout_ms, wall_ms);
             let expected = request.expected.map(|expected| expected.producer_epoch);
-            let next = created.bump_epoch(request.timeout_ms, expected, now_ms)?;
+            let next = created.bump_epoch(request.timeout_ms, expected, wall_ms)?;
             return Ok(initialized(request.transactional_id.into(), next));
         };
         if request
@@ -56,7 +56,7 @@ impl TransactionShard {
                 Err(ErrorCode::ConcurrentTransactions.into())
             }
             TransactionState::Ongoing => {
-                let fenced = known.fence(request.transaction_version, now_ms);
+                let fenced = known.fence(request.transaction_version, wall_ms);
                 Ok((vec![record(id, fenced)], Err(ErrorCode::ConcurrentTransactions)))
             }
             TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
@@ -64,9 +64,9 @@ impl TransactionShard {
                 let is_current = expected.is_none_or(|epoch| epoch == known.producer_epoch);
                 let next = if known.is_epoch_exhausted() && is_current {
                     let producer_id = new_producer_id.ok_or(Refusal::NeedsProducerId)?;
-                    known.rotate_producer_id(producer_id, request.timeout_ms, expected.is_some(), now_ms)
+                    known.rotate_producer_id(producer_id, request.timeout_ms, expected.is_some(), wall_ms)
                 } else {
-                    known.bump_epoch(request.timeout_ms, expected, now_ms)?
+                    known.bump_epoch(request.timeout_ms, expected, wall_ms)?
                 };
                 Ok(initialized(id.clone(), next))
             }

@@ -14,7 +14,7 @@ pub(super) const LAST_EPOCH: i16 = i16::MAX - 1;
 
 impl TransactionMetadata {
     /// A transactional id that nothing is known of.
-    pub(super) fn new(producer_id: i64, timeout_ms: i32, now_ms: i64) -> Self {
+    pub(super) fn new(producer_id: i64, timeout_ms: i32, wall_ms: i64) -> Self {
         TransactionMetadata {
             producer_id,
             previous_producer_id: NO_PRODUCER_ID,
@@ -25,7 +25,7 @@ impl TransactionMetadata {
             state: TransactionState::Empty,
             partitions: BTreeSet::new(),
             start_timestamp_ms: NO_TIMESTAMP,
-            last_update_timestamp_ms: now_ms,
+            last_update_timestamp_ms: wall_ms,
             client_transaction_version: 0,
         }
     }
@@ -43,7 +43,7 @@ impl TransactionMetadata {
         &self,
         timeout_ms: i32,
         expected: Option<i16>,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<TransactionMetadata, ErrorCode> {
         let next = self.producer_epoch.saturating_add(1);
         let (producer_epoch, last_producer_epoch) = match expected {
@@ -60,7 +60,7 @@ impl TransactionMetadata {
         Ok(TransactionMetadata {
             producer_epoch,
             last_producer_epoch,
-            ..self.initialized(timeout_ms, now_ms)
+            ..self.initialized(timeout_ms, wall_ms)
         })
     }
 
@@ -70,7 +70,7 @@ impl TransactionMetadata {
         producer_id: i64,
         timeout_ms: i32,
         is_recovering: bool,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> TransactionMetadata {
         TransactionMetadata {
             producer_id,
@@ -80,18 +80,18 @@ impl TransactionMetadata {
             } else {
                 NO_PRODUCER_EPOCH
             },
-            ..self.initialized(timeout_ms, now_ms)
+            ..self.initialized(timeout_ms, wall_ms)
         }
     }
 
-    fn initialized(&self, timeout_ms: i32, now_ms: i64) -> TransactionMetadata {
+    fn initialized(&self, timeout_ms: i32, wall_ms: i64) -> TransactionMetadata {
         TransactionMetadata {
             previous_producer_id: self.producer_id,
             timeout_ms,
             state: TransactionState::Empty,
             partitions: BTreeSet::new(),
             start_timestamp_ms: NO_TIMESTAMP,
-            last_update_timestamp_ms: now_ms,
+            last_update_timestamp_ms: wall_ms,
             ..self.clone()
         }
     }
@@ -101,16 +101,16 @@ impl TransactionMetadata {
         &self,
         added: impl IntoIterator<Item = TopicPartition>,
         client_transaction_version: i16,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> TransactionMetadata {
         let mut next = self.clone();
         next.previous_producer_id = self.producer_id;
         next.state = TransactionState::Ongoing;
         next.partitions.extend(added);
         if self.state.is_idle() {
-            next.start_timestamp_ms = now_ms;
+            next.start_timestamp_ms = wall_ms;
         }
-        next.last_update_timestamp_ms = now_ms;
+        next.last_update_timestamp_ms = wall_ms;
         next.client_transaction_version = client_transaction_version;
         next
     }
@@ -121,7 +121,7 @@ impl TransactionMetadata {
         commit: bool,
         client_transaction_version: i16,
         next_producer_id: i64,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> TransactionMetadata {
         let mut next = self.clone();
         next.previous_producer_id = self.producer_id;
@@ -138,15 +138,15 @@ impl TransactionMetadata {
         }
         if self.state != TransactionState::Ongoing {
             // An abort without a partition in it.
-            next.start_timestamp_ms = now_ms;
+            next.start_timestamp_ms = wall_ms;
         }
-        next.last_update_timestamp_ms = now_ms;
+        next.last_update_timestamp_ms = wall_ms;
         next.client_transaction_version = client_transaction_version;
         next
     }
 
     /// With all markers written.
-    pub(super) fn complete(&self, now_ms: i64) -> TransactionMetadata {
+    pub(super) fn complete(&self, wall_ms: i64) -> TransactionMetadata {
         let mut next = self.clone();
         next.previous_producer_id = self.producer_id;
         next.state = if self.state == TransactionState::PrepareCommit {
@@ -161,7 +161,7 @@ impl TransactionMetadata {
         }
         next.next_producer_id = NO_PRODUCER_ID;
         next.partitions.clear();
-        next.last_update_timestamp_ms = now_ms;
+        next.last_update_timestamp_ms = wall_ms;
         next
     }
 }

@@ -19,16 +19,19 @@ mod end;
 mod expiry;
 mod init;
 mod metadata;
+mod ongoing;
 mod record;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 
+use self::ongoing::Ongoing;
 pub use describe::{TransactionDescription, TransactionFilter};
 pub use init::InitProducerId;
 pub use record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TopicPartition, TransactionMetadata, TransactionRecord};
@@ -112,7 +115,7 @@ pub struct TransactionShard {
     coordinator_epoch: i32,
     transactions: BTreeMap<Arc<str>, TransactionMetadata>,
     /// Those that may time out.
-    ongoing: BTreeSet<Arc<str>>,
+    ongoing: BTreeMap<Arc<str>, Ongoing>,
     /// When timed out transactions are looked for next; `None` while there is none that could be.
     abort_at_ms: Option<i64>,
     /// When expired transactional ids are looked for next.
@@ -129,7 +132,7 @@ impl TransactionShard {
             config,
             coordinator_epoch,
             transactions: BTreeMap::new(),
-            ongoing: BTreeSet::new(),
+            ongoing: BTreeMap::new(),
             abort_at_ms: None,
             expire_at_ms: None,
             work: Vec::new(),
@@ -143,34 +146,36 @@ impl TransactionShard {
     }
 
     /// Applies a record of the log: what loading does with all of them is what the live path does with its own.
-    pub fn replay(&mut self, record: TransactionRecord, now_ms: i64) {
+    pub fn replay(&mut self, record: TransactionRecord, now: Now) {
         let id = record.transactional_id;
-        self.ongoing.remove(&id);
+        let before = self.ongoing.remove(&id);
         let Some(metadata) = record.value else {
             self.transactions.remove(&id);
             return;
         };
         if metadata.state == TransactionState::Ongoing {
-            self.ongoing.insert(id.clone());
+            let goes_on = before.filter(|before| before.start_timestamp_ms == metadata.start_timestamp_ms);
+            let ongoing = goes_on.unwrap_or_else(|| Ongoing::begun(&metadata, now));
+            self.ongoing.insert(id.clone(), ongoing);
         }
         if !self.loading {
             self.note_work(&id, &metadata);
         }
         self.transactions.insert(id, metadata);
         if !self.loading {
-            self.schedule(now_ms);
+            self.schedule(now);
         }
     }
 
     /// The whole log has been replayed: what was decided and not completed goes on.
-    pub fn finish_loading(&mut self, now_ms: i64) {
+    pub fn finish_loading(&mut self, now: Now) {
         self.loading = false;
         let transactions = std::mem::take(&mut self.transactions);
         for (id, metadata) in &transactions {
             self.note_work(id, metadata);
         }
         self.transactions = transactions;
-        self.schedule(now_ms);
+        self.schedule(now);
     }
 
     fn note_work(&mut self, id: &Arc<str>, metadata: &TransactionMetadata) {
@@ -201,11 +206,11 @@ impl TransactionShard {
         &self,
         transactional_id: &str,
         producer: ProducerIdAndEpoch,
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Vec<TransactionRecord> {
         match self.transactions.get_key_value(transactional_id) {
             Some((id, metadata)) if metadata.state.is_prepared() && metadata.producer() == producer => {
-                vec![record(id, metadata.complete(now_ms))]
+                vec![record(id, metadata.complete(wall_ms))]
             }
             _ => Vec::new(),
         }

@@ -1,26 +1,41 @@
 //! Tables of requests against a shard: the records that each decides, and the answer.
 
+use barnabas_environment::Now;
+
 use super::*;
 
 const ID: &str = "t";
 const TIMEOUT_MS: i32 = 60_000;
 const EPOCH: i32 = 7;
+/// When the tests begin. The clocks differ by decades: what takes one for the other fails.
+const START: Now = Now {
+    wall_ms: 1_700_000_000_000,
+    monotonic_ms: 1_000,
+};
+
+/// The time `ms` milliseconds after [`START`].
+fn after(ms: i64) -> Now {
+    Now {
+        wall_ms: START.wall_ms + ms,
+        monotonic_ms: START.monotonic_ms + ms,
+    }
+}
 
 /// A shard that is driven as the shell drives it; producer ids count up from 100.
 struct Driven {
     shard: TransactionShard,
     next_producer_id: i64,
-    now_ms: i64,
+    now: Now,
 }
 
 impl Driven {
     fn new() -> Self {
         let mut shard = TransactionShard::new(TransactionConfig::default(), EPOCH);
-        shard.finish_loading(0);
+        shard.finish_loading(START);
         Driven {
             shard,
             next_producer_id: 100,
-            now_ms: 1_000,
+            now: START,
         }
     }
 
@@ -28,16 +43,16 @@ impl Driven {
         &mut self,
         act: impl Fn(&TransactionShard, Option<i64>, i64) -> Result<Decision<R>, Refusal>,
     ) -> Result<R, ErrorCode> {
-        let (records, reply) = match act(&self.shard, None, self.now_ms) {
+        let (records, reply) = match act(&self.shard, None, self.now.wall_ms) {
             Err(Refusal::NeedsProducerId) => {
                 let id = self.next_producer_id;
                 self.next_producer_id += 1;
-                act(&self.shard, Some(id), self.now_ms).map_err(code)?
+                act(&self.shard, Some(id), self.now.wall_ms).map_err(code)?
             }
             other => other.map_err(code)?,
         };
         for record in records {
-            self.shard.replay(record, self.now_ms);
+            self.shard.replay(record, self.now);
         }
         Ok(reply)
     }
@@ -49,20 +64,20 @@ impl Driven {
             expected: expected.map(|(id, epoch)| producer(id, epoch)),
             transaction_version: version,
         };
-        let reply = self.request(|shard, id, now_ms| shard.init_producer_id(&request, id, now_ms))?;
+        let reply = self.request(|shard, id, wall_ms| shard.init_producer_id(&request, id, wall_ms))?;
         reply.map(|producer| (producer.producer_id, producer.producer_epoch))
     }
 
     fn add(&mut self, id: i64, epoch: i16, version: i16, partition: i32) -> Result<(), ErrorCode> {
         let added = [(Arc::from("topic"), partition)];
-        self.request(|shard, _, now_ms| {
-            Ok(shard.add_partitions(ID, producer(id, epoch), &added, version, now_ms)?)
+        self.request(|shard, _, wall_ms| {
+            Ok(shard.add_partitions(ID, producer(id, epoch), &added, version, wall_ms)?)
         })
     }
 
     fn end(&mut self, id: i64, epoch: i16, version: i16, commit: bool) -> Result<(i64, i16), ErrorCode> {
-        let reply = self.request(|shard, new_id, now_ms| {
-            shard.end_transaction(ID, producer(id, epoch), commit, version, new_id, now_ms)
+        let reply = self.request(|shard, new_id, wall_ms| {
+            shard.end_transaction(ID, producer(id, epoch), commit, version, new_id, wall_ms)
         });
         reply.map(|producer| (producer.producer_id, producer.producer_epoch))
     }
@@ -73,9 +88,9 @@ impl Driven {
         for work in &work {
             for record in self
                 .shard
-                .complete(&work.transactional_id, work.producer, self.now_ms)
+                .complete(&work.transactional_id, work.producer, self.now.wall_ms)
             {
-                self.shard.replay(record, self.now_ms);
+                self.shard.replay(record, self.now);
             }
         }
         work.len()
@@ -90,7 +105,7 @@ impl Driven {
     fn at_epoch(&mut self, epoch: i16) {
         let mut metadata = self.shard.transaction(ID).unwrap().clone();
         metadata.producer_epoch = epoch;
-        self.shard.replay(record(&ID.into(), metadata), self.now_ms);
+        self.shard.replay(record(&ID.into(), metadata), self.now);
     }
 }
 
@@ -176,7 +191,7 @@ fn a_transaction_of_the_second_way_bumps_the_epoch() {
         "it does not know the epoch yet"
     );
     for record in driven.shard.complete(ID, producer(100, 2), 0) {
-        driven.shard.replay(record, 0);
+        driven.shard.replay(record, START);
     }
     assert_eq!(driven.end(100, 1, 2, true), Ok((100, 2)), "the commit again");
     assert_eq!(
@@ -303,19 +318,19 @@ fn timeouts_are_checked_and_kept() {
             expected: None,
             transaction_version: 2,
         };
-        let refused = driven.request(|shard, id, now_ms| shard.init_producer_id(&request, id, now_ms));
+        let refused = driven.request(|shard, id, wall_ms| shard.init_producer_id(&request, id, wall_ms));
         assert_eq!(refused, Err(ErrorCode::InvalidTransactionTimeout), "{timeout_ms}");
     }
     driven.init(2, None).unwrap();
     driven.add(100, 0, 2, 0).unwrap();
     let due_ms = driven.shard.next_deadline().unwrap();
-    assert_eq!(due_ms, driven.now_ms + 10_000);
-    assert_eq!(driven.shard.on_timer(2, due_ms), [], "not overdue");
-    let overdue_ms = driven.now_ms + i64::from(TIMEOUT_MS) + 10_000;
-    let records = driven.shard.on_timer(2, overdue_ms);
+    assert_eq!(due_ms, START.monotonic_ms + 10_000);
+    assert_eq!(driven.shard.on_timer(2, after(10_000)), [], "not overdue");
+    let overdue = after(i64::from(TIMEOUT_MS) + 10_000);
+    let records = driven.shard.on_timer(2, overdue);
     assert_eq!(records.len(), 1);
     for record in records {
-        driven.shard.replay(record, overdue_ms);
+        driven.shard.replay(record, overdue);
     }
     assert_eq!(driven.state(), (PrepareAbort, 100, 1));
     driven.complete();
@@ -323,25 +338,57 @@ fn timeouts_are_checked_and_kept() {
 }
 
 #[test]
+fn a_clock_that_is_set_aborts_nothing_and_keeps_nothing_open() {
+    const HOUR_MS: i64 = 3_600_000;
+    for jump_ms in [-HOUR_MS, 72 * HOUR_MS] {
+        let set = |now: Now| Now {
+            wall_ms: now.wall_ms + jump_ms,
+            ..now
+        };
+        let mut driven = Driven::new();
+        driven.init(2, None).unwrap();
+        driven.add(100, 0, 2, 0).unwrap();
+        let in_time = after(i64::from(TIMEOUT_MS));
+        assert_eq!(driven.shard.on_timer(2, set(in_time)), [], "{jump_ms}: in time");
+        // Another partition joins meanwhile: it is the same transaction.
+        driven.now = set(in_time);
+        driven.add(100, 0, 2, 1).unwrap();
+        let overdue = after(i64::from(TIMEOUT_MS) + 10_000);
+        let aborted = driven.shard.on_timer(2, set(overdue));
+        assert_eq!(aborted.len(), 1, "{jump_ms}: overdue");
+
+        // A coordinator that loads the log believes the clock, up to the transaction's timeout.
+        let open = driven.shard.transaction(ID).unwrap().clone();
+        let mut heir = TransactionShard::new(TransactionConfig::default(), EPOCH + 1);
+        heir.replay(record(&ID.into(), open), set(START));
+        heir.finish_loading(set(START));
+        assert_eq!(
+            heir.on_timer(2, set(overdue)).len(),
+            1,
+            "{jump_ms}: overdue when loaded"
+        );
+    }
+}
+
+#[test]
 fn unused_ids_are_forgotten_open_transactions_are_not() {
     let week_ms = 604_800_000;
     let mut driven = Driven::new();
     driven.init(2, None).unwrap();
-    let at_ms = driven.now_ms + week_ms;
-    assert_eq!(driven.shard.on_timer(2, at_ms - 1), []);
+    assert_eq!(driven.shard.on_timer(2, after(week_ms - 1)), []);
     let tombstone = TransactionRecord {
         transactional_id: ID.into(),
         value: None,
     };
-    let expired = driven.shard.on_timer(2, at_ms + 3_600_000);
+    let expired = driven.shard.on_timer(2, after(week_ms + 3_600_000));
     assert_eq!(expired, std::slice::from_ref(&tombstone));
-    driven.shard.replay(tombstone, at_ms);
+    driven.shard.replay(tombstone, after(week_ms));
     assert!(driven.shard.transaction(ID).is_none());
     driven.init(2, None).unwrap();
     driven.add(101, 0, 2, 0).unwrap();
     driven.end(101, 0, 2, true).unwrap();
     assert_eq!(
-        driven.shard.on_timer(2, at_ms + 2 * week_ms),
+        driven.shard.on_timer(2, after(3 * week_ms)),
         [],
         "its markers are not written"
     );
@@ -355,9 +402,9 @@ fn what_was_decided_is_completed_by_whoever_loads_the_log() {
     driven.end(100, 0, 2, true).unwrap();
     let decided = driven.shard.transaction(ID).unwrap().clone();
     let mut heir = TransactionShard::new(TransactionConfig::default(), EPOCH + 1);
-    heir.replay(record(&ID.into(), decided), 0);
+    heir.replay(record(&ID.into(), decided), START);
     assert_eq!(heir.take_work(), [], "it is loading");
-    heir.finish_loading(0);
+    heir.finish_loading(START);
     let work = heir.take_work();
     assert_eq!(work.len(), 1);
     assert_eq!((work[0].commit, work[0].coordinator_epoch), (true, EPOCH + 1));
@@ -368,7 +415,7 @@ fn filters() {
     let mut driven = Driven::new();
     driven.init(2, None).unwrap();
     driven.add(100, 0, 2, 0).unwrap();
-    let count = |filter: TransactionFilter<'_>| driven.shard.list(&filter, driven.now_ms + 500).len();
+    let count = |filter: TransactionFilter<'_>| driven.shard.list(&filter, driven.now.wall_ms + 500).len();
     let all = TransactionFilter::default();
     assert_eq!(count(all.clone()), 1);
     for (states, found) in [

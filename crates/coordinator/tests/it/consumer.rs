@@ -64,7 +64,7 @@ impl Harness {
         };
         let outcome = self
             .shard
-            .consumer_heartbeat(request, caller, Uuid::from_u128(1), self.now_ms)?;
+            .consumer_heartbeat(request, caller, Uuid::from_u128(1), self.now)?;
         let records = self.append(outcome.records);
         self.advance(0);
         Ok((outcome.reply, records))

@@ -98,7 +98,7 @@ impl Simulation {
                 // Every session and revocation ends; whoever lives hears of it.
                 self.harness.advance(70_000);
             }
-            112..113 => self.harness.now_ms -= 30_000,
+            112..113 => self.harness.set_wall_clock_forward(-30_000),
             _ if !self.clients.is_empty() => {
                 let index = self.random.below(self.clients.len() as u64) as usize;
                 self.act(index);

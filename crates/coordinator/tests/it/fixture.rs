@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use barnabas_coordinator::{
     Caller, Effect, EncodedRecord, GroupConfig, GroupRecord, GroupShard, Reply, Token,
 };
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_groups_response::DescribedGroup;
 use barnabas_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -23,11 +24,24 @@ use uuid::Uuid;
 pub const GROUP: &str = "g";
 pub const SESSION_MS: i32 = 10_000;
 pub const REBALANCE_MS: i32 = 60_000;
+/// When a harness begins. The clocks differ by decades: what takes one for the other fails.
+pub const START: Now = Now {
+    wall_ms: 1_700_000_000_000,
+    monotonic_ms: 1_000,
+};
+
+/// The time `ms` milliseconds after `now`.
+pub fn after(now: Now, ms: i64) -> Now {
+    Now {
+        wall_ms: now.wall_ms + ms,
+        monotonic_ms: now.monotonic_ms + ms,
+    }
+}
 
 pub struct Harness {
     pub shard: GroupShard,
     pub config: GroupConfig,
-    pub now_ms: i64,
+    pub now: Now,
     pub log: Vec<EncodedRecord>,
     replies: BTreeMap<u64, Reply>,
     next_token: u64,
@@ -103,11 +117,11 @@ impl Harness {
 
     pub fn with_config(config: GroupConfig) -> Self {
         let mut shard = GroupShard::new(config);
-        assert_eq!(shard.finish_loading(1_000), Vec::new());
+        assert_eq!(shard.finish_loading(START), Vec::new());
         Harness {
             shard,
             config,
-            now_ms: 1_000,
+            now: START,
             log: Vec::new(),
             replies: BTreeMap::new(),
             next_token: 0,
@@ -118,7 +132,7 @@ impl Harness {
     pub fn append(&mut self, records: Vec<GroupRecord>) -> Vec<GroupRecord> {
         for record in &records {
             self.log.push(record.encode().unwrap());
-            self.shard.replay(record.clone(), self.now_ms);
+            self.shard.replay(record.clone(), self.now);
         }
         self.collect();
         records
@@ -135,21 +149,30 @@ impl Harness {
 
     /// The append of these records fails.
     pub fn fail(&mut self, records: Vec<GroupRecord>, error: ErrorCode) {
-        let further = self.shard.append_failed(&records, error, self.now_ms);
+        let further = self.shard.append_failed(&records, error, self.now);
         self.append(further);
     }
 
     /// Lets time pass, timer by timer. Returns the records that the timers made.
     pub fn advance(&mut self, ms: i64) -> Vec<GroupRecord> {
-        let end_ms = self.now_ms + ms;
+        let end = after(self.now, ms);
         let mut made = Vec::new();
-        while let Some(deadline_ms) = self.shard.next_deadline().filter(|at_ms| *at_ms <= end_ms) {
-            self.now_ms = self.now_ms.max(deadline_ms);
-            let records = self.shard.on_timer(self.now_ms);
+        while let Some(deadline_ms) = self
+            .shard
+            .next_deadline()
+            .filter(|at_ms| *at_ms <= end.monotonic_ms)
+        {
+            self.now = after(self.now, (deadline_ms - self.now.monotonic_ms).max(0));
+            let records = self.shard.on_timer(self.now);
             made.extend(self.append(records));
         }
-        self.now_ms = end_ms;
+        self.now = end;
         made
+    }
+
+    /// Somebody sets the clock: forward, or back where `ms` is negative.
+    pub fn set_wall_clock_forward(&mut self, ms: i64) {
+        self.now.wall_ms += ms;
     }
 
     pub fn token(&mut self) -> Token {
@@ -165,20 +188,16 @@ impl Harness {
             client_id: "c",
             client_host: "/127.0.0.1",
         };
-        let records = self.shard.join(
-            request,
-            caller,
-            Uuid::from_u128(token.0.into()),
-            token,
-            self.now_ms,
-        );
+        let records = self
+            .shard
+            .join(request, caller, Uuid::from_u128(token.0.into()), token, self.now);
         let records = self.append(records);
         (token, records)
     }
 
     pub fn send_sync(&mut self, request: &SyncGroupRequest) -> (Token, Vec<GroupRecord>) {
         let token = self.token();
-        let records = self.shard.sync(request, token, self.now_ms);
+        let records = self.shard.sync(request, token, self.now);
         let records = self.append(records);
         (token, records)
     }
@@ -240,11 +259,11 @@ impl Harness {
             .with_group_id(GroupId(text(GROUP)))
             .with_member_id(text(member_id))
             .with_generation_id(generation_id);
-        self.shard.heartbeat(&request, self.now_ms)
+        self.shard.heartbeat(&request, self.now)
     }
 
     pub fn commit(&mut self, request: &OffsetCommitRequest, api_version: i16) -> Result<Vec<i16>, ErrorCode> {
-        let outcome = self.shard.commit_offsets(request, api_version, self.now_ms)?;
+        let outcome = self.shard.commit_offsets(request, api_version, self.now)?;
         self.append(outcome.records);
         Ok(outcome
             .reply
@@ -278,14 +297,14 @@ impl Harness {
         let mut shard = GroupShard::new(self.config);
         for EncodedRecord { key, value } in &self.log {
             if let Some(record) = GroupRecord::decode(key, value.as_deref()).unwrap() {
-                shard.replay(record, self.now_ms);
+                shard.replay(record, self.now);
             }
         }
-        assert_eq!(shard.finish_loading(self.now_ms), Vec::new());
+        assert_eq!(shard.finish_loading(self.now), Vec::new());
         Harness {
             shard,
             config: self.config,
-            now_ms: self.now_ms,
+            now: self.now,
             log: self.log.clone(),
             replies: BTreeMap::new(),
             next_token: self.next_token,

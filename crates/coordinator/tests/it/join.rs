@@ -4,16 +4,16 @@ use barnabas_coordinator::{GroupConfig, GroupMetadata, GroupRecord, Reply};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use crate::fixture::{GROUP, Harness, SESSION_MS, join_request, text};
+use crate::fixture::{GROUP, Harness, SESSION_MS, START, join_request, text};
 
 /// The record of a group that was just created.
-fn created(now_ms: i64) -> GroupRecord {
+fn created(wall_ms: i64) -> GroupRecord {
     let value = GroupMetadata {
         protocol_type: "".into(),
         generation_id: 0,
         protocol_name: None,
         leader: None,
-        state_timestamp_ms: Some(now_ms),
+        state_timestamp_ms: Some(wall_ms),
         members: Vec::new(),
     };
     GroupRecord::GroupMetadata {
@@ -102,7 +102,11 @@ fn refusals_and_their_records() {
         assert_eq!(reply, Some(Reply::Join(refusal(member_id, error))), "{what}");
         assert_eq!(
             records,
-            if creates { vec![created(1_000)] } else { vec![] },
+            if creates {
+                vec![created(START.wall_ms)]
+            } else {
+                vec![]
+            },
             "{what}"
         );
     }

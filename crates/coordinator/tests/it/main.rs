@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod clock;
 mod cluster;
 mod consumer;
 mod consumer_simulation;

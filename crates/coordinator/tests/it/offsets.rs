@@ -9,7 +9,7 @@ use barnabas_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup,
 use barnabas_protocol::messages::{GroupId, OffsetDeleteRequest, TopicName};
 use uuid::Uuid;
 
-use crate::fixture::{GROUP, Harness, commit_request, join_request, text};
+use crate::fixture::{GROUP, Harness, START, commit_request, join_request, text};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -34,13 +34,13 @@ fn a_commit_is_a_record() {
     let mut harness = Harness::new();
     let outcome = harness
         .shard
-        .commit_offsets(&commit_request("", -1, 3, 42), 9, 5_000)
+        .commit_offsets(&commit_request("", -1, 3, 42), 9, START)
         .unwrap();
     let value = CommittedOffset {
         offset: 42,
         leader_epoch: -1,
         metadata: "note".into(),
-        commit_timestamp_ms: 5_000,
+        commit_timestamp_ms: START.wall_ms,
         expire_timestamp_ms: None,
         topic_id: Uuid::from_u128(1),
     };

@@ -5,12 +5,12 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::leave_group_request::MemberIdentity;
 
 use crate::fixture::{
-    GROUP, Harness, REBALANCE_MS, SESSION_MS, join_request, subscription, sync_request, text,
+    GROUP, Harness, REBALANCE_MS, SESSION_MS, START, join_request, subscription, sync_request, text,
 };
 
 fn leave(harness: &mut Harness, member_id: &str) -> (Vec<GroupRecord>, Vec<i16>) {
     let leaving = [MemberIdentity::default().with_member_id(text(member_id))];
-    let outcome = harness.shard.leave(GROUP, &leaving, harness.now_ms).unwrap();
+    let outcome = harness.shard.leave(GROUP, &leaving, harness.now).unwrap();
     let records = harness.append(outcome.records);
     (
         records,
@@ -36,7 +36,7 @@ fn joined(harness: &mut Harness, count: usize) -> Vec<String> {
 fn the_leaders_assignment_is_a_record_and_then_everyones() {
     let mut harness = Harness::new();
     let ids = joined(&mut harness, 2);
-    let state_since_ms = harness.now_ms - 6_000 + 6_000;
+    let state_since_ms = harness.now.wall_ms;
     let (follower, records) = harness.send_sync(&sync_request(&ids[1], 1, &[]));
     assert_eq!(records, vec![]);
     assert!(harness.is_parked(follower));
@@ -228,7 +228,7 @@ fn leaving() {
     let mut harness = Harness::new();
     let missing = [MemberIdentity::default().with_member_id(text("x"))];
     assert_eq!(
-        harness.shard.leave("", &missing, 0).unwrap_err(),
+        harness.shard.leave("", &missing, START).unwrap_err(),
         ErrorCode::InvalidGroupId
     );
     assert_eq!(
@@ -289,7 +289,7 @@ fn an_assignment_that_cannot_be_written_is_an_error_and_a_rebalance() {
     let token = harness.token();
     let records = harness
         .shard
-        .sync(&sync_request(&ids[0], 1, &[(&ids[1], "b")]), token, 0);
+        .sync(&sync_request(&ids[0], 1, &[(&ids[1], "b")]), token, START);
     harness.fail(records, ErrorCode::UnknownServerError);
     for token in [follower, token] {
         let response = harness.sync_reply(token);

@@ -212,11 +212,11 @@ impl Simulation {
             0 => {
                 let leaving = barnabas_protocol::messages::leave_group_request::MemberIdentity::default()
                     .with_member_id(crate::fixture::text(&id));
-                let now_ms = self.harness.now_ms;
+                let now = self.harness.now;
                 let outcome = self
                     .harness
                     .shard
-                    .leave(crate::fixture::GROUP, &[leaving], now_ms)
+                    .leave(crate::fixture::GROUP, &[leaving], now)
                     .unwrap();
                 self.harness.append(outcome.records);
                 self.clients[index].member_id.clear();

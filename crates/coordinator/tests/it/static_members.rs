@@ -83,7 +83,7 @@ fn a_replacement_that_is_not_written_did_not_happen() {
     let token = harness.token();
     let records = harness
         .shard
-        .join(&request, caller, uuid::Uuid::from_u128(99), token, harness.now_ms);
+        .join(&request, caller, uuid::Uuid::from_u128(99), token, harness.now);
     harness.fail(records, ErrorCode::NotCoordinator);
     let response = harness.join_reply(token);
     assert_eq!(response.error_code, ErrorCode::NotCoordinator.code());
@@ -174,7 +174,7 @@ fn removal_by_name() {
         (leaving("", "a"), ErrorCode::None),
     ];
     let members: Vec<MemberIdentity> = table.iter().map(|(member, _)| member.clone()).collect();
-    let outcome = harness.shard.leave(GROUP, &members, harness.now_ms).unwrap();
+    let outcome = harness.shard.leave(GROUP, &members, harness.now).unwrap();
     for ((leaving, error), answer) in table.iter().zip(&outcome.reply) {
         assert_eq!(answer.error_code, error.code(), "{leaving:?}");
         assert_eq!(answer.group_instance_id, leaving.group_instance_id);
@@ -195,14 +195,14 @@ fn a_rebalance_timeout_of_nothing_does_not_spin() {
     let (token, _) = harness.send_join(&request, 9);
     assert_eq!(harness.join_reply(token).error_code, 0);
     let leaving = MemberIdentity::default().with_group_instance_id(Some(text("b")));
-    harness.shard.leave(GROUP, &[leaving], harness.now_ms).unwrap();
+    harness.shard.leave(GROUP, &[leaving], harness.now).unwrap();
     let mut tries = 0;
     while harness
         .shard
         .next_deadline()
-        .is_some_and(|at_ms| at_ms <= harness.now_ms)
+        .is_some_and(|at_ms| at_ms <= harness.now.monotonic_ms)
     {
-        assert_eq!(harness.shard.on_timer(harness.now_ms), vec![]);
+        assert_eq!(harness.shard.on_timer(harness.now), vec![]);
         tries += 1;
         assert!(tries < 10, "the same timer comes again and again");
     }

@@ -12,8 +12,11 @@ use barnabas_coordinator::{
     Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, ProducerIdAndEpoch, Refusal, TransactionConfig,
     TransactionMetadata, TransactionRecord, TransactionShard, TransactionState,
 };
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use bytes::Bytes;
+
+use crate::fixture::{START, after};
 
 const IDS: [&str; 3] = ["a", "b", "c"];
 const CLIENTS: usize = 4;
@@ -42,7 +45,7 @@ struct Client {
 struct Simulation {
     seed: u64,
     random: Random,
-    now_ms: i64,
+    now: Now,
     shard: TransactionShard,
     epoch: i32,
     log: Vec<(Bytes, Option<Bytes>)>,
@@ -68,11 +71,11 @@ impl Simulation {
         });
         let clients = clients.collect();
         let mut shard = TransactionShard::new(TransactionConfig::default(), 0);
-        shard.finish_loading(0);
+        shard.finish_loading(START);
         Simulation {
             seed,
             random,
-            now_ms: 1_000_000,
+            now: START,
             shard,
             epoch: 0,
             log: Vec::new(),
@@ -91,7 +94,7 @@ impl Simulation {
             self.check(&record);
             let encoded = record.encode(2).unwrap();
             self.log.push((encoded.key, encoded.value));
-            self.shard.replay(record, self.now_ms);
+            self.shard.replay(record, self.now);
         }
         self.work.extend(self.shard.take_work());
     }
@@ -146,10 +149,10 @@ impl Simulation {
         &mut self,
         act: impl Fn(&TransactionShard, Option<i64>, i64) -> Result<Decision<R>, Refusal>,
     ) -> Result<R, ErrorCode> {
-        let decided = match act(&self.shard, None, self.now_ms) {
+        let decided = match act(&self.shard, None, self.now.wall_ms) {
             Err(Refusal::NeedsProducerId) => {
                 self.next_producer_id += 1;
-                act(&self.shard, Some(self.next_producer_id), self.now_ms)
+                act(&self.shard, Some(self.next_producer_id), self.now.wall_ms)
             }
             other => other,
         };
@@ -172,7 +175,7 @@ impl Simulation {
             expected,
             transaction_version: 2,
         };
-        let reply = self.request(|shard, id, now_ms| shard.init_producer_id(&request, id, now_ms));
+        let reply = self.request(|shard, id, wall_ms| shard.init_producer_id(&request, id, wall_ms));
         self.clients[index].last_end = None;
         let Ok(Ok(producer)) = reply else {
             self.clients[index].producer = None;
@@ -199,8 +202,8 @@ impl Simulation {
         };
         let partitions = [(Arc::from("topic"), self.random.below(4) as i32)];
         // Whoever is fenced does not know it, and tries.
-        let _ = self.request(|shard, _, now_ms| {
-            Ok(shard.add_partitions(id, producer, &partitions, version, now_ms)?)
+        let _ = self.request(|shard, _, wall_ms| {
+            Ok(shard.add_partitions(id, producer, &partitions, version, wall_ms)?)
         });
     }
 
@@ -215,8 +218,8 @@ impl Simulation {
         let Some((producer, commit)) = wanted else { return };
         let (id, version) = (client.id, client.version);
         let before = self.shard.transaction(id).map(|known| known.state);
-        let reply = self.request(|shard, new_id, now_ms| {
-            shard.end_transaction(id, producer, commit, version, new_id, now_ms)
+        let reply = self.request(|shard, new_id, wall_ms| {
+            shard.end_transaction(id, producer, commit, version, new_id, wall_ms)
         });
         self.clients[index].last_end = Some((producer, commit));
         if let Ok(next) = reply {
@@ -258,15 +261,18 @@ impl Simulation {
         for _ in 0..=self.random.below(2) {
             let completed = self
                 .shard
-                .complete(&work.transactional_id, work.producer, self.now_ms);
+                .complete(&work.transactional_id, work.producer, self.now.wall_ms);
             self.append(completed);
         }
     }
 
     fn tick(&mut self) {
-        let jump_ms = [1, 50, 12_000, 40_000, -20_000][self.random.below(5) as usize];
-        self.now_ms += jump_ms;
-        let records = self.shard.on_timer(2, self.now_ms);
+        match [1, 50, 12_000, 40_000, -20_000][self.random.below(5) as usize] {
+            // Somebody sets the clock back.
+            back_ms if back_ms < 0 => self.now.wall_ms += back_ms,
+            ms => self.now = after(self.now, ms),
+        }
+        let records = self.shard.on_timer(2, self.now);
         self.append(records);
     }
 
@@ -276,9 +282,9 @@ impl Simulation {
         let mut heir = TransactionShard::new(TransactionConfig::default(), self.epoch);
         for (key, value) in &self.log {
             let record = TransactionRecord::decode(key, value.as_deref()).unwrap().unwrap();
-            heir.replay(record, self.now_ms);
+            heir.replay(record, self.now);
         }
-        heir.finish_loading(self.now_ms);
+        heir.finish_loading(self.now);
         for id in IDS {
             let seed = self.seed;
             assert_eq!(logged(&heir, id), logged(&self.shard, id), "seed {seed}");

@@ -1,9 +1,9 @@
 //! The broker: what all handlers share.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::Guard;
+use barnabas_environment::{Clock, Environment, Random};
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
@@ -23,6 +23,10 @@ use barnabas_replica::partition::registry::Partitions;
 pub struct Broker {
     /// This node's id.
     pub node_id: i32,
+    /// The time.
+    pub clock: Clock,
+    /// Numbers and ids.
+    pub random: Random,
     /// Image, settings and partitions.
     pub metadata: Arc<MetadataCache>,
     /// The way to the active controller.
@@ -44,6 +48,7 @@ impl Broker {
     /// Puts the parts together.
     pub fn new(
         node_id: i32,
+        environment: Environment,
         metadata: Arc<MetadataCache>,
         controller: ControllerHandle,
         replicas: Arc<ReplicaManager>,
@@ -62,6 +67,8 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             request_memory,
             stopping,
+            clock: environment.clock,
+            random: environment.random,
             fetch_sessions,
         }
     }
@@ -116,10 +123,4 @@ impl Broker {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-}
-
-/// Milliseconds since the epoch: the clock that handlers hand to the cores.
-pub fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }

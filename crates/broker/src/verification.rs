@@ -64,9 +64,9 @@ async fn add(
     loop {
         let added = broker
             .transactions()
-            .request(broker, transactional_id, |core, _, now_ms| {
+            .request(broker, transactional_id, |core, _, wall_ms| {
                 let version = TRANSACTION_VERSION_2;
-                Ok(core.add_partitions(transactional_id, producer, partitions, version, now_ms)?)
+                Ok(core.add_partitions(transactional_id, producer, partitions, version, wall_ms)?)
             });
         match added.await {
             Ok(()) => return ErrorCode::None,

@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_environment::Random;
 use barnabas_inspect::InspectError;
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::ApiError;
@@ -224,7 +225,7 @@ fn open_sources(import: &Import, settings: &StartSettings) -> Result<Vec<Source>
 /// Takes hold of a data folder, which gets the cluster's identity if it has none.
 fn open_target(data_dir: &Path, cluster_id: &str, node_id: i32) -> Result<LogDir, ImportError> {
     let mut target = LogDir::open(&Disk::Real, data_dir, Arc::new(OpenFiles::new(1)))?;
-    target.claim(cluster_id, node_id, Uuid::new_v4())?;
+    target.claim(cluster_id, node_id, Random::system().uuid())?;
     Ok(target)
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
+use barnabas_environment::{Environment, Random};
 use barnabas_metadata::controller::RegisterBroker;
 use barnabas_metadata::quorum::{Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
@@ -12,14 +13,12 @@ use barnabas_metadata::{MetadataError, features};
 use barnabas_storage::{Disk, OpenFiles, StorageError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use barnabas_broker::broker::Broker;
 use barnabas_broker::dispatch::BrokerService;
 use barnabas_broker::metadata_cache::MetadataCache;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{ConfigException, DynamicBrokerConfig, Layers, ListenerConfig};
-use barnabas_environment::{Clock, Random};
+use barnabas_config::{BrokerConfig, ConfigException, DynamicBrokerConfig, Layers, ListenerConfig};
 use barnabas_import as import;
 use barnabas_network::acceptor::{self, SocketOptions};
 use barnabas_network::admission::Admission;
@@ -78,7 +77,7 @@ impl Server {
     ///
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
-    pub async fn start(settings: StartSettings) -> Result<Server, StartError> {
+    pub async fn start(settings: StartSettings, environment: Environment) -> Result<Server, StartError> {
         import::unready::check(&settings.data_dir, &settings.data_dirs)?;
         let StartSettings {
             layers,
@@ -94,8 +93,14 @@ impl Server {
             socket_options(&layers, config.socket_listen_backlog_size),
         )?;
         let files = Arc::new(OpenFiles::new(open_files_max()));
-        let (log_dirs, identity) =
-            log_dirs::open::open(&Disk::Real, &data_dirs, &data_dir, config.node_id, &files)?;
+        let (log_dirs, identity) = log_dirs::open::open(
+            &Disk::Real,
+            &data_dirs,
+            &data_dir,
+            config.node_id,
+            &files,
+            &environment.random,
+        )?;
 
         let log_dirs = Arc::new(log_dirs);
         let recovery_threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
@@ -104,7 +109,7 @@ impl Server {
         let stopping = CancellationToken::new();
         let replicas = Arc::new(ReplicaManager::new(
             settings.clone(),
-            (Clock::system(), Random::system()),
+            (environment.clock.clone(), environment.random.clone()),
             log_dirs.clone(),
             found.logs,
             stopping.clone(),
@@ -117,18 +122,14 @@ impl Server {
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, delta)).await?;
         let controller = quorum.handle();
         controller
-            .submit(registration(
-                &config.broker_rack,
-                config.node_id,
-                &bound,
-                &log_dirs,
-            ))
+            .submit(registration(&config, &bound, &log_dirs, &environment.random))
             .await?;
         metadata.partitions().set_strays_aside();
 
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
         let broker = Arc::new(Broker::new(
             config.node_id,
+            environment,
             metadata,
             controller,
             replicas.clone(),
@@ -295,7 +296,12 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn registration(rack: &Option<String>, node_id: i32, bound: &[Bound], log_dirs: &LogDirs) -> RegisterBroker {
+fn registration(
+    config: &BrokerConfig,
+    bound: &[Bound],
+    log_dirs: &LogDirs,
+    random: &Random,
+) -> RegisterBroker {
     let endpoints = bound.iter().map(|bound| BrokerEndpoint {
         listener: bound.listener.name.clone(),
         host: bound.listener.advertised_host.clone(),
@@ -303,11 +309,11 @@ fn registration(rack: &Option<String>, node_id: i32, bound: &[Bound], log_dirs: 
         security_protocol: 0,
     });
     RegisterBroker {
-        broker_id: node_id,
-        incarnation_id: Uuid::new_v4(),
+        broker_id: config.node_id,
+        incarnation_id: random.uuid(),
         endpoints: endpoints.collect(),
         features: features::broker_features(),
-        rack: rack.clone(),
+        rack: config.broker_rack.clone(),
         log_dirs: log_dirs.directory_ids(),
     }
 }

@@ -37,7 +37,7 @@ impl ReplicaManager {
         stopping: CancellationToken,
     ) -> Self {
         let node_id = settings.config().node_id;
-        let partitions = Partitions::new(node_id, clock.clone(), log_dirs.clone(), logs);
+        let partitions = Partitions::new(node_id, clock.clone(), random.clone(), log_dirs.clone(), logs);
         ReplicaManager {
             settings,
             clock,

@@ -4,30 +4,34 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Clock;
 use uuid::Uuid;
 
 use super::group_machine::GroupMachine;
 use super::machine::Machine;
 use super::shard::Shard;
 use super::timers::TimerSignal;
-use crate::broker::now_ms;
 
 /// Loads shards, one after the other.
-pub(super) fn load<M: Machine>(shards: Vec<Arc<Shard<M>>>, timers: Arc<TimerSignal>) {
+pub(super) fn load<M: Machine>(shards: Vec<Arc<Shard<M>>>, timers: Arc<TimerSignal>, clock: Clock) {
     run("loader", move || {
         for shard in shards {
-            shard.load(now_ms());
+            shard.load(clock.now());
             timers.consider(shard.deadline_ms());
         }
     });
 }
 
 /// Deletes the offsets that groups committed for deleted topics, given with their ids.
-pub(super) fn delete_topics(shards: Vec<Arc<Shard<GroupMachine>>>, deleted: Vec<(Arc<str>, Uuid)>) {
+pub(super) fn delete_topics(
+    shards: Vec<Arc<Shard<GroupMachine>>>,
+    deleted: Vec<(Arc<str>, Uuid)>,
+    clock: Clock,
+) {
     run("offset-deletion", move || {
         for shard in shards.iter().filter(|shard| shard.has_records()) {
-            shard.load(now_ms());
-            shard.append_decided(now_ms(), |machine| machine.core.delete_topics(&deleted));
+            shard.load(clock.now());
+            shard.append_decided(clock.now(), |machine| machine.core.delete_topics(&deleted));
         }
     });
 }

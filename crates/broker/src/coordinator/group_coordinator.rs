@@ -8,6 +8,7 @@ use barnabas_coordinator::{
     Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, hash_map_order,
     java_hash, partition_for,
 };
+use barnabas_environment::{Clock, Now};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::GroupId;
@@ -21,7 +22,6 @@ use super::cluster_view::ImageView;
 use super::group_machine::{GroupMachine, GroupSetup};
 use super::shards::Shards;
 use super::write::client_error;
-use crate::broker::now_ms;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::registry::Partitions;
@@ -37,7 +37,7 @@ pub struct GroupCoordinator {
 
 impl GroupCoordinator {
     /// A coordinator that has not seen an image yet. Its settings can't be changed at run time.
-    pub fn new(config: &BrokerConfig) -> Self {
+    pub fn new(config: &BrokerConfig, clock: Clock) -> Self {
         let id = u8::try_from(config.offsets_topic_compression_codec).unwrap_or(u8::MAX);
         let compression = Compression::from_id(id).unwrap_or_else(|error| {
             tracing::warn!(%error, "offsets.topic.compression.codec is unknown; offsets are not compressed");
@@ -49,7 +49,13 @@ impl GroupCoordinator {
             cluster: ArcSwap::from_pointee(nothing),
         });
         GroupCoordinator {
-            shards: Shards::new(config.node_id, CONSUMER_OFFSETS, setup.clone(), compression),
+            shards: Shards::new(
+                config.node_id,
+                CONSUMER_OFFSETS,
+                setup.clone(),
+                compression,
+                clock,
+            ),
             setup,
             topics_created_at: AtomicI64::new(-1),
         }
@@ -73,7 +79,7 @@ impl GroupCoordinator {
             .collect();
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
-            background::delete_topics(shards, deleted);
+            background::delete_topics(shards, deleted, self.shards.clock().clone());
         }
     }
 
@@ -102,10 +108,10 @@ impl GroupCoordinator {
     pub async fn request<R>(
         &self,
         group_id: &str,
-        act: impl FnOnce(&mut GroupShard, i64) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
+        act: impl FnOnce(&mut GroupShard, Now) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<R, ErrorCode> {
         self.shards
-            .request(group_id, |machine, now_ms| act(&mut machine.core, now_ms))
+            .request(group_id, |machine, now| act(&mut machine.core, now))
             .await
     }
 
@@ -117,10 +123,10 @@ impl GroupCoordinator {
         &self,
         group_id: &str,
         stopping: &CancellationToken,
-        act: impl FnOnce(&mut GroupShard, Token, i64) -> Vec<GroupRecord>,
+        act: impl FnOnce(&mut GroupShard, Token, Now) -> Vec<GroupRecord>,
     ) -> Result<Reply, ErrorCode> {
-        let (shard, now_ms) = (self.shards.of(group_id)?, now_ms());
-        let parked = shard.park(now_ms, |core, token| act(core, token, now_ms));
+        let (shard, now) = (self.shards.of(group_id)?, self.shards.now());
+        let parked = shard.park(now, |core, token| act(core, token, now));
         self.shards.used(&shard);
         let answered = tokio::select! {
             answered = parked? => answered.map_err(|_| ErrorCode::NotCoordinator)?,
@@ -147,7 +153,9 @@ impl GroupCoordinator {
         bumps_epoch: bool,
     ) -> Result<Option<VerificationGuard>, ErrorCode> {
         let shard = self.shards.of(group_id)?;
-        let begun = shard.partition().begin_verification(batch, bumps_epoch, now_ms());
+        let begun = shard
+            .partition()
+            .begin_verification(batch, bumps_epoch, self.shards.now().wall_ms);
         begun.map_err(client_error)
     }
 
@@ -168,10 +176,10 @@ impl GroupCoordinator {
         group_id: &str,
         batch: ProducerSequence,
         guard: Option<VerificationGuard>,
-        act: impl FnOnce(&GroupShard, i64) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
+        act: impl FnOnce(&GroupShard, Now) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<R, ErrorCode> {
-        let (shard, now_ms) = (self.shards.of(group_id)?, now_ms());
-        let answered = shard.decide_in_transaction(batch, guard, now_ms, |core| act(core, now_ms));
+        let (shard, now) = (self.shards.of(group_id)?, self.shards.now());
+        let answered = shard.decide_in_transaction(batch, guard, now, |core| act(core, now));
         self.shards.used(&shard);
         shard.committed(answered?).await
     }
@@ -186,7 +194,7 @@ impl GroupCoordinator {
         marker: &Marker,
     ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
         let shard = self.shards.at(partition)?;
-        let ended = shard.end_transaction(marker, now_ms());
+        let ended = shard.end_transaction(marker, self.shards.now());
         self.shards.used(&shard);
         ended
     }
@@ -201,7 +209,7 @@ impl GroupCoordinator {
             if !shard.is_used() {
                 continue;
             }
-            let answered = shard.decide(now_ms(), |machine| Ok((Vec::new(), act(&machine.core))));
+            let answered = shard.decide(self.shards.now(), |machine| Ok((Vec::new(), act(&machine.core))));
             self.shards.used(shard);
             let answer = match answered {
                 Ok(answered) => shard.committed(answered).await,

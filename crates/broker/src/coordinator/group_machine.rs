@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use barnabas_coordinator::{
     CoordinatorError, Effect, EncodedRecord, GroupConfig, GroupRecord, GroupShard, Reply, Token,
 };
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
 use barnabas_storage::{EndTxnMarker, ProducerSequence, VerificationGuard};
@@ -53,10 +54,10 @@ impl Shard<GroupMachine> {
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
     pub(super) fn park(
         &self,
-        now_ms: i64,
+        now: Now,
         act: impl FnOnce(&mut GroupShard, Token) -> Vec<GroupRecord>,
     ) -> Result<oneshot::Receiver<Answered<Reply>>, ErrorCode> {
-        self.submit(now_ms, |machine| {
+        self.submit(now, |machine| {
             let (token, receiver) = machine.park();
             (act(&mut machine.core, token), receiver)
         })
@@ -72,22 +73,20 @@ impl Shard<GroupMachine> {
         &self,
         batch: ProducerSequence,
         guard: Option<VerificationGuard>,
-        now_ms: i64,
+        now: Now,
         act: impl FnOnce(&GroupShard) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<Answered<R>, ErrorCode> {
         let mut answer = None;
-        let end_offset = self.append_with(now_ms, |machine, partition| {
+        let end_offset = self.append_with(now, |machine, partition| {
             let (records, reply) = act(&machine.core)?;
             answer = Some(reply);
             if records.is_empty() {
                 return Ok(None);
             }
-            let end_offset = write_in_transaction(partition, &records, batch, guard, now_ms)
+            let end_offset = write_in_transaction(partition, &records, batch, guard, now.wall_ms)
                 .map_err(|error| error.code())?;
             for record in records {
-                machine
-                    .core
-                    .replay_in_transaction(batch.producer_id, record, now_ms);
+                machine.core.replay_in_transaction(batch.producer_id, record, now);
             }
             Ok(Some(end_offset))
         })?;
@@ -103,10 +102,10 @@ impl Shard<GroupMachine> {
     pub(super) fn end_transaction(
         &self,
         marker: &Marker,
-        now_ms: i64,
+        now: Now,
     ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
-        let end_offset = self.append_with(now_ms, |machine, partition| {
-            let appended = partition.append_marker(marker, now_ms)?;
+        let end_offset = self.append_with(now, |machine, partition| {
+            let appended = partition.append_marker(marker, now.wall_ms)?;
             machine
                 .core
                 .end_transaction(marker.producer_id, marker.end.committed);
@@ -135,8 +134,8 @@ impl Machine for GroupMachine {
         record.encode()
     }
 
-    fn replay(&mut self, record: GroupRecord, now_ms: i64) {
-        self.core.replay(record, now_ms);
+    fn replay(&mut self, record: GroupRecord, now: Now) {
+        self.core.replay(record, now);
     }
 
     fn load(
@@ -144,7 +143,7 @@ impl Machine for GroupMachine {
         batch: &BatchHeader,
         key: &[u8],
         value: Option<&[u8]>,
-        now_ms: i64,
+        now: Now,
     ) -> Result<(), CoordinatorError> {
         if batch.is_control() {
             if let Some(marker) = EndTxnMarker::decode(key, value) {
@@ -154,31 +153,31 @@ impl Machine for GroupMachine {
         }
         match GroupRecord::decode(key, value)? {
             Some(record) if batch.is_transactional() => {
-                self.core.replay_in_transaction(batch.producer_id, record, now_ms);
+                self.core.replay_in_transaction(batch.producer_id, record, now);
             }
-            Some(record) => self.core.replay(record, now_ms),
+            Some(record) => self.core.replay(record, now),
             None => {}
         }
         Ok(())
     }
 
-    fn finish_loading(&mut self, now_ms: i64) -> Vec<GroupRecord> {
+    fn finish_loading(&mut self, now: Now) -> Vec<GroupRecord> {
         // The image may have changed since the loading began.
         self.core.set_cluster(self.setup.cluster.load_full(), &[]);
-        self.core.finish_loading(now_ms)
+        self.core.finish_loading(now)
     }
 
     fn next_deadline(&self) -> Option<i64> {
         self.core.next_deadline()
     }
 
-    fn on_timer(&mut self, now_ms: i64) -> Vec<GroupRecord> {
-        self.core.on_timer(now_ms)
+    fn on_timer(&mut self, now: Now) -> Vec<GroupRecord> {
+        self.core.on_timer(now)
     }
 
-    fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now_ms: i64) {
+    fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) {
         // A group that fell empty by the failure is known to be so without a record.
-        self.core.append_failed(records, error, now_ms);
+        self.core.append_failed(records, error, now);
     }
 
     fn deliver(&mut self, end_offset: i64) {

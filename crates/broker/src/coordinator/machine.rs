@@ -1,6 +1,7 @@
 //! What a shard drives: a coordinator's state machine, and what the shell does beside it.
 
 use barnabas_coordinator::{CoordinatorError, EncodedRecord};
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
 
@@ -21,7 +22,7 @@ pub trait Machine: Sized + Send + 'static {
     fn encode(&self, record: &Self::Record) -> Result<EncodedRecord, CoordinatorError>;
 
     /// Applies a record that the live path has appended.
-    fn replay(&mut self, record: Self::Record, now_ms: i64);
+    fn replay(&mut self, record: Self::Record, now: Now);
 
     /// Applies a record of the log while it is loaded. Errors: bytes that are not what they claim to be.
     fn load(
@@ -29,20 +30,20 @@ pub trait Machine: Sized + Send + 'static {
         batch: &BatchHeader,
         key: &[u8],
         value: Option<&[u8]>,
-        now_ms: i64,
+        now: Now,
     ) -> Result<(), CoordinatorError>;
 
     /// The whole log was loaded. Returns records to append.
-    fn finish_loading(&mut self, now_ms: i64) -> Vec<Self::Record>;
+    fn finish_loading(&mut self, now: Now) -> Vec<Self::Record>;
 
     /// When [`Machine::on_timer`] is due.
     fn next_deadline(&self) -> Option<i64>;
 
     /// Does one thing that is due. Returns records to append.
-    fn on_timer(&mut self, now_ms: i64) -> Vec<Self::Record>;
+    fn on_timer(&mut self, now: Now) -> Vec<Self::Record>;
 
     /// The append of records failed: what waits for them is answered with `error`.
-    fn append_failed(&mut self, records: &[Self::Record], error: ErrorCode, now_ms: i64);
+    fn append_failed(&mut self, records: &[Self::Record], error: ErrorCode, now: Now);
 
     /// Performs what has been decided so far; `end_offset` must be committed before anybody hears of it.
     fn deliver(&mut self, end_offset: i64);

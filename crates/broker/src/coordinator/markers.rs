@@ -5,7 +5,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::EndTxnMarker;
 use tokio::sync::oneshot;
 
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::transaction::Marker;
 
@@ -69,6 +69,6 @@ pub fn write(broker: &Broker, topic: &str, partition: i32, marker: &Marker) -> R
         return broker.groups().end_transaction(partition, marker);
     }
     let led = broker.partitions().by_name(topic, partition)?;
-    let appended = led.append_marker(marker, now_ms())?;
+    let appended = led.append_marker(marker, broker.clock.wall_ms())?;
     Ok(led.wait_for_commit(appended.last_offset + 1))
 }

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 
@@ -105,15 +106,15 @@ impl<M: Machine> Shard<M> {
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, and what a failed append means to a client.
     pub(super) fn decide<R>(
         &self,
-        now_ms: i64,
+        now: Now,
         act: impl FnOnce(&mut M) -> Result<(Vec<M::Record>, R), ErrorCode>,
     ) -> Result<Answered<R>, ErrorCode> {
-        self.with_active(now_ms, |active| {
+        self.with_active(now, |active| {
             let outcome = act(&mut active.machine).and_then(|(records, value)| {
-                self.append(active, records, now_ms)?;
+                self.append(active, records, now)?;
                 Ok(value)
             });
-            self.settle(active, now_ms);
+            self.settle(active, now);
             outcome.map(|value| Answered {
                 value,
                 end_offset: active.end_offset,
@@ -127,14 +128,14 @@ impl<M: Machine> Shard<M> {
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
     pub(super) fn submit<R>(
         &self,
-        now_ms: i64,
+        now: Now,
         act: impl FnOnce(&mut M) -> (Vec<M::Record>, R),
     ) -> Result<R, ErrorCode> {
-        self.with_active(now_ms, |active| {
+        self.with_active(now, |active| {
             let (records, value) = act(&mut active.machine);
             // What waits for a failed append has been answered with its error.
-            let _ = self.append(active, records, now_ms);
-            self.settle(active, now_ms);
+            let _ = self.append(active, records, now);
+            self.settle(active, now);
             value
         })
     }
@@ -158,13 +159,13 @@ impl<M: Machine> Shard<M> {
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act`.
     pub(super) fn append_with(
         &self,
-        now_ms: i64,
+        now: Now,
         act: impl FnOnce(&mut M, &Partition) -> Result<Option<i64>, ErrorCode>,
     ) -> Result<i64, ErrorCode> {
-        self.with_active(now_ms, |active| {
+        self.with_active(now, |active| {
             let appended = act(&mut active.machine, &self.partition)?;
             active.end_offset = appended.unwrap_or(active.end_offset);
-            self.settle(active, now_ms);
+            self.settle(active, now);
             Ok(active.end_offset)
         })?
     }
@@ -178,17 +179,17 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Does what is due. A shard that is not loaded has nothing to do.
-    pub(super) fn run_timers(&self, now_ms: i64) {
+    pub(super) fn run_timers(&self, now: Now) {
         if let Stage::Active(active) = &mut *self.lock() {
-            self.settle(active, now_ms);
+            self.settle(active, now);
         }
     }
 
     /// Appends records that `decide` makes of the state, in batches of their own, if the shard can be loaded.
-    pub(super) fn append_decided(&self, now_ms: i64, decide: impl FnOnce(&M) -> Vec<M::Record>) {
-        let outcome = self.with_active(now_ms, |active| {
+    pub(super) fn append_decided(&self, now: Now, decide: impl FnOnce(&M) -> Vec<M::Record>) {
+        let outcome = self.with_active(now, |active| {
             let records = decide(&active.machine);
-            self.append(active, records, now_ms)
+            self.append(active, records, now)
         });
         if let Err(error) | Ok(Err(error)) = outcome {
             tracing::warn!(partition = self.partition.id().partition, %error, "{} records were not appended", M::NAME);
@@ -206,7 +207,7 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Loads the shard if it is not: on the loader thread, without the lock.
-    pub(super) fn load(&self, now_ms: i64) {
+    pub(super) fn load(&self, now: Now) {
         {
             let mut stage = self.lock();
             if !matches!(*stage, Stage::Pending) {
@@ -214,20 +215,20 @@ impl<M: Machine> Shard<M> {
             }
             *stage = Stage::Loading;
         }
-        let loaded = self.read_active(now_ms);
+        let loaded = self.read_active(now);
         let mut stage = self.lock();
         if matches!(*stage, Stage::Loading) {
-            *stage = self.loaded(loaded, now_ms);
+            *stage = self.loaded(loaded, now);
         }
     }
 
-    fn with_active<R>(&self, now_ms: i64, act: impl FnOnce(&mut Active<M>) -> R) -> Result<R, ErrorCode> {
+    fn with_active<R>(&self, now: Now, act: impl FnOnce(&mut Active<M>) -> R) -> Result<R, ErrorCode> {
         let mut stage = self.lock();
         if matches!(*stage, Stage::Pending) {
             if self.partition.size_bytes() > LOAD_INLINE_BYTES {
                 return Err(ErrorCode::CoordinatorLoadInProgress);
             }
-            *stage = self.loaded(self.read_active(now_ms), now_ms);
+            *stage = self.loaded(self.read_active(now), now);
         }
         match &mut *stage {
             Stage::Active(active) => Ok(act(active)),
@@ -236,20 +237,20 @@ impl<M: Machine> Shard<M> {
         }
     }
 
-    fn read_active(&self, now_ms: i64) -> Result<Box<Active<M>>, LoadError> {
+    fn read_active(&self, now: Now) -> Result<Box<Active<M>>, LoadError> {
         let mut machine = M::new(&self.setup, self.leader_epoch);
         let end_offset = read_log(&self.partition, |batch, key, value| {
-            machine.load(batch, key, value, now_ms)
+            machine.load(batch, key, value, now)
         })?;
         Ok(Box::new(Active { machine, end_offset }))
     }
 
-    fn loaded(&self, loaded: Result<Box<Active<M>>, LoadError>, now_ms: i64) -> Stage<M> {
+    fn loaded(&self, loaded: Result<Box<Active<M>>, LoadError>, now: Now) -> Stage<M> {
         match loaded {
             Ok(mut active) => {
-                let records = active.machine.finish_loading(now_ms);
-                let _ = self.append(&mut active, records, now_ms);
-                self.settle(&mut active, now_ms);
+                let records = active.machine.finish_loading(now);
+                let _ = self.append(&mut active, records, now);
+                self.settle(&mut active, now);
                 Stage::Active(active)
             }
             Err(error) => {
@@ -261,16 +262,16 @@ impl<M: Machine> Shard<M> {
     }
 
     /// Appends and replays records. A failure is answered to those that wait for them.
-    fn append(&self, active: &mut Active<M>, records: Vec<M::Record>, now_ms: i64) -> Result<(), ErrorCode> {
+    fn append(&self, active: &mut Active<M>, records: Vec<M::Record>, now: Now) -> Result<(), ErrorCode> {
         if records.is_empty() {
             return Ok(());
         }
         let encoded = records.iter().map(|record| active.machine.encode(record));
-        match write(&self.partition, self.compression, encoded, now_ms) {
+        match write(&self.partition, self.compression, encoded, now.wall_ms) {
             Ok(end_offset) => {
                 active.end_offset = end_offset;
                 for record in records {
-                    active.machine.replay(record, now_ms);
+                    active.machine.replay(record, now);
                 }
                 Ok(())
             }
@@ -278,22 +279,22 @@ impl<M: Machine> Shard<M> {
                 let partition = self.partition.id().partition;
                 tracing::warn!(partition, %error, "{} records were not appended", M::NAME);
                 let code = error.code();
-                active.machine.append_failed(&records, code, now_ms);
+                active.machine.append_failed(&records, code, now);
                 Err(code)
             }
         }
     }
 
     /// Does what is due by now, hands out the answers, and notes when something is due next.
-    fn settle(&self, active: &mut Active<M>, now_ms: i64) {
+    fn settle(&self, active: &mut Active<M>, now: Now) {
         while active
             .machine
             .next_deadline()
-            .is_some_and(|deadline_ms| deadline_ms <= now_ms)
+            .is_some_and(|deadline_ms| deadline_ms <= now.monotonic_ms)
         {
-            let records = active.machine.on_timer(now_ms);
+            let records = active.machine.on_timer(now);
             // A failed append was logged and answered; the timers go on.
-            let _ = self.append(active, records, now_ms);
+            let _ = self.append(active, records, now);
         }
         active.machine.deliver(active.end_offset);
         self.deadline_ms.store(

@@ -6,6 +6,7 @@
 use std::sync::{Arc, RwLock};
 
 use barnabas_coordinator::partition_for;
+use barnabas_environment::{Clock, Now};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
@@ -15,7 +16,6 @@ use super::background;
 use super::machine::Machine;
 use super::shard::{NO_DEADLINE, Shard};
 use super::timers::TimerSignal;
-use crate::broker::now_ms;
 use barnabas_replica::partition::registry::Partitions;
 
 /// Shards by partition; `None` where another broker leads. Empty while there is no topic.
@@ -29,11 +29,18 @@ pub(super) struct Shards<M: Machine> {
     compression: Compression,
     shards: RwLock<Arc<ByPartition<M>>>,
     timers: Arc<TimerSignal>,
+    clock: Clock,
 }
 
 impl<M: Machine> Shards<M> {
     /// None yet: no image was seen.
-    pub(super) fn new(node_id: i32, topic: &'static str, setup: M::Setup, compression: Compression) -> Self {
+    pub(super) fn new(
+        node_id: i32,
+        topic: &'static str,
+        setup: M::Setup,
+        compression: Compression,
+        clock: Clock,
+    ) -> Self {
         Shards {
             node_id,
             topic,
@@ -41,6 +48,7 @@ impl<M: Machine> Shards<M> {
             compression,
             shards: RwLock::default(),
             timers: Arc::new(TimerSignal::new()),
+            clock,
         }
     }
 
@@ -103,7 +111,7 @@ impl<M: Machine> Shards<M> {
             shard.resign();
         }
         if !started.is_empty() {
-            background::load(started, self.timers.clone());
+            background::load(started, self.timers.clone(), self.clock.clone());
         }
     }
 
@@ -138,6 +146,16 @@ impl<M: Machine> Shards<M> {
             .clone()
     }
 
+    /// The time, for the shards.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// What tells the time.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// A shard was used: its next deadline may be earlier than the timer task meant to wake up.
     pub(super) fn used(&self, shard: &Shard<M>) {
         self.timers.consider(shard.deadline_ms());
@@ -150,24 +168,24 @@ impl<M: Machine> Shards<M> {
     pub(super) async fn request<R>(
         &self,
         key: &str,
-        act: impl FnOnce(&mut M, i64) -> Result<(Vec<M::Record>, R), ErrorCode>,
+        act: impl FnOnce(&mut M, Now) -> Result<(Vec<M::Record>, R), ErrorCode>,
     ) -> Result<R, ErrorCode> {
-        let (shard, now_ms) = (self.of(key)?, now_ms());
-        let answered = shard.decide(now_ms, |machine| act(machine, now_ms));
+        let (shard, now) = (self.of(key)?, self.now());
+        let answered = shard.decide(now, |machine| act(machine, now));
         self.used(&shard);
         shard.committed(answered?).await
     }
 
     /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.
     pub(super) async fn run_timers(&self, stopping: CancellationToken) {
-        let tick = |now_ms: i64| {
+        let tick = |now: Now| {
             let shards = self.all();
             for shard in shards
                 .iter()
                 .flatten()
-                .filter(|shard| shard.deadline_ms() <= now_ms)
+                .filter(|shard| shard.deadline_ms() <= now.monotonic_ms)
             {
-                shard.run_timers(now_ms);
+                shard.run_timers(now);
             }
             shards
                 .iter()
@@ -177,7 +195,7 @@ impl<M: Machine> Shards<M> {
                 .unwrap_or(NO_DEADLINE)
         };
         tokio::select! {
-            () = self.timers.run(now_ms, tick) => {}
+            () = self.timers.run(&self.clock, tick) => {}
             () = stopping.cancelled() => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use barnabas_environment::{Clock, Now};
 use tokio::sync::Notify;
 
 use super::shard::NO_DEADLINE;
@@ -28,17 +29,17 @@ impl TimerSignal {
     }
 
     /// Runs `tick(now)`, which does what is due and returns the next deadline, whenever one has come. Never ends.
-    pub(super) async fn run(&self, now_ms: impl Fn() -> i64, tick: impl Fn(i64) -> i64) {
+    pub(super) async fn run(&self, clock: &Clock, tick: impl Fn(Now) -> i64) {
         loop {
             // Whoever gets an earlier deadline from here on notifies, so that none falls between looking and sleeping.
             self.wake_at_ms.store(NO_DEADLINE, Ordering::Release);
-            let wake_at_ms = tick(now_ms());
+            let wake_at_ms = tick(clock.now());
             self.wake_at_ms.store(wake_at_ms, Ordering::Release);
             if wake_at_ms == NO_DEADLINE {
                 self.earlier.notified().await;
                 continue;
             }
-            let wait_ms = u64::try_from(wake_at_ms.saturating_sub(now_ms())).unwrap_or(0);
+            let wait_ms = u64::try_from(wake_at_ms.saturating_sub(clock.monotonic_ms())).unwrap_or(0);
             tokio::select! {
                 () = tokio::time::sleep(std::time::Duration::from_millis(wait_ms)) => {}
                 () = self.earlier.notified() => {}

@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use barnabas_coordinator::{Decision, MarkerWork, Refusal, TransactionConfig, TransactionShard};
+use barnabas_environment::Clock;
 use barnabas_metadata::features;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
@@ -22,7 +23,7 @@ use super::markers::{self, Outcome};
 use super::shard::Shard;
 use super::shards::Shards;
 use super::transaction_machine::{TransactionMachine, TransactionSetup};
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::TRANSACTION_STATE;
 use barnabas_replica::partition::registry::Partitions;
@@ -39,7 +40,7 @@ pub struct TransactionCoordinator {
 
 impl TransactionCoordinator {
     /// A coordinator that has not seen an image yet. Its settings can't be changed at run time.
-    pub fn new(config: &BrokerConfig) -> Self {
+    pub fn new(config: &BrokerConfig, clock: Clock) -> Self {
         let transaction_version = Arc::new(AtomicI16::new(0));
         let markers_due = Arc::new(Notify::new());
         let setup = TransactionSetup {
@@ -54,7 +55,7 @@ impl TransactionCoordinator {
             markers_due: markers_due.clone(),
         };
         TransactionCoordinator {
-            shards: Shards::new(config.node_id, TRANSACTION_STATE, setup, Compression::None),
+            shards: Shards::new(config.node_id, TRANSACTION_STATE, setup, Compression::None, clock),
             transaction_version,
             markers_due,
         }
@@ -90,8 +91,8 @@ impl TransactionCoordinator {
         loop {
             let decided = self
                 .shards
-                .request(transactional_id, |machine, now_ms| {
-                    match act(&machine.core, new_producer_id, now_ms) {
+                .request(transactional_id, |machine, now| {
+                    match act(&machine.core, new_producer_id, now.wall_ms) {
                         Ok((records, reply)) => Ok((records, Some(reply))),
                         Err(Refusal::NeedsProducerId) => Ok((Vec::new(), None)),
                         Err(Refusal::Error(error)) => Err(error),
@@ -117,8 +118,8 @@ impl TransactionCoordinator {
     ) -> Result<Vec<R>, ErrorCode> {
         let mut answers = Vec::new();
         for shard in self.shards.all().iter().flatten().filter(|shard| shard.is_used()) {
-            let now_ms = now_ms();
-            let answered = shard.decide(now_ms, |machine| Ok((Vec::new(), act(&machine.core, now_ms))));
+            let now = self.shards.now();
+            let answered = shard.decide(now, |machine| Ok((Vec::new(), act(&machine.core, now.wall_ms))));
             match answered {
                 Ok(answered) => answers.push(shard.committed(answered).await?),
                 Err(ErrorCode::NotCoordinator) => {}
@@ -179,11 +180,11 @@ async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine>, work:
                 }
             }
         }
-        let now_ms = now_ms();
-        let completed = shard.decide(now_ms, |machine| {
+        let now = broker.clock.now();
+        let completed = shard.decide(now, |machine| {
             let records = machine
                 .core
-                .complete(&work.transactional_id, work.producer, now_ms);
+                .complete(&work.transactional_id, work.producer, now.wall_ms);
             Ok((records, ()))
         });
         match completed {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI16, Ordering};
 use barnabas_coordinator::{
     CoordinatorError, EncodedRecord, TransactionConfig, TransactionRecord, TransactionShard,
 };
+use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
 use tokio::sync::Notify;
@@ -55,8 +56,8 @@ impl Machine for TransactionMachine {
         record.encode(self.transaction_version())
     }
 
-    fn replay(&mut self, record: TransactionRecord, now_ms: i64) {
-        self.core.replay(record, now_ms);
+    fn replay(&mut self, record: TransactionRecord, now: Now) {
+        self.core.replay(record, now);
     }
 
     fn load(
@@ -64,19 +65,19 @@ impl Machine for TransactionMachine {
         batch: &BatchHeader,
         key: &[u8],
         value: Option<&[u8]>,
-        now_ms: i64,
+        now: Now,
     ) -> Result<(), CoordinatorError> {
         if batch.is_control() {
             return Ok(());
         }
         if let Some(record) = TransactionRecord::decode(key, value)? {
-            self.core.replay(record, now_ms);
+            self.core.replay(record, now);
         }
         Ok(())
     }
 
-    fn finish_loading(&mut self, now_ms: i64) -> Vec<TransactionRecord> {
-        self.core.finish_loading(now_ms);
+    fn finish_loading(&mut self, now: Now) -> Vec<TransactionRecord> {
+        self.core.finish_loading(now);
         self.decided_alone = true;
         Vec::new()
     }
@@ -85,12 +86,12 @@ impl Machine for TransactionMachine {
         self.core.next_deadline()
     }
 
-    fn on_timer(&mut self, now_ms: i64) -> Vec<TransactionRecord> {
+    fn on_timer(&mut self, now: Now) -> Vec<TransactionRecord> {
         self.decided_alone = true;
-        self.core.on_timer(self.transaction_version(), now_ms)
+        self.core.on_timer(self.transaction_version(), now)
     }
 
-    fn append_failed(&mut self, _records: &[TransactionRecord], _error: ErrorCode, _now_ms: i64) {
+    fn append_failed(&mut self, _records: &[TransactionRecord], _error: ErrorCode, _now: Now) {
         // Nothing was replayed, so nothing was decided: a request gets the error, a timer comes again.
     }
 

@@ -52,12 +52,12 @@ pub(super) fn write(
     partition: &Partition,
     compression: Compression,
     records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
-    now_ms: i64,
+    wall_ms: i64,
 ) -> Result<i64, AppendError> {
-    let mut bytes = batches(partition, BatchBuilder::new(compression), records, now_ms)?;
+    let mut bytes = batches(partition, BatchBuilder::new(compression), records, wall_ms)?;
     partition.check_in_sync().map_err(AppendError::Log)?;
     let appended = partition
-        .append(&mut bytes, AppendOrigin::Coordinator, now_ms)
+        .append(&mut bytes, AppendOrigin::Coordinator, wall_ms)
         .map_err(AppendError::Log)?;
     Ok(appended.last_offset + 1)
 }
@@ -68,7 +68,7 @@ pub(super) fn write_in_transaction(
     records: &[GroupRecord],
     batch: ProducerSequence,
     guard: Option<VerificationGuard>,
-    now_ms: i64,
+    wall_ms: i64,
 ) -> Result<i64, AppendError> {
     let ProducerSequence {
         producer_id,
@@ -79,10 +79,10 @@ pub(super) fn write_in_transaction(
         .producer(producer_id, producer_epoch, base_sequence)
         .transactional();
     let encoded = records.iter().map(GroupRecord::encode);
-    let mut bytes = batches(partition, builder, encoded, now_ms)?;
+    let mut bytes = batches(partition, builder, encoded, wall_ms)?;
     partition.check_in_sync().map_err(AppendError::Log)?;
     let appended = partition
-        .append_transactional(&mut bytes, AppendOrigin::Coordinator, guard, now_ms)
+        .append_transactional(&mut bytes, AppendOrigin::Coordinator, guard, wall_ms)
         .map_err(AppendError::Log)?;
     Ok(appended.last_offset + 1)
 }
@@ -92,7 +92,7 @@ fn batches(
     partition: &Partition,
     empty: BatchBuilder,
     records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
-    now_ms: i64,
+    wall_ms: i64,
 ) -> Result<Vec<u8>, AppendError> {
     let batch_bytes_max = usize::try_from(partition.settings().config.max_message_bytes).unwrap_or(0);
     let mut bytes = Vec::new();
@@ -100,7 +100,7 @@ fn batches(
     for record in records {
         let encoded = record?;
         let fields = RecordFields {
-            timestamp: now_ms,
+            timestamp: wall_ms,
             key: Some(&encoded.key),
             value: encoded.value.as_deref(),
             headers: &[],

@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::transactional::{Verdicts, Verified};
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
@@ -88,7 +88,7 @@ fn produce(
         (a.topic, a.index).cmp(&(b.topic, b.index))
     });
     let refused = refuse_all(request);
-    let now_ms = now_ms();
+    let now_ms = broker.clock.wall_ms();
     let mut answers = Vec::with_capacity(request.partitions.len());
     let mut waiting = Vec::new();
     for partition in &mut request.partitions {

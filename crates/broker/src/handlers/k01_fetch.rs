@@ -13,7 +13,7 @@ use barnabas_protocol::messages::FetchRequest;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use crate::dispatch::decode;
 use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
@@ -82,7 +82,7 @@ impl Fetch {
             wanted,
             forgotten,
         };
-        let opened = broker.fetch_sessions().open(session, now_ms());
+        let opened = broker.fetch_sessions().open(session, broker.clock.monotonic_ms());
         let (session, plan) = opened.map_err(|error| reply.error(error))?;
         let has_others = plan.has_others;
         let targets = find(broker, plan, uses_topic_ids);
@@ -183,8 +183,8 @@ impl Fetch {
                     reply.uses_topic_ids,
                     targets.isolation,
                     remembered,
-                    now_ms(),
-                    random_session_id,
+                    broker.clock.monotonic_ms(),
+                    || session_id_of(broker.random.u64()),
                 );
                 (session_id, answered.into_iter().map(named).collect())
             }
@@ -264,7 +264,6 @@ fn key(topic: &str, topic_id: Uuid, partition: i32, uses_topic_ids: bool) -> Fet
 }
 
 /// A positive number nobody can guess.
-fn random_session_id() -> i32 {
-    let (high, _) = Uuid::new_v4().as_u64_pair();
-    (high >> 33) as i32
+fn session_id_of(random: u64) -> i32 {
+    (random >> 33) as i32
 }

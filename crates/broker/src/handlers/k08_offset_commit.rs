@@ -32,8 +32,8 @@ pub async fn handle(
     request.topics = existing(broker, std::mem::take(&mut request.topics), &mut answers);
     if !request.topics.is_empty() {
         let group_id = request.group_id.to_string();
-        let committed = broker.groups().request(&group_id, |core, now_ms| {
-            let outcome = core.commit_offsets(&request, context.api_version, now_ms)?;
+        let committed = broker.groups().request(&group_id, |core, now| {
+            let outcome = core.commit_offsets(&request, context.api_version, now)?;
             Ok((outcome.records, outcome.reply))
         });
         match committed.await {

@@ -7,7 +7,6 @@
 use barnabas_coordinator::{Caller, Reply};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse, StrBytes};
-use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -29,8 +28,8 @@ pub async fn handle(
     };
     let answered = broker
         .groups()
-        .park(&request.group_id, &broker.stopping, |core, token, now_ms| {
-            core.join(&request, caller, Uuid::new_v4(), token, now_ms)
+        .park(&request.group_id, &broker.stopping, |core, token, now| {
+            core.join(&request, caller, broker.random.uuid(), token, now)
         });
     let mut response = match answered.await {
         Ok(Reply::Join(response)) => response,

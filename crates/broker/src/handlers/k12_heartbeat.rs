@@ -15,8 +15,8 @@ pub async fn handle(
     _context: &RequestContext,
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
-    let answered = broker.groups().request(&request.group_id, |core, now_ms| {
-        core.heartbeat(&request, now_ms)?;
+    let answered = broker.groups().request(&request.group_id, |core, now| {
+        core.heartbeat(&request, now)?;
         Ok((Vec::new(), ()))
     });
     let error = match answered.await {

@@ -23,8 +23,8 @@ pub async fn handle(
         MEMBERS_SINCE.. => request.members,
         _ => vec![MemberIdentity::default().with_member_id(request.member_id)],
     };
-    let left = broker.groups().request(&request.group_id, |core, now_ms| {
-        let outcome = core.leave(&request.group_id, &members, now_ms)?;
+    let left = broker.groups().request(&request.group_id, |core, now| {
+        let outcome = core.leave(&request.group_id, &members, now)?;
         Ok((outcome.records, outcome.reply))
     });
     let response = LeaveGroupResponse::default();

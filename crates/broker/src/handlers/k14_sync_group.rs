@@ -25,8 +25,8 @@ pub async fn handle(
     }
     let answered = broker
         .groups()
-        .park(&request.group_id, &broker.stopping, |core, token, now_ms| {
-            core.sync(&request, token, now_ms)
+        .park(&request.group_id, &broker.stopping, |core, token, now| {
+            core.sync(&request, token, now)
         });
     match answered.await {
         Ok(Reply::Sync(response)) => response,

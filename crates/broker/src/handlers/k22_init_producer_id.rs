@@ -65,8 +65,8 @@ async fn initialize(
         transaction_version: transactions.transaction_version(),
     };
     transactions
-        .request(broker, &transactional_id, |core, new_producer_id, now_ms| {
-            core.init_producer_id(&asked, new_producer_id, now_ms)
+        .request(broker, &transactional_id, |core, new_producer_id, wall_ms| {
+            core.init_producer_id(&asked, new_producer_id, wall_ms)
         })
         .await?
 }

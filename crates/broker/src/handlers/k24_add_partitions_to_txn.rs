@@ -142,7 +142,7 @@ async fn ask(
     } else {
         0
     };
-    let answered = broker.transactions().request(broker, id, |core, _, now_ms| {
+    let answered = broker.transactions().request(broker, id, |core, _, wall_ms| {
         if transaction.verify_only {
             let errors = core.verify_partitions(id, producer, partitions)?;
             let lacking = partitions
@@ -151,7 +151,7 @@ async fn ask(
                 .filter(|(_, error)| *error != ErrorCode::None);
             return Ok((Vec::new(), lacking.map(|(place, _)| place.clone()).collect()));
         }
-        let (records, ()) = core.add_partitions(id, producer, partitions, client_version, now_ms)?;
+        let (records, ()) = core.add_partitions(id, producer, partitions, client_version, wall_ms)?;
         Ok((records, Vec::new()))
     });
     match answered.await {

@@ -44,8 +44,8 @@ async fn add(broker: &Arc<Broker>, request: &AddOffsetsToTxnRequest) -> Result<(
     };
     broker
         .transactions()
-        .request(broker, id, |core, _, now_ms| {
-            Ok(core.add_partitions(id, producer, &partitions, 0, now_ms)?)
+        .request(broker, id, |core, _, wall_ms| {
+            Ok(core.add_partitions(id, producer, &partitions, 0, wall_ms)?)
         })
         .await
 }

@@ -33,14 +33,14 @@ pub async fn handle(
     };
     let ended = broker
         .transactions()
-        .request(broker, id, |core, new_producer_id, now_ms| {
+        .request(broker, id, |core, new_producer_id, wall_ms| {
             core.end_transaction(
                 id,
                 producer,
                 request.committed,
                 client_version,
                 new_producer_id,
-                now_ms,
+                wall_ms,
             )
         });
     let error = match ended.await {

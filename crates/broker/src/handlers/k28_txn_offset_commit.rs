@@ -79,8 +79,8 @@ async fn commit(
     let topic_id = |name: &str| image.topics.by_name(name).map_or(Uuid::nil(), |topic| topic.id);
     broker
         .groups()
-        .request_in_transaction(group_id, batch, guard, |core, now_ms| {
-            let outcome = core.commit_offsets_in_transaction(request, topic_id, now_ms)?;
+        .request_in_transaction(group_id, batch, guard, |core, now| {
+            let outcome = core.commit_offsets_in_transaction(request, topic_id, now)?;
             Ok((outcome.records, outcome.reply))
         })
         .await

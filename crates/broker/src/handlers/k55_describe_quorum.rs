@@ -12,7 +12,7 @@ use barnabas_protocol::messages::describe_quorum_response::{
 };
 use barnabas_protocol::messages::{BrokerId, DescribeQuorumRequest, DescribeQuorumResponse, StrBytes};
 
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use crate::request::RequestContext;
 
 /// First version with the voters' times.
@@ -58,7 +58,11 @@ fn answer(broker: &Broker, version: i16, topic: &AskedTopic) -> DescribeQuorumRe
     let image = broker.image();
     // Voters that the configuration names are known by their ids alone.
     let with_directories = image.features.level(features::KRAFT_VERSION) > 0;
-    let now = if version >= TIMES_SINCE { now_ms() } else { -1 };
+    let now = if version >= TIMES_SINCE {
+        broker.clock.wall_ms()
+    } else {
+        -1
+    };
     let voters = status.voters.iter().map(|(id, log_end_offset)| {
         let state = ReplicaState::default()
             .with_replica_id(BrokerId(*id))

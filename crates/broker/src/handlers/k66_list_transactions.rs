@@ -40,7 +40,7 @@ pub async fn handle(
     let answer = ListTransactionsResponse::default().with_unknown_state_filters(unknown.collect());
     match broker
         .transactions()
-        .request_all(|core, now_ms| core.list(&filter, now_ms))
+        .request_all(|core, wall_ms| core.list(&filter, wall_ms))
         .await
     {
         Ok(listed) => {

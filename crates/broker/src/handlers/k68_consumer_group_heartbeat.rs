@@ -8,7 +8,6 @@ use barnabas_coordinator::{Caller, GroupRefusal};
 use barnabas_metadata::features::GROUP_VERSION;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, StrBytes};
-use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -28,9 +27,9 @@ pub async fn handle(
         client_id: &context.client_id,
         client_host: &client_host,
     };
-    let answered = broker.groups().request(&request.group_id, |core, now_ms| {
+    let answered = broker.groups().request(&request.group_id, |core, now| {
         Ok(
-            match core.consumer_heartbeat(&request, caller, Uuid::new_v4(), now_ms) {
+            match core.consumer_heartbeat(&request, caller, broker.random.uuid(), now) {
                 Ok(outcome) => (outcome.records, Ok(outcome.reply)),
                 Err(refusal) => (Vec::new(), Err(refusal)),
             },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use barnabas_environment::Random;
 use barnabas_inspect::cluster::{Cluster, Topic};
 use barnabas_metadata::controller::{ImportedPartition, ImportedTopic};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
@@ -184,7 +185,7 @@ impl Plan {
                 ));
                 continue;
             }
-            let topic_id = ids.first().copied().unwrap_or_else(Uuid::new_v4);
+            let topic_id = ids.first().copied().unwrap_or_else(|| Random::system().uuid());
             let last = found
                 .iter()
                 .map(|(_, partition)| partition.partition)

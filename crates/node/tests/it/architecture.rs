@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica"]),
     ("inspect", &["protocol", "storage"]),
-    ("import", &["protocol", "config", "storage", "metadata", "inspect"]),
+    ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica", "broker", "inspect", "import"]),
     ("bench", &["protocol"]),
 ];

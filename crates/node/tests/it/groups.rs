@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use barnabas_environment::{Clock, Environment, Random};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -209,6 +210,32 @@ fn a_silent_member_is_out_without_anyone_asking() {
     find_coordinator(&mut client);
     let joined = join(&mut client, 200);
     assert_eq!(call(&mut client, SYNC, &sync_request(&joined)).error_code, 0);
+    eventually(|| state(&mut client), |state| state == "Empty");
+}
+
+#[test]
+fn a_wall_clock_that_is_set_puts_nobody_out_and_keeps_nobody_in() {
+    let origin = Instant::now();
+    let (clock, time) = Clock::following(1_700_000_000_000, move || origin.elapsed());
+    let environment = Environment {
+        clock,
+        random: Random::seeded(1),
+    };
+    let settings = [("group.min.session.timeout.ms", "1")];
+    let node = Node::try_start_with(environment, TempDir::new().unwrap(), &settings);
+    let node = node.unwrap_or_else(|(_, why)| panic!("{why}"));
+    let mut client = node.connect();
+    find_coordinator(&mut client);
+    let joined = join(&mut client, 30_000);
+    assert_eq!(call(&mut client, SYNC, &sync_request(&joined)).error_code, 0);
+    const HOUR_MS: i64 = 3_600_000;
+    time.set_wall_clock_forward(72 * HOUR_MS);
+    // Whatever is asked of the group does what is due.
+    assert_eq!(state(&mut client), "Stable");
+    assert_eq!(heartbeat(&mut client, &joined), 0);
+    let short = join_request(&joined.member_id, 200);
+    assert_eq!(call(&mut client, JOIN, &short).error_code, 0);
+    time.set_wall_clock_forward(-73 * HOUR_MS);
     eventually(|| state(&mut client), |state| state == "Empty");
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::{Sources, load};
+use barnabas_environment::Environment;
 use barnabas_node::server::Server;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
@@ -46,6 +47,15 @@ impl Node {
 
     /// Starts a node that may refuse to start; says why then.
     pub fn try_start_in(dir: TempDir, overrides: &[(&str, &str)]) -> Result<Node, (TempDir, String)> {
+        Node::try_start_with(Environment::system(), dir, overrides)
+    }
+
+    /// Starts a node with a time and randomness of its own; says why it refuses.
+    pub fn try_start_with(
+        environment: Environment,
+        dir: TempDir,
+        overrides: &[(&str, &str)],
+    ) -> Result<Node, (TempDir, String)> {
         let mut all = vec![("listeners".to_owned(), "PLAINTEXT://127.0.0.1:0".to_owned())];
         all.extend(
             overrides
@@ -68,7 +78,7 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = match Server::start(settings).await {
+                let server = match Server::start(settings, environment).await {
                     Ok(server) => server,
                     Err(why) => return started.send(Err(why.to_string())).unwrap(),
                 };

@@ -8,9 +8,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_environment::Random;
 use barnabas_metadata::quorum::METADATA_FOLDER;
 use barnabas_storage::{Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
-use uuid::Uuid;
 
 use super::{DataDir, LogDirs, absolute};
 
@@ -91,11 +91,12 @@ pub fn open(
     metadata: &Path,
     node_id: i32,
     files: &Arc<OpenFiles>,
+    random: &Random,
 ) -> Result<(LogDirs, MetaProperties), OpenError> {
     let mut dirs = Vec::with_capacity(paths.len());
     let metadata_index = paths.iter().position(|path| path == metadata).unwrap_or(0);
     let identity = take_hold(disk, paths, metadata, files, &mut dirs)
-        .and_then(|()| identify(disk, &mut dirs, metadata_index, node_id));
+        .and_then(|()| identify(disk, &mut dirs, metadata_index, node_id, random));
     match identity {
         Ok(identity) => {
             let dirs = LogDirs::new(disk, dirs, metadata_index);
@@ -141,6 +142,7 @@ fn identify(
     dirs: &mut [Opened],
     metadata: usize,
     node_id: i32,
+    random: &Random,
 ) -> Result<MetaProperties, OpenError> {
     let known = |dirs: &[Opened], index: usize| -> Option<MetaProperties> {
         let (_, opened) = dirs.get(index)?;
@@ -168,7 +170,7 @@ fn identify(
                 cluster_id: found.cluster_id.clone(),
             });
         }
-        (None, None) => kafka_uuid::encode(Uuid::new_v4()),
+        (None, None) => kafka_uuid::encode(random.uuid()),
     };
     if let Some((index, found)) = all.iter().find(|(_, found)| found.cluster_id != cluster_id) {
         return Err(OpenError::OtherCluster {
@@ -188,7 +190,7 @@ fn identify(
     }
     for (_, opened) in dirs.iter_mut() {
         let Ok(storage) = opened else { continue };
-        if let Err(error) = storage.claim(&cluster_id, node_id, Uuid::new_v4()) {
+        if let Err(error) = storage.claim(&cluster_id, node_id, random.uuid()) {
             *opened = Err(error.to_string());
         }
     }

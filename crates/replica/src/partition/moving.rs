@@ -102,13 +102,13 @@ impl Partition {
         self.lock_moving().take_if(|known| Arc::ptr_eq(known, moving));
     }
 
-    /// An empty copy of the log in the folder that `moving` leads to; `None` if the log is gone.
+    /// An empty copy of the log in the folder that `moving` leads to, whose name `id` makes unique; `None` if the log is gone.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR of that folder.
-    pub fn begin_copy(&self, moving: &Move) -> Result<Option<Log>, StorageError> {
+    pub fn begin_copy(&self, moving: &Move, id: Uuid) -> Result<Option<Log>, StorageError> {
         let storage = moving.to.storage()?;
-        let copy = self.with_log(|log, _| storage.create_future(log, Uuid::new_v4()));
+        let copy = self.with_log(|log, _| storage.create_future(log, id));
         // On disk at once, so that a start finds what was asked for.
         copy.map(|mut copy| copy.create().map(|()| copy)).transpose()
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use barnabas_environment::Clock;
+use barnabas_environment::{Clock, Random};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
@@ -36,6 +36,7 @@ struct Maps {
 /// The registry.
 pub struct Partitions {
     node_id: i32,
+    random: Random,
     log_dirs: Arc<LogDirs>,
     deletions: Deletions,
     cleanings: Cleanings,
@@ -52,7 +53,13 @@ type FoundLog = (Arc<DataDir>, Log);
 
 impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
-    pub fn new(node_id: i32, clock: Clock, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
+    pub fn new(
+        node_id: i32,
+        clock: Clock,
+        random: Random,
+        log_dirs: Arc<LogDirs>,
+        logs: Vec<FoundLog>,
+    ) -> Self {
         let mut found: HashMap<(Arc<str>, i32), FoundLog> = HashMap::with_capacity(logs.len());
         let mut twice = Vec::new();
         for one in logs {
@@ -76,10 +83,11 @@ impl Partitions {
             keep_starts(&found);
         }
         for (dir, log) in twice {
-            set_aside(dir, log, "it lies in another log directory, too");
+            set_aside(dir, log, random.uuid(), "it lies in another log directory, too");
         }
         Partitions {
             node_id,
+            random,
             deletions: Deletions::new(log_dirs.disk(), clock),
             log_dirs,
             cleanings: Cleanings::default(),
@@ -220,7 +228,7 @@ impl Partitions {
     pub fn set_strays_aside(&self) {
         self.started.store(true, Ordering::Relaxed);
         for (_, (dir, log)) in self.lock_found().drain() {
-            set_aside(dir, log, "the metadata knows no such topic");
+            set_aside(dir, log, self.random.uuid(), "the metadata knows no such topic");
         }
     }
 
@@ -294,7 +302,12 @@ impl Partitions {
                 log.set_config(config.clone());
                 return Some((dir, Some(log)));
             }
-            set_aside(dir, log, "it is of an earlier topic of that name");
+            set_aside(
+                dir,
+                log,
+                self.random.uuid(),
+                "it is of an earlier topic of that name",
+            );
         }
         // While the process starts, what isn't found is missing; later it is new.
         let starting = !self.started.load(Ordering::Relaxed);
@@ -353,7 +366,7 @@ impl Partitions {
             };
             let deleted = dir
                 .storage()
-                .and_then(|storage| storage.delete_log(log, Uuid::new_v4()));
+                .and_then(|storage| storage.delete_log(log, self.random.uuid()));
             match deleted {
                 Ok(path) => self.deletions.add(path, delay_ms),
                 Err(error) => {
@@ -404,11 +417,9 @@ fn keep_starts(found: &HashMap<(Arc<str>, i32), FoundLog>) {
 }
 
 /// Renames the folder of a log that isn't wanted; nothing of it is deleted.
-fn set_aside(dir: Arc<DataDir>, log: Log, why: &str) {
+fn set_aside(dir: Arc<DataDir>, log: Log, id: Uuid, why: &str) {
     let (topic, partition) = (log.topic().clone(), log.partition());
-    let renamed = dir
-        .storage()
-        .and_then(|storage| storage.set_aside(log, Uuid::new_v4()));
+    let renamed = dir.storage().and_then(|storage| storage.set_aside(log, id));
     match renamed {
         Ok(Some(path)) => {
             tracing::warn!(%topic, partition, path = %path.display(), "set a partition's folder aside: {why}");

@@ -216,7 +216,12 @@ fn run(replicas: &ReplicaManager) {
                 // The new folder's file knows from now on where the log begins.
                 checkpoints::write(replicas, Checkpoint::LogStartOffsets);
                 // A failure shows with the first turn.
-                let _ = begin(&partition, &active.moving, &mut active.copy);
+                let _ = begin(
+                    &partition,
+                    &active.moving,
+                    &mut active.copy,
+                    replicas.random().uuid(),
+                );
                 moves.put(active);
                 moves.let_go(&partition);
             }
@@ -281,7 +286,7 @@ fn turn(replicas: &ReplicaManager, active: &mut Active, limit: Option<u64>) -> O
         let quarter = u32::try_from(limit / 4).unwrap_or(u32::MAX);
         quarter.clamp(TURN_BYTES_MIN, TURN_BYTES_MAX)
     });
-    let went = begin(partition, moving, copy)
+    let went = begin(partition, moving, copy, replicas.random().uuid())
         .and_then(|()| partition.copy_turn(copy, moving, max_bytes, replicas.clock().wall_ms()));
     let id = partition.id();
     match went {
@@ -315,9 +320,9 @@ fn turn(replicas: &ReplicaManager, active: &mut Active, limit: Option<u64>) -> O
     }
 }
 
-fn begin(partition: &Partition, moving: &Move, copy: &mut Option<Log>) -> Result<(), StorageError> {
+fn begin(partition: &Partition, moving: &Move, copy: &mut Option<Log>, id: Uuid) -> Result<(), StorageError> {
     if copy.is_none() {
-        *copy = partition.begin_copy(moving)?;
+        *copy = partition.begin_copy(moving, id)?;
     }
     Ok(())
 }
@@ -340,7 +345,7 @@ fn retire(
         // It may not say yet which records are deleted: the next start finds both.
         return Ok(());
     }
-    let path = from.storage()?.retire_log(original, Uuid::new_v4())?;
+    let path = from.storage()?.retire_log(original, replicas.random().uuid())?;
     let delay_ms = replicas.config().log_segment_delete_delay_ms;
     replicas.partitions().deletions().add(path, delay_ms);
     Ok(())
@@ -352,7 +357,7 @@ fn give_up(replicas: &ReplicaManager, moving: &Move, copy: Option<Log>) {
     let deleted = moving
         .to
         .storage()
-        .and_then(|storage| storage.delete_log(copy, Uuid::new_v4()));
+        .and_then(|storage| storage.delete_log(copy, replicas.random().uuid()));
     match deleted {
         Ok(path) => replicas.partitions().deletions().add(path, 0),
         Err(error) => tracing::warn!(%error, "what was copied is removed by the next start"),

@@ -11,7 +11,7 @@ use barnabas_storage::VerificationGuard;
 use barnabas_storage::validate::Rejection;
 
 use super::{find, rejection};
-use crate::broker::{Broker, now_ms};
+use crate::broker::Broker;
 use crate::request::RequestContext;
 use crate::verification::{self, Speech};
 use barnabas_replica::partition::Partition;
@@ -104,7 +104,7 @@ pub fn begin(
         ABORTABLE_SINCE => Speech::KnowsAbortable,
         _ => Speech::Old,
     };
-    let now_ms = now_ms();
+    let now_ms = broker.clock.wall_ms();
     let mut producer: Option<ProducerIdAndEpoch> = None;
     let mut questions = Vec::new();
     for produced in &request.partitions {

@@ -58,20 +58,20 @@ impl GroupRecord {
         }
     }
 
-    /// The record that these bytes hold; `None` for a type of record that this coordinator does not keep.
-    /// Errors: bytes that are not what their type and version say.
-    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<GroupRecord>, CoordinatorError> {
+    /// The record that these bytes hold.
+    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type and version say.
+    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<GroupRecord, CoordinatorError> {
         match GroupRecordKey::decode(key)? {
-            GroupRecordKey::OffsetCommit(key) => Ok(Some(GroupRecord::OffsetCommit {
+            GroupRecordKey::OffsetCommit(key) => Ok(GroupRecord::OffsetCommit {
                 group: key.group.as_str().into(),
                 topic: key.topic.as_str().into(),
                 partition: key.partition,
                 value: value.map(decode_offset).transpose()?,
-            })),
-            GroupRecordKey::GroupMetadata(key) => Ok(Some(GroupRecord::GroupMetadata {
+            }),
+            GroupRecordKey::GroupMetadata(key) => Ok(GroupRecord::GroupMetadata {
                 group: key.group.as_str().into(),
                 value: value.map(decode_group).transpose()?,
-            })),
+            }),
             key => consumer::codec::decode(key, value),
         }
     }
@@ -273,7 +273,7 @@ mod tests {
         ] {
             let encoded = record.encode().unwrap();
             let value = encoded.value.as_deref();
-            assert_eq!(GroupRecord::decode(&encoded.key, value).unwrap(), Some(record));
+            assert_eq!(GroupRecord::decode(&encoded.key, value).unwrap(), record);
             for length in 0..encoded.key.len() {
                 assert!(GroupRecord::decode(&encoded.key[..length], value).is_err());
             }
@@ -289,9 +289,9 @@ mod tests {
         let value = b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x09";
         let decoded =
             GroupRecord::decode(b"\x00\x00\x00\x01g\x00\x01t\x00\x00\x00\x00", Some(value)).unwrap();
-        let Some(GroupRecord::OffsetCommit {
+        let GroupRecord::OffsetCommit {
             value: Some(value), ..
-        }) = decoded
+        } = decoded
         else {
             panic!("{decoded:?}")
         };
@@ -300,7 +300,10 @@ mod tests {
             (5, -1, 9)
         );
         // A share group's metadata (type 11) is left alone.
-        assert_eq!(GroupRecord::decode(b"\x00\x0b\x00\x01g", None).unwrap(), None);
+        assert!(matches!(
+            GroupRecord::decode(b"\x00\x0b\x00\x01g", None),
+            Err(CoordinatorError::UnknownType(11))
+        ));
         assert!(
             GroupRecord::decode(b"\x00\x02\x00\x01g", Some(b"\x00\x09")).is_err(),
             "a version from the future"

@@ -158,13 +158,13 @@ impl TransactionLogKey {
         encode_versioned(self, TRANSACTION_LOG, 0)
     }
 
-    /// Decodes a record's key; `None` for a record type that isn't known here, to be skipped.
-    pub fn from_record_key(key: &[u8]) -> Result<Option<TransactionLogKey>, Malformed> {
+    /// Decodes a record's key; the inner error is a record type that isn't known here, to be skipped.
+    pub fn from_record_key(key: &[u8]) -> Result<Result<TransactionLogKey, i16>, Malformed> {
         let (record_type, mut rest) = split_version(key)?;
         if record_type != TRANSACTION_LOG {
-            return Ok(None);
+            return Ok(Err(record_type));
         }
-        decode_struct(&mut rest, 0).map(Some)
+        decode_struct(&mut rest, 0).map(Ok)
     }
 }
 

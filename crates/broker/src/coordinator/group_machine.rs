@@ -151,12 +151,11 @@ impl Machine for GroupMachine {
             }
             return Ok(());
         }
-        match GroupRecord::decode(key, value)? {
-            Some(record) if batch.is_transactional() => {
-                self.core.replay_in_transaction(batch.producer_id, record, now);
-            }
-            Some(record) => self.core.replay(record, now),
-            None => {}
+        let record = GroupRecord::decode(key, value)?;
+        if batch.is_transactional() {
+            self.core.replay_in_transaction(batch.producer_id, record, now);
+        } else {
+            self.core.replay(record, now);
         }
         Ok(())
     }

@@ -1,13 +1,18 @@
 //! Reading a shard's state back from the log of its partition.
+//!
+//! A record of an unknown type, of a version from the future or with unreadable bytes says nothing to this coordinator. It is
+//! passed over with a warning and stays in the log, and compaction keeps it: whoever wrote it may come back. Apache Kafka
+//! does so with unknown types and gives a partition with any other such record up; here it takes nothing else away.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use barnabas_coordinator::CoordinatorError;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::{Compression, decompress};
-use barnabas_protocol::records::{Batch, BatchHeader, InvalidRecord, RecordsError, batches};
+use barnabas_protocol::records::{Batch, BatchHeader, RecordsError, batches};
 
-use barnabas_replica::partition::Partition;
+use barnabas_replica::partition::{Partition, TopicPartition};
 
 /// How much is read at a time.
 const CHUNK_BYTES: u32 = 1 << 20;
@@ -31,28 +36,37 @@ pub enum LoadError {
         /// In what way.
         source: RecordsError,
     },
-    /// A record is unsound.
-    #[error("a record after offset {offset} is unsound")]
-    Record {
-        /// Offset of its batch.
-        offset: i64,
-        /// In what way.
-        source: InvalidRecord,
-    },
-    /// A record's key or value is not what its type says.
-    #[error(transparent)]
-    Content(#[from] CoordinatorError),
 }
 
-/// Shows every record of the log that has a key to `load`, in order: its batch, key and value. Returns the offset after the last one.
+/// What was passed over, by the reason: how often, and the offset of the first.
+#[derive(Default)]
+struct PassedOver(BTreeMap<String, (u64, i64)>);
+
+impl PassedOver {
+    fn note(&mut self, offset: i64, reason: &dyn std::fmt::Display) {
+        let (count, _) = self.0.entry(reason.to_string()).or_insert((0, offset));
+        *count += 1;
+    }
+
+    fn tell(&self, id: &TopicPartition) {
+        for (reason, (count, first_offset)) in &self.0 {
+            tracing::warn!(topic = %id.topic, partition = id.partition, count, first_offset,
+                "passed over what a coordinator can't read, which stays in the log: {reason}");
+        }
+    }
+}
+
+/// Shows every record of the log that has a key to `load`, in order: its batch, key and value. What `load` refuses, and what
+/// can't be read at all, is passed over. Returns the offset after the last one.
 ///
 /// # Errors
-/// The log can't be read, or holds what no coordinator writes.
+/// The log can't be read.
 pub fn read_log(
     partition: &Partition,
     mut load: impl FnMut(&BatchHeader, &[u8], Option<&[u8]>) -> Result<(), CoordinatorError>,
 ) -> Result<i64, LoadError> {
     let (mut next_offset, end_offset) = partition.offsets();
+    let mut passed_over = PassedOver::default();
     while next_offset < end_offset {
         let slice = partition.read(next_offset, CHUNK_BYTES).map_err(LoadError::Log)?;
         let bytes = slice.to_vec()?;
@@ -62,7 +76,7 @@ pub fn read_log(
                 offset: next_offset,
                 source,
             })?;
-            read_batch(&batch, &mut load)?;
+            read_batch(&batch, &mut load, &mut passed_over);
             next_offset = batch.header.next_offset();
         }
         if next_offset == before {
@@ -70,28 +84,38 @@ pub fn read_log(
             break;
         }
     }
+    passed_over.tell(partition.id());
     Ok(next_offset)
 }
 
 fn read_batch(
     batch: &Batch<'_>,
     load: &mut impl FnMut(&BatchHeader, &[u8], Option<&[u8]>) -> Result<(), CoordinatorError>,
-) -> Result<(), LoadError> {
-    let offset = batch.header.base_offset;
-    let unsound = |source| LoadError::Batch { offset, source };
-    let codec = batch.header.compression().map_err(unsound)?;
+    passed_over: &mut PassedOver,
+) {
+    let base_offset = batch.header.base_offset;
     let mut decompressed = Vec::new();
-    let payload = if codec == Compression::None {
-        batch.payload()
-    } else {
-        decompress(codec, batch.payload(), DECOMPRESSED_BYTES_MAX, &mut decompressed).map_err(unsound)?;
-        &decompressed
+    let payload = match batch.header.compression() {
+        Ok(Compression::None) => batch.payload(),
+        Ok(codec) => {
+            let done = decompress(codec, batch.payload(), DECOMPRESSED_BYTES_MAX, &mut decompressed);
+            if let Err(error) = done {
+                return passed_over.note(base_offset, &error);
+            }
+            &decompressed
+        }
+        Err(error) => return passed_over.note(base_offset, &error),
     };
     for record in batch.records_in(payload) {
-        let record = record.map_err(|source| LoadError::Record { offset, source })?;
+        let record = match record {
+            Ok(record) => record,
+            // Where the next one would begin is not known.
+            Err(error) => return passed_over.note(base_offset, &error),
+        };
         // A record without a key is nobody's.
         let Some(key) = record.key else { continue };
-        load(&batch.header, key, record.value)?;
+        if let Err(error) = load(&batch.header, key, record.value) {
+            passed_over.note(base_offset + i64::from(record.offset_delta), &error);
+        }
     }
-    Ok(())
 }

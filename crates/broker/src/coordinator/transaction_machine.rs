@@ -70,9 +70,7 @@ impl Machine for TransactionMachine {
         if batch.is_control() {
             return Ok(());
         }
-        if let Some(record) = TransactionRecord::decode(key, value)? {
-            self.core.replay(record, now);
-        }
+        self.core.replay(TransactionRecord::decode(key, value)?, now);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use barnabas_protocol::internal_records::consumer_group_member_metadata_value::{
 };
 use barnabas_protocol::internal_records::consumer_group_target_assignment_member_value::TopicPartition;
 use barnabas_protocol::internal_records::*;
+use barnabas_protocol::malformed::Malformed;
 use barnabas_protocol::messages::{Encodable, StrBytes};
 use bytes::Bytes;
 
@@ -138,11 +139,8 @@ fn encode_current(current: &CurrentAssignment) -> ConsumerGroupCurrentMemberAssi
         .with_partitions_pending_revocation(topics(&current.revoking))
 }
 
-/// The consumer group's record with this key; `None` if the key is not one's.
-pub(crate) fn decode(
-    key: GroupRecordKey,
-    value: Option<&[u8]>,
-) -> Result<Option<GroupRecord>, CoordinatorError> {
+/// The consumer group's record with this key. Errors: the key is not one's, and those of the value.
+pub(crate) fn decode(key: GroupRecordKey, value: Option<&[u8]>) -> Result<GroupRecord, CoordinatorError> {
     let shared = |text: &StrBytes| -> Arc<str> { text.as_str().into() };
     let (group, record) = match key {
         GroupRecordKey::ConsumerGroupMetadata(key) => {
@@ -212,12 +210,15 @@ pub(crate) fn decode(
             };
             (key.group_id, record)
         }
-        _ => return Ok(None),
+        GroupRecordKey::Unknown(record_type) => return Err(CoordinatorError::UnknownType(record_type)),
+        GroupRecordKey::OffsetCommit(_) | GroupRecordKey::GroupMetadata(_) => {
+            return Err(Malformed::Undecodable.into());
+        }
     };
-    Ok(Some(GroupRecord::Consumer {
+    Ok(GroupRecord::Consumer {
         group: group.as_str().into(),
         record,
-    }))
+    })
 }
 
 fn decode_details(value: &ConsumerGroupMemberMetadataValue) -> MemberDetails {

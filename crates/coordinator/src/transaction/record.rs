@@ -87,19 +87,17 @@ impl TransactionRecord {
         })
     }
 
-    /// The record that these bytes hold; `None` for a type of record that this coordinator does not keep.
-    /// Errors: bytes that are not what their type and version say.
-    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<TransactionRecord>, CoordinatorError> {
-        let Some(key) = TransactionLogKey::from_record_key(key)? else {
-            return Ok(None);
-        };
+    /// The record that these bytes hold.
+    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type and version say.
+    pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<TransactionRecord, CoordinatorError> {
+        let key = TransactionLogKey::from_record_key(key)?.map_err(CoordinatorError::UnknownType)?;
         let value = value
             .map(|value| TransactionMetadata::from_value(decode_value(value)?))
             .transpose()?;
-        Ok(Some(TransactionRecord {
+        Ok(TransactionRecord {
             transactional_id: key.transactional_id.as_str().into(),
             value,
-        }))
+        })
     }
 }
 
@@ -238,10 +236,7 @@ mod tests {
         for record in [record(), tombstone] {
             let encoded = record.encode(2).unwrap();
             let value = encoded.value.as_deref();
-            assert_eq!(
-                TransactionRecord::decode(&encoded.key, value).unwrap(),
-                Some(record)
-            );
+            assert_eq!(TransactionRecord::decode(&encoded.key, value).unwrap(), record);
             for length in 0..encoded.key.len() {
                 assert!(TransactionRecord::decode(&encoded.key[..length], value).is_err());
             }
@@ -250,9 +245,9 @@ mod tests {
                 assert!(TransactionRecord::decode(&encoded.key, cut).is_err());
             }
         }
-        assert_eq!(
-            TransactionRecord::decode(b"\x00\x01\x00\x01t", None).unwrap(),
-            None
-        );
+        assert!(matches!(
+            TransactionRecord::decode(b"\x00\x01\x00\x01t", None),
+            Err(CoordinatorError::UnknownType(1))
+        ));
     }
 }

@@ -296,9 +296,8 @@ impl Harness {
     pub fn reloaded(&self) -> Harness {
         let mut shard = GroupShard::new(self.config);
         for EncodedRecord { key, value } in &self.log {
-            if let Some(record) = GroupRecord::decode(key, value.as_deref()).unwrap() {
-                shard.replay(record, self.now);
-            }
+            let record = GroupRecord::decode(key, value.as_deref()).unwrap();
+            shard.replay(record, self.now);
         }
         assert_eq!(shard.finish_loading(self.now), Vec::new());
         Harness {

@@ -281,7 +281,7 @@ impl Simulation {
         self.epoch += 1;
         let mut heir = TransactionShard::new(TransactionConfig::default(), self.epoch);
         for (key, value) in &self.log {
-            let record = TransactionRecord::decode(key, value.as_deref()).unwrap().unwrap();
+            let record = TransactionRecord::decode(key, value.as_deref()).unwrap();
             heir.replay(record, self.now);
         }
         heir.finish_loading(self.now);

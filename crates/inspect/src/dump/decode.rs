@@ -91,13 +91,15 @@ fn group_record(key: &[u8], value: Option<&[u8]>) -> Result<Value, Malformed> {
                 })),
             })
         }
+        GroupRecordKey::Unknown(record_type) => json!(format!("a record of the unknown type {record_type}")),
         other => json!(format!("{other:?}")),
     })
 }
 
 fn transaction_record(key: &[u8], value: Option<&[u8]>) -> Result<Value, Malformed> {
-    let Some(key) = TransactionLogKey::from_record_key(key)? else {
-        return Ok(json!("a record of an unknown type"));
+    let key = match TransactionLogKey::from_record_key(key)? {
+        Ok(key) => key,
+        Err(record_type) => return Ok(json!(format!("a record of the unknown type {record_type}"))),
     };
     let value = value.map(decode_value::<TransactionLogValue>).transpose()?;
     Ok(json!({

@@ -20,4 +20,5 @@ mod run_time;
 mod settings_in_effect;
 mod signals;
 mod space;
+mod unknown_records;
 mod workspace;

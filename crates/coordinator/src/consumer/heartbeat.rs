@@ -140,10 +140,10 @@ impl GroupShard {
         } else {
             shared(&request.member_id)
         };
-        self.check_room(group, &request.member_id)?;
+        let instance_id = request.instance_id.as_ref().map(|id| id.as_str());
+        self.check_room(group, &request.member_id, instance_id)?;
         let joins = request.member_epoch == JOINS;
         let owned = request.topic_partitions.as_deref();
-        let instance_id = request.instance_id.as_ref().map(|id| id.as_str());
         let mut update = self.update_of(group, group_id, member_id, now.wall_ms);
         match instance_id {
             None => {
@@ -251,9 +251,17 @@ impl GroupShard {
 
     /// # Errors
     /// GROUP_MAX_SIZE_REACHED.
-    pub(super) fn check_room(&self, group: &ConsumerGroup, member_id: &str) -> Result<(), Refusal> {
+    pub(super) fn check_room(
+        &self,
+        group: &ConsumerGroup,
+        member_id: &str,
+        instance_id: Option<&str>,
+    ) -> Result<(), Refusal> {
         let most = self.config.consumer_group_max_size;
-        if group.members.len() < most || group.members.contains_key(member_id) {
+        // Who comes for the place of a static member makes the group no larger, whether it gets it or not.
+        let has_place = instance_id.is_some_and(|instance_id| group.static_member(instance_id).is_some())
+            || group.members.contains_key(member_id);
+        if has_place || group.members.len() < most {
             return Ok(());
         }
         let message = format!("The consumer group has reached its maximum capacity of {most} members.");

@@ -18,6 +18,7 @@ use super::update::Update;
 use crate::classic::group::CONSUMER_PROTOCOL_TYPE;
 use crate::classic::join::{Join, KNOWN_MEMBER_ID_SINCE, join_error};
 use crate::cluster::ClusterView;
+use crate::config::MigrationPolicy;
 use crate::effect::Reply;
 use crate::group::GroupShard;
 use crate::record::GroupRecord;
@@ -69,7 +70,10 @@ impl GroupShard {
         member_id: &str,
     ) -> Result<Subscription, Refusal> {
         let group = self.known_consumer_group(group_id)?;
-        self.check_room(group, member_id)?;
+        if self.config.consumer_migration_policy == MigrationPolicy::Disabled {
+            return Err(ErrorCode::InconsistentGroupProtocol.into());
+        }
+        self.check_room(group, member_id, join.instance_id())?;
         let request = join.request;
         let protocols = request.protocols.iter().map(|protocol| protocol.name.as_str());
         if !group.supports_classic(&request.protocol_type, protocols) {

@@ -328,6 +328,58 @@ fn a_group_that_is_full_takes_nobody() {
 }
 
 #[test]
+fn a_static_members_place_is_no_growth_of_a_full_group() {
+    let config = GroupConfig {
+        consumer_group_max_size: 1,
+        ..GroupConfig::default()
+    };
+    let fixed = |member: &str| joining(member, &["t"]).with_instance_id(Some(text("i")));
+    let mut harness = Harness::with_cluster(config, Cluster::with(&[("t", 4)]));
+    harness.heard(&fixed("a"));
+    assert_eq!(harness.refused(&fixed("b")), ErrorCode::UnreleasedInstanceId);
+    assert_eq!(
+        harness.refused(&fixed("b").with_instance_id(Some(text("j")))),
+        ErrorCode::GroupMaxSizeReached,
+        "another instance"
+    );
+    assert_eq!(
+        harness.refused(&beat("b", 2, &[]).with_instance_id(Some(text("i")))),
+        ErrorCode::FencedInstanceId
+    );
+    harness.heard(&beat("a", -2, &[]).with_instance_id(Some(text("i"))));
+    let (_, partitions) = harness.heard(&fixed("b"));
+    assert_eq!(partitions, Some(vec![0, 1, 2, 3]), "it takes the place over");
+    // A classic client takes the place over, too.
+    let mut classic = join_request("", &["range"]).with_group_instance_id(Some(text("j")));
+    let (token, _) = harness.send_join(&classic, 9);
+    assert_eq!(
+        harness.join_reply(token).error_code,
+        ErrorCode::GroupMaxSizeReached.code()
+    );
+    harness.heard(&beat("b", -2, &[]).with_instance_id(Some(text("i"))));
+    classic = classic.with_group_instance_id(Some(text("i")));
+    let (token, _) = harness.send_join(&classic, 9);
+    assert_eq!(harness.join_reply(token).error_code, 0);
+}
+
+#[test]
+fn a_classic_client_does_not_join_a_consumer_group_where_migration_is_disabled() {
+    for (policy, error) in [
+        (MigrationPolicy::Disabled, ErrorCode::InconsistentGroupProtocol),
+        (MigrationPolicy::Upgrade, ErrorCode::None),
+    ] {
+        let config = GroupConfig {
+            consumer_migration_policy: policy,
+            ..GroupConfig::default()
+        };
+        let mut harness = Harness::with_cluster(config, Cluster::with(&[("t", 4)]));
+        harness.heard(&joining("a", &["t"]));
+        let (token, _) = harness.send_join(&join_request("", &["range"]), 3);
+        assert_eq!(harness.join_reply(token).error_code, error.code(), "{policy:?}");
+    }
+}
+
+#[test]
 fn an_empty_group_is_deleted_with_its_records() {
     let mut harness = harness();
     harness.heard(&joining("a", &["t"]));

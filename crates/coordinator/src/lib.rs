@@ -25,6 +25,7 @@ mod group;
 mod java_order;
 mod offsets;
 mod placement;
+pub mod re2;
 mod record;
 mod timers;
 mod transaction;

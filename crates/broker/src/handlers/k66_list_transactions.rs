@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use barnabas_coordinator::{TransactionFilter, TransactionState as State};
+use barnabas_coordinator::{TransactionFilter, TransactionState as State, re2};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::list_transactions_response::TransactionState;
 use barnabas_protocol::messages::{
@@ -64,7 +64,7 @@ fn pattern(pattern: Option<&StrBytes>) -> Result<Option<Regex>, ErrorCode> {
     let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty()) else {
         return Ok(None);
     };
-    Regex::new(&format!("^(?:{})$", pattern.as_str()))
+    re2::compile(pattern)
         .map(Some)
         .map_err(|_| ErrorCode::InvalidRegularExpression)
 }

@@ -1,13 +1,13 @@
 //! Regular expressions that members subscribe to: checked when they come, resolved against the topics' names apart from the
 //! heartbeat that asks for it, and again when topics come or time has passed.
 //!
-//! RE2's syntax, as Apache Kafka's (re2j); a name has to match as a whole. The topics that match are in the log, so that every
+//! A name has to match as a whole ([`crate::re2`]). The topics that match are in the log, so that every
 //! coordinator assigns the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ::regex::{Regex, RegexBuilder};
+use ::regex::Regex;
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 
@@ -18,87 +18,22 @@ use super::refusal::Refusal;
 use super::update::Update;
 use crate::cluster::ClusterView;
 use crate::group::GroupShard;
+use crate::re2;
 use crate::record::GroupRecord;
 
 /// A group's expressions are not resolved more often than this (a constant in Kafka, too).
 const REFRESH_INTERVAL_MS_MIN: i64 = 10_000;
 /// They are resolved again after this time even if no topic was created.
 const REFRESH_INTERVAL_MS_MAX: i64 = 600_000;
-/// What a compiled expression may take in memory.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
-
 /// Checks that an expression can be compiled.
 ///
 /// # Errors
 /// INVALID_REGULAR_EXPRESSION.
 pub(super) fn check(regex: &str) -> Result<(), Refusal> {
-    compile(regex).map(|_| ()).map_err(|error| {
+    re2::compile(regex).map(|_| ()).map_err(|error| {
         let message = format!("SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}.");
         Refusal::new(ErrorCode::InvalidRegularExpression, message)
     })
-}
-
-/// The expression, to match a whole name. Errors: what is wrong with it.
-fn compile(regex: &str) -> Result<Regex, String> {
-    let build = |regex: &str| {
-        RegexBuilder::new(regex)
-            .size_limit(COMPILED_BYTES_MAX)
-            .dfa_size_limit(COMPILED_BYTES_MAX)
-            .build()
-    };
-    let unquoted = unquote(regex);
-    // Alone first: an unbalanced parenthesis must not be balanced by those around it.
-    build(&unquoted)
-        .and_then(|_| build(&format!("^(?:{unquoted})$")))
-        .map_err(|error| describe(&error.to_string()))
-}
-
-/// What the regex crate says, and what Apache Kafka's library says of the same.
-const SAYINGS: [(&str, &str); 7] = [
-    ("unclosed group", "missing closing )"),
-    ("unclosed character class", "missing closing ]"),
-    (
-        "repetition operator missing expression",
-        "missing argument to repetition operator",
-    ),
-    ("unrecognized escape sequence", "invalid escape sequence"),
-    (
-        "incomplete escape sequence",
-        "trailing backslash at end of expression",
-    ),
-    ("invalid character class range", "invalid character class range"),
-    ("look-around", "invalid or unsupported Perl syntax"),
-];
-
-/// Says what is wrong in Apache Kafka's words, or else with the last line of what the regex crate says: the ones above it draw
-/// the expression.
-fn describe(error: &str) -> String {
-    let last = error.lines().last().unwrap_or_default();
-    let last = last.trim_start_matches("error: ");
-    let known = SAYINGS.iter().find(|(start, _)| last.starts_with(start));
-    known.map_or(last, |(_, saying)| saying).to_owned()
-}
-
-/// RE2's `\Q…\E` (take the text literally), which the regex crate lacks.
-fn unquote(regex: &str) -> String {
-    let mut unquoted = String::with_capacity(regex.len());
-    let mut rest = regex;
-    while let Some(start) = rest.find('\\') {
-        let (before, escape) = rest.split_at(start);
-        unquoted.push_str(before);
-        let Some(literal) = escape.strip_prefix("\\Q") else {
-            // The escape and what it escapes go together, for that may be a backslash.
-            let end = escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end);
-            unquoted.push_str(&escape[..end]);
-            rest = &escape[end..];
-            continue;
-        };
-        let (literal, after) = literal.split_once("\\E").unwrap_or((literal, ""));
-        unquoted.push_str(&::regex::escape(literal));
-        rest = after;
-    }
-    unquoted.push_str(rest);
-    unquoted
 }
 
 /// Whether the group's expressions are due to be resolved, once `update` has taken effect.
@@ -147,7 +82,7 @@ fn resolve(
 ) -> (Vec<ConsumerRecord>, Option<i32>) {
     let mut compiled: BTreeMap<&Arc<str>, Option<Regex>> = BTreeMap::new();
     for regex in group.subscribed_regexes.keys() {
-        compiled.insert(regex, compile(regex).ok());
+        compiled.insert(regex, re2::compile(regex).ok());
     }
     let mut matches: BTreeMap<&Arc<str>, BTreeSet<Arc<str>>> =
         compiled.keys().map(|regex| (*regex, BTreeSet::new())).collect();
@@ -191,35 +126,4 @@ fn resolve(
     let epoch = group.epoch.epoch.wrapping_add(1);
     records.push(ConsumerRecord::Epoch(Some(GroupEpoch { epoch, metadata_hash })));
     (records, Some(epoch))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expressions_match_whole_names() {
-        for (regex, name, matches) in [
-            ("topic.*", "topic-1", true),
-            ("topic", "topic-1", false),
-            ("a|b", "ab", false),
-            ("\\Qa.b\\E", "a.b", true),
-            ("\\Qa.b\\E.", "axb1", false),
-            ("\\\\Qa", "Qa", false),
-            ("(?i)TOPIC-\\d+", "topic-12", true),
-        ] {
-            assert_eq!(compile(regex).unwrap().is_match(name), matches, "{regex} {name}");
-        }
-    }
-
-    #[test]
-    fn bad_expressions_are_refused() {
-        for regex in ["[", "(", "a)(b", "*", "(?<n>", "x{1001}{1001}", "(?=a)b", "\\1"] {
-            assert_eq!(
-                check(regex).unwrap_err().code,
-                ErrorCode::InvalidRegularExpression,
-                "{regex}"
-            );
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The arrows between the crates, and who may name which dependency (docs/ARCHITECTURE.md).
+//! The arrows between the crates, and who may name which dependency (docs/ARCHITECTURE.md). Inside of a crate: `layers.rs`.
 
 use crate::workspace::{root, rust_files, without_comments};
 
@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["environment", "protocol"]),
     ("metadata", &["environment", "protocol", "config"]),
     ("coordinator", &["environment", "protocol"]),
-    ("network", &["environment", "protocol"]),
+    ("network", &["environment", "protocol", "storage"]),
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica"]),
     ("inspect", &["protocol", "storage"]),

@@ -12,12 +12,12 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["codec", "header", "produce", "fetch", "internal_records", "metadata_records"],
     ]),
     ("config", &[
-        &["iso_duration", "properties", "yaml", "resource"],
+        &["iso_duration", "paths", "properties", "resource", "yaml"],
         &["definitions", "rule", "value"],
-        &["layers"],
-        &["listeners", "typed", "dynamic", "effect"],
-        &["validate", "describe"],
-        &["controller_rules", "load"],
+        &["layers", "unknown"],
+        &["dynamic", "limits", "listeners", "typed"],
+        &["effect", "ineffective", "validate"],
+        &["controller_rules", "describe", "explain", "load"],
     ]),
     ("storage", &[
         &["error", "kafka_uuid", "layout", "log_config", "platform"],

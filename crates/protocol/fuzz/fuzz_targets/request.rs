@@ -5,6 +5,7 @@ use barnabas_protocol::guard;
 use barnabas_protocol::header::RequestHeader;
 
 #[path = "../../tests/it/any_message.rs"]
+#[allow(dead_code, reason = "the tests use the rest of it")]
 mod any_message;
 
 libfuzzer_sys::fuzz_target!(|frame: &[u8]| {

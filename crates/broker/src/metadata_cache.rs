@@ -96,7 +96,7 @@ impl MetadataCache {
             names.extend(
                 settings
                     .keys()
-                    .filter(|name| !effect::has_effect(resource.kind, name)),
+                    .filter(|name| effect::is_missed(resource.kind, name)),
             );
         }
         if !names.is_empty() {

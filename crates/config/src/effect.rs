@@ -1,6 +1,7 @@
 //! Which settings have an effect. Whoever sets one that has none is warned, at start and at run time.
 
 use super::definitions;
+use super::ineffective::{self, Verdict};
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
 use super::validate;
@@ -52,9 +53,26 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     }
 }
 
+/// Whether someone who sets `name` at run time would miss its effect.
+pub fn is_missed(kind: ConfigResourceType, name: &str) -> bool {
+    let nobody_notices = || {
+        let row = ineffective::of_broker(name);
+        kind == ConfigResourceType::Broker && row.is_some_and(|row| row.verdict == Verdict::Silent)
+    };
+    !has_effect(kind, name) && !nobody_notices()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_would_notice_is_not_missed() {
+        let missed = |name| is_missed(ConfigResourceType::Broker, name);
+        assert!(missed("num.network.threads") && missed("metric.reporters"));
+        assert!(!missed("num.io.threads") && !missed("message.max.bytes"));
+        assert!(is_missed(ConfigResourceType::Group, "share.session.timeout.ms"));
+    }
 
     #[test]
     fn what_has_a_reader_has_an_effect() {

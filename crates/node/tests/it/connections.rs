@@ -257,6 +257,23 @@ fn an_address_gets_no_more_connections_than_configured() {
     assert!(node.connect().receive_frame().is_none());
 }
 
+#[test]
+fn an_address_may_have_a_limit_of_its_own() {
+    let node = Node::start_in(
+        tempfile::TempDir::new().unwrap(),
+        &[
+            ("max.connections.per.ip", "1"),
+            ("max.connections.per.ip.overrides", "127.0.0.1:2"),
+        ],
+    );
+    let mut clients = [node.connect(), node.connect()];
+    for client in &mut clients {
+        let sent = client.send(API_VERSIONS, &ApiVersionsRequest::default());
+        assert_eq!(client.receive::<ApiVersionsRequest>(API_VERSIONS).0, sent);
+    }
+    assert!(node.connect().receive_frame().is_none());
+}
+
 /// The error codes of a Produce with one partition for each of `topics`, all with the same records.
 fn produce_errors(
     client: &mut Client,

@@ -36,7 +36,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["quorum"],
     ]),
     ("coordinator", &[
-        &["error", "java_order", "timers"],
+        &["error", "java_order", "re2", "timers"],
         &["assignor", "placement"],
         &["cluster", "config"],
         &["classic", "consumer", "group", "offsets", "record", "codec", "effect"],

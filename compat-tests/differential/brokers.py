@@ -26,7 +26,7 @@ def kafka_libs() -> Path:
     given = os.environ.get("KAFKA_LIBS")
     if given:
         return Path(given)
-    folder = REPOSITORY / "target" / "compat" / "kafka-4.3.0"
+    folder = REPOSITORY / "target" / "compat" / "kafka-4.4.0"
     done = folder / "complete"
     if not done.exists():
         subprocess.run(

@@ -1,4 +1,4 @@
-"""A broker process under test: barnabas, or Apache Kafka 4.3.0 when BROKER=kafka.
+"""A broker process under test: barnabas, or Apache Kafka 4.4.0 when BROKER=kafka.
 
 The port and the data folder stay the same over restarts. Output goes to a file whose end a failing test shows.
 """

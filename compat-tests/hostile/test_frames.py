@@ -16,7 +16,7 @@ SEED = 20260101
 # Sound requests of these may wait: for records, for other members, for a deadline they name themselves.
 MAY_WAIT = {"Fetch", "JoinGroup", "SyncGroup", "ShareFetch"}
 WAIT_S = 0.3
-# Keys behind the last one of Kafka 4.3, and before the first.
+# Keys behind the last one of Kafka 4.4, and before the first.
 UNKNOWN_KEYS = [-1, -32768, 93, 500, 32767]
 
 

@@ -46,7 +46,7 @@ class Request:
 
 
 def apis() -> dict[int, Api]:
-    """Every API that Kafka 4.3 knows, by key."""
+    """Every API that Kafka 4.4 knows, by key."""
     rows = ROW.findall(TABLE.read_text())
     assert len(rows) > 50, f"{TABLE} is not written as this expects"
     return {int(key): Api(name, int(key), int(flexible or 1 << 15)) for name, key, _, _, _, flexible in rows}

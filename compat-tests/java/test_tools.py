@@ -141,7 +141,7 @@ def test_the_cluster_describes_itself(broker):
     quorum = tool(broker, TOOLS + "MetadataQuorumCommand", "describe", "--status")
     assert "LeaderEpoch:" in quorum and "CurrentVoters:" in quorum
     features = tool(broker, TOOLS + "FeatureCommand", "describe")
-    assert re.search(r"Feature: metadata.version\s.*FinalizedVersionLevel: 4.3-IV0\s", features)
+    assert re.search(r"Feature: metadata.version\s.*FinalizedVersionLevel: 4.4-IV2\s", features)
     assert re.search(r"Feature: group.version\s.*FinalizedVersionLevel: 1\s", features)
     versions = tool(broker, TOOLS + "BrokerApiVersionsCommand")
     assert "Produce(0): 0 to 13 [usable: 13]" in versions

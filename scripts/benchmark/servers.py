@@ -1,4 +1,4 @@
-"""The servers that are compared: barnabas, Apache Kafka 4.3.0, and the floor program of crates/bench."""
+"""The servers that are compared: barnabas, Apache Kafka 4.4.0, and the floor program of crates/bench."""
 
 import os
 import re

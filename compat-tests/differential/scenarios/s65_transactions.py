@@ -272,7 +272,7 @@ def offsets(s):
     def commit(places, note="", who=None, id=None, group=group, generation=-1, member="", instance=None, **more):
         topics = [{k: v for k, v in row.items() if k != "TopicId"} for row in rows(s, *places, **more)]
         return s.call("TxnOffsetCommit", {
-            "TransactionalId": p.id if id is None else id, "GroupId": group, "GenerationId": generation,
+            "TransactionalId": p.id if id is None else id, "GroupId": group, "GenerationIdOrMemberEpoch": generation,
             "MemberId": member, "GroupInstanceId": instance, "Topics": topics, **(who or p.who())}, note=note)
 
     implicit = s.version("TxnOffsetCommit") >= 5

@@ -1,6 +1,6 @@
 //! Requests as whole frames, built once and sent many times: size, header, body.
 //!
-//! Versions are those Java clients of 4.3 speak (topics by id). Answers keep the order of requests on a connection, so that all
+//! Versions are those Java clients of 4.4 speak (topics by id). Answers keep the order of requests on a connection, so that all
 //! frames may carry the same correlation id.
 
 use barnabas_protocol::api::ApiKey;

@@ -1,5 +1,5 @@
 //! The table of APIs: one row per key that the broker serves. It is the only list of them; ApiVersions and
-//! docs/COMPATIBILITY.md are made from it. A row's version range is that of Apache Kafka 4.3.
+//! docs/COMPATIBILITY.md are made from it. A row's version range is that of Apache Kafka 4.4.
 
 use std::net::IpAddr;
 use std::rc::Rc;

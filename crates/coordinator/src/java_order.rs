@@ -63,7 +63,7 @@ mod tests {
         }
     }
 
-    // The orders below were printed by Java 21 and by the class of Apache Kafka 4.3.
+    // The orders below were printed by Java 21 and by the class of Apache Kafka 4.4.
     #[test]
     fn orders_are_javas() {
         let names =

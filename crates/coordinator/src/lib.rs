@@ -11,7 +11,7 @@
 //! ```
 //!
 //! If the append fails the shell calls [`GroupShard::append_failed`] instead of replaying. The rules and error codes are
-//! Apache Kafka 4.3's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it is.
+//! Apache Kafka 4.4's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it is.
 
 mod assignor;
 mod classic;

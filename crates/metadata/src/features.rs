@@ -1,4 +1,4 @@
-//! The features of Apache Kafka 4.3 (KIP-584): which levels this broker can run, and what a new cluster starts with.
+//! The features of Apache Kafka 4.4 (KIP-584): which levels this broker can run, and what a new cluster starts with.
 
 use crate::records::{BrokerFeature, ConfigResource, MetadataRecord};
 
@@ -45,12 +45,12 @@ pub const FEATURES: [Feature; 7] = [
     Feature {
         name: METADATA_VERSION,
         min: 7,
-        max: 30,
+        max: 33,
     },
     Feature {
         name: "share.version",
         min: 0,
-        max: 1,
+        max: 2,
     },
     Feature {
         name: "streams.version",
@@ -68,7 +68,7 @@ pub const FEATURES: [Feature; 7] = [
 pub(crate) const ELR_METADATA_VERSION: i16 = 23;
 
 /// The levels of metadata.version whose records differ from those before: a downgrade may not go below one.
-pub(crate) const METADATA_CHANGES: [i16; 9] = [7, 8, 11, 13, 14, 15, 17, 23, 30];
+pub(crate) const METADATA_CHANGES: [i16; 11] = [7, 8, 11, 13, 14, 15, 17, 23, 30, 32, 33];
 
 /// The feature of this name.
 pub fn feature(name: &str) -> Option<&'static Feature> {

@@ -1,4 +1,4 @@
-//! The APIs of Apache Kafka 4.3.0: key, name, stable versions, first flexible version and listeners.
+//! The APIs of Apache Kafka 4.4.0: key, name, stable versions, first flexible version and listeners.
 //!
 //! This says what the protocol knows, not what the broker serves: that is the broker's dispatch table, which holds itself to
 //! these ranges. Keys 4 to 7 (LeaderAndIsr, StopReplica, UpdateMetadata, ControlledShutdown) went with ZooKeeper and are unknown here.
@@ -104,7 +104,7 @@ api_keys! {
     DescribeGroups = 15, 0, 6, Some(5), BROKER;
     ListGroups = 16, 0, 5, Some(3), BROKER;
     SaslHandshake = 17, 0, 1, None, BOTH;
-    ApiVersions = 18, 0, 4, Some(3), BOTH;
+    ApiVersions = 18, 0, 5, Some(3), BOTH;
     CreateTopics = 19, 2, 7, Some(5), BOTH;
     DeleteTopics = 20, 1, 6, Some(4), BOTH;
     DeleteRecords = 21, 0, 2, Some(2), BROKER;
@@ -114,7 +114,7 @@ api_keys! {
     AddOffsetsToTxn = 25, 0, 4, Some(3), BROKER;
     EndTxn = 26, 0, 5, Some(3), BROKER;
     WriteTxnMarkers = 27, 1, 2, Some(1), BROKER;
-    TxnOffsetCommit = 28, 0, 5, Some(3), BROKER;
+    TxnOffsetCommit = 28, 0, 6, Some(3), BROKER;
     DescribeAcls = 29, 1, 3, Some(2), BOTH;
     CreateAcls = 30, 1, 3, Some(2), BOTH;
     DeleteAcls = 31, 1, 3, Some(2), BOTH;
@@ -128,7 +128,7 @@ api_keys! {
     RenewDelegationToken = 39, 1, 2, Some(2), BOTH;
     ExpireDelegationToken = 40, 1, 2, Some(2), BOTH;
     DescribeDelegationToken = 41, 1, 3, Some(2), BOTH;
-    DeleteGroups = 42, 0, 2, Some(2), BROKER;
+    DeleteGroups = 42, 0, 3, Some(2), BROKER;
     ElectLeaders = 43, 0, 2, Some(2), BOTH;
     IncrementalAlterConfigs = 44, 0, 1, Some(1), BOTH;
     AlterPartitionReassignments = 45, 0, 1, Some(0), BOTH;
@@ -174,11 +174,13 @@ api_keys! {
     WriteShareGroupState = 85, 0, 1, Some(0), BROKER;
     DeleteShareGroupState = 86, 0, 0, Some(0), BROKER;
     ReadShareGroupStateSummary = 87, 0, 1, Some(0), BROKER;
-    StreamsGroupHeartbeat = 88, 0, 0, Some(0), BROKER;
-    StreamsGroupDescribe = 89, 0, 0, Some(0), BROKER;
+    StreamsGroupHeartbeat = 88, 0, 1, Some(0), BROKER;
+    StreamsGroupDescribe = 89, 0, 1, Some(0), BROKER;
     DescribeShareGroupOffsets = 90, 0, 1, Some(0), BROKER;
     AlterShareGroupOffsets = 91, 0, 0, Some(0), BROKER;
     DeleteShareGroupOffsets = 92, 0, 0, Some(0), BROKER;
+    StreamsGroupTopologyDescriptionUpdate = 93, 0, 0, Some(0), BROKER;
+    UnregisterController = 94, 0, 0, Some(0), BOTH;
 }
 
 impl ApiKey {
@@ -233,8 +235,8 @@ mod tests {
             assert_eq!(ApiKey::from_key(api.key()), Some(*api));
             assert!(api.min_version() <= api.max_version(), "{api}");
         }
-        assert_eq!(ApiKey::ALL.len(), 89);
-        for key in [-1, 4, 5, 6, 7, 93] {
+        assert_eq!(ApiKey::ALL.len(), 91);
+        for key in [-1, 4, 5, 6, 7, 95] {
             assert_eq!(ApiKey::from_key(key), None, "{key}");
         }
     }

@@ -1,4 +1,4 @@
-//! Every error code of the Kafka protocol (Apache Kafka 4.3.0's `Errors`), with its name and whether a client may retry.
+//! Every error code of the Kafka protocol (Apache Kafka 4.4.0's `Errors`), with its name and whether a client may retry.
 //!
 //! Handlers answer with these; a crate's own errors are mapped to one of them in a single exhaustive match.
 //! The code is what travels on the wire, so a row never changes once Apache Kafka has published it.
@@ -21,7 +21,7 @@ macro_rules! error_codes {
             /// Every code, in ascending order.
             pub const ALL: &[ErrorCode] = &[$(ErrorCode::$variant,)*];
 
-            /// The error that `code` stands for; `None` for a code that Apache Kafka 4.3 doesn't know.
+            /// The error that `code` stands for; `None` for a code that Apache Kafka 4.4 doesn't know.
             pub const fn from_code(code: i16) -> Option<ErrorCode> {
                 match code {
                     $($code => Some(ErrorCode::$variant),)*
@@ -182,6 +182,9 @@ error_codes! {
     StreamsInvalidTopologyEpoch = 131, "STREAMS_INVALID_TOPOLOGY_EPOCH", false;
     StreamsTopologyFenced = 132, "STREAMS_TOPOLOGY_FENCED", false;
     ShareSessionLimitReached = 133, "SHARE_SESSION_LIMIT_REACHED", true;
+    GroupDeletionFailed = 134, "GROUP_DELETION_FAILED", false;
+    StreamsTopologyDescriptionUpdateFailed = 135, "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED", false;
+    ControllerIdNotRegistered = 136, "CONTROLLER_ID_NOT_REGISTERED", false;
 }
 
 impl ErrorCode {
@@ -209,11 +212,11 @@ mod tests {
     #[test]
     fn codes_are_contiguous_and_round_trip() {
         let codes: Vec<i16> = ErrorCode::ALL.iter().map(|error| error.code()).collect();
-        assert_eq!(codes, (-1..=133).collect::<Vec<i16>>());
+        assert_eq!(codes, (-1..=136).collect::<Vec<i16>>());
         for error in ErrorCode::ALL {
             assert_eq!(ErrorCode::from_code(error.code()), Some(*error));
         }
-        assert_eq!(ErrorCode::from_code(134), None);
+        assert_eq!(ErrorCode::from_code(137), None);
         assert_eq!(ErrorCode::from_code(-2), None);
     }
 

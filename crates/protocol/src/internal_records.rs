@@ -42,9 +42,9 @@ pub use crate::generated::transaction_log_value::{
     PartitionsSchema as TransactionPartitions, TransactionLogValue,
 };
 
-/// The version in which Apache Kafka 4.3 writes [`GroupMetadataValue`].
+/// The version in which Apache Kafka 4.4 writes [`GroupMetadataValue`].
 pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
-/// The version in which Apache Kafka 4.3 writes [`OffsetCommitValue`]; an offset with an expiry time of its own (OffsetCommit
+/// The version in which Apache Kafka 4.4 writes [`OffsetCommitValue`]; an offset with an expiry time of its own (OffsetCommit
 /// before v5) is written in version 1, the only one with that field.
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
 /// The version of every value of a consumer group.
@@ -52,7 +52,7 @@ pub const CONSUMER_GROUP_VALUE_VERSION: i16 = 0;
 /// See [`OFFSET_COMMIT_VALUE_VERSION`].
 pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 
-/// The version in which Apache Kafka 4.3 writes [`TransactionLogValue`], unless transaction.version is 0.
+/// The version in which Apache Kafka 4.4 writes [`TransactionLogValue`], unless transaction.version is 0.
 pub const TRANSACTION_LOG_VALUE_VERSION: i16 = 1;
 /// See [`TRANSACTION_LOG_VALUE_VERSION`].
 pub const TRANSACTION_LOG_VALUE_VERSION_WITHOUT_FLEXIBLE: i16 = 0;

@@ -35,7 +35,7 @@ pub enum Malformed {
     /// More elements than [`crate::guard::ELEMENTS_MAX`]: decoded, they would take many times the bytes that were sent.
     #[error("the request holds more than {max} elements", max = crate::guard::ELEMENTS_MAX)]
     TooManyElements,
-    /// The API key is none that Apache Kafka 4.3 knows.
+    /// The API key is none that Apache Kafka 4.4 knows.
     #[error("unknown API key {0}")]
     UnknownApiKey(i16),
     /// The version is out of the API's range.

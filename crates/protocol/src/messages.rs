@@ -10,11 +10,17 @@ pub use kafka_protocol::protocol::{
 };
 
 // What kafka-protocol lacks, in whole or in its newest version; these names shadow its own.
+pub use crate::generated::api_versions_request::{self, ApiVersionsRequest};
+pub use crate::generated::api_versions_response::{self, ApiVersionsResponse};
+pub use crate::generated::delete_groups_request::{self, DeleteGroupsRequest};
+pub use crate::generated::delete_groups_response::{self, DeleteGroupsResponse};
 pub use crate::generated::describe_log_dirs_request::{self, DescribeLogDirsRequest};
 pub use crate::generated::describe_log_dirs_response::{self, DescribeLogDirsResponse};
 pub use crate::generated::list_offsets_request::{self, ListOffsetsRequest};
 pub use crate::generated::list_offsets_response::{self, ListOffsetsResponse};
 pub use crate::generated::offset_commit_request::{self, OffsetCommitRequest};
 pub use crate::generated::offset_fetch_request::{self, OffsetFetchRequest};
+pub use crate::generated::txn_offset_commit_request::{self, TxnOffsetCommitRequest};
+pub use crate::generated::txn_offset_commit_response::{self, TxnOffsetCommitResponse};
 pub use crate::generated::write_txn_markers_request::{self, WriteTxnMarkersRequest};
 pub use crate::generated::write_txn_markers_response::{self, WriteTxnMarkersResponse};

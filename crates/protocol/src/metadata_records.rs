@@ -26,7 +26,7 @@ pub use crate::generated::topic_record::TopicRecord;
 pub use crate::generated::user_scram_credential_record::UserScramCredentialRecord;
 
 const FRAME_VERSION: u32 = 1;
-/// `ClearElrRecord`, the newest type of Apache Kafka 4.3.
+/// `ClearElrRecord`, the newest type of Apache Kafka 4.4.
 const LAST_KNOWN_TYPE: u32 = 28;
 
 /// A record of Apache Kafka's metadata log: those that say what topics, configs and the like there are.

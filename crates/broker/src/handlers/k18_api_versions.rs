@@ -1,8 +1,9 @@
 //! ApiVersions (KIP-511): the APIs and features of this broker.
 //!
-//! Versions 0–4. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of
+//! Versions 0–5. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of
 //! ApiVersions itself, so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
-//! version that is not made of letters, digits, dots and dashes.
+//! version that is not made of letters, digits, dots and dashes, REBOOTSTRAP_REQUIRED for a client that names a cluster and a node and
+//! looks for another than this (KIP-1242).
 
 use std::sync::Arc;
 
@@ -46,6 +47,15 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
     let named = [&request.client_software_name, &request.client_software_version];
     if context.api_version >= CLIENT_SOFTWARE_SINCE && !named.into_iter().all(|name| is_software_name(name)) {
         return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest, Vec::new())));
+    }
+    let is_expected = |cluster_id: &StrBytes| {
+        **cluster_id == *broker.image().cluster_id && request.node_id == broker.config().node_id
+    };
+    if !request.cluster_id.as_ref().is_none_or(is_expected) {
+        return Outcome::Ready(encode(
+            &context,
+            &error(ErrorCode::RebootstrapRequired, Vec::new()),
+        ));
     }
     Outcome::Ready(encode(&context, &table(broker, context.api_version)))
 }

@@ -1,7 +1,7 @@
 //! InitProducerId: an id under which a producer's batches are told apart from their duplicates (KIP-98), and with a
 //! transactional id the epoch that fences whoever had it before.
 //!
-//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.3). Errors: INVALID_REQUEST for an empty transactional id
+//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.4). Errors: INVALID_REQUEST for an empty transactional id
 //! and for a producer id without its epoch or the other way round, INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED (up to
 //! version 3 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS while an open transaction is aborted, those of the transaction
 //! coordinator, COORDINATOR_NOT_AVAILABLE while the controller can't be asked.

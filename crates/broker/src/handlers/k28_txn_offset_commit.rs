@@ -1,9 +1,10 @@
 //! TxnOffsetCommit: offsets of a group that count when a transaction commits (KIP-98).
 //!
-//! Versions 0–5; from version 5 on the group's partition is added to the transaction by the broker (KIP-890). Errors of a
-//! partition: UNKNOWN_TOPIC_OR_PARTITION, OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator
-//! refuses: INVALID_GROUP_ID, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH,
-//! INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
+//! Versions 0–6; from version 5 on the group's partition is added to the transaction by the broker (KIP-890), from version 6 on
+//! topics are named by their ids (KIP-1319). Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID,
+//! OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator refuses: INVALID_GROUP_ID,
+//! GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH (both ILLEGAL_GENERATION before version 6), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
+//! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
 
 use std::sync::Arc;
 
@@ -13,9 +14,8 @@ use barnabas_protocol::messages::txn_offset_commit_request::TxnOffsetCommitReque
 use barnabas_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
-use barnabas_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use barnabas_protocol::messages::{StrBytes, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use barnabas_storage::{ProducerSequence, VerificationGuard};
-use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -26,6 +26,8 @@ use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 const ABORTABLE_SINCE: i16 = 4;
 /// First version whose client leaves it to the broker to add the partition to its transaction.
 const IMPLICIT_SINCE: i16 = 5;
+/// From this version on topics are named by their id.
+const TOPIC_IDS_SINCE: i16 = 6;
 /// First version whose client takes COORDINATOR_LOAD_IN_PROGRESS well (KAFKA-7296).
 const LOAD_IN_PROGRESS_SINCE: i16 = 2;
 
@@ -35,7 +37,10 @@ pub async fn handle(
     context: &RequestContext,
     mut request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
-    let mut answers = Vec::new();
+    let mut answers = Answers {
+        by_id: context.api_version >= TOPIC_IDS_SINCE,
+        topics: Vec::new(),
+    };
     request.topics = existing(broker, std::mem::take(&mut request.topics), &mut answers);
     if !request.topics.is_empty() {
         let committed = match commit(broker, context.api_version, &request).await {
@@ -51,13 +56,9 @@ pub async fn handle(
                 request.topics.iter().map(|topic| refused(topic, told)).collect()
             }
         };
-        if answers.is_empty() {
-            answers = committed;
-        } else {
-            committed.into_iter().for_each(|topic| merge(&mut answers, topic));
-        }
+        answers.merge_all(committed);
     }
-    TxnOffsetCommitResponse::default().with_topics(answers)
+    TxnOffsetCommitResponse::default().with_topics(answers.topics)
 }
 
 async fn commit(
@@ -75,12 +76,10 @@ async fn commit(
         base_sequence: -1,
     };
     let guard = verify(broker, version, request, batch).await?;
-    let image = broker.image().clone();
-    let topic_id = |name: &str| image.topics.by_name(name).map_or(Uuid::nil(), |topic| topic.id);
     broker
         .groups()
         .request_in_transaction(group_id, batch, guard, |core, now| {
-            let outcome = core.commit_offsets_in_transaction(request, topic_id, now)?;
+            let outcome = core.commit_offsets_in_transaction(request, version, now)?;
             Ok((outcome.records, outcome.reply))
         })
         .await
@@ -126,26 +125,33 @@ async fn verify(
     }
 }
 
-/// The topics that exist, with the partitions they have; the rest is answered.
+/// The topics that exist, each with its name, its id and the partitions it has; the rest is answered.
 fn existing(
     broker: &Broker,
     topics: Vec<TxnOffsetCommitRequestTopic>,
-    answers: &mut Vec<TxnOffsetCommitResponseTopic>,
+    answers: &mut Answers,
 ) -> Vec<TxnOffsetCommitRequestTopic> {
     let image = broker.image();
     let mut found = Vec::with_capacity(topics.len());
     for mut topic in topics {
+        let (known, error) = if answers.by_id {
+            (image.topics.by_id(&topic.topic_id), ErrorCode::UnknownTopicId)
+        } else {
+            let known = image.topics.by_name(&topic.name);
+            (known, ErrorCode::UnknownTopicOrPartition)
+        };
+        let Some(known) = known else {
+            answers.merge(refused(&topic, error));
+            continue;
+        };
+        topic.topic_id = known.id;
+        topic.name = TopicName(StrBytes::from_string(known.name.to_string()));
         let (has, lacks) = std::mem::take(&mut topic.partitions)
             .into_iter()
-            .partition::<Vec<_>, _>(|partition| {
-                image
-                    .topics
-                    .partition(&topic.name, partition.partition_index)
-                    .is_some()
-            });
+            .partition::<Vec<_>, _>(|partition| known.partition(partition.partition_index).is_some());
         if !lacks.is_empty() {
             let unknown = topic.clone().with_partitions(lacks);
-            merge(answers, refused(&unknown, ErrorCode::UnknownTopicOrPartition));
+            answers.merge(refused(&unknown, ErrorCode::UnknownTopicOrPartition));
         }
         if !has.is_empty() {
             found.push(topic.with_partitions(has));
@@ -162,13 +168,34 @@ fn refused(topic: &TxnOffsetCommitRequestTopic, error: ErrorCode) -> TxnOffsetCo
     });
     TxnOffsetCommitResponseTopic::default()
         .with_name(topic.name.clone())
+        .with_topic_id(topic.topic_id)
         .with_partitions(partitions.collect())
 }
 
-/// A topic that has an answer gets further partitions there, as Kafka merges them.
-fn merge(answers: &mut Vec<TxnOffsetCommitResponseTopic>, mut topic: TxnOffsetCommitResponseTopic) {
-    match answers.iter_mut().find(|known| known.name == topic.name) {
-        Some(known) => known.partitions.append(&mut topic.partitions),
-        None => answers.push(topic),
+/// The answers so far. A topic that has one gets further partitions there, as Kafka merges them.
+struct Answers {
+    by_id: bool,
+    topics: Vec<TxnOffsetCommitResponseTopic>,
+}
+
+impl Answers {
+    /// Takes over the coordinator's answers: as they are if there are no others.
+    fn merge_all(&mut self, topics: Vec<TxnOffsetCommitResponseTopic>) {
+        if self.topics.is_empty() {
+            self.topics = topics;
+        } else {
+            topics.into_iter().for_each(|topic| self.merge(topic));
+        }
+    }
+
+    fn merge(&mut self, mut topic: TxnOffsetCommitResponseTopic) {
+        let is_same = |other: &&mut TxnOffsetCommitResponseTopic| match self.by_id {
+            true => other.topic_id == topic.topic_id,
+            false => other.name == topic.name,
+        };
+        match self.topics.iter_mut().find(is_same) {
+            Some(known) => known.partitions.append(&mut topic.partitions),
+            None => self.topics.push(topic),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The server-side assignors (KIP-848): who gets which partitions of the topics that a group's members read.
 //!
 //! Pure functions of the members, what they had, and the topics' sizes. Apache Kafka's results: where its order depends on its
-//! hash tables the caller gives the members in that order. Neither assignor looks at racks, as in Apache Kafka 4.3.
+//! hash tables the caller gives the members in that order. Neither assignor looks at racks, as in Apache Kafka 4.4.
 
 mod heterogeneous;
 mod homogeneous;

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn hashes_are_kafkas() {
-        // Computed with hash4j as Apache Kafka 4.3 does.
+        // Computed with hash4j as Apache Kafka 4.4 does.
         let names: [Arc<str>; 2] = ["missing".into(), "t1".into()];
         assert_eq!(group_hash(names.iter(), &OneTopic), 8_068_362_408_323_564_275);
         assert_eq!(group_hash(names[..1].iter(), &OneTopic), 0);

@@ -9,7 +9,7 @@
 //! keeps its epoch until it has revoked what is no longer its own; a partition is given on only when nobody holds it.
 //!
 //! Everything is decided from a [`group::ConsumerGroup`] that only replay changes, so a decision that can't be appended leaves
-//! no trace. The decisions are `impl` blocks of the shard in this module's files; rules and messages are Apache Kafka 4.3's.
+//! no trace. The decisions are `impl` blocks of the shard in this module's files; rules and messages are Apache Kafka 4.4's.
 
 pub(crate) mod classic_member;
 pub(crate) mod codec;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::group::ConsumerGroup;
 use super::member::{Assigned, ConsumerMember};
+use crate::group::txn_commit::GROUP_ERRORS_SINCE;
 
 /// From this version on OffsetCommit has room for a member's epoch.
 const MEMBER_EPOCH_SINCE: i16 = 9;
@@ -39,9 +40,9 @@ impl ConsumerGroup {
     pub(crate) fn validate_transactional_commit(
         &self,
         request: &TxnOffsetCommitRequest,
-        topic_id: impl Fn(&str) -> Uuid,
+        api_version: i16,
     ) -> Result<(), ErrorCode> {
-        let epoch = request.generation_id;
+        let epoch = request.generation_id_or_member_epoch;
         let is_nameless = epoch == -1 && request.member_id.is_empty() && request.group_instance_id.is_none();
         if is_nameless || (epoch < 0 && self.members.is_empty()) {
             return Ok(());
@@ -50,12 +51,13 @@ impl ConsumerGroup {
             .known_member(&request.member_id)
             .map_err(|refusal| refusal.code)?;
         let partitions = request.topics.iter().flat_map(|topic| {
-            let id = topic_id(&topic.name);
             let partitions = topic.partitions.iter();
-            partitions.map(move |partition| (id, partition.partition_index))
+            partitions.map(|partition| (topic.topic_id, partition.partition_index))
         });
-        // Producers don't know of member epochs.
-        check_epoch(member, epoch, partitions).map_err(|_| ErrorCode::IllegalGeneration)
+        check_epoch(member, epoch, partitions).map_err(|error| match api_version {
+            GROUP_ERRORS_SINCE.. => error,
+            _ => ErrorCode::IllegalGeneration,
+        })
     }
 
     /// Whether a member may read the offsets: an administrator, who names none, always.

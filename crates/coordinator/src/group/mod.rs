@@ -9,7 +9,7 @@ mod expiry;
 mod fetch;
 mod pending;
 mod remove;
-mod txn_commit;
+pub(crate) mod txn_commit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,26 +8,27 @@ use barnabas_protocol::messages::TxnOffsetCommitRequest;
 use barnabas_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
-use uuid::Uuid;
 
 use super::{GroupShard, Outcome};
 use crate::record::{CommittedOffset, GroupRecord};
 
+/// First version of TxnOffsetCommit that knows GROUP_ID_NOT_FOUND and STALE_MEMBER_EPOCH (KIP-1319).
+pub(crate) const GROUP_ERRORS_SINCE: i16 = 6;
+
 impl GroupShard {
-    /// Handles a TxnOffsetCommit request whose partitions exist; `topic_id` gives a topic's id. The records belong in a batch of
-    /// the producer's transaction. An error stands for every partition.
+    /// Handles a TxnOffsetCommit request whose topics have names and ids and whose partitions exist. The records belong in a
+    /// batch of the producer's transaction. An error stands for every partition.
     pub fn commit_offsets_in_transaction(
         &self,
         request: &TxnOffsetCommitRequest,
-        topic_id: impl Fn(&str) -> Uuid,
+        api_version: i16,
         now: Now,
     ) -> Result<Outcome<Vec<TxnOffsetCommitResponseTopic>>, ErrorCode> {
-        let group_id = self.validate_transactional_commit(request, &topic_id)?;
+        let group_id = self.validate_transactional_commit(request, api_version)?;
         let mut records = Vec::new();
         let mut reply = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
             let name: Arc<str> = topic.name.as_str().into();
-            let topic_id = topic_id(&name);
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let answer = TxnOffsetCommitResponsePartition::default()
@@ -46,7 +47,7 @@ impl GroupShard {
                                 metadata,
                                 commit_timestamp_ms: now.wall_ms,
                                 expire_timestamp_ms: None,
-                                topic_id,
+                                topic_id: topic.topic_id,
                             }),
                         });
                         answer
@@ -56,6 +57,7 @@ impl GroupShard {
             reply.push(
                 TxnOffsetCommitResponseTopic::default()
                     .with_name(topic.name.clone())
+                    .with_topic_id(topic.topic_id)
                     .with_partitions(partitions),
             );
         }
@@ -65,21 +67,26 @@ impl GroupShard {
     fn validate_transactional_commit(
         &self,
         request: &TxnOffsetCommitRequest,
-        topic_id: impl Fn(&str) -> Uuid,
+        api_version: i16,
     ) -> Result<Arc<str>, ErrorCode> {
         if let Some(group) = self.consumer_groups.get(request.group_id.as_str()) {
-            group.validate_transactional_commit(request, topic_id)?;
+            group.validate_transactional_commit(request, api_version)?;
             return Ok(group.id.clone());
         }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
             // Replaying the offset creates the group.
-            return match request.generation_id {
+            return match request.generation_id_or_member_epoch {
                 ..0 => Ok(request.group_id.as_str().into()),
+                _ if api_version >= GROUP_ERRORS_SINCE => Err(ErrorCode::GroupIdNotFound),
                 _ => Err(ErrorCode::IllegalGeneration),
             };
         };
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
-        group.validate_transactional_commit(&request.member_id, instance_id, request.generation_id)?;
+        group.validate_transactional_commit(
+            &request.member_id,
+            instance_id,
+            request.generation_id_or_member_epoch,
+        )?;
         Ok(group.id.clone())
     }
 

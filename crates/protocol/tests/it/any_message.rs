@@ -12,7 +12,10 @@ macro_rules! apis {
         pub fn request_round_trip(api: ApiKey, version: i16, body: &[u8]) -> Option<Result<BytesMut, Malformed>> {
             match api {
                 $(ApiKey::$api => request::<messages::$request>(version, body),)*
-                ApiKey::StreamsGroupHeartbeat | ApiKey::StreamsGroupDescribe => None,
+                ApiKey::StreamsGroupHeartbeat
+                | ApiKey::StreamsGroupDescribe
+                | ApiKey::StreamsGroupTopologyDescriptionUpdate
+                | ApiKey::UnregisterController => None,
             }
         }
 
@@ -20,7 +23,10 @@ macro_rules! apis {
         pub fn response_round_trip(api: ApiKey, version: i16, body: &[u8]) -> Option<BytesMut> {
             match api {
                 $(ApiKey::$api => response::<messages::$response>(version, body),)*
-                ApiKey::StreamsGroupHeartbeat | ApiKey::StreamsGroupDescribe => None,
+                ApiKey::StreamsGroupHeartbeat
+                | ApiKey::StreamsGroupDescribe
+                | ApiKey::StreamsGroupTopologyDescriptionUpdate
+                | ApiKey::UnregisterController => None,
             }
         }
     };

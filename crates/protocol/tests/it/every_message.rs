@@ -1,4 +1,4 @@
-//! Every API in every version: what Apache Kafka 4.3.0 wrote passes the guard, and decodes and encodes to the same bytes; what has been
+//! Every API in every version: what Apache Kafka 4.4.0 wrote passes the guard, and decodes and encodes to the same bytes; what has been
 //! tampered with is refused or decoded, and never more than that.
 
 use barnabas_protocol::api::ApiKey;

@@ -1,6 +1,6 @@
-//! Our codecs against bytes that Apache Kafka 4.3.0's own classes wrote.
+//! Our codecs against bytes that Apache Kafka 4.4.0's own classes wrote.
 //!
-//! `golden/kafka-4.3.0.txt` has a line per message and version; the functions below build the same values. Each message is checked in
+//! `golden/kafka-4.4.0.txt` has a line per message and version; the functions below build the same values. Each message is checked in
 //! all of its versions: what we encode is Kafka's bytes, and what we decode from them encodes to them again.
 
 use barnabas_protocol::api::ApiKey;
@@ -61,7 +61,7 @@ pub fn unhex(hex: &str) -> Bytes {
 
 /// The versions of a message in the golden file, with its bytes.
 fn golden(name: &str) -> Vec<(i16, Bytes)> {
-    let lines = include_str!("../golden/kafka-4.3.0.txt").lines();
+    let lines = include_str!("../golden/kafka-4.4.0.txt").lines();
     let of_name = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let versions: Vec<_> = of_name
         .map(|rest| {

@@ -76,11 +76,14 @@ public class ConfigTables {
             String last = "";
             if (args[0].equals("broker")) {
                 String mode = DynamicBrokerConfig.dynamicConfigUpdateModes().getOrDefault(k.name, "read-only");
-                last = k.internalConfig ? "internal" : mode;
+                last = !k.internalConfig ? mode : mode.equals("read-only") ? "internal" : "internal " + mode;
             } else if (args[0].equals("topic")) {
                 var synonyms = ServerTopicConfigSynonyms.ALL_TOPIC_CONFIG_SYNONYMS.get(k.name);
                 last = k.internalConfig ? "internal" : synonyms == null ? "" : String.join(",",
                     synonyms.stream().map(s -> s.name() + (s.converter().apply("1").equals("1") ? "" : "*" + s.converter().apply("1"))).toList());
+            } else {
+                String synonym = GroupConfig.brokerSynonym(k.name).orElse("");
+                last = k.internalConfig ? "internal " + synonym : synonym;
             }
             System.out.println(String.join("\t", k.name, k.type.name().toLowerCase(), defaultOf(k), rule(k.name, k.validator), last));
         }

@@ -1,4 +1,4 @@
-//! The definitions of every broker, topic and group setting of Apache Kafka 4.3.0.
+//! The definitions of every broker, topic and group setting of Apache Kafka 4.4.0.
 //!
 //! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables`); this module turns them into [`ConfigKey`]s
 //! once per process. Whoever parses, validates or describes a setting starts here.
@@ -106,7 +106,7 @@ pub struct ConfigKey {
     pub update: UpdateMode,
     /// Left out of DescribeConfigs.
     pub internal: bool,
-    /// For a topic setting: the broker settings its default comes from, first found wins.
+    /// For a topic or group setting: the broker settings its default comes from, first found wins.
     pub broker_synonyms: Vec<BrokerSynonym>,
 }
 
@@ -123,15 +123,15 @@ impl ConfigKey {
         let default = cells.next()?;
         let rule = Rule::from_table(cells.next().unwrap_or(""))?;
         let last = cells.next().unwrap_or("");
-        let update = match last {
-            "per-broker" => UpdateMode::PerBroker,
-            "cluster-wide" => UpdateMode::ClusterWide,
-            _ => UpdateMode::ReadOnly,
+        let (internal, last) = match last.strip_prefix("internal") {
+            Some(rest) => (true, rest.trim_start()),
+            None => (false, last),
         };
-        let word = matches!(
-            last,
-            "" | "internal" | "read-only" | "per-broker" | "cluster-wide"
-        );
+        let (update, is_mode) = match last {
+            "per-broker" => (UpdateMode::PerBroker, true),
+            "cluster-wide" => (UpdateMode::ClusterWide, true),
+            _ => (UpdateMode::ReadOnly, matches!(last, "" | "read-only")),
+        };
         Some(Self {
             name,
             config_type,
@@ -139,8 +139,8 @@ impl ConfigKey {
             required: default == "-",
             rule,
             update,
-            internal: last == "internal",
-            broker_synonyms: if word {
+            internal,
+            broker_synonyms: if is_mode {
                 Vec::new()
             } else {
                 last.split(',').map(synonym).collect()
@@ -187,7 +187,7 @@ impl Definitions {
     }
 
     /// All definitions in Kafka's listing order, internal ones last.
-    pub fn iter(&self) -> impl Iterator<Item = &ConfigKey> {
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigKey> + Clone {
         self.keys.iter()
     }
 }
@@ -251,11 +251,11 @@ mod tests {
     use crate::value::Value;
 
     #[test]
-    fn tables_hold_every_setting_of_kafka_4_3() {
+    fn tables_hold_every_setting_of_kafka_4_4() {
         let listed = |definitions: &Definitions| definitions.iter().filter(|key| !key.internal).count();
         assert_eq!(
             (listed(broker()), listed(topic()), listed(group())),
-            (340, 33, 17)
+            (350, 37, 21)
         );
         assert_eq!(listed(client_metrics()), 3);
     }
@@ -290,7 +290,7 @@ mod tests {
                 ("log.retention.hours", 3_600_000)
             ]
         );
-        for key in topic().iter() {
+        for key in topic().iter().chain(group().iter()) {
             for synonym in &key.broker_synonyms {
                 assert!(broker().get(synonym.name).is_some(), "{}", synonym.name);
             }

@@ -117,9 +117,8 @@ pub fn topic_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
 /// The settings of a group that has set `overrides`.
 pub fn group_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> {
     let entry = |key: &ConfigKey| {
-        let broker_name = format!("group.{}", key.name);
-        let mut synonyms = match definitions::broker().get(&broker_name) {
-            Some(_) => broker_synonyms(layers, &broker_name, false),
+        let mut synonyms = match key.broker_synonyms.first() {
+            Some(BrokerSynonym { name, .. }) => broker_synonyms(layers, name, false),
             None => vec![ConfigSynonym {
                 name: key.name.to_owned(),
                 value: key.default.map(str::to_owned),
@@ -145,7 +144,18 @@ pub fn group_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
         };
         entry_of(key, value, synonyms, false)
     };
-    definitions::group().iter().map(entry).collect()
+    // An internal setting shows, before all others, where somebody has set it.
+    let is_given = |key: &ConfigKey| {
+        let of_broker = key.broker_synonyms.iter();
+        overrides.contains_key(key.name)
+            || of_broker
+                .flat_map(|synonym| layers.given(synonym.name))
+                .next()
+                .is_some()
+    };
+    let keys = definitions::group().iter();
+    let given = keys.clone().filter(|key| key.internal && is_given(key));
+    given.chain(keys.filter(|key| !key.internal)).map(entry).collect()
 }
 
 /// The settings of a client metrics subscription that has set `overrides`.
@@ -393,7 +403,7 @@ mod tests {
         line(entries.iter().find(|entry| entry.name == name).unwrap())
     }
 
-    /// Every line is what Apache Kafka 4.3.0 answered with these settings.
+    /// Every line is what Apache Kafka 4.4.0 answered with these settings.
     #[test]
     fn topic_entries_read_as_kafkas() {
         let own = settings(&[("retention.ms", "1000"), ("cleanup.policy", "compact, delete")]);
@@ -474,7 +484,7 @@ mod tests {
         for (name, expected) in table {
             assert_eq!(find(&entries, name), expected, "{name}");
         }
-        assert_eq!(entries.len(), 342);
+        assert_eq!(entries.len(), 352);
         assert_eq!(
             find(&cluster_entries(&layers()), "min.insync.replicas"),
             "1 3 false 3 min.insync.replicas=1@3"

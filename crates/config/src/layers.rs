@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ConfigException;
-use super::definitions::{self, ConfigKey};
+use super::definitions::{self, ConfigKey, ConfigType};
 use super::value::Value;
 
 /// Raw values by name.
@@ -104,13 +104,21 @@ impl Layers {
         key.default.map(|raw| Value::parse(key, raw)).transpose()
     }
 
-    /// The value a group setting has where the group does not set it: `group.{name}` of the broker, else its default.
+    /// The value a group setting has where the group does not set it: the broker's, else its default. Of a broker's list of
+    /// assignors that is the first.
     ///
     /// # Errors
     /// As [`Layers::effective`].
     pub fn group_default(&self, key: &ConfigKey) -> Result<Option<Value>, ConfigException> {
-        match definitions::broker().get(&format!("group.{}", key.name)) {
-            Some(broker_key) => self.effective(broker_key),
+        let synonym = key.broker_synonyms.first();
+        let broker_key = synonym.and_then(|synonym| definitions::broker().get(synonym.name));
+        match broker_key {
+            Some(broker_key) => Ok(match self.effective(broker_key)? {
+                Some(Value::List(items)) if key.config_type == ConfigType::String => {
+                    items.into_iter().next().map(Value::Text)
+                }
+                value => value,
+            }),
             None => key.default.map(|raw| Value::parse(key, raw)).transpose(),
         }
     }

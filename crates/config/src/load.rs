@@ -291,7 +291,7 @@ fn warnings_for(given: &Settings) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// The settings of the config/server.properties that Apache Kafka 4.3 ships.
+    /// The settings of the config/server.properties that Apache Kafka 4.4 ships.
     const STOCK: &str = "process.roles=broker,controller\nnode.id=1\n\
         controller.quorum.bootstrap.servers=localhost:9093\nlisteners=PLAINTEXT://:9092,CONTROLLER://:9093\n\
         inter.broker.listener.name=PLAINTEXT\n\

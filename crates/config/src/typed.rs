@@ -292,6 +292,8 @@ view! {
         index_interval_bytes: i32 = "index.interval.bytes",
         /// The largest record batch, bytes.
         max_message_bytes: i32 = "max.message.bytes",
+        /// The largest record of a compressed batch, bytes.
+        max_decompressed_message_bytes: i32 = "max.decompressed.message.bytes",
         /// How far a record's time may lie in the future, milliseconds.
         message_timestamp_after_max_ms: i64 = "message.timestamp.after.max.ms",
         /// How far a record's time may lie in the past, milliseconds.

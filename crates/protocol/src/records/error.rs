@@ -90,6 +90,14 @@ pub enum InvalidRecord {
         /// The record's length field.
         expected: i32,
     },
+    /// The record's length is more than the reader takes (`max.decompressed.message.bytes`).
+    #[error("Invalid record size: {expected} exceeds the configured maximum record size of {limit}.")]
+    TooLarge {
+        /// The record's length field.
+        expected: i32,
+        /// The most it may be.
+        limit: usize,
+    },
     /// The record's fields end before the record's length does.
     #[error(
         "Invalid record size: expected to read {expected} bytes in record payload, but instead read {read}"

@@ -33,6 +33,8 @@ pub struct Skim<R> {
     /// Bytes that may still come out of the reader, of `cap` in all.
     budget: usize,
     cap: usize,
+    /// The most bytes one record may have, its length field not counted.
+    record_bytes_max: usize,
 }
 
 impl<R: BufRead> Skim<R> {
@@ -46,13 +48,20 @@ impl<R: BufRead> Skim<R> {
             body_rest: 0,
             budget: cap,
             cap,
+            record_bytes_max: usize::MAX,
         }
+    }
+
+    /// Refuses a record of more than `bytes`, its length field not counted, before its content is read.
+    pub fn record_bytes_max(mut self, bytes: usize) -> Skim<R> {
+        self.record_bytes_max = bytes;
+        self
     }
 
     /// The next record, or `None` once all declared records were read and the stream ends there.
     ///
     /// # Errors
-    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too few or too many,
+    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too large, too few or too many,
     /// `DecompressedTooLarge` once the cap is reached.
     pub fn next_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
         if self.declared < 0 {
@@ -75,6 +84,13 @@ impl<R: BufRead> Skim<R> {
         }
         let length = decode_varint(|| self.byte())?;
         let body_len = usize::try_from(length).map_err(|_| InvalidRecord::Size { expected: length })?;
+        if body_len > self.record_bytes_max {
+            return Err(InvalidRecord::TooLarge {
+                expected: length,
+                limit: self.record_bytes_max,
+            }
+            .into());
+        }
         self.body_rest = body_len;
         let record = self.body()?;
         if self.body_rest != 0 {
@@ -88,7 +104,7 @@ impl<R: BufRead> Skim<R> {
         Ok(Some(record))
     }
 
-    /// The next record if the reader's buffer holds all of it and it is sound; most are read this way.
+    /// The next record if the reader's buffer holds all of it and it is sound and certainly not too large; most are read this way.
     fn buffered_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
         let buffer = self.fill()?;
         let Ok((record, rest)) = Record::parse(buffer) else {
@@ -102,6 +118,9 @@ impl<R: BufRead> Skim<R> {
             value_len: len(record.value),
         };
         let read = buffer.len() - rest.len();
+        if read > self.record_bytes_max {
+            return Ok(None);
+        }
         self.consume(read)?;
         Ok(Some(skimmed))
     }

@@ -74,6 +74,7 @@ impl TopicSettings {
         };
         let validation = ValidationSettings {
             max_message_bytes: unsigned(config.max_message_bytes) as usize,
+            max_decompressed_record_bytes: unsigned(config.max_decompressed_message_bytes) as usize,
             timestamp_type: match config.message_timestamp_type.as_str() {
                 "LogAppendTime" => TimestampType::LogAppendTime,
                 _ => TimestampType::CreateTime,

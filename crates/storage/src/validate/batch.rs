@@ -9,7 +9,7 @@ use barnabas_protocol::records::{
 use crate::log::AppendOrigin;
 
 use super::judge::{Judge, Seen};
-use super::rebuild::{expanded_bytes_max, rebuild};
+use super::rebuild::rebuild;
 use super::{DECOMPRESSED_BYTES_MAX, Rejection, ValidationSettings};
 
 /// A batch that may be appended once it has its offset and leader epoch.
@@ -56,7 +56,8 @@ impl ValidBatch<'_> {
 ///
 /// # Errors
 /// - INVALID_RECORD: no batch, base offset not 0, counts and offsets that contradict each other, control
-///   records from a client, a producer id without sequence, malformed records, no key in a compacted topic.
+///   records from a client, a producer id without sequence, malformed records, a compressed one above
+///   `max.decompressed.message.bytes`, no key in a compacted topic.
 /// - MESSAGE_TOO_LARGE: larger than `max.message.bytes`, as sent or as rebuilt.
 /// - CORRUPT_MESSAGE: size or CRC. INVALID_TIMESTAMP: out of the topic's range, or append time set by a
 ///   producer.
@@ -87,7 +88,7 @@ pub fn validate<'a>(
     let mut judge = Judge::new(settings, header, now_ms);
     let in_place = source == codec || (source == Compression::None && header.is_control());
     let bytes = if in_place {
-        walk(&batch, source, &mut judge)?;
+        walk(&batch, source, settings, &mut judge)?;
         judge.verdict(topic, partition)?;
         if source != Compression::None && !judge.consecutive {
             return Err(Rejection::new(ErrorCode::UnknownServerError));
@@ -100,14 +101,7 @@ pub fn validate<'a>(
         set_max_timestamp(bytes, settings.timestamp_type, max_timestamp);
         BatchBytes::InPlace(bytes)
     } else {
-        let mut builder = rebuild(
-            &batch,
-            (source, codec),
-            expanded_bytes_max(settings),
-            judge,
-            topic,
-            partition,
-        )?;
+        let mut builder = rebuild(&batch, (source, codec), settings, judge, topic, partition)?;
         if let Some(level) = settings.compression.level() {
             builder = builder.level(level);
         }
@@ -143,7 +137,12 @@ fn check_client_header(header: &BatchHeader) -> Result<(), Rejection> {
 }
 
 /// Shows every record of a batch that stays as it is to the judge.
-fn walk(batch: &Batch<'_>, codec: Compression, judge: &mut Judge<'_>) -> Result<(), RecordsError> {
+fn walk(
+    batch: &Batch<'_>,
+    codec: Compression,
+    settings: &ValidationSettings,
+    judge: &mut Judge<'_>,
+) -> Result<(), RecordsError> {
     if codec == Compression::None {
         for record in batch.records_in(batch.payload()) {
             judge.record(Seen::from(&record?));
@@ -151,7 +150,8 @@ fn walk(batch: &Batch<'_>, codec: Compression, judge: &mut Judge<'_>) -> Result<
         return Ok(());
     }
     let reader = Decompressor::new(codec, batch.payload())?;
-    let mut skim = Skim::new(reader, codec, batch.header.records_count, DECOMPRESSED_BYTES_MAX);
+    let mut skim = Skim::new(reader, codec, batch.header.records_count, DECOMPRESSED_BYTES_MAX)
+        .record_bytes_max(settings.max_decompressed_record_bytes);
     while let Some(record) = skim.next_record()? {
         judge.record(Seen::from(&record));
     }

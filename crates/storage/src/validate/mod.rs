@@ -1,6 +1,6 @@
 //! What a leader asks of produced records before they may enter its log.
 //!
-//! The rules are Apache Kafka 4.3's: `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`
+//! The rules are Apache Kafka 4.4's: `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords`
 //! and `LogValidator`; every code was seen in its answers. A pure core: bytes, settings and the time go in, a
 //! batch that is ready for an offset or a [`Rejection`] comes out. The Produce handler calls, in this order:
 //!

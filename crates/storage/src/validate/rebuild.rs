@@ -3,14 +3,14 @@
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::{
     Batch, BatchBuilder, BatchHeader, Compression, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE,
-    NO_TIMESTAMP, RecordsError, compression,
+    NO_TIMESTAMP, RecordsError, Skim, compression,
 };
 
 use super::judge::{Judge, Seen};
 use super::{REBUILT_BYTES_MAX, REBUILT_BYTES_MIN, REBUILT_EXPANSION_MAX, Rejection, ValidationSettings};
 
 /// The most bytes that a batch's records may expand to.
-pub(super) fn expanded_bytes_max(settings: &ValidationSettings) -> usize {
+fn expanded_bytes_max(settings: &ValidationSettings) -> usize {
     let fitting = settings.max_message_bytes.saturating_mul(REBUILT_EXPANSION_MAX);
     fitting.clamp(REBUILT_BYTES_MIN, REBUILT_BYTES_MAX)
 }
@@ -25,7 +25,7 @@ pub(super) fn expanded_bytes_max(settings: &ValidationSettings) -> usize {
 pub(super) fn rebuild(
     batch: &Batch<'_>,
     (source, codec): (Compression, Compression),
-    bytes_max: usize,
+    settings: &ValidationSettings,
     mut judge: Judge<'_>,
     topic: &str,
     partition: i32,
@@ -34,7 +34,8 @@ pub(super) fn rebuild(
     let payload = match source {
         Compression::None => batch.payload(),
         _ => {
-            compression::decompress(source, batch.payload(), bytes_max, &mut plain)?;
+            compression::decompress(source, batch.payload(), expanded_bytes_max(settings), &mut plain)?;
+            check_record_sizes(batch, &plain, settings.max_decompressed_record_bytes)?;
             &plain
         }
     };
@@ -54,6 +55,17 @@ pub(super) fn rebuild(
     } else {
         Err(Rejection::new(ErrorCode::UnknownServerError))
     }
+}
+
+/// No record of what has been decompressed may be larger than `bytes_max`.
+fn check_record_sizes(batch: &Batch<'_>, plain: &[u8], bytes_max: usize) -> Result<(), RecordsError> {
+    if plain.len() <= bytes_max {
+        return Ok(());
+    }
+    let count = batch.header.records_count;
+    let mut skim = Skim::new(plain, Compression::None, count, plain.len()).record_bytes_max(bytes_max);
+    while skim.next_record()?.is_some() {}
+    Ok(())
 }
 
 /// A producer id comes with an epoch and a sequence, a transactional batch with a producer id.

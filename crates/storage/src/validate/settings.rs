@@ -34,6 +34,8 @@ impl TargetCompression {
 pub struct ValidationSettings {
     /// `max.message.bytes`: the largest batch, as sent and as stored.
     pub max_message_bytes: usize,
+    /// `max.decompressed.message.bytes`: the largest record of a compressed batch.
+    pub max_decompressed_record_bytes: usize,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
     /// `message.timestamp.before.max.ms`.
@@ -50,6 +52,7 @@ impl Default for ValidationSettings {
     fn default() -> Self {
         ValidationSettings {
             max_message_bytes: 1_048_588,
+            max_decompressed_record_bytes: 2_147_483_639,
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,

@@ -1,4 +1,4 @@
-//! Every expected code was seen in the answer of Apache Kafka 4.3.0 to the same bytes.
+//! Every expected code was seen in the answer of Apache Kafka 4.4.0 to the same bytes.
 
 use barnabas_protocol::error::ErrorCode::{
     self, CorruptMessage, InvalidRecord, InvalidTimestamp, MessageTooLarge, None as Accepted,

@@ -245,6 +245,25 @@ fn sizes() {
 }
 
 #[test]
+fn a_compressed_record_is_held_to_its_own_limit() {
+    let records = [RECORD.at(0), RECORD.at(1)].concat();
+    let body = RECORD.at(0).len() - 1;
+    for codec in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let limit = |bytes| ValidationSettings {
+            max_decompressed_record_bytes: bytes,
+            ..to(codec)
+        };
+        assert_eq!(code(&gzip(&records, 2), &limit(body)), Accepted, "{codec}");
+        assert_eq!(
+            code(&gzip(&records, 2), &limit(body - 1)),
+            InvalidRecord,
+            "{codec}"
+        );
+        assert_eq!(code(&plain(&records, 2), &limit(1)), Accepted, "{codec}");
+    }
+}
+
+#[test]
 fn what_expands_too_much_to_be_rebuilt_is_refused() {
     let mut builder = BatchBuilder::new(Compression::Gzip);
     let zeros = vec![0; 20 << 20];

@@ -123,9 +123,12 @@ class Run:
                 s.coordinator("any", 1)
         self.both("prepare", script, f"prepare-{self.tag}", 0, ())
 
-    def scenarios(self):
+    def scenarios(self, first):
+        """The scripts that run before the brokers have been prepared (`first`), or all the others."""
         together, alone = [], []
         for each in scenarios.load_all():
+            if each.first != first:
+                continue
             if self.options.scenario and not any(text in each.name for text in self.options.scenario):
                 continue
             if self.options.api and not any(self._is(api, each.apis) for api in self.options.api):
@@ -209,9 +212,11 @@ def main(options):
             each.wait_until_ready()
         began = time.monotonic()
         run = Run(left, right, options)
+        if not options.no_scenarios:
+            run.scenarios(first=True)
         run.prepare()
         if not options.no_scenarios:
-            run.scenarios()
+            run.scenarios(first=False)
         if options.requests:
             run.generated()
         report(run, options, time.monotonic() - began)

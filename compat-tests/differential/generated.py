@@ -24,10 +24,10 @@ LEFT_OUT = {
 # Fields that decide how long a broker waits, and what else must stay small.
 FIXED = {
     "MaxWaitMs": [0, 1], "TimeoutMs": [1000, 5000], "MinBytes": [0], "SessionTimeoutMs": [30_000, 1, -1, 0],
-    "RebalanceTimeoutMs": [0, 1, 50], "TransactionTimeoutMs": [1000, 0, -1],
+    "RebalanceTimeoutMs": [0, 1, 50], "TransactionTimeoutMs": [1000, 1000, 0, -1, 900_001, 2147483647],
     "ValidateOnly": [True, False], "Acks": [-1, 1, 1, -1, 2],
     # followers have a scenario; other negative session ids break Apache Kafka's table of sessions from the inside
-    "ReplicaId": [-1, -1, -1, -2], "SessionId": [0, 0, -1, 1, 77],
+    "ReplicaId": [-1, -1, -1, -2], "SessionId": [0, 0, 0, -1, 1, 77, 2147483647],
 }
 # With validate_only false these would change the settings of the broker under everybody else.
 DRY = {"AlterConfigs", "IncrementalAlterConfigs", "UpdateFeatures"}
@@ -151,7 +151,7 @@ class Maker:
         if f.name == "KeyType":
             return rng.choice([0, 0, 0, 3, -1])  # the others create topics and answer differently until those are there
         if f.name == "SessionEpoch":
-            usual = [0, 0, -1, -1, 1, 77]
+            usual = [0, 0, -1, -1, 1, 2, -2, 77]
         if rng.random() < 0.9:
             return rng.choice(usual)
         half = 1 << (bits - 1)
@@ -176,7 +176,7 @@ class Maker:
 
     def int64(self, f):
         if f.entity == "producerId" or f.name == "ProducerId":
-            return self.rng.choice([Ref("producer", "p"), Ref("producer", "p"), -1, 987654321])
+            return self.rng.choice([Ref("producer", "p")] * 3 + [-1, -2, 0, 987654321, (1 << 63) - 1])
         return self.number(f, 64)
 
     def uuid(self, f):
@@ -236,8 +236,18 @@ class Maker:
         base = rng.choice([0, 1000, -1])
         odd = [{}, {}, {}, {}, {"crc": 1}, {"magic": 1}, {"count": 9}, {"last_offset_delta": 4}, {"attributes": 0x20},
                {"base_timestamp": -5}, {"attributes": 0x08}]
-        more = rng.choice(odd)
-        return records.batch(values, **{"base_timestamp": base, "codec": rng.choice(list(records.CODECS)), **more})
+        more = dict(rng.choice(odd))
+        codec = rng.choice(list(records.CODECS))
+        if rng.random() < 0.15:
+            more["payload"] = self.spoilt(records.CODECS[codec][1](records.record(0, None, b"v") * len(values)))
+        return records.batch(values, **{"base_timestamp": base, "codec": codec, **more})
+
+    def spoilt(self, payload):
+        """A payload that is cut, has a wrong byte, or is none at all."""
+        rng = self.rng
+        at = rng.randrange(len(payload))
+        return rng.choice([payload[:at], payload[:at] + bytes([payload[at] ^ (1 << rng.randrange(8))]) + payload[at + 1:],
+                           rng.randbytes(at)])
 
 
 def once(rows, name):

@@ -17,6 +17,7 @@ class Scenario:
     script: Callable
     once: bool
     alone: bool
+    first: bool
 
     def rounds(self, served):
         """How many rounds cover every version of its APIs; none when one of them is not served."""
@@ -30,12 +31,13 @@ class Scenario:
 REGISTRY = []
 
 
-def scenario(*apis, once=False, alone=False):
+def scenario(*apis, once=False, alone=False, first=False):
     """Register a script. `once`: the script itself goes through the versions, one round is enough. `alone`: it
-    changes what every other script sees, or would see what others change."""
+    changes what every other script sees, or would see what others change. `first`: it sees the brokers as they start,
+    without their internal topics."""
     def register(script):
         name = f"{script.__module__.rpartition('.')[2]}.{script.__name__}"
-        REGISTRY.append(Scenario(name, apis, script, once, alone))
+        REGISTRY.append(Scenario(name, apis, script, once, alone, first))
         return script
     return register
 

@@ -154,6 +154,8 @@ def create_partitions(s):
     grow(a, 1, note="fewer")
     for count in (0, -1, -2147483648):
         grow(a, count, note="no count")
+    for count in (10_001, 10_002, 10_003, 10_000_000, 2147483647):
+        grow(a, count, validate=True, note="far too many")
     grow(s.name("never"), 2, note="unknown")
     grow("", 2, note="empty name")
     grow("a b", 2, note="bad name")

@@ -36,12 +36,13 @@ def classic_groups(s):
         s.call("OffsetCommit", {**commit, "Topics": []}, note="nothing")
         s.call("OffsetCommit", {**commit, "Topics": [{"Name": s.name("never"), "Partitions": [partition]}]}, note="unknown")
         s.call("OffsetCommit", {**commit, "MemberId": "m", "GenerationIdOrMemberEpoch": 3, "Topics": [known]}, note="a member")
-        asked = {"Name": topic, "TopicId": s.id(topic), "PartitionIndexes": [0, 9]}
+        asked = {"Name": topic, "PartitionIndexes": [0, 9]}
         for what, topics in (("good", [asked]), ("nothing", []), ("all", None)):
             if topics is None and s.version("OffsetFetch") == 1:
                 continue
+            rows = topics and [{**row, "TopicId": s.id(topic)} for row in topics]
             s.call("OffsetFetch", {"GroupId": group, "Topics": topics, "RequireStable": True, "Groups": [
-                {"GroupId": group, "MemberId": "m", "MemberEpoch": 3, "Topics": topics}]}, note=what)
+                {"GroupId": group, "MemberId": "m", "MemberEpoch": 3, "Topics": rows}]}, note=what)
     s.call("DescribeGroups", {"Groups": [s.name("g"), "", s.name("g")], "IncludeAuthorizedOperations": True})
     s.call("DeleteGroups", {"GroupsNames": [s.name("g"), "", s.name("g")]})
     s.call("ListGroups", {})
@@ -72,6 +73,7 @@ def transactions(s):
     topic = s.topic("a")
     never = s.name("never")
     s.first_producer_id()
+    by_id = s.version("TxnOffsetCommit") >= 6
     for id in (s.name("t"), ""):
         who = {"ProducerId": 4242, "ProducerEpoch": 0}
         for timeout in (1000, 0, -1, 900_000, 900_001, 2147483647):
@@ -89,7 +91,7 @@ def transactions(s):
                 "V3AndBelowTransactionalId": id, "V3AndBelowProducerId": who["ProducerId"], "V3AndBelowProducerEpoch": 0,
                 "V3AndBelowTopics": added, "Transactions": [transaction, {**transaction, "TransactionalId": s.name("u"),
                                                                           "VerifyOnly": True}]}, note=what)
-            rows = [{"Name": name, "TopicId": s.ids.get(name, s.id(topic)),
+            rows = [{"Name": name, **({"TopicId": s.id(topic)} if by_id and name == topic else {}),
                      "Partitions": [{"PartitionIndex": i, "CommittedOffset": 1, "CommittedMetadata": "x" * 5000} for i in indexes]}
                     for name, indexes in topics]
             for group in (s.name("g"), ""):

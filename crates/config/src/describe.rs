@@ -146,12 +146,8 @@ pub fn group_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
     };
     // An internal setting shows, before all others, where somebody has set it.
     let is_given = |key: &ConfigKey| {
-        let of_broker = key.broker_synonyms.iter();
-        overrides.contains_key(key.name)
-            || of_broker
-                .flat_map(|synonym| layers.given(synonym.name))
-                .next()
-                .is_some()
+        let mut of_broker = key.broker_synonyms.iter();
+        overrides.contains_key(key.name) || of_broker.any(|synonym| layers.given(synonym.name).is_some())
     };
     let keys = definitions::group().iter();
     let given = keys.clone().filter(|key| key.internal && is_given(key));

@@ -27,7 +27,8 @@ pub enum Speech {
     AddsImplicitly,
 }
 
-/// Asks the coordinator about, or tells it of, the partitions of a producer's transaction: an answer for each.
+/// Asks the coordinator about, or tells it of, the partitions of a producer's transaction: an answer for each. While nobody can be
+/// asked that is COORDINATOR_NOT_AVAILABLE.
 pub async fn ask(
     broker: &Arc<Broker>,
     transactional_id: &str,
@@ -35,6 +36,9 @@ pub async fn ask(
     partitions: &[TopicPartition],
     speech: Speech,
 ) -> Vec<ErrorCode> {
+    if !broker.transactions().has_topic() {
+        return vec![ErrorCode::CoordinatorNotAvailable; partitions.len()];
+    }
     let answers = if speech == Speech::AddsImplicitly {
         vec![add(broker, transactional_id, producer, partitions).await; partitions.len()]
     } else {

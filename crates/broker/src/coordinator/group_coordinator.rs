@@ -31,6 +31,8 @@ use barnabas_replica::partition::transaction::Marker;
 pub struct GroupCoordinator {
     shards: Shards<GroupMachine>,
     setup: Arc<GroupSetup>,
+    /// `offsets.topic.num.partitions`: the partitions of the topic before there is one.
+    partitions_planned: i32,
     /// The offset of the last image that brought new topics.
     topics_created_at: AtomicI64,
 }
@@ -57,8 +59,14 @@ impl GroupCoordinator {
                 clock,
             ),
             setup,
+            partitions_planned: config.offsets_topic_num_partitions,
             topics_created_at: AtomicI64::new(-1),
         }
+    }
+
+    /// The settings, for what a request is held to before its coordinator is looked for.
+    pub fn config(&self) -> &GroupConfig {
+        &self.setup.config
     }
 
     /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after the partitions
@@ -137,21 +145,30 @@ impl GroupCoordinator {
 
     /// The partition of `__consumer_offsets` that a group's coordinator keeps it in.
     pub fn partition_of(&self, group_id: &str) -> i32 {
-        let count = i32::try_from(self.shards.all().len()).unwrap_or(i32::MAX);
-        partition_for(group_id, count)
+        partition_for(group_id, self.partitions_count())
+    }
+
+    fn partitions_count(&self) -> i32 {
+        match self.shards.all().len() {
+            0 => self.partitions_planned,
+            count => i32::try_from(count).unwrap_or(i32::MAX),
+        }
     }
 
     /// Before offsets are committed in a transaction: what the commit must bring back once the transaction coordinator was
     /// asked; `None` if the transaction has begun in the group's partition already.
     ///
     /// # Errors
-    /// NOT_COORDINATOR; those of the partition.
+    /// COORDINATOR_NOT_AVAILABLE while there is no topic, NOT_COORDINATOR; those of the partition.
     pub fn begin_verification(
         &self,
         group_id: &str,
         batch: ProducerSequence,
         bumps_epoch: bool,
     ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        if self.shards.all().is_empty() {
+            return Err(ErrorCode::CoordinatorNotAvailable);
+        }
         let shard = self.shards.of(group_id)?;
         let begun = shard
             .partition()
@@ -226,7 +243,7 @@ impl GroupCoordinator {
 
     /// The groups by the shard that coordinates them; answers come in the order in which Kafka goes through its shards.
     pub fn by_shard(&self, group_ids: Vec<GroupId>) -> Vec<Vec<GroupId>> {
-        let count = i32::try_from(self.shards.all().len()).unwrap_or(i32::MAX);
+        let count = self.partitions_count();
         let mut shards: Vec<(i32, Vec<GroupId>)> = Vec::new();
         for group_id in group_ids {
             let index = partition_for(&group_id, count);

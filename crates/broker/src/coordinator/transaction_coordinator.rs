@@ -33,6 +33,7 @@ const MARKER_RETRY: Duration = Duration::from_millis(100);
 
 /// The transaction coordinator.
 pub struct TransactionCoordinator {
+    config: TransactionConfig,
     shards: Shards<TransactionMachine>,
     transaction_version: Arc<AtomicI16>,
     markers_due: Arc<Notify>,
@@ -43,18 +44,19 @@ impl TransactionCoordinator {
     pub fn new(config: &BrokerConfig, clock: Clock) -> Self {
         let transaction_version = Arc::new(AtomicI16::new(0));
         let markers_due = Arc::new(Notify::new());
+        let own = TransactionConfig {
+            transaction_max_timeout_ms: config.transaction_max_timeout_ms,
+            abort_timed_out_interval_ms: config.transaction_abort_timed_out_transaction_cleanup_interval_ms,
+            transactional_id_expiration_ms: config.transactional_id_expiration_ms,
+            remove_expired_interval_ms: config.transaction_remove_expired_transaction_cleanup_interval_ms,
+        };
         let setup = TransactionSetup {
-            config: TransactionConfig {
-                transaction_max_timeout_ms: config.transaction_max_timeout_ms,
-                abort_timed_out_interval_ms: config
-                    .transaction_abort_timed_out_transaction_cleanup_interval_ms,
-                transactional_id_expiration_ms: config.transactional_id_expiration_ms,
-                remove_expired_interval_ms: config.transaction_remove_expired_transaction_cleanup_interval_ms,
-            },
+            config: own,
             transaction_version: transaction_version.clone(),
             markers_due: markers_due.clone(),
         };
         TransactionCoordinator {
+            config: own,
             shards: Shards::new(config.node_id, TRANSACTION_STATE, setup, Compression::None, clock),
             transaction_version,
             markers_due,
@@ -70,6 +72,16 @@ impl TransactionCoordinator {
         self.shards.apply(image, delta, partitions);
     }
 
+    /// The settings, for what a request is held to before its coordinator is looked for.
+    pub fn config(&self) -> &TransactionConfig {
+        &self.config
+    }
+
+    /// Whether there is a topic to coordinate transactions in.
+    pub fn has_topic(&self) -> bool {
+        !self.shards.all().is_empty()
+    }
+
     /// The finalized level of transaction.version.
     pub fn transaction_version(&self) -> i16 {
         self.transaction_version.load(Ordering::Acquire)
@@ -79,14 +91,17 @@ impl TransactionCoordinator {
     /// it decided. `act` gets a new producer id if it asked for one.
     ///
     /// # Errors
-    /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, what a failed append means to a client; COORDINATOR_NOT_AVAILABLE if
-    /// there is no producer id to be had.
+    /// INVALID_REQUEST for an empty id, wherever its coordinator may be; NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, what a
+    /// failed append means to a client; COORDINATOR_NOT_AVAILABLE if there is no producer id to be had.
     pub async fn request<R>(
         &self,
         broker: &Arc<Broker>,
         transactional_id: &str,
         act: impl Fn(&TransactionShard, Option<i64>, i64) -> Result<Decision<R>, Refusal>,
     ) -> Result<R, ErrorCode> {
+        if transactional_id.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
         let mut new_producer_id = None;
         loop {
             let decided = self

@@ -20,29 +20,35 @@ pub async fn handle(
     context: &RequestContext,
     request: JoinGroupRequest,
 ) -> JoinGroupResponse {
+    // Apache Kafka judges a request before it looks for the coordinator.
+    if let Err(error) = broker.groups().config().check_join(&request) {
+        return answered(context, refused(error).with_member_id(request.member_id));
+    }
     let client_host = context.connection.java_address();
     let caller = Caller {
         api_version: context.api_version,
         client_id: &context.client_id,
         client_host: &client_host,
     };
-    let answered = broker
+    let joined = broker
         .groups()
         .park(&request.group_id, &broker.stopping, |core, token, now| {
             core.join(&request, caller, broker.random.uuid(), token, now)
         });
-    let mut response = match answered.await {
+    let response = match joined.await {
         Ok(Reply::Join(response)) => response,
         Ok(Reply::Sync(_)) => refused(ErrorCode::UnknownServerError),
-        Err(_) if request.group_id.is_empty() => {
-            refused(ErrorCode::InvalidGroupId).with_member_id(request.member_id)
-        }
         Err(error) => refused(error),
     };
+    answered(context, response)
+}
+
+/// The answer as the version has it.
+fn answered(context: &RequestContext, mut response: JoinGroupResponse) -> JoinGroupResponse {
     let protocol_name = response.protocol_name.take().filter(|name| !name.is_empty());
     response.protocol_name = match context.api_version {
         NULL_PROTOCOL_SINCE.. => protocol_name,
-        _ => Some(protocol_name.unwrap_or(StrBytes::new())),
+        _ => Some(protocol_name.unwrap_or_default()),
     };
     response
 }

@@ -58,6 +58,9 @@ async fn initialize(
         return Err(ErrorCode::InvalidRequest);
     }
     let transactions = broker.transactions();
+    transactions
+        .config()
+        .check_timeout(request.transaction_timeout_ms)?;
     let asked = InitProducerId {
         transactional_id: &transactional_id,
         timeout_ms: request.transaction_timeout_ms,

@@ -69,7 +69,10 @@ async fn answer(
                 Ok(_) => ErrorCode::None,
                 Err(error) => *error,
             };
-            let topics = transaction.topics.iter().map(|topic| {
+            // Verified are partitions; added are topics, whether they name any or not.
+            let answered =
+                |topic: &&AddPartitionsToTxnTopic| !transaction.verify_only || !topic.partitions.is_empty();
+            let topics = transaction.topics.iter().filter(answered).map(|topic| {
                 let name: Arc<str> = topic.name.as_str().into();
                 let results = topic.partitions.iter().map(|&index| {
                     let error = error(&(name.clone(), index));

@@ -32,9 +32,6 @@ pub async fn handle(
 }
 
 async fn describe(broker: &Arc<Broker>, id: &str) -> Result<TransactionMetadata, ErrorCode> {
-    if id.is_empty() {
-        return Err(ErrorCode::InvalidRequest);
-    }
     let found = broker.transactions().request(broker, id, |core, _, _| {
         Ok((Vec::new(), core.transaction(id).cloned()))
     });

@@ -21,6 +21,14 @@ pub async fn handle(
     if broker.image().features.level(GROUP_VERSION) == 0 {
         return refused(ErrorCode::UnsupportedVersion.into());
     }
+    // Apache Kafka judges a request before it looks for the coordinator.
+    let judged = broker
+        .groups()
+        .config()
+        .check_consumer_heartbeat(&request, context.api_version);
+    if let Err(refusal) = judged {
+        return refused(refusal);
+    }
     let client_host = context.connection.java_address();
     let caller = Caller {
         api_version: context.api_version,

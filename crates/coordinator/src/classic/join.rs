@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::group::ClassicGroup;
 use super::member::{ClassicMember, MemberProtocol};
 use super::state::ClassicState;
-use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
+use crate::config::{GroupConfig, NEW_MEMBER_JOIN_TIMEOUT_MS};
 use crate::consumer::migrate::tombstones_of_group;
 use crate::effect::{Reply, Token};
 use crate::group::{Caller, GroupShard, require_group_id};
@@ -99,6 +99,22 @@ pub(super) fn generation_of(group: &ClassicGroup, member_id: &str, tell_members:
         .with_leader(group.leader.as_deref().map(text).unwrap_or_default())
 }
 
+impl GroupConfig {
+    /// What a JoinGroup request is held to whatever the group's state, and before its coordinator is looked for.
+    ///
+    /// # Errors
+    /// INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT.
+    pub fn check_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+        require_group_id(&request.group_id)?;
+        let timeouts = self.group_min_session_timeout_ms..=self.group_max_session_timeout_ms;
+        if timeouts.contains(&request.session_timeout_ms) {
+            Ok(())
+        } else {
+            Err(ErrorCode::InvalidSessionTimeout)
+        }
+    }
+}
+
 impl GroupShard {
     /// Handles a JoinGroup request; `token` names it, and `uuid` is a random one for the id of a new member.
     pub fn join(
@@ -110,17 +126,14 @@ impl GroupShard {
         now: Now,
     ) -> Vec<GroupRecord> {
         let (group_id, member_id) = (request.group_id.as_str(), request.member_id.as_str());
-        let timeouts = self.config.group_min_session_timeout_ms..=self.config.group_max_session_timeout_ms;
         let consumer_group = self
             .consumer_groups
             .get(group_id)
             .map(|group| group.members().len());
         let joins_consumer_group = consumer_group.is_some_and(|members| members > 0);
         let is_new_group = !self.groups.contains_key(group_id) && !joins_consumer_group;
-        let refused = if require_group_id(group_id).is_err() {
-            Some(ErrorCode::InvalidGroupId)
-        } else if !timeouts.contains(&request.session_timeout_ms) {
-            Some(ErrorCode::InvalidSessionTimeout)
+        let refused = if let Err(error) = self.config.check_join(request) {
+            Some(error)
         } else if is_new_group && !member_id.is_empty() {
             Some(ErrorCode::UnknownMemberId)
         } else {

@@ -18,6 +18,7 @@ use super::group::ConsumerGroup;
 use super::member::{Assigned, ConsumerMember, JOINS, LEAVES, LEFT_FOR_A_WHILE, MemberDetails};
 use super::refusal::Refusal;
 use super::update::{After, Update, check_epoch};
+use crate::config::GroupConfig;
 use crate::group::{Caller, GroupShard, Outcome};
 use crate::record::GroupRecord;
 use crate::timers::TimerKey;
@@ -34,38 +35,16 @@ fn said(timeout_ms: i32) -> Option<i32> {
     Some(timeout_ms).filter(|timeout_ms| *timeout_ms != -1)
 }
 
-impl GroupShard {
-    /// Handles a ConsumerGroupHeartbeat request; `uuid` is a random one for the id of a member without.
+impl GroupConfig {
+    /// What a ConsumerGroupHeartbeat request is held to whatever the group's state, and before its coordinator is looked for.
     ///
     /// # Errors
-    /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, GROUP_ID_NOT_FOUND, GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID,
-    /// FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, INVALID_REGULAR_EXPRESSION.
-    pub fn consumer_heartbeat(
-        &mut self,
+    /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR.
+    pub fn check_consumer_heartbeat(
+        &self,
         request: &ConsumerGroupHeartbeatRequest,
-        caller: Caller<'_>,
-        uuid: Uuid,
-        now: Now,
-    ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
-        self.validate(request, caller.api_version)?;
-        if matches!(request.member_epoch, LEAVES | LEFT_FOR_A_WHILE) {
-            return self.consumer_leave(request, now);
-        }
-        let group_id: Arc<str> = request.group_id.as_str().into();
-        let (mut records, group) = self.consumer_group_for(&group_id, request.member_epoch == JOINS, now)?;
-        let decided = self.decide_heartbeat(group.as_ref(), &group_id, request, caller, uuid, now);
-        let Decided {
-            member_id,
-            consumer_records,
-            reply,
-            after,
-        } = decided?;
-        records.extend(GroupRecord::of_consumer_group(&group_id, consumer_records));
-        self.settle_member(&group_id, &member_id, after, request.rebalance_timeout_ms, now);
-        Ok(Outcome { records, reply })
-    }
-
-    fn validate(&self, request: &ConsumerGroupHeartbeatRequest, api_version: i16) -> Result<(), Refusal> {
+        api_version: i16,
+    ) -> Result<(), Refusal> {
         let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
         let blank = |text: Option<&StrBytes>| text.is_some_and(|text| text.trim().is_empty());
         let epoch = request.member_epoch;
@@ -107,16 +86,50 @@ impl GroupShard {
             return invalid("MemberEpoch is invalid.");
         }
         if let Some(name) = &request.server_assignor
-            && !self.config.consumer_assignors.has(name)
+            && !self.consumer_assignors.has(name)
         {
             let message = format!(
                 "ServerAssignor {} is not supported. Supported assignors: {}.",
                 name.as_str(),
-                self.config.consumer_assignors.names()
+                self.consumer_assignors.names()
             );
             return Err(Refusal::new(ErrorCode::UnsupportedAssignor, message));
         }
         Ok(())
+    }
+}
+
+impl GroupShard {
+    /// Handles a ConsumerGroupHeartbeat request; `uuid` is a random one for the id of a member without.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, GROUP_ID_NOT_FOUND, GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID,
+    /// FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, INVALID_REGULAR_EXPRESSION.
+    pub fn consumer_heartbeat(
+        &mut self,
+        request: &ConsumerGroupHeartbeatRequest,
+        caller: Caller<'_>,
+        uuid: Uuid,
+        now: Now,
+    ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
+        self.config
+            .check_consumer_heartbeat(request, caller.api_version)?;
+        if matches!(request.member_epoch, LEAVES | LEFT_FOR_A_WHILE) {
+            return self.consumer_leave(request, now);
+        }
+        let group_id: Arc<str> = request.group_id.as_str().into();
+        let (mut records, group) =
+            self.consumer_group_for(&group_id, request.member_epoch == JOINS, now)?;
+        let decided = self.decide_heartbeat(group.as_ref(), &group_id, request, caller, uuid, now);
+        let Decided {
+            member_id,
+            consumer_records,
+            reply,
+            after,
+        } = decided?;
+        records.extend(GroupRecord::of_consumer_group(&group_id, consumer_records));
+        self.settle_member(&group_id, &member_id, after, request.rebalance_timeout_ms, now);
+        Ok(Outcome { records, reply })
     }
 
     fn decide_heartbeat(

@@ -35,9 +35,7 @@ impl TransactionShard {
         new_producer_id: Option<i64>,
         wall_ms: i64,
     ) -> Result<Decision<Result<ProducerIdAndEpoch, ErrorCode>>, Refusal> {
-        if !(1..=self.config.transaction_max_timeout_ms).contains(&request.timeout_ms) {
-            return Err(ErrorCode::InvalidTransactionTimeout.into());
-        }
+        self.config.check_timeout(request.timeout_ms)?;
         let Some((id, known)) = self.transactions.get_key_value(request.transactional_id) else {
             let producer_id = new_producer_id.ok_or(Refusal::NeedsProducerId)?;
             let created = TransactionMetadata::new(producer_id, request.timeout_ms, wall_ms);

@@ -53,6 +53,20 @@ pub struct TransactionConfig {
     pub remove_expired_interval_ms: i64,
 }
 
+impl TransactionConfig {
+    /// What an InitProducerId request's timeout is held to, before the coordinator is looked for.
+    ///
+    /// # Errors
+    /// INVALID_TRANSACTION_TIMEOUT.
+    pub fn check_timeout(&self, timeout_ms: i32) -> Result<(), ErrorCode> {
+        if (1..=self.transaction_max_timeout_ms).contains(&timeout_ms) {
+            Ok(())
+        } else {
+            Err(ErrorCode::InvalidTransactionTimeout)
+        }
+    }
+}
+
 impl Default for TransactionConfig {
     fn default() -> Self {
         TransactionConfig {

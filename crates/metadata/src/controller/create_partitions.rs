@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::api_error::code_and_message;
 use super::assignment::{self, Assignment};
 use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
@@ -41,17 +41,18 @@ impl Decide for CreatePartitions {
                 reply: Err(error),
             };
         }
+        let topics = request.topics.iter().filter(|topic| counts[&topic.name] == 1);
+        if let Err(error) = check_total(topics.clone(), image) {
+            return Decision {
+                records: Vec::new(),
+                reply: Err(error),
+            };
+        }
         let mut records = Vec::new();
-        for topic in request.topics.iter().filter(|topic| counts[&topic.name] == 1) {
+        for topic in topics {
             let outcome = create_partitions(topic, image, ctx);
             results.push(result_of(&topic.name, &outcome));
             records.extend(outcome.unwrap_or_default());
-            if records.len() > RECORDS_MAX {
-                return Decision {
-                    records: Vec::new(),
-                    reply: Err(too_many_records()),
-                };
-            }
         }
         if request.validate_only {
             records.clear();
@@ -61,6 +62,22 @@ impl Decide for CreatePartitions {
             reply: Ok(results),
         }
     }
+}
+
+/// One request may add so many partitions in all; nothing is done if it asks for more.
+fn check_total<'a>(
+    topics: impl Iterator<Item = &'a CreatePartitionsTopic>,
+    image: &MetadataImage,
+) -> Result<(), ApiError> {
+    let additional = |topic: &CreatePartitionsTopic| {
+        let existing = image.topics.by_name(&topic.name.0)?.partitions.len() as i64;
+        Some((i64::from(topic.count) - existing).max(0))
+    };
+    if topics.filter_map(additional).sum::<i64>() > RECORDS_MAX as i64 {
+        let message = "Excessively large number of additional partitions per request.";
+        return Err(ApiError::new(ErrorCode::PolicyViolation, message));
+    }
+    Ok(())
 }
 
 fn result_of(
@@ -100,12 +117,6 @@ fn create_partitions(
         .first()
         .map_or(0, |partition| partition.replicas.len());
     let assignments = match &request.assignments {
-        None if additional as usize > RECORDS_MAX => {
-            let message = format!(
-                "Cannot add another element to the list because it would exceed the maximum length of {RECORDS_MAX}"
-            );
-            return Err(ApiError::new(ErrorCode::UnknownServerError, message));
-        }
         None => assignment::place(image, additional, replication_factor as i16, ctx.random)?,
         Some(given) if given.len() as i32 != additional => {
             let message = format!(

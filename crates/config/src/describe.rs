@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::definitions::{self, BrokerSynonym, ConfigKey, UpdateMode};
+use super::definitions::{self, BrokerSynonym, ConfigKey, Definitions, UpdateMode};
 use super::layers::{Layers, Settings};
 use super::value::Value;
 
@@ -83,6 +83,16 @@ impl ConfigEntry {
     }
 }
 
+/// The settings that an answer lists: an internal one shows, before all others, where somebody has set it.
+fn listed(
+    definitions: &Definitions,
+    is_given: impl Fn(&ConfigKey) -> bool,
+) -> impl Iterator<Item = &ConfigKey> {
+    let keys = definitions.iter();
+    let given = keys.clone().filter(move |key| key.internal && is_given(key));
+    given.chain(keys.filter(|key| !key.internal))
+}
+
 /// The settings of a topic that has set `overrides`.
 pub fn topic_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> {
     let entry = |key: &ConfigKey| {
@@ -109,9 +119,9 @@ pub fn topic_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
         };
         entry_of(key, value, synonyms, false)
     };
-    // An internal setting shows where somebody has set it.
-    let listed = |key: &&ConfigKey| !key.internal || overrides.contains_key(key.name);
-    definitions::topic().iter().filter(listed).map(entry).collect()
+    listed(definitions::topic(), |key| overrides.contains_key(key.name))
+        .map(entry)
+        .collect()
 }
 
 /// The settings of a group that has set `overrides`.
@@ -144,14 +154,11 @@ pub fn group_entries(layers: &Layers, overrides: &Settings) -> Vec<ConfigEntry> 
         };
         entry_of(key, value, synonyms, false)
     };
-    // An internal setting shows, before all others, where somebody has set it.
     let is_given = |key: &ConfigKey| {
         let mut of_broker = key.broker_synonyms.iter();
         overrides.contains_key(key.name) || of_broker.any(|synonym| layers.given(synonym.name).is_some())
     };
-    let keys = definitions::group().iter();
-    let given = keys.clone().filter(|key| key.internal && is_given(key));
-    given.chain(keys.filter(|key| !key.internal)).map(entry).collect()
+    listed(definitions::group(), is_given).map(entry).collect()
 }
 
 /// The settings of a client metrics subscription that has set `overrides`.
@@ -173,9 +180,8 @@ pub fn client_metrics_entries(overrides: &Settings) -> Vec<ConfigEntry> {
 
 /// The settings of this broker: all that Kafka knows, and what else the file, the command line or an AlterConfigs named.
 pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
-    // An internal setting shows where somebody has set it.
-    let listed = |key: &&ConfigKey| !key.internal || layers.given(key.name).is_some();
-    let known = definitions::broker().iter().filter(listed).map(|key| {
+    let is_given = |key: &ConfigKey| layers.given(key.name).is_some();
+    let known = listed(definitions::broker(), is_given).map(|key| {
         // Kafka shows node.id as broker.id as well.
         let source_key = if key.name == "broker.id" {
             definitions::broker().get("node.id").unwrap_or(key)

@@ -23,6 +23,15 @@ pub fn hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     keys.sort_by_key(|key| bucket(hash(key), capacity));
 }
 
+/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that began without room for one.
+pub fn tight_hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
+    let mut capacity = 1;
+    while keys.len() > capacity * 3 / 4 {
+        capacity *= 2;
+    }
+    keys.sort_by_key(|key| bucket(hash(key), capacity));
+}
+
 /// Brings distinct keys into the order of a `java.util.HashSet` that was made as a copy of their list.
 pub fn hash_set_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     let capacity = (keys.len() * 4 / 3 + 1).max(16).next_power_of_two();

@@ -2,6 +2,9 @@
 //!
 //! Versions 0–1. Errors: INVALID_REQUEST for a filter that makes no sense, UNSUPPORTED_VERSION for an unknown entity type.
 
+use std::collections::BTreeMap;
+
+use barnabas_coordinator::{hash_map_order, java_hash, tight_hash_map_order};
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::image::{CLIENT_ID, IP, QuotaEntity, QuotaFilter, QuotaMatch, USER};
 use barnabas_protocol::error::ErrorCode;
@@ -51,13 +54,18 @@ fn entity_data(entity: &QuotaEntity) -> Vec<EntityData> {
     entity.iter().map(part).collect()
 }
 
-fn values(quotas: &std::collections::BTreeMap<String, f64>) -> Vec<ValueData> {
+/// The values in the order in which Apache Kafka's hash map has them once one request has set them all: clients have come to
+/// compare it.
+fn values(quotas: &BTreeMap<String, f64>) -> Vec<ValueData> {
+    let mut values: Vec<_> = quotas.iter().collect();
+    hash_map_order(&mut values, |(key, _)| java_hash(key));
+    tight_hash_map_order(&mut values, |(key, _)| java_hash(key));
     let value = |(key, value): (&String, &f64)| {
         ValueData::default()
             .with_key(StrBytes::from_string(key.clone()))
             .with_value(*value)
     };
-    quotas.iter().map(value).collect()
+    values.into_iter().map(value).collect()
 }
 
 fn filter(request: &DescribeClientQuotasRequest) -> Result<QuotaFilter, ApiError> {
@@ -126,6 +134,30 @@ mod tests {
         let request =
             DescribeClientQuotasRequest::default().with_components(parts.iter().map(component).collect());
         filter(&request).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn values_come_in_the_order_of_kafkas_hash_map() {
+        let order = |keys: &[&str]| {
+            let quotas = keys.iter().map(|key| ((*key).to_owned(), 1.0)).collect();
+            let values = values(&quotas);
+            let keys: Vec<_> = values.iter().map(|value| value.key.to_string()).collect();
+            keys.join(" ")
+        };
+        let all = [
+            "consumer_byte_rate",
+            "controller_mutation_rate",
+            "producer_byte_rate",
+            "request_percentage",
+        ];
+        assert_eq!(
+            order(&all),
+            "producer_byte_rate consumer_byte_rate controller_mutation_rate request_percentage"
+        );
+        assert_eq!(
+            order(&[all[0], all[2], all[3]]),
+            "consumer_byte_rate request_percentage producer_byte_rate"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::group::{ConsumerGroup, uncount};
 use super::heartbeat::check_holder;
 use super::member::{Assigned, CurrentAssignment, LEFT_FOR_A_WHILE, MemberState};
 use super::metadata_hash::group_hash;
-use super::record::{ConsumerRecord, GroupEpoch};
+use super::record::{ConsumerRecord, GroupEpoch, TargetEpoch};
 use super::refusal::Refusal;
 use super::update::tombstones_of_member;
 use crate::group::{GroupShard, Outcome};
@@ -138,10 +138,18 @@ impl GroupShard {
             }
         }
         let topics = group.topics_after(&members, None);
+        let epoch = group.epoch.epoch.wrapping_add(1);
         records.push(ConsumerRecord::Epoch(Some(GroupEpoch {
-            epoch: group.epoch.epoch.wrapping_add(1),
+            epoch,
             metadata_hash: group_hash(topics.keys(), &*self.cluster),
         })));
+        if members.len() == group.members.len() {
+            // Nobody is left to compute a target for; the next member need not wait for one.
+            records.push(ConsumerRecord::TargetEpoch(Some(TargetEpoch {
+                epoch,
+                timestamp_ms: 0,
+            })));
+        }
         for member_id in leaving {
             self.cancel_member_timers(group_id, member_id);
         }

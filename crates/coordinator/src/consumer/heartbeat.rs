@@ -262,6 +262,8 @@ impl GroupShard {
         }
     }
 
+    /// Whether a member may be in the group: who takes an instance's place always.
+    ///
     /// # Errors
     /// GROUP_MAX_SIZE_REACHED.
     pub(super) fn check_room(

@@ -380,6 +380,20 @@ fn a_classic_client_does_not_join_a_consumer_group_where_migration_is_disabled()
 }
 
 #[test]
+fn the_last_member_leaves_an_assigned_group() {
+    let mut harness = harness();
+    harness.heard(&joining("a", &["t"]));
+    harness.heard(&joining("b", &["t"]));
+    let (_, records) = harness.beat(&beat("b", -1, &[])).unwrap();
+    assert_eq!(kinds(&records), ["-current", "-target", "-member", "epoch"]);
+    let (_, records) = harness.beat(&beat("a", -1, &[])).unwrap();
+    assert_eq!(
+        kinds(&records),
+        ["-current", "-target", "-member", "epoch", "target epoch"]
+    );
+}
+
+#[test]
 fn an_empty_group_is_deleted_with_its_records() {
     let mut harness = harness();
     harness.heard(&joining("a", &["t"]));

@@ -16,8 +16,17 @@ use barnabas_replica::partition::waiters::FetchWatch;
 const FINAL_EPOCH: i32 = -1;
 /// No session.
 pub const INVALID_SESSION_ID: i32 = 0;
+/// Session ids stay below this: Apache Kafka keeps its sessions in eight shards, each for a range of ids.
+pub const SESSION_ID_END: i32 = 8 * SHARD_IDS;
+/// The ids of a shard; their number is rounded down.
+const SHARD_IDS: i32 = i32::MAX / 8;
 /// A session that was not used for this long gives its slot to any other.
 const EVICTION_MS: i64 = 120_000;
+
+/// Whether Apache Kafka has a shard where it could look for this session. It fails over all other ids.
+pub fn has_shard(session_id: i32) -> bool {
+    (0..SESSION_ID_END).contains(&session_id) || session_id / SHARD_IDS == 0
+}
 
 /// What a Fetch says of its session.
 pub struct SessionRequest {

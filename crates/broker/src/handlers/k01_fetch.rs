@@ -18,7 +18,7 @@ use crate::dispatch::decode;
 use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
 use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
-use crate::fetch::session_cache::{FetchContext, SessionRequest};
+use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
 use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
@@ -69,6 +69,9 @@ impl Fetch {
             context,
             uses_topic_ids,
         };
+        if !session_cache::has_shard(request.session_id) {
+            return Err(reply.failure(ErrorCode::UnknownServerError, request));
+        }
         let (wanted, forgotten) = asked(request, uses_topic_ids);
         let isolation = match request.isolation_level {
             1 => Isolation::ReadCommitted,
@@ -265,5 +268,5 @@ fn key(topic: &str, topic_id: Uuid, partition: i32, uses_topic_ids: bool) -> Fet
 
 /// A positive number nobody can guess.
 fn session_id_of(random: u64) -> i32 {
-    (random >> 33) as i32
+    (random >> 33) as i32 % session_cache::SESSION_ID_END
 }

@@ -118,8 +118,7 @@ impl GroupShard {
             return self.consumer_leave(request, now);
         }
         let group_id: Arc<str> = request.group_id.as_str().into();
-        let (mut records, group) =
-            self.consumer_group_for(&group_id, request.member_epoch == JOINS, now)?;
+        let (mut records, group) = self.consumer_group_for(&group_id, request.member_epoch == JOINS, now)?;
         let decided = self.decide_heartbeat(group.as_ref(), &group_id, request, caller, uuid, now);
         let Decided {
             member_id,

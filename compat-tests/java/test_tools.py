@@ -106,7 +106,7 @@ def test_groups_are_described_reset_and_deleted(broker, group):
 
 
 def test_settings_of_topics_and_brokers_change(broker, topic):
-    command = "kafka.admin.ConfigCommand"
+    command = TOOLS + "ConfigCommand"
     entity = ["--entity-type", "topics", "--entity-name", topic]
     tool(broker, command, *entity, "--alter", "--add-config", "max.message.bytes=5000,cleanup.policy=[delete,compact]")
     described = tool(broker, command, *entity, "--describe")

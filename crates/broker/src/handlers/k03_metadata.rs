@@ -63,13 +63,6 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
         }
     };
     if request.include_topic_authorized_operations {
-        // Apache Kafka can't say what one may do with a topic without a name, and fails the request.
-        if topics
-            .iter()
-            .any(|topic| topic.name.as_ref().is_some_and(|name| name.0.is_empty()))
-        {
-            return refused(&request, ErrorCode::UnknownServerError, context.api_version);
-        }
         for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
             topic.topic_authorized_operations = authorized_operations::TOPIC;
         }

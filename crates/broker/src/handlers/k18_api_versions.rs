@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use barnabas_coordinator::{hash_map_order, java_hash, tight_hash_map_order};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
 use barnabas_protocol::error::ErrorCode;
@@ -63,15 +64,20 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
 fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
     // Clients before version 4 stumble over a least level of 0; Apache Kafka keeps such features from them.
     let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
-    let shown = features::FEATURES.iter().filter(|feature| feature.min >= least);
-    let supported = shown.map(|feature| {
+    let mut shown: Vec<_> = features::FEATURES.iter().filter(|feature| feature.min >= least).collect();
+    hash_map_order(&mut shown, |feature| java_hash(feature.name));
+    let supported = shown.into_iter().map(|feature| {
         SupportedFeatureKey::default()
             .with_name(StrBytes::from_static_str(feature.name))
             .with_min_version(feature.min)
             .with_max_version(feature.max)
     });
     let image = broker.image();
-    let finalized = image.features.levels.iter().map(|(name, &level)| {
+    let mut levels: Vec<_> = image.features.levels.iter().collect();
+    // Apache Kafka puts metadata.version into its map when all others are there.
+    levels.sort_by_key(|(name, _)| *name == features::METADATA_VERSION);
+    tight_hash_map_order(&mut levels, |(name, _)| java_hash(name));
+    let finalized = levels.into_iter().map(|(name, &level)| {
         FinalizedFeatureKey::default()
             .with_name(StrBytes::from_string(name.clone()))
             .with_min_version_level(level)

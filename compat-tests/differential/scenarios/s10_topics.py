@@ -187,6 +187,8 @@ def describe_topic_partitions(s):
         return s.every("DescribeTopicPartitions", {
             "Topics": [{"Name": n} for n in names], "ResponsePartitionLimit": limit, "Cursor": cursor}, note=note)
     ask([a, b], note="good")
+    ask([a, b], cursor=(a, 2147483647), note="behind the last of all")
+    ask([a, b], limit=0, cursor=(b, 2147483647), note="behind the last of all, one")
     ask([b, a], note="other order")
     ask([a, a], note="twice")
     ask([a, s.name("never")], note="unknown")

@@ -64,7 +64,10 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
 fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
     // Clients before version 4 stumble over a least level of 0; Apache Kafka keeps such features from them.
     let least = if version < MIN_LEVEL_0_SINCE { 1 } else { 0 };
-    let mut shown: Vec<_> = features::FEATURES.iter().filter(|feature| feature.min >= least).collect();
+    let mut shown: Vec<_> = features::FEATURES
+        .iter()
+        .filter(|feature| feature.min >= least)
+        .collect();
     hash_map_order(&mut shown, |feature| java_hash(feature.name));
     let supported = shown.into_iter().map(|feature| {
         SupportedFeatureKey::default()

@@ -68,17 +68,21 @@ pub fn handle(
             response.topics.push(missing(name));
             continue;
         };
-        let start = if name == first {
-            usize::try_from(first_partition).unwrap_or(0)
-        } else {
-            0
-        };
-        let described = describe(broker, &context.connection.listener.name, topic, start, left);
-        let end = start + described.partitions.len();
+        let start = if name == first { first_partition } else { 0 };
+        let described = describe(
+            broker,
+            &context.connection.listener.name,
+            topic,
+            usize::try_from(start).unwrap_or(0),
+            left,
+        );
+        // Apache Kafka counts in 32 bits: behind the greatest index of all its next cursor is negative.
+        let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        let end = start.wrapping_add(left as i32).min(partitions);
         left -= described.partitions.len();
         response.topics.push(described);
-        if end < topic.partitions.len() {
-            response.next_cursor = Some(cursor(name, end as i32));
+        if end < partitions {
+            response.next_cursor = Some(cursor(name, end));
             break;
         }
     }

@@ -6,7 +6,7 @@
 
 use barnabas_coordinator::{Caller, Reply};
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse, StrBytes};
+use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;

@@ -13,9 +13,15 @@ def api_versions(s):
     for name, version in (("", "1"), ("a", ""), ("with space", "1"), ("-a", "1"), ("a-", "1"), ("a.b-c", "1.2-3"),
                           ("ä", "1"), ("a", "v 1")):
         s.every("ApiVersions", {"ClientSoftwareName": name, "ClientSoftwareVersion": version})
+    # KIP-1242: whoever looks for another cluster or node is told so, unless it names no cluster
+    own = s.quiet("Metadata", {"Topics": []})["ClusterId"]
+    for cluster, node in ((own, 1), (own, 2), (own, -1), ("another", 1), ("", 1), (None, 1), (None, 2)):
+        for name in ("differential", "with space"):
+            s.every("ApiVersions", {"ClientSoftwareName": name, "ClientSoftwareVersion": "1", "ClusterId": cluster, "NodeId": node},
+                    note=f"node {node}")
     # KIP-511: an unknown version is answered in version 0 with the whole table
     answer_v0 = s.definitions.api("ApiVersions")
-    for version in (5, 99, 32767, -1):
+    for version in (s.versions("ApiVersions")[-1] + 1, 99, 32767, -1):
         connection = s.connection("odd")
         frame = connection.frame(answer_v0, version, b"", header_version=2 if version > 2 else 1)
         connection.send(frame)

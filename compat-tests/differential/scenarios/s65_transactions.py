@@ -270,7 +270,7 @@ def offsets(s):
     last = s.versions("OffsetFetch")[-1]
 
     def commit(places, note="", who=None, id=None, group=group, generation=-1, member="", instance=None, **more):
-        topics = [{k: v for k, v in row.items() if k != "TopicId"} for row in rows(s, *places, **more)]
+        topics = rows(s, *places, **more)
         return s.call("TxnOffsetCommit", {
             "TransactionalId": p.id if id is None else id, "GroupId": group, "GenerationIdOrMemberEpoch": generation,
             "MemberId": member, "GroupInstanceId": instance, "Topics": topics, **(who or p.who())}, note=note)

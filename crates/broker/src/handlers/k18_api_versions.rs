@@ -2,7 +2,8 @@
 //!
 //! Versions 0–5. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of
 //! ApiVersions itself, so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
-//! version that is not made of letters, digits, dots and dashes, REBOOTSTRAP_REQUIRED for a client that names a cluster and a node and
+//! version that is not made of letters, digits, dots and dashes, and for a cluster without a node or a node without a cluster,
+//! REBOOTSTRAP_REQUIRED for a client that names a cluster and a node and
 //! looks for another than this (KIP-1242).
 
 use std::sync::Arc;
@@ -26,6 +27,9 @@ use barnabas_network::response::{Outcome, Reply};
 /// First version in which the client names its software.
 const CLIENT_SOFTWARE_SINCE: i16 = 3;
 
+/// The node id of a client that looks for none.
+const NO_NODE: i32 = -1;
+
 /// First version whose clients understand a feature that may be switched off.
 const MIN_LEVEL_0_SINCE: i16 = 4;
 
@@ -46,7 +50,10 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
         return Outcome::Ready(Reply::Close);
     };
     let named = [&request.client_software_name, &request.client_software_version];
-    if context.api_version >= CLIENT_SOFTWARE_SINCE && !named.into_iter().all(|name| is_software_name(name)) {
+    let is_named =
+        context.api_version < CLIENT_SOFTWARE_SINCE || named.into_iter().all(|name| is_software_name(name));
+    let names_half = request.cluster_id.is_some() != (request.node_id != NO_NODE);
+    if !is_named || names_half {
         return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest, Vec::new())));
     }
     let is_expected = |cluster_id: &StrBytes| {

@@ -17,15 +17,15 @@ use crate::error::{Result, StorageError};
 pub struct Missing {
     folder: Folder,
     slice: FetchSlice,
-    /// The original has lost records that the copy still lacked: it begins anew.
-    restart: bool,
+    /// Where the copy begins anew, since the original has lost records that it still lacked.
+    restart: Option<i64>,
 }
 
 /// The bytes that a copy lacks.
 #[derive(Debug)]
 pub struct MissingBytes {
     bytes: Vec<u8>,
-    restart: bool,
+    restart: Option<i64>,
 }
 
 impl Missing {
@@ -67,8 +67,9 @@ impl Log {
     /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
     pub fn missing_in(&mut self, copy: &Log, max_bytes: u32) -> Result<Missing> {
         let begin = self.log_start_offset;
-        let restart = copy.log_end_offset < begin || (copy.size_bytes == 0 && begin > 0);
-        let offset = if restart { begin } else { copy.log_end_offset };
+        let restarts = copy.log_end_offset < begin || (copy.size_bytes == 0 && begin > 0);
+        let restart = restarts.then_some(begin);
+        let offset = restart.unwrap_or(copy.log_end_offset);
         let max_bytes = max_bytes.min(self.config.segment_bytes);
         Ok(Missing {
             folder: self.folder(),
@@ -91,10 +92,9 @@ impl Log {
             first_offset.get_or_insert(batch.header.base_offset);
         }
         let len = missing.bytes.len() - whole.rest().len();
-        if missing.restart
-            && let Some(first_offset) = first_offset
-        {
-            self.truncate_fully_and_start_at(first_offset)?;
+        if let (Some(begin), Some(first_offset)) = (missing.restart, first_offset) {
+            // The first batch may begin before that, and where a crash has left a gap, behind it.
+            self.truncate_fully_and_start_at(begin.min(first_offset))?;
         }
         if len > 0 {
             self.append_as_follower(&missing.bytes[..len], now_ms)?;

@@ -288,6 +288,37 @@ fn a_log_that_moves_keeps_producers_whose_records_are_deleted() {
 }
 
 #[test]
+fn a_log_that_moves_begins_where_it_began_though_its_first_records_are_lost() {
+    let machine = Machine::of_small_segments();
+    let (log_dir, mut log) = machine.open("a");
+    for key in [b"a", b"b", b"c", b"d"] {
+        append(&mut log, key);
+    }
+    log.advance_log_start_offset(1, 4).unwrap();
+    log.flush().unwrap();
+    checkpoint(&log_dir, &log);
+    drop((log, log_dir));
+    let folder = machine.path("a/t-0");
+    for offset in 0..3 {
+        machine
+            .door()
+            .remove_file(&SegmentFile::Log.path(&folder, offset))
+            .unwrap();
+    }
+    machine.door().create(&SegmentFile::Log.path(&folder, 1)).unwrap();
+    let (_home, mut log) = machine.open("a");
+    let (target, _) = machine.open("b");
+    let mut copy = target.create_future(&log, Uuid::from_u128(1));
+    copy.create().unwrap();
+    assert_eq!(log.log_start_offset(), 1);
+    let missing = log.missing_in(&copy, 1 << 20).unwrap().read().unwrap();
+    copy.catch_up(&missing, 100).unwrap();
+    copy.take_place_of(&mut log, 4).unwrap();
+    assert_eq!(copy.log_start_offset(), 1);
+    assert_eq!(keys(&mut copy), [b"d"]);
+}
+
+#[test]
 fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
     let machine = Machine::new(LogConfig::default());
     let [(_a, mut first), (_b, mut second)] = ["a", "b"].map(|name| machine.open(name));

@@ -14,7 +14,6 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::GroupId;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_storage::{ProducerSequence, VerificationGuard};
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::background;
@@ -24,6 +23,7 @@ use super::shards::Shards;
 use super::write::client_error;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
+use barnabas_replica::partition::append::Pending;
 use barnabas_replica::partition::registry::Partitions;
 use barnabas_replica::partition::transaction::Marker;
 
@@ -205,11 +205,7 @@ impl GroupCoordinator {
     ///
     /// # Errors
     /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, those of an append.
-    pub fn end_transaction(
-        &self,
-        partition: i32,
-        marker: &Marker,
-    ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
+    pub fn end_transaction(&self, partition: i32, marker: &Marker) -> Result<Option<Pending>, ErrorCode> {
         let shard = self.shards.at(partition)?;
         let ended = shard.end_transaction(marker, self.shards.now());
         self.shards.used(&shard);

@@ -17,6 +17,7 @@ use super::cluster_view::ImageView;
 use super::machine::Machine;
 use super::shard::{Answered, Shard};
 use super::write::write_in_transaction;
+use barnabas_replica::partition::append::Pending;
 use barnabas_replica::partition::transaction::Marker;
 
 /// What the groups of all shards have in common.
@@ -76,6 +77,7 @@ impl Shard<GroupMachine> {
         now: Now,
         act: impl FnOnce(&GroupShard) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<Answered<R>, ErrorCode> {
+        let leader_epoch = self.leader_epoch;
         let mut answer = None;
         let end_offset = self.append_with(now, |machine, partition| {
             let (records, reply) = act(&machine.core)?;
@@ -83,8 +85,9 @@ impl Shard<GroupMachine> {
             if records.is_empty() {
                 return Ok(None);
             }
-            let end_offset = write_in_transaction(partition, &records, batch, guard, now.wall_ms)
-                .map_err(|error| error.code())?;
+            let end_offset =
+                write_in_transaction(partition, leader_epoch, &records, batch, guard, now.wall_ms)
+                    .map_err(|error| error.code())?;
             for record in records {
                 machine.core.replay_in_transaction(batch.producer_id, record, now);
             }
@@ -99,19 +102,18 @@ impl Shard<GroupMachine> {
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`barnabas_replica::partition::Partition::append_marker`].
-    pub(super) fn end_transaction(
-        &self,
-        marker: &Marker,
-        now: Now,
-    ) -> Result<Option<oneshot::Receiver<Result<(), ErrorCode>>>, ErrorCode> {
-        let end_offset = self.append_with(now, |machine, partition| {
-            let appended = partition.append_marker(marker, now.wall_ms)?;
+    pub(super) fn end_transaction(&self, marker: &Marker, now: Now) -> Result<Option<Pending>, ErrorCode> {
+        let mut pending = None;
+        self.append_with(now, |machine, partition| {
+            let appended = partition.append_marker(marker, Some(self.leader_epoch), now.wall_ms)?;
             machine
                 .core
                 .end_transaction(marker.producer_id, marker.end.committed);
-            Ok(Some(appended.last_offset + 1))
+            let end_offset = appended.end_offset();
+            pending = appended.pending;
+            Ok(Some(end_offset))
         })?;
-        Ok(self.partition().wait_for_commit(end_offset))
+        Ok(pending)
     }
 }
 

@@ -3,14 +3,11 @@
 use barnabas_coordinator::{MarkerWork, TRANSACTION_VERSION_2};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::EndTxnMarker;
-use tokio::sync::oneshot;
 
 use crate::broker::Broker;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
+use barnabas_replica::partition::append::Pending;
 use barnabas_replica::partition::transaction::Marker;
-
-/// What tells that a marker is committed; `None` if it is already.
-type Committed = Option<oneshot::Receiver<Result<(), ErrorCode>>>;
 
 /// What became of the markers of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +35,7 @@ pub(super) async fn write_all(broker: &Broker, work: &MarkerWork) -> Outcome {
     let mut waiting = Vec::new();
     for (topic, partition) in &work.partitions {
         match write(broker, topic, *partition, &marker) {
-            Ok(committed) => waiting.extend(committed),
+            Ok(pending) => waiting.extend(pending),
             // A topic that was deleted meanwhile needs no marker.
             Err(_) if broker.image().topics.partition(topic, *partition).is_none() => {}
             Err(error @ (ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced)) => {
@@ -52,23 +49,28 @@ pub(super) async fn write_all(broker: &Broker, work: &MarkerWork) -> Outcome {
             }
         }
     }
-    for committed in waiting {
-        if !matches!(committed.await, Ok(Ok(()))) {
+    for pending in waiting {
+        if pending.done().await.is_err() {
             outcome = Outcome::Retry;
         }
     }
     outcome
 }
 
-/// Writes one marker. The group coordinator writes those of its own partitions, because they settle its groups' offsets.
+/// Writes one marker; answers what is waited for until it is committed, `None` if it is already. The group coordinator writes
+/// those of its own partitions, because they settle its groups' offsets.
 ///
 /// # Errors
 /// Those of the partition; those of a group coordinator that is not there, or loading.
-pub fn write(broker: &Broker, topic: &str, partition: i32, marker: &Marker) -> Result<Committed, ErrorCode> {
+pub fn write(
+    broker: &Broker,
+    topic: &str,
+    partition: i32,
+    marker: &Marker,
+) -> Result<Option<Pending>, ErrorCode> {
     if topic == CONSUMER_OFFSETS {
         return broker.groups().end_transaction(partition, marker);
     }
     let led = broker.partitions().by_name(topic, partition)?;
-    let appended = led.append_marker(marker, broker.clock.wall_ms())?;
-    Ok(led.wait_for_commit(appended.last_offset + 1))
+    Ok(led.append_marker(marker, None, broker.clock.wall_ms())?.pending)
 }

@@ -15,6 +15,7 @@ use super::load::{LoadError, read_log};
 use super::machine::Machine;
 use super::write::{client_error, write};
 use barnabas_replica::partition::Partition;
+use barnabas_replica::partition::core::LeaderEpoch;
 
 /// A log up to this size is loaded by the first request that needs it; the loader thread takes care of larger ones.
 const LOAD_INLINE_BYTES: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub struct Answered<T> {
 /// A shard of a coordinator.
 pub struct Shard<M: Machine> {
     partition: Arc<Partition>,
-    pub(super) leader_epoch: i32,
+    pub(super) leader_epoch: LeaderEpoch,
     setup: M::Setup,
     compression: Compression,
     stage: Mutex<Stage<M>>,
@@ -59,7 +60,7 @@ impl<M: Machine> Shard<M> {
     /// The shard of a partition that this broker leads since `leader_epoch`.
     pub(super) fn new(
         partition: Arc<Partition>,
-        leader_epoch: i32,
+        leader_epoch: LeaderEpoch,
         setup: M::Setup,
         compression: Compression,
     ) -> Shard<M> {
@@ -238,7 +239,7 @@ impl<M: Machine> Shard<M> {
     }
 
     fn read_active(&self, now: Now) -> Result<Box<Active<M>>, LoadError> {
-        let mut machine = M::new(&self.setup, self.leader_epoch);
+        let mut machine = M::new(&self.setup, self.leader_epoch.0);
         let end_offset = read_log(&self.partition, |batch, key, value| {
             machine.load(batch, key, value, now)
         })?;
@@ -267,7 +268,13 @@ impl<M: Machine> Shard<M> {
             return Ok(());
         }
         let encoded = records.iter().map(|record| active.machine.encode(record));
-        match write(&self.partition, self.compression, encoded, now.wall_ms) {
+        match write(
+            &self.partition,
+            self.leader_epoch,
+            self.compression,
+            encoded,
+            now.wall_ms,
+        ) {
             Ok(end_offset) => {
                 active.end_offset = end_offset;
                 for record in records {

@@ -16,6 +16,7 @@ use super::background;
 use super::machine::Machine;
 use super::shard::{NO_DEADLINE, Shard};
 use super::timers::TimerSignal;
+use barnabas_replica::partition::core::LeaderEpoch;
 use barnabas_replica::partition::registry::Partitions;
 
 /// Shards by partition; `None` where another broker leads. Empty while there is no topic.
@@ -76,13 +77,13 @@ impl<M: Machine> Shards<M> {
             new.push(led.map(|partition| match known {
                 Some(shard)
                     if Arc::ptr_eq(shard.partition(), &partition)
-                        && shard.leader_epoch == state.leader_epoch =>
+                        && shard.leader_epoch == LeaderEpoch(state.leader_epoch) =>
                 {
                     shard
                 }
                 _ => Arc::new(Shard::new(
                     partition,
-                    state.leader_epoch,
+                    LeaderEpoch(state.leader_epoch),
                     self.setup.clone(),
                     self.compression,
                 )),

@@ -4,9 +4,11 @@ use barnabas_coordinator::{CoordinatorError, EncodedRecord, GroupRecord};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
-use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard};
+use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard, Verified};
 
 use barnabas_replica::partition::Partition;
+use barnabas_replica::partition::append::{AppendAs, RequiredAcks};
+use barnabas_replica::partition::core::LeaderEpoch;
 
 /// Why an append failed.
 #[derive(Debug, thiserror::Error)]
@@ -50,21 +52,19 @@ pub(super) fn client_error(error: ErrorCode) -> ErrorCode {
 /// Writes records to the log, in as many batches as their size asks for. Returns the log's end.
 pub(super) fn write(
     partition: &Partition,
+    leader_epoch: LeaderEpoch,
     compression: Compression,
     records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
     wall_ms: i64,
 ) -> Result<i64, AppendError> {
     let mut bytes = batches(partition, BatchBuilder::new(compression), records, wall_ms)?;
-    partition.check_in_sync().map_err(AppendError::Log)?;
-    let appended = partition
-        .append(&mut bytes, AppendOrigin::Coordinator, wall_ms)
-        .map_err(AppendError::Log)?;
-    Ok(appended.last_offset + 1)
+    append(partition, leader_epoch, &mut bytes, Verified::NotAsked, wall_ms)
 }
 
 /// Writes a group's records to the log in a producer's transaction. Returns the log's end.
 pub(super) fn write_in_transaction(
     partition: &Partition,
+    leader_epoch: LeaderEpoch,
     records: &[GroupRecord],
     batch: ProducerSequence,
     guard: Option<VerificationGuard>,
@@ -80,11 +80,33 @@ pub(super) fn write_in_transaction(
         .transactional();
     let encoded = records.iter().map(GroupRecord::encode);
     let mut bytes = batches(partition, builder, encoded, wall_ms)?;
-    partition.check_in_sync().map_err(AppendError::Log)?;
-    let appended = partition
-        .append_transactional(&mut bytes, AppendOrigin::Coordinator, guard, wall_ms)
-        .map_err(AppendError::Log)?;
-    Ok(appended.last_offset + 1)
+    append(
+        partition,
+        leader_epoch,
+        &mut bytes,
+        Verified::Asked(guard),
+        wall_ms,
+    )
+}
+
+/// Appends what rests on the state of `leader_epoch`. Whoever answers waits for the commit.
+fn append(
+    partition: &Partition,
+    leader_epoch: LeaderEpoch,
+    bytes: &mut [u8],
+    verified: Verified,
+    wall_ms: i64,
+) -> Result<i64, AppendError> {
+    let how = AppendAs {
+        origin: AppendOrigin::Coordinator,
+        acks: RequiredAcks::AllLater,
+        leader_epoch: Some(leader_epoch),
+        verified,
+        now_ms: wall_ms,
+    };
+    let appended = partition.append(bytes, &how);
+    let appended = appended.map_err(|refused| AppendError::Log(refused.error))?;
+    Ok(appended.end_offset())
 }
 
 /// The bytes of as many batches as the records' size asks for, each begun as `empty` is.

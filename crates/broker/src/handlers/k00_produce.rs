@@ -25,16 +25,16 @@ use barnabas_protocol::produce::{
 };
 use barnabas_storage::AppendOrigin;
 use barnabas_storage::validate::{self, Rejection};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::transactional::{Verdicts, Verified};
+use self::transactional::Verdicts;
 use crate::broker::Broker;
 use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_replica::partition::Partition;
+use barnabas_replica::partition::append::{AppendAs, Appended, Pending, RequiredAcks, outcome_of};
 
 /// acks: all in-sync replicas.
 const ACKS_ALL: i16 = -1;
@@ -144,11 +144,6 @@ fn produce(
     }))
 }
 
-/// What a waiter is told. A partition that is gone takes its waiters with it.
-async fn outcome_of(waiting: Waiting) -> Result<(), ErrorCode> {
-    waiting.await.unwrap_or(Err(ErrorCode::NotLeaderOrFollower))
-}
-
 /// What makes the whole request fail before anything is appended.
 fn refuse_all(request: &ProduceRequest<'_>) -> Option<Rejection> {
     let mut records = request
@@ -173,37 +168,6 @@ struct Produced {
     pending: Option<Pending>,
 }
 
-/// A waiter of a partition.
-type Waiting = oneshot::Receiver<Result<(), ErrorCode>>;
-
-/// What stands between an append and its answer.
-struct Pending {
-    /// The flush that `flush.messages` asks for.
-    flushed: Option<Waiting>,
-    /// With acks=all, the commit.
-    committed: Option<Waiting>,
-}
-
-impl Pending {
-    fn of(partition: &Partition, acks: i16, required_offset: i64) -> Option<Self> {
-        let pending = Pending {
-            flushed: partition.wait_for_flush(required_offset),
-            committed: (acks == ACKS_ALL)
-                .then(|| partition.wait_for_commit(required_offset))
-                .flatten(),
-        };
-        (pending.flushed.is_some() || pending.committed.is_some()).then_some(pending)
-    }
-
-    /// Waits for the flush; what is left is the commit.
-    async fn flushed(self) -> Result<Option<Waiting>, ErrorCode> {
-        if let Some(flushed) = self.flushed {
-            outcome_of(flushed).await?;
-        }
-        Ok(self.committed)
-    }
-}
-
 /// A partition's records are not in its log.
 struct Refused {
     rejection: Rejection,
@@ -219,8 +183,8 @@ impl Refused {
         }
     }
 
-    /// Refused by the log itself: its start is told unless the error is one of the expected ones.
-    fn by_the_log(rejection: Rejection, partition: &Partition) -> Self {
+    /// Refused by the partition: its log's start is told unless the error is one of the expected ones.
+    fn by_the_partition(rejection: Rejection, log_start_offset: i64) -> Self {
         let expected = matches!(
             rejection.error_code,
             ErrorCode::UnknownTopicOrPartition
@@ -232,7 +196,7 @@ impl Refused {
         );
         Refused {
             rejection,
-            log_start_offset: if expected { -1 } else { partition.offsets().0 },
+            log_start_offset: if expected { -1 } else { log_start_offset },
         }
     }
 }
@@ -249,8 +213,18 @@ fn append(
     let verified = verdicts
         .of(&partition, records)
         .map_err(Refused::before_the_log)?;
-    write(&partition, records, acks, verified, now_ms)
-        .map_err(|rejection| Refused::by_the_log(rejection, &partition))
+    let how = AppendAs {
+        origin: AppendOrigin::Client,
+        acks: match acks {
+            ACKS_NONE => RequiredAcks::None,
+            ACKS_ALL => RequiredAcks::All,
+            _ => RequiredAcks::Leader,
+        },
+        leader_epoch: None,
+        verified,
+        now_ms,
+    };
+    write(&partition, records, &how)
 }
 
 /// All that can be told before the log is asked.
@@ -273,45 +247,40 @@ fn check<'r>(
 }
 
 /// Validates the records and appends them.
-fn write(
-    partition: &Partition,
-    records: &mut [u8],
-    acks: i16,
-    verified: Verified,
-    now_ms: i64,
-) -> Result<Produced, Rejection> {
-    if acks == ACKS_ALL {
-        partition.check_in_sync().map_err(rejection)?;
-    }
-    let settings = partition.settings();
+fn write(partition: &Partition, records: &mut [u8], how: &AppendAs) -> Result<Produced, Refused> {
     let id = partition.id();
-    let origin = AppendOrigin::Client;
-    let mut batch = validate::validate(
+    let settings = partition.settings();
+    let validation = &settings.validation;
+    let valid = validate::validate(
         records,
         &id.topic,
         id.partition,
-        &settings.validation,
-        now_ms,
-        origin,
-    )?;
-    let appended = match verified {
-        Verified::NotAsked => partition.append(batch.bytes_mut(), origin, now_ms),
-        Verified::Asked(guard) => partition.append_transactional(batch.bytes_mut(), origin, guard, now_ms),
+        validation,
+        how.now_ms,
+        how.origin,
+    );
+    let appended = match valid {
+        Ok(mut batch) => partition.append(batch.bytes_mut(), how),
+        Err(invalid) => {
+            // Who doesn't lead, or has too few in sync, doesn't look at the records.
+            return Err(match partition.check_append(how) {
+                Ok(log_start_offset) => Refused::by_the_partition(invalid, log_start_offset),
+                Err(refused) => Refused::by_the_partition(rejection(refused.error), refused.log_start_offset),
+            });
+        }
     };
-    let appended = appended.map_err(rejection)?;
+    let Appended { info, pending } = appended
+        .map_err(|refused| Refused::by_the_partition(rejection(refused.error), refused.log_start_offset))?;
     let answer = ProducePartitionResponse {
         index: id.partition,
         error: ErrorCode::None,
-        base_offset: appended.base_offset,
-        log_append_time_ms: appended.log_append_time,
-        log_start_offset: appended.log_start_offset,
+        base_offset: info.base_offset,
+        log_append_time_ms: info.log_append_time,
+        log_start_offset: info.log_start_offset,
         record_errors: Vec::new(),
         error_message: None,
         current_leader: None,
     };
-    let pending = (acks != ACKS_NONE)
-        .then(|| Pending::of(partition, acks, appended.last_offset + 1))
-        .flatten();
     Ok(Produced { answer, pending })
 }
 

@@ -81,11 +81,7 @@ async fn write_one(broker: &Broker, topic: &str, index: i32, marker: &Marker, ve
     }
     match markers::write(broker, topic, index, marker) {
         Ok(None) => ErrorCode::None,
-        Ok(Some(committed)) => match committed.await {
-            Ok(Ok(())) => ErrorCode::None,
-            Ok(Err(error)) => error,
-            Err(_) => ErrorCode::NotLeaderOrFollower,
-        },
+        Ok(Some(pending)) => pending.done().await.err().unwrap_or(ErrorCode::None),
         Err(error) => error,
     }
 }

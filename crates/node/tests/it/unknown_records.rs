@@ -11,7 +11,8 @@ use barnabas_protocol::messages::{
     StrBytes, TopicName, TransactionalId,
 };
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
-use barnabas_storage::AppendOrigin;
+use barnabas_replica::partition::append::{AppendAs, RequiredAcks};
+use barnabas_storage::{AppendOrigin, Verified};
 
 use crate::node::{Client, Node};
 
@@ -50,9 +51,14 @@ fn append(node: &Node, topic: &str, records: &[(&[u8], Option<&[u8]>)]) {
             });
         }
         let mut batch = builder.build().unwrap();
-        partition
-            .append(&mut batch, AppendOrigin::Coordinator, 1)
-            .unwrap();
+        let how = AppendAs {
+            origin: AppendOrigin::Coordinator,
+            acks: RequiredAcks::AllLater,
+            leader_epoch: None,
+            verified: Verified::NotAsked,
+            now_ms: 1,
+        };
+        partition.append(&mut batch, &how).unwrap();
         count += 1;
     }
     assert!(count > 0, "nothing was written to {topic}");

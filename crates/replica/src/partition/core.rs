@@ -1,8 +1,26 @@
 //! Leader, ISR and high watermark of one partition, decided from offsets and epochs alone, never from bytes.
 //!
-//! Pure. [`super::Partition`] feeds it with what its log and the metadata image say.
+//! Pure. [`super::Partition`] feeds it with what its log, its followers and the metadata image say. Nothing outside of
+//! it assumes how many replicas there are.
+
+use std::fmt;
 
 use barnabas_protocol::error::ErrorCode;
+
+/// Counts the leaders a partition has had. Records carry that of the leader that appended them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaderEpoch(pub i32);
+
+impl LeaderEpoch {
+    /// Stands for an epoch that a client doesn't know.
+    pub const UNKNOWN: LeaderEpoch = LeaderEpoch(-1);
+}
+
+impl fmt::Display for LeaderEpoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What the metadata image says about a partition and this broker's part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,40 +28,94 @@ pub struct Assignment {
     /// The leader's broker id, -1 for none.
     pub leader: i32,
     /// Counts the leaders there have been.
-    pub leader_epoch: i32,
+    pub leader_epoch: LeaderEpoch,
+    /// The brokers that hold a replica.
+    pub replicas: Vec<i32>,
     /// The replicas in sync with the leader.
     pub isr: Vec<i32>,
 }
 
-/// Stands for a leader epoch that a client doesn't know.
-const NO_EPOCH: i32 = -1;
+/// Up to where a follower has the log, as its fetches say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerLog {
+    /// The follower's end: the offset it fetches.
+    pub end_offset: i64,
+    /// The follower's first offset.
+    pub start_offset: i64,
+}
+
+/// What a follower's fetch has moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The high watermark.
+    pub high_watermark: bool,
+    /// The follower's log start, and so perhaps the low watermark.
+    pub log_start: bool,
+}
 
 /// One partition as this broker sees it.
 #[derive(Debug)]
 pub struct PartitionCore {
     node_id: i32,
-    assignment: Assignment,
+    leader: i32,
+    leader_epoch: LeaderEpoch,
+    /// As configured; more than there are replicas asks for all of them.
+    min_insync_replicas: i32,
+    isr: Box<[i32]>,
+    /// The other replicas.
+    followers: Box<[Follower]>,
     log_end_offset: i64,
     high_watermark: i64,
+}
+
+#[derive(Debug)]
+struct Follower {
+    replica_id: i32,
+    /// `None` until it has fetched in this leader epoch.
+    log: Option<FollowerLog>,
 }
 
 impl PartitionCore {
     /// A partition whose log ends at `log_end_offset` and is known to be replicated up to `high_watermark`, of which a log
     /// that has lost its end may have less.
-    pub fn new(node_id: i32, assignment: Assignment, log_end_offset: i64, high_watermark: i64) -> Self {
+    pub fn new(
+        node_id: i32,
+        assignment: Assignment,
+        min_insync_replicas: i32,
+        (log_end_offset, high_watermark): (i64, i64),
+    ) -> Self {
         let mut core = PartitionCore {
             node_id,
-            assignment,
+            leader: assignment.leader,
+            leader_epoch: assignment.leader_epoch,
+            min_insync_replicas,
+            isr: Box::default(),
+            followers: Box::default(),
             log_end_offset,
             high_watermark: high_watermark.min(log_end_offset),
         };
-        core.advance();
+        core.assign(assignment);
         core
     }
 
-    /// Takes over a change of leader, epoch or ISR; answers whether the high watermark moved.
+    /// Takes over a change of leader, epoch, replicas or ISR; answers whether the high watermark moved.
     pub fn assign(&mut self, assignment: Assignment) -> bool {
-        self.assignment = assignment;
+        let same_epoch = assignment.leader_epoch == self.leader_epoch;
+        let others = assignment.replicas.into_iter().filter(|&id| id != self.node_id);
+        let others = others.map(|replica_id| Follower {
+            replica_id,
+            log: self.follower(replica_id).filter(|_| same_epoch),
+        });
+        self.followers = others.collect();
+        self.leader = assignment.leader;
+        self.leader_epoch = assignment.leader_epoch;
+        self.isr = assignment.isr.into_boxed_slice();
+        self.advance()
+    }
+
+    /// Takes over a changed `min.insync.replicas`; answers whether the high watermark moved.
+    pub fn configure(&mut self, min_insync_replicas: i32) -> bool {
+        self.min_insync_replicas = min_insync_replicas;
         self.advance()
     }
 
@@ -53,19 +125,32 @@ impl PartitionCore {
         self.advance()
     }
 
+    /// A follower fetches, and so says what it has.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER if this broker doesn't lead, or the other one holds no replica.
+    pub fn fetched_by(&mut self, replica_id: i32, has: FollowerLog) -> Result<Moved, ErrorCode> {
+        self.check_leader()?;
+        let mut followers = self.followers.iter_mut();
+        let follower = followers
+            .find(|follower| follower.replica_id == replica_id)
+            .ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let had = follower.log.replace(has);
+        let log_start = had.map(|had| had.start_offset) != Some(has.start_offset);
+        Ok(Moved {
+            high_watermark: self.advance(),
+            log_start,
+        })
+    }
+
     /// The current leader epoch.
-    pub fn leader_epoch(&self) -> i32 {
-        self.assignment.leader_epoch
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
     }
 
     /// The leader's broker id, -1 for none.
     pub fn leader(&self) -> i32 {
-        self.assignment.leader
-    }
-
-    /// How many replicas are in sync.
-    pub fn isr_len(&self) -> usize {
-        self.assignment.isr.len()
+        self.leader
     }
 
     /// The offset below which all in-sync replicas have the records.
@@ -73,39 +158,87 @@ impl PartitionCore {
         self.high_watermark
     }
 
+    /// The least log start of the leader, whose log starts at `log_start_offset`, and of the followers that are alive;
+    /// -1 while one of them hasn't said where its log starts.
+    pub fn low_watermark(&self, log_start_offset: i64, is_alive: impl Fn(i32) -> bool) -> i64 {
+        let alive = self
+            .followers
+            .iter()
+            .filter(|follower| is_alive(follower.replica_id));
+        let starts = alive.map(|follower| follower.log.map_or(-1, |log| log.start_offset));
+        starts.fold(log_start_offset, i64::min)
+    }
+
     /// Whether this broker leads the partition.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER if it doesn't.
     pub fn check_leader(&self) -> Result<(), ErrorCode> {
-        if self.assignment.leader == self.node_id {
+        if self.leader == self.node_id {
             Ok(())
         } else {
             Err(ErrorCode::NotLeaderOrFollower)
         }
     }
 
-    /// Compares the leader epoch a client knows (-1: none) with ours, as KIP-320 says.
+    /// Whether this broker leads the partition in the very epoch that a write rests on.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER if it leads no more, or again.
+    pub fn check_leader_since(&self, leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+        self.check_leader()?;
+        if leader_epoch == self.leader_epoch {
+            Ok(())
+        } else {
+            Err(ErrorCode::NotLeaderOrFollower)
+        }
+    }
+
+    /// Whether as many replicas are in sync as acks=all asks for.
+    pub fn has_enough_in_sync(&self) -> bool {
+        let replicas = self.followers.len() + 1;
+        let required = usize::try_from(self.min_insync_replicas)
+            .unwrap_or(0)
+            .min(replicas);
+        self.isr.len() >= required
+    }
+
+    /// Compares the leader epoch a client knows with ours, as KIP-320 says.
     ///
     /// # Errors
     /// FENCED_LEADER_EPOCH for an older one, UNKNOWN_LEADER_EPOCH for a newer one.
-    pub fn check_epoch(&self, current_leader_epoch: i32) -> Result<(), ErrorCode> {
+    pub fn check_epoch(&self, current_leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
         match current_leader_epoch {
-            epoch if epoch == NO_EPOCH || epoch == self.leader_epoch() => Ok(()),
-            epoch if epoch < self.leader_epoch() => Err(ErrorCode::FencedLeaderEpoch),
+            epoch if epoch == LeaderEpoch::UNKNOWN || epoch == self.leader_epoch => Ok(()),
+            epoch if epoch < self.leader_epoch => Err(ErrorCode::FencedLeaderEpoch),
             _ => Err(ErrorCode::UnknownLeaderEpoch),
         }
     }
 
+    fn follower(&self, replica_id: i32) -> Option<FollowerLog> {
+        let mut followers = self.followers.iter();
+        followers
+            .find(|follower| follower.replica_id == replica_id)
+            .and_then(|follower| follower.log)
+    }
+
     /// The high watermark is the least log end offset of the ISR; it never goes back while the leader stays. A
-    /// follower's offset is unknown until it has fetched, so only a leader alone in its ISR moves it here.
+    /// follower's offset is unknown until it has fetched. With too few in sync it stays where it is (KIP-966).
     fn advance(&mut self) -> bool {
-        let alone = self.assignment.isr == [self.node_id];
-        if self.check_leader().is_err() || !alone || self.log_end_offset <= self.high_watermark {
+        if self.check_leader().is_err() || !self.has_enough_in_sync() {
             return false;
         }
-        self.high_watermark = self.log_end_offset;
-        true
+        let mut others = self.isr.iter().filter(|&&id| id != self.node_id);
+        let end = others.try_fold(self.log_end_offset, |least, &id| {
+            Some(least.min(self.follower(id)?.end_offset))
+        });
+        match end {
+            Some(end) if end > self.high_watermark => {
+                self.high_watermark = end;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -113,17 +246,37 @@ impl PartitionCore {
 mod tests {
     use super::*;
 
+    /// Of a partition with replicas on the brokers 1, 2 and 3.
     fn assignment(leader: i32, leader_epoch: i32, isr: &[i32]) -> Assignment {
         Assignment {
             leader,
-            leader_epoch,
+            leader_epoch: LeaderEpoch(leader_epoch),
+            replicas: vec![1, 2, 3],
             isr: isr.to_vec(),
         }
     }
 
+    /// On broker 1, which needs `min_insync_replicas`.
+    fn core(assignment: Assignment, min_insync_replicas: i32, ends: (i64, i64)) -> PartitionCore {
+        PartitionCore::new(1, assignment, min_insync_replicas, ends)
+    }
+
+    fn log(start_offset: i64, end_offset: i64) -> FollowerLog {
+        FollowerLog {
+            end_offset,
+            start_offset,
+        }
+    }
+
+    fn moves_high_watermark(core: &mut PartitionCore, replica_id: i32, end_offset: i64) -> bool {
+        core.fetched_by(replica_id, log(0, end_offset))
+            .unwrap()
+            .high_watermark
+    }
+
     #[test]
     fn the_high_watermark_follows_the_log_of_a_leader_alone_in_its_isr() {
-        let mut core = PartitionCore::new(1, assignment(1, 0, &[1]), 5, 0);
+        let mut core = core(assignment(1, 0, &[1]), 1, (5, 0));
         assert_eq!(
             core.high_watermark(),
             5,
@@ -136,32 +289,110 @@ mod tests {
 
     #[test]
     fn the_high_watermark_is_never_behind_the_end_of_a_log_that_was_cut() {
-        let core = PartitionCore::new(1, assignment(1, 0, &[1]), 4, 5);
+        let core = core(assignment(1, 0, &[1]), 1, (4, 5));
         assert_eq!(core.high_watermark(), 4);
     }
 
     #[test]
-    fn the_high_watermark_waits_for_the_other_replicas_in_sync() {
-        let mut core = PartitionCore::new(1, assignment(1, 0, &[1, 2]), 5, 3);
-        assert!(!core.appended(8));
-        assert_eq!(core.high_watermark(), 3);
+    fn the_high_watermark_is_the_least_end_of_those_in_sync() {
+        let mut core = core(assignment(1, 0, &[1, 2, 3]), 2, (5, 3));
+        assert!(!core.appended(8), "no follower has said what it has");
+        assert!(!moves_high_watermark(&mut core, 2, 8));
+        assert!(moves_high_watermark(&mut core, 3, 6));
+        assert_eq!(core.high_watermark(), 6);
         assert!(
-            core.assign(assignment(1, 0, &[1])),
-            "the ISR shrank to the leader"
+            core.assign(assignment(1, 0, &[1, 2])),
+            "the slowest is out of sync"
+        );
+        assert_eq!(core.high_watermark(), 8);
+        assert!(!moves_high_watermark(&mut core, 3, 4), "it never goes back");
+        assert!(
+            !moves_high_watermark(&mut core, 2, 9),
+            "nor beyond the leader's log"
         );
         assert_eq!(core.high_watermark(), 8);
     }
 
     #[test]
+    fn with_too_few_in_sync_nothing_is_committed() {
+        let mut core = core(assignment(1, 0, &[1]), 2, (5, 3));
+        assert!(!core.has_enough_in_sync());
+        assert!(!core.appended(8));
+        assert_eq!(core.high_watermark(), 3);
+        assert!(core.configure(1), "one is enough now");
+        assert!(core.has_enough_in_sync());
+        assert_eq!(core.high_watermark(), 8);
+    }
+
+    #[test]
+    fn more_replicas_than_there_are_need_not_be_in_sync() {
+        let alone = Assignment {
+            replicas: vec![1],
+            ..assignment(1, 0, &[1])
+        };
+        let core = core(alone, 2, (5, 3));
+        assert!(core.has_enough_in_sync());
+        assert_eq!(core.high_watermark(), 5);
+    }
+
+    #[test]
+    fn a_new_leader_knows_nothing_of_what_followers_had_before() {
+        let mut core = core(assignment(1, 0, &[1, 2]), 1, (5, 3));
+        assert!(moves_high_watermark(&mut core, 2, 5));
+        core.assign(assignment(2, 1, &[1, 2]));
+        assert_eq!(core.fetched_by(2, log(0, 9)), Err(ErrorCode::NotLeaderOrFollower));
+        core.assign(assignment(1, 2, &[1, 2]));
+        assert!(!core.appended(9));
+        assert_eq!(core.high_watermark(), 5);
+        assert!(moves_high_watermark(&mut core, 2, 9));
+    }
+
+    #[test]
+    fn only_who_holds_a_replica_follows() {
+        let mut core = core(assignment(1, 0, &[1, 2]), 1, (5, 3));
+        for stranger in [-1, 1, 4] {
+            assert_eq!(
+                core.fetched_by(stranger, log(0, 5)),
+                Err(ErrorCode::NotLeaderOrFollower)
+            );
+        }
+    }
+
+    #[test]
+    fn the_low_watermark_is_the_least_start_of_those_alive() {
+        let mut core = core(assignment(1, 0, &[1, 2, 3]), 1, (9, 9));
+        let all = |_| true;
+        assert_eq!(core.low_watermark(5, all), -1, "no follower has said what it has");
+        assert!(core.fetched_by(2, log(4, 9)).unwrap().log_start);
+        assert!(core.fetched_by(3, log(2, 9)).unwrap().log_start);
+        assert_eq!(core.low_watermark(5, all), 2);
+        assert_eq!(core.low_watermark(5, |id| id != 3), 4);
+        assert!(!core.fetched_by(3, log(2, 9)).unwrap().log_start);
+        assert!(core.fetched_by(3, log(7, 9)).unwrap().log_start);
+        assert_eq!(core.low_watermark(5, |id| id != 2), 5);
+    }
+
+    #[test]
     fn a_follower_moves_nothing_and_says_so() {
-        let mut core = PartitionCore::new(1, assignment(2, 4, &[1, 2]), 5, 3);
+        let mut core = core(assignment(2, 4, &[1, 2]), 1, (5, 3));
         assert!(!core.appended(8));
         assert_eq!(core.check_leader(), Err(ErrorCode::NotLeaderOrFollower));
     }
 
     #[test]
+    fn a_write_of_an_earlier_reign_is_refused() {
+        let mut core = core(assignment(1, 4, &[1]), 1, (0, 0));
+        assert_eq!(core.check_leader_since(LeaderEpoch(4)), Ok(()));
+        core.assign(assignment(2, 5, &[1, 2]));
+        assert!(core.check_leader_since(LeaderEpoch(5)).is_err(), "another leads");
+        core.assign(assignment(1, 6, &[1, 2]));
+        assert!(core.check_leader_since(LeaderEpoch(4)).is_err());
+        assert_eq!(core.check_leader_since(LeaderEpoch(6)), Ok(()));
+    }
+
+    #[test]
     fn epochs_of_clients_are_compared_with_the_current_one() {
-        let core = PartitionCore::new(1, assignment(1, 4, &[1]), 0, 0);
+        let core = core(assignment(1, 4, &[1]), 1, (0, 0));
         let cases = [
             (-1, Ok(())),
             (4, Ok(())),
@@ -169,7 +400,7 @@ mod tests {
             (5, Err(ErrorCode::UnknownLeaderEpoch)),
         ];
         for (epoch, expected) in cases {
-            assert_eq!(core.check_epoch(epoch), expected, "{epoch}");
+            assert_eq!(core.check_epoch(LeaderEpoch(epoch)), expected, "{epoch}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{AbortedTxn, Log, ReadBound};
 
-use super::core::PartitionCore;
+use super::core::{LeaderEpoch, PartitionCore};
 use super::waiters::Interest;
 use super::{Isolation, Partition, State};
 use barnabas_network::response::FileRange;
@@ -100,7 +100,7 @@ impl Partition {
         let State {
             log, core, waiters, ..
         } = &mut *guard;
-        core.check_epoch(request.current_leader_epoch)?;
+        core.check_epoch(LeaderEpoch(request.current_leader_epoch))?;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         if let Some(interest) = interest {
@@ -165,7 +165,7 @@ fn diverging(
     core: &PartitionCore,
     request: &FetchPartition,
 ) -> Result<Option<(i32, i64)>, Option<ErrorCode>> {
-    if request.last_fetched_epoch > core.leader_epoch() {
+    if request.last_fetched_epoch > core.leader_epoch().0 {
         return Err(None);
     }
     let end = log

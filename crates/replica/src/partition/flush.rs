@@ -10,10 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogFlush, StorageError};
 
+use super::core::PartitionCore;
 use super::{Partition, State};
 
 /// Partitions that are synced at the same time. File systems commit syncs together that come together.
 const THREADS_MAX: usize = 8;
+
+/// How many bytes a part of what was appended has, or the end of a transaction reveals: readers look for themselves.
+const NOT_KNOWN: i64 = i64::MAX;
 
 /// How far a partition's log may be acknowledged.
 #[derive(Debug, Default)]
@@ -22,7 +26,7 @@ pub(super) struct FlushGate {
     required: i64,
     /// In the flusher's queue, or being flushed.
     queued: bool,
-    /// Bytes appended since the high watermark last moved.
+    /// Bytes appended since the high watermark last came to the log's end.
     unannounced_bytes: i64,
 }
 
@@ -36,6 +40,15 @@ impl FlushGate {
         let enqueue = !self.queued && self.is_shut(log);
         self.queued |= enqueue;
         enqueue
+    }
+
+    /// How many bytes the high watermark's move shows to readers.
+    fn announce(&mut self, all: bool) -> i64 {
+        if all {
+            std::mem::take(&mut self.unannounced_bytes)
+        } else {
+            NOT_KNOWN
+        }
     }
 
     fn is_shut(&self, log: &Log) -> bool {
@@ -58,32 +71,41 @@ impl State {
         self.log.as_ref().map_or(0, |log| self.gate.end(log))
     }
 
-    /// Moves the high watermark as far as it may, and wakes those who waited for that.
+    /// Moves the high watermark as far as the log lets it, and wakes those who waited for that.
     pub(super) fn advance(&mut self) {
+        let Some(log) = &self.log else { return };
+        let end = self.gate.end(log);
+        self.waiters.flushed(end);
+        self.change(|core| core.appended(end));
+    }
+
+    /// Lets `act` tell the core what has changed. If it answers that this moved the high watermark, those who waited for
+    /// that are woken.
+    pub(super) fn change(&mut self, act: impl FnOnce(&mut PartitionCore) -> bool) {
         let State {
             log,
             core,
             waiters,
             gate,
         } = self;
-        let Some(log) = log else { return };
-        let end = gate.end(log);
-        waiters.flushed(end);
         let before = core.high_watermark();
-        let stable_before = log.last_stable_offset(before);
-        if core.appended(end) {
-            let high_watermark = core.high_watermark();
-            log.high_watermark_updated(high_watermark);
-            let bytes = std::mem::take(&mut gate.unannounced_bytes);
-            let stable = log.last_stable_offset(high_watermark);
-            let stable_bytes = match stable {
-                _ if stable_before == before && stable == high_watermark => bytes,
-                // How many bytes the end of a transaction reveals is not known: readers look for themselves.
-                _ if stable > stable_before => i64::MAX,
-                _ => 0,
-            };
-            waiters.advanced(high_watermark, bytes, stable_bytes);
+        let stable_before = log.as_ref().map(|log| log.last_stable_offset(before));
+        if !act(core) {
+            return;
         }
+        let (Some(log), Some(stable_before)) = (log, stable_before) else {
+            return;
+        };
+        let high_watermark = core.high_watermark();
+        log.high_watermark_updated(high_watermark);
+        let bytes = gate.announce(high_watermark == log.log_end_offset());
+        let stable = log.last_stable_offset(high_watermark);
+        let stable_bytes = match stable {
+            _ if stable_before == before && stable == high_watermark => bytes,
+            _ if stable > stable_before => NOT_KNOWN,
+            _ => 0,
+        };
+        waiters.advanced(high_watermark, bytes, stable_bytes);
     }
 }
 

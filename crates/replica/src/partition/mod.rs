@@ -3,6 +3,7 @@
 //! Nothing awaits while the lock is held. Appends run inline on the connection's thread; there is no actor and no
 //! queue. What the high watermark may do, [`core`] decides.
 
+pub mod append;
 pub mod core;
 pub mod fetch;
 pub mod flush;
@@ -19,8 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{AppendInfo, AppendOrigin, FetchSlice, Log, ProducerEntry, ReadBound, StorageError};
-use tokio::sync::oneshot;
+use barnabas_storage::{FetchSlice, Log, ProducerEntry, ReadBound, StorageError};
 use uuid::Uuid;
 
 use self::core::{Assignment, PartitionCore};
@@ -98,7 +98,12 @@ impl Partition {
         let (log_end_offset, high_watermark) = log.as_ref().map_or((0, 0), |log| {
             (log.log_end_offset(), log.checkpointed_high_watermark())
         });
-        let core = PartitionCore::new(node_id, assignment, log_end_offset, high_watermark);
+        let core = PartitionCore::new(
+            node_id,
+            assignment,
+            settings.config.min_insync_replicas,
+            (log_end_offset, high_watermark),
+        );
         if let Some(log) = &mut log {
             log.high_watermark_updated(core.high_watermark());
         }
@@ -150,9 +155,12 @@ impl Partition {
 
     /// Takes over changed settings.
     pub fn configure(&self, settings: Arc<TopicSettings>) {
-        if let Some(log) = &mut self.lock().log {
+        let mut state = self.lock();
+        if let Some(log) = &mut state.log {
             log.set_config(settings.log.clone());
         }
+        state.change(|core| core.configure(settings.config.min_insync_replicas));
+        drop(state);
         self.settings.store(settings);
     }
 
@@ -160,78 +168,11 @@ impl Partition {
     pub fn assign(&self, assignment: Assignment) {
         let mut state = self.lock();
         let epoch_before = state.core.leader_epoch();
-        state.core.assign(assignment);
+        state.change(|core| core.assign(assignment));
         if state.core.leader_epoch() != epoch_before {
             state.waiters.interrupt(ErrorCode::NotLeaderOrFollower);
             state.begin_epoch(&self.id);
         }
-    }
-
-    /// Appends validated batches as the leader: their offsets and leader epoch are patched in place.
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR and those of idempotent producers.
-    pub fn append(
-        &self,
-        batches: &mut [u8],
-        origin: AppendOrigin,
-        now_ms: i64,
-    ) -> Result<AppendInfo, ErrorCode> {
-        self.append_checked(batches, origin, now_ms, |_| Ok(()))
-    }
-
-    /// Appends if `check` finds nothing against it in the log.
-    fn append_checked(
-        &self,
-        batches: &mut [u8],
-        origin: AppendOrigin,
-        now_ms: i64,
-        check: impl FnOnce(&mut Log) -> Result<(), StorageError>,
-    ) -> Result<AppendInfo, ErrorCode> {
-        self.check_online()?;
-        let mut state = self.lock();
-        let State { log, core, gate, .. } = &mut *state;
-        core.check_leader()?;
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        let appended = check(log)
-            .and_then(|()| log.append(batches, core.leader_epoch(), origin, now_ms))
-            .map_err(|error| self.failed(&error))?;
-        let enqueue = gate.appended(log, i64::from(appended.bytes));
-        state.advance();
-        drop(state);
-        if enqueue {
-            self.flusher.enqueue(&self.itself);
-        }
-        Ok(appended)
-    }
-
-    /// Whether enough replicas are in sync for acks=all.
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS.
-    pub fn check_in_sync(&self) -> Result<(), ErrorCode> {
-        let state = self.lock();
-        state.core.check_leader()?;
-        let required = usize::try_from(self.settings().config.min_insync_replicas).unwrap_or(0);
-        if state.core.isr_len() < required {
-            Err(ErrorCode::NotEnoughReplicas)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Waits until `required_offset` is committed; `None` if it is already.
-    pub fn wait_for_commit(&self, required_offset: i64) -> Option<oneshot::Receiver<Result<(), ErrorCode>>> {
-        let mut state = self.lock();
-        let committed = state.core.high_watermark() >= required_offset;
-        (!committed).then(|| state.waiters.add_ack(required_offset))
-    }
-
-    /// Waits until what `flush.messages` asks to be on disk is so up to `required_offset`; `None` if it is already.
-    pub fn wait_for_flush(&self, required_offset: i64) -> Option<oneshot::Receiver<Result<(), ErrorCode>>> {
-        let mut state = self.lock();
-        let flushed = state.acknowledgeable_end() >= required_offset;
-        (!flushed).then(|| state.waiters.add_flush(required_offset))
     }
 
     /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state from it.
@@ -374,7 +315,7 @@ impl State {
         let (Some(log), Ok(())) = (&mut self.log, self.core.check_leader()) else {
             return;
         };
-        if let Err(error) = log.assign_leader_epoch(self.core.leader_epoch()) {
+        if let Err(error) = log.assign_leader_epoch(self.core.leader_epoch().0) {
             tracing::error!(topic = %id.topic, partition = id.partition, %error, "the leader epoch was not noted");
         }
     }

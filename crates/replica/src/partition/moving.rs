@@ -186,7 +186,7 @@ impl Partition {
         let high_watermark = core.high_watermark();
         target.take_place_of(original, high_watermark)?;
         target.high_watermark_updated(high_watermark);
-        if let Err(error) = target.assign_leader_epoch(core.leader_epoch()) {
+        if let Err(error) = target.assign_leader_epoch(core.leader_epoch().0) {
             self.dir().note(&error);
         }
         let from = self.dir().clone();

@@ -2,6 +2,7 @@
 
 use barnabas_protocol::error::ErrorCode;
 
+use super::core::LeaderEpoch;
 use super::{Isolation, Partition, Reader, State};
 
 /// What ListOffsets asks for.
@@ -46,7 +47,7 @@ impl Partition {
         self.check_online()?;
         let mut guard = self.lock();
         let State { log, core, .. } = &mut *guard;
-        core.check_epoch(current_leader_epoch)?;
+        core.check_epoch(LeaderEpoch(current_leader_epoch))?;
         if reader != Reader::AnyReplica {
             core.check_leader()?;
         }
@@ -64,7 +65,7 @@ impl Partition {
             })
         };
         let found = match query {
-            OffsetQuery::Latest => return Ok(place(end, core.leader_epoch())),
+            OffsetQuery::Latest => return Ok(place(end, core.leader_epoch().0)),
             OffsetQuery::Earliest => {
                 let start = log.log_start_offset();
                 let leader_epoch = log.epoch_for_offset(start).map_err(|error| self.failed(&error))?;
@@ -95,7 +96,7 @@ impl Partition {
         self.check_online()?;
         let mut guard = self.lock();
         let State { log, core, .. } = &mut *guard;
-        core.check_epoch(current_leader_epoch)?;
+        core.check_epoch(LeaderEpoch(current_leader_epoch))?;
         core.check_leader()?;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let end = log

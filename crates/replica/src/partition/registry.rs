@@ -15,7 +15,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogCheckpoint, LogConfig, StorageError};
 use uuid::Uuid;
 
-use super::core::Assignment;
+use super::core::{Assignment, LeaderEpoch};
 use super::flush::Flusher;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
@@ -257,7 +257,8 @@ impl Partitions {
         };
         let assignment = Assignment {
             leader: state.leader,
-            leader_epoch: state.leader_epoch,
+            leader_epoch: LeaderEpoch(state.leader_epoch),
+            replicas: state.replicas.clone(),
             isr: state.isr.clone(),
         };
         let known = self.read().local(&topic.id, index);

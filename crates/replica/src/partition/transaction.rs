@@ -1,10 +1,11 @@
 //! What a partition does for transactions: verified appends, and the markers that end them.
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::BatchHeader;
-use barnabas_storage::{AppendInfo, AppendOrigin, EndTxnMarker, ProducerSequence, VerificationGuard};
+use barnabas_storage::{AppendOrigin, EndTxnMarker, ProducerSequence, VerificationGuard, Verified};
 
 use super::Partition;
+use super::append::{AppendAs, Appended, RequiredAcks};
+use super::core::LeaderEpoch;
 
 /// A transaction's end, as it is written to its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,35 +47,29 @@ impl Partition {
         }
     }
 
-    /// Appends a batch of a transaction that is open here, or was verified since [`Partition::begin_verification`].
-    ///
-    /// # Errors
-    /// Those of [`Partition::append`]; INVALID_TXN_STATE if the transaction has ended meanwhile.
-    pub fn append_transactional(
-        &self,
-        batch: &mut [u8],
-        origin: AppendOrigin,
-        guard: Option<VerificationGuard>,
-        now_ms: i64,
-    ) -> Result<AppendInfo, ErrorCode> {
-        let header = BatchHeader::parse(batch).map_err(|_| ErrorCode::CorruptMessage)?;
-        let verified = ProducerSequence::from(&header);
-        self.append_checked(batch, origin, now_ms, |log| log.check_verified(verified, guard))
-    }
-
     /// Ends a producer's transaction here. One that is not open here gets its marker all the same.
     ///
     /// # Errors
-    /// Those of [`Partition::append`], NOT_ENOUGH_REPLICAS, TRANSACTION_COORDINATOR_FENCED.
-    pub fn append_marker(&self, marker: &Marker, now_ms: i64) -> Result<AppendInfo, ErrorCode> {
-        self.check_in_sync()?;
+    /// Those of [`Partition::append`], TRANSACTION_COORDINATOR_FENCED.
+    pub fn append_marker(
+        &self,
+        marker: &Marker,
+        leader_epoch: Option<LeaderEpoch>,
+        now_ms: i64,
+    ) -> Result<Appended, ErrorCode> {
         let mut batch = marker
             .end
             .to_batch(marker.producer_id, marker.producer_epoch, now_ms)
             .map_err(|_| ErrorCode::UnknownServerError)?;
-        let origin = AppendOrigin::Marker {
-            bumps_epoch: marker.bumps_epoch,
+        let how = AppendAs {
+            origin: AppendOrigin::Marker {
+                bumps_epoch: marker.bumps_epoch,
+            },
+            acks: RequiredAcks::All,
+            leader_epoch,
+            verified: Verified::NotAsked,
+            now_ms,
         };
-        self.append(&mut batch, origin, now_ms)
+        Ok(self.append(&mut batch, &how)?)
     }
 }

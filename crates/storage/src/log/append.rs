@@ -5,16 +5,19 @@ use barnabas_protocol::records::{
     set_partition_leader_epoch,
 };
 
+use super::open::OpenLog;
 use super::types::{AppendInfo, AppendOrigin};
 use super::{Log, State};
 use crate::error::{Result, StorageError};
-use crate::producer_state::BatchMetadata;
+use crate::log_config::LogConfig;
+use crate::producer_state::{BatchMetadata, Verified};
 use crate::segment::Coming;
 
 /// What one append brings, summed over its batches.
 #[derive(Clone, Copy, Debug)]
 struct Appended {
-    base_offset: i64,
+    /// Of the first batch; most often there is no other.
+    first: BatchHeader,
     last_offset: i64,
     max_timestamp: i64,
     log_append_time: i64,
@@ -27,7 +30,7 @@ impl Appended {
             TimestampType::CreateTime => NO_TIMESTAMP,
         };
         Appended {
-            base_offset: sum.map_or(header.base_offset, |sum| sum.base_offset),
+            first: sum.map_or(*header, |sum| sum.first),
             last_offset: header.last_offset(),
             max_timestamp: sum
                 .map_or(NO_TIMESTAMP, |sum| sum.max_timestamp)
@@ -56,17 +59,24 @@ impl Log {
         origin: AppendOrigin,
         now_ms: i64,
     ) -> Result<AppendInfo> {
-        let mut next_offset = self.log_end_offset;
-        let mut rest = &mut *batches;
-        while !rest.is_empty() {
-            let header = Batch::parse(rest)?.header;
-            let (batch, behind) = rest.split_at_mut(header.size_in_bytes());
-            set_base_offset(batch, next_offset);
-            set_partition_leader_epoch(batch, leader_epoch);
-            next_offset += i64::from(header.last_offset_delta) + 1;
-            rest = behind;
-        }
-        self.append_numbered(batches, origin, now_ms)
+        self.append_verified(batches, leader_epoch, origin, Verified::NotAsked, now_ms)
+    }
+
+    /// [`Log::append`] of batches about whose transaction the transaction coordinator was asked.
+    ///
+    /// # Errors
+    /// Those of [`Log::append`]; INVALID_TXN_STATE also where the transaction has ended meanwhile.
+    pub fn append_verified(
+        &mut self,
+        batches: &mut [u8],
+        leader_epoch: i32,
+        origin: AppendOrigin,
+        verified: Verified,
+        now_ms: i64,
+    ) -> Result<AppendInfo> {
+        self.begin_append(batches.len())?;
+        let staged = self.stage_as_leader(batches, leader_epoch, origin, verified);
+        self.finish_append(batches, staged, now_ms)
     }
 
     /// Appends batches fetched from the leader: offsets and leader epochs stay as they are.
@@ -74,35 +84,34 @@ impl Log {
     /// # Errors
     /// `UnexpectedAppendOffset` if they don't continue the log; KAFKA_STORAGE_ERROR.
     pub fn append_as_follower(&mut self, batches: &[u8], now_ms: i64) -> Result<AppendInfo> {
-        self.append_numbered(batches, AppendOrigin::Replication, now_ms)
+        self.begin_append(batches.len())?;
+        let staged = self.stage_as_follower(batches);
+        self.finish_append(batches, staged, now_ms)
     }
 
-    fn append_numbered(&mut self, bytes: &[u8], origin: AppendOrigin, now_ms: i64) -> Result<AppendInfo> {
-        if bytes.len() > self.config.segment_bytes as usize {
+    fn begin_append(&mut self, size: usize) -> Result<()> {
+        if size > self.config.segment_bytes as usize {
             return Err(StorageError::LargerThanSegment {
-                size: bytes.len(),
+                size,
                 segment_bytes: self.config.segment_bytes,
             });
         }
-        self.open_for_writing()?;
-        let appended = match self.stage(bytes, origin) {
-            Ok(Staged::New(appended)) => appended,
+        self.open_for_writing().map(|_| ())
+    }
+
+    fn finish_append(&mut self, bytes: &[u8], staged: Result<Staged>, now_ms: i64) -> Result<AppendInfo> {
+        let written = match staged {
+            Ok(Staged::New(appended)) => self.write(bytes, &appended, now_ms).map(|()| appended),
             Ok(Staged::Duplicate(original)) => {
                 self.rollback();
                 return Ok(self.answer_duplicate(original));
             }
-            Err(error) => {
-                self.rollback();
-                return Err(error);
-            }
+            Err(error) => Err(error),
         };
-        if let Err(error) = self.write(bytes, appended, now_ms) {
-            self.rollback();
-            return Err(error);
-        }
+        let appended = written.inspect_err(|_| self.rollback())?;
         self.unflushed_since_ms.get_or_insert(now_ms);
         Ok(AppendInfo {
-            base_offset: appended.base_offset,
+            base_offset: appended.first.base_offset,
             last_offset: appended.last_offset,
             log_append_time: appended.log_append_time,
             log_start_offset: self.log_start_offset,
@@ -111,54 +120,90 @@ impl Log {
         })
     }
 
-    /// Checks that the batches continue the log and their producers; nothing has changed for others yet.
-    fn stage(&mut self, bytes: &[u8], origin: AppendOrigin) -> Result<Staged> {
-        let mut next_offset = self.log_end_offset;
+    /// Numbers the batches, and checks that their producers may append them; nothing has changed for others yet. The
+    /// one walk over the batches' headers.
+    fn stage_as_leader(
+        &mut self,
+        bytes: &mut [u8],
+        leader_epoch: i32,
+        origin: AppendOrigin,
+        verified: Verified,
+    ) -> Result<Staged> {
+        let mut sum: Option<Appended> = None;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut batch = Batch::parse(rest)?;
+            let base_offset = sum.map_or(self.log_end_offset, |sum| sum.last_offset + 1);
+            batch.header.base_offset = base_offset;
+            batch.header.partition_leader_epoch = leader_epoch;
+            if let Some(original) = self.stage(&batch, origin, verified, &mut sum)? {
+                return Ok(Staged::Duplicate(original));
+            }
+            let (numbered, behind) = rest.split_at_mut(batch.header.size_in_bytes());
+            set_base_offset(numbered, base_offset);
+            set_partition_leader_epoch(numbered, leader_epoch);
+            rest = behind;
+        }
+        sum.map(Staged::New).ok_or_else(|| no_whole_batch(0))
+    }
+
+    fn stage_as_follower(&mut self, bytes: &[u8]) -> Result<Staged> {
         let mut sum = None;
         let mut rest = batches(bytes);
         for batch in rest.by_ref() {
-            let batch = batch?;
-            let header = &batch.header;
-            if header.base_offset < next_offset || header.last_offset_delta < 0 {
-                return Err(StorageError::UnexpectedAppendOffset {
-                    base_offset: header.base_offset,
-                    log_end_offset: next_offset,
-                });
-            }
-            next_offset = header.next_offset();
-            sum = Some(Appended::add(sum, header));
-            if header.has_producer_id()
-                && let State::Open(open) = &mut self.state
-            {
-                if origin == AppendOrigin::Client
-                    && let Some(original) = open.producers.duplicate_of(header)
-                {
-                    return Ok(Staged::Duplicate(original));
-                }
-                open.producers.stage(header, batch.payload(), origin)?;
-            }
+            self.stage(&batch?, AppendOrigin::Replication, Verified::NotAsked, &mut sum)?;
         }
         match sum {
             Some(appended) if rest.rest().is_empty() => Ok(Staged::New(appended)),
-            _ => Err(RecordsError::Truncated {
-                needed: 1,
-                available: rest.rest().len(),
-            }
-            .into()),
+            _ => Err(no_whole_batch(rest.rest().len())),
         }
     }
 
-    fn write(&mut self, bytes: &[u8], appended: Appended, now_ms: i64) -> Result<()> {
+    /// Checks that a batch continues the log and its producer, and adds it to the `sum`; answers the original of one that
+    /// was appended before.
+    fn stage(
+        &mut self,
+        batch: &Batch<'_>,
+        origin: AppendOrigin,
+        verified: Verified,
+        sum: &mut Option<Appended>,
+    ) -> Result<Option<BatchMetadata>> {
+        let header = &batch.header;
+        let next_offset = sum.map_or(self.log_end_offset, |sum| sum.last_offset + 1);
+        if header.base_offset < next_offset || header.last_offset_delta < 0 {
+            return Err(StorageError::UnexpectedAppendOffset {
+                base_offset: header.base_offset,
+                log_end_offset: next_offset,
+            });
+        }
+        if header.has_producer_id()
+            && let State::Open(open) = &mut self.state
+        {
+            if origin == AppendOrigin::Client
+                && let Some(original) = open.producers.duplicate_of(header)
+            {
+                return Ok(Some(original));
+            }
+            if let Verified::Asked(guard) = verified {
+                open.producers.check_verified(header.into(), guard)?;
+            }
+            open.producers.stage(header, batch.payload(), origin)?;
+        }
+        *sum = Some(Appended::add(*sum, header));
+        Ok(None)
+    }
+
+    fn write(&mut self, bytes: &[u8], appended: &Appended, now_ms: i64) -> Result<()> {
         let (config, jitter_ms) = (self.config.clone(), self.roll_jitter_ms);
         let State::Open(open) = &mut self.state else {
             return Err(self.offline());
         };
         let Appended {
-            base_offset,
+            first,
             last_offset,
             max_timestamp,
             ..
-        } = appended;
+        } = *appended;
         let coming = Coming {
             bytes: bytes.len(),
             last_offset,
@@ -169,18 +214,12 @@ impl Log {
             .active
             .should_roll(&open.folder, &config, jitter_ms, coming)?
         {
-            open.roll(base_offset, &config)?;
+            open.roll(first.base_offset, &config)?;
         }
         open.active.write(&open.folder, &config, bytes)?;
-        for batch in batches(bytes) {
-            let header = batch?.header;
-            open.active.note_batch(&header, &config);
-            if (open.epochs_unsaved || open.epochs.latest() != Some(header.partition_leader_epoch))
-                && let Err(error) = open.assign_epoch(header.partition_leader_epoch, header.base_offset)
-            {
-                // The batches say it too: recovery rebuilds the epochs.
-                tracing::warn!(%error, "a new leader epoch is not in its checkpoint");
-            }
+        open.note(&first, &config);
+        for batch in batches(&bytes[first.size_in_bytes()..]) {
+            open.note(&batch?.header, &config);
         }
         let indexed = open.commit_producers();
         self.first_unstable_offset = open.producers.first_unstable_offset();
@@ -209,6 +248,24 @@ impl Log {
             duplicate: true,
         }
     }
+}
+
+impl OpenLog {
+    /// Takes a batch that was written into the accounts.
+    fn note(&mut self, header: &BatchHeader, config: &LogConfig) {
+        self.active.note_batch(header, config);
+        if (self.epochs_unsaved || self.epochs.latest() != Some(header.partition_leader_epoch))
+            && let Err(error) = self.assign_epoch(header.partition_leader_epoch, header.base_offset)
+        {
+            // The batches say it too: recovery rebuilds the epochs.
+            tracing::warn!(%error, "a new leader epoch is not in its checkpoint");
+        }
+    }
+}
+
+/// What isn't made of whole batches only, or of none.
+fn no_whole_batch(available: usize) -> StorageError {
+    RecordsError::Truncated { needed: 1, available }.into()
 }
 
 enum Staged {

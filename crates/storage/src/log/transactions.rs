@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::producer_state::{ProducerSequence, VerificationGuard};
 
 impl Log {
-    /// Before a transactional batch is appended: what [`Log::check_verified`] will ask for, once the
+    /// Before a transactional batch is appended: what [`Log::append_verified`] will ask for, once the
     /// transaction coordinator was asked; `None` if the producer's transaction has begun here already
     /// (KIP-890).
     ///
@@ -26,17 +26,5 @@ impl Log {
         if let State::Open(open) = &mut self.state {
             open.producers.end_verification(producer_id);
         }
-    }
-
-    /// Whether a transactional batch may be appended now.
-    ///
-    /// # Errors
-    /// INVALID_TXN_STATE; KAFKA_STORAGE_ERROR.
-    pub fn check_verified(
-        &mut self,
-        batch: ProducerSequence,
-        guard: Option<VerificationGuard>,
-    ) -> Result<()> {
-        self.open_for_writing()?.producers.check_verified(batch, guard)
     }
 }

@@ -19,7 +19,7 @@ use crate::log::{AbortedTxn, AppendOrigin};
 pub use entry::{BATCHES_RETAINED, BatchMetadata, ProducerEntry};
 pub use marker::EndTxnMarker;
 use verification::Verifications;
-pub use verification::{ProducerSequence, VerificationGuard};
+pub use verification::{ProducerSequence, VerificationGuard, Verified};
 
 /// A transaction that a marker has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,15 @@ impl From<&BatchHeader> for ProducerSequence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerificationGuard(u64);
 
+/// What was asked about the transaction of a batch before it is appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It belongs to no transaction, or nobody verifies.
+    NotAsked,
+    /// With this guard, or without one if its transaction is open in the partition.
+    Asked(Option<VerificationGuard>),
+}
+
 #[derive(Debug)]
 struct Verification {
     guard: VerificationGuard,

@@ -7,8 +7,8 @@ use barnabas_coordinator::{ProducerIdAndEpoch, TopicPartition};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::produce::ProduceRequest;
 use barnabas_protocol::records::BatchHeader;
-use barnabas_storage::VerificationGuard;
 use barnabas_storage::validate::Rejection;
+use barnabas_storage::{VerificationGuard, Verified};
 
 use super::{find, rejection};
 use crate::broker::Broker;
@@ -20,15 +20,6 @@ use barnabas_replica::partition::Partition;
 const ABORTABLE_SINCE: i16 = 11;
 /// First version whose client leaves it to the broker to add partitions to its transaction.
 pub const IMPLICIT_SINCE: i16 = 12;
-
-/// How a batch may be appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verified {
-    /// It belongs to no transaction, or nobody verifies.
-    NotAsked,
-    /// With this guard, or without one if its transaction is open in the partition.
-    Asked(Option<VerificationGuard>),
-}
 
 /// What came of the verification of a request's partitions.
 #[derive(Default)]

@@ -11,6 +11,8 @@ pub mod moving;
 pub mod offsets;
 pub mod registry;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 pub mod waiters;
 

@@ -7,6 +7,7 @@ pub mod append;
 pub mod core;
 pub mod fetch;
 pub mod flush;
+mod found;
 pub mod moving;
 pub mod offsets;
 pub mod registry;

@@ -4,7 +4,7 @@
 //! image finds it here.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
@@ -12,11 +12,12 @@ use barnabas_environment::{Clock, Random};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{Log, LogCheckpoint, LogConfig, StorageError};
+use barnabas_storage::{Log, LogConfig, StorageError};
 use uuid::Uuid;
 
 use super::core::{Assignment, LeaderEpoch};
 use super::flush::Flusher;
+use super::found::{self, FoundLog, set_aside};
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::log_dirs::{Cordoned, DataDir, LogDirs};
@@ -48,9 +49,6 @@ pub struct Partitions {
     started: AtomicBool,
 }
 
-/// A log with the folder it lies in.
-type FoundLog = (Arc<DataDir>, Log);
-
 impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
     pub fn new(
@@ -60,31 +58,7 @@ impl Partitions {
         log_dirs: Arc<LogDirs>,
         logs: Vec<FoundLog>,
     ) -> Self {
-        let mut found: HashMap<(Arc<str>, i32), FoundLog> = HashMap::with_capacity(logs.len());
-        let mut twice = Vec::new();
-        for one in logs {
-            let key = (one.1.topic().clone(), one.1.partition());
-            let Some(other) = found.remove(&key) else {
-                found.insert(key, one);
-                continue;
-            };
-            // A crash at the end of a move leaves the same log twice.
-            let (mut kept, left) = if one.1.is_ahead_of(&other.1) {
-                (one, other)
-            } else {
-                (other, one)
-            };
-            supersede(&mut kept, &left.1);
-            found.insert(key, kept);
-            twice.push(left);
-        }
-        if !twice.is_empty() {
-            // Before what knows of deleted records is out of the way.
-            keep_starts(&found);
-        }
-        for (dir, log) in twice {
-            set_aside(dir, log, random.uuid(), "it lies in another log directory, too");
-        }
+        let found = found::sort_out(logs, &random);
         Partitions {
             node_id,
             random,
@@ -388,48 +362,6 @@ impl Partitions {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Maps> {
         self.maps.write().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Of one log that was found twice, lets the first begin no earlier than the other.
-fn supersede((dir, log): &mut FoundLog, other: &Log) {
-    if let Err(error) = log.supersede(other) {
-        tracing::error!(topic = %log.topic(), partition = log.partition(), %error, "deleted records may be back");
-        dir.note(&error);
-    }
-}
-
-/// Writes where the logs of each data folder begin.
-fn keep_starts(found: &HashMap<(Arc<str>, i32), FoundLog>) {
-    let mut rows: HashMap<&Path, (&Arc<DataDir>, Vec<LogCheckpoint>)> = HashMap::new();
-    for (dir, log) in found.values() {
-        let (_, rows) = rows.entry(dir.path()).or_insert((dir, Vec::new()));
-        rows.push(LogCheckpoint::of(log, log.checkpointed_high_watermark()));
-    }
-    for (dir, rows) in rows.into_values() {
-        let written = dir
-            .storage()
-            .and_then(|storage| storage.write_log_start_offsets(&rows));
-        if let Err(error) = written {
-            tracing::error!(%error, "a checkpoint could not be written");
-            dir.note(&error);
-        }
-    }
-}
-
-/// Renames the folder of a log that isn't wanted; nothing of it is deleted.
-fn set_aside(dir: Arc<DataDir>, log: Log, id: Uuid, why: &str) {
-    let (topic, partition) = (log.topic().clone(), log.partition());
-    let renamed = dir.storage().and_then(|storage| storage.set_aside(log, id));
-    match renamed {
-        Ok(Some(path)) => {
-            tracing::warn!(%topic, partition, path = %path.display(), "set a partition's folder aside: {why}");
-        }
-        Ok(None) => {}
-        Err(error) => {
-            tracing::error!(%topic, partition, %error, "a partition's folder could not be set aside");
-            dir.note(&error);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ const LINES_MAX: usize = 600;
 /// A longer file is a smell.
 const LINES_GOOD: usize = 400;
 /// So many files smell. May fall, never rise: lower it after a split.
-const SMELLS_MAX: usize = 18;
+const SMELLS_MAX: usize = 17;
 
 #[test]
 fn files_are_small() {

@@ -27,9 +27,9 @@ pub struct MetadataCache {
 impl MetadataCache {
     /// The cache of a broker that has not loaded an image yet.
     pub fn new(settings: Arc<DynamicBrokerConfig>, replicas: Arc<ReplicaManager>) -> Self {
-        let clock = replicas.clock();
-        let groups = GroupCoordinator::new(&settings.config(), clock.clone());
-        let transactions = TransactionCoordinator::new(&settings.config(), clock.clone());
+        let environment = replicas.environment();
+        let groups = GroupCoordinator::new(&settings.config(), environment.clone());
+        let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
         MetadataCache {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             settings,

@@ -17,11 +17,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barnabas_environment::Random;
+use barnabas_environment::{Environment, Random};
 use barnabas_inspect::InspectError;
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::ApiError;
-use barnabas_metadata::quorum::{Quorum, QuorumOptions};
+use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions};
 use barnabas_storage::{Disk, Folder, LogDir, MetaProperties, OpenFiles, StorageError};
 use uuid::Uuid;
 
@@ -110,11 +110,11 @@ pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) 
     let data_dir = settings.data_dir.clone();
     let quorum = Quorum::start(
         QuorumOptions::of_node(
-            &data_dir,
+            MetadataDisk::in_log_dir(&data_dir)?,
             &identity.cluster_id,
-            &settings.layers,
-            &settings.config,
-        )?,
+            (&settings.layers, &settings.config),
+            Environment::system(),
+        ),
         |_, _| {},
     )
     .await?;

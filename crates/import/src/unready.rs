@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use barnabas_storage::Disk;
+
 use super::unfinished;
 
 /// Why a data folder can't be started on.
@@ -32,10 +34,10 @@ pub enum Unready {
 ///
 /// # Errors
 /// Why.
-pub fn check(metadata_dir: &Path, data_dirs: &[PathBuf]) -> Result<(), Unready> {
+pub fn check(disk: &Disk, metadata_dir: &Path, data_dirs: &[PathBuf]) -> Result<(), Unready> {
     for data_dir in data_dirs {
         let marker = unfinished::folder(data_dir);
-        if marker.is_dir() {
+        if is_folder(disk, &marker) {
             return Err(Unready::Unfinished {
                 folder: data_dir.display().to_string(),
                 marker: marker.display().to_string(),
@@ -44,9 +46,15 @@ pub fn check(metadata_dir: &Path, data_dirs: &[PathBuf]) -> Result<(), Unready> 
     }
     let metadata = metadata_dir.join("__cluster_metadata-0");
     // What Apache Kafka writes at the first start, and what a quorum of ours has.
-    if metadata.join("quorum-state").exists() && !metadata.join("log").is_dir() {
+    if disk.exists(&metadata.join("quorum-state")) && !is_folder(disk, &metadata.join("log")) {
         let folder = metadata_dir.display().to_string();
         return Err(Unready::ApacheKafkas { folder });
     }
     Ok(())
+}
+
+/// Whether a path leads to a folder, links followed.
+fn is_folder(disk: &Disk, path: &Path) -> bool {
+    let facts = disk.resolve(path).and_then(|path| disk.facts(&path));
+    facts.is_ok_and(|facts| facts.is_folder)
 }

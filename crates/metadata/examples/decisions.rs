@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use barnabas_config::{ControllerRules, Layers};
 use barnabas_environment::Environment;
 use barnabas_metadata::controller::{AllocateProducerIds, ControllerSettings};
-use barnabas_metadata::quorum::{MetadataDisk, SNAPSHOT_EVERY, Threads};
+use barnabas_metadata::quorum::{MetadataDisk, SNAPSHOT_EVERY};
 use barnabas_metadata::{MetadataError, Quorum, QuorumOptions};
 use tokio::task::JoinSet;
 
@@ -41,7 +41,6 @@ async fn measure(dir: &Path, clients: usize) -> Result<f64, MetadataError> {
         bootstrap: vec![],
         snapshot_every: SNAPSHOT_EVERY,
         environment: Environment::system(),
-        threads: Threads::Own,
         voters: None,
     };
     let quorum = Quorum::start(options, |_, _| ()).await?;

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_protocol::frame::{self, FrameError, SIZE_PREFIX};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,7 @@ use super::frame_buffer::FrameBuffer;
 use super::output::Output;
 use super::request_memory::{GRANTED_BYTES, Share, Verdict};
 use super::response::{Chunk, Outcome, PendingReply, Reply};
-use super::socket;
+use super::transport::Transport;
 use super::worker::Accepted;
 use crate::{ConnectionContext, Service};
 
@@ -50,24 +49,21 @@ thread_local! {
 /// was in flight.
 pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: CancellationToken) {
     let Accepted {
-        stream,
+        incoming,
         peer,
         listener,
         slot: _slot,
         place: _place,
     } = accepted;
-    let stream = match stream
-        .set_nodelay(true)
-        .and_then(|()| TcpStream::from_std(stream))
-    {
-        Ok(stream) => stream,
+    let transport = match incoming.into_transport() {
+        Ok(transport) => transport,
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
-    let reached = stream.local_addr().ok().map(|address| address.ip());
+    let reached = transport.local_address().ok().map(|address| address.ip());
     let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached, ANONYMOUS.to_owned());
     let limits = service.limits();
     let mut connection = Connection {
-        stream,
+        transport,
         context: Rc::new(context),
         memory: Share::new(service.request_memory().clone()),
         starved: false,
@@ -123,7 +119,7 @@ enum Slot {
 }
 
 struct Connection {
-    stream: TcpStream,
+    transport: Transport,
     context: Rc<ConnectionContext>,
     frame_bytes_max: usize,
     idle_max: Duration,
@@ -175,12 +171,12 @@ impl Connection {
                     self.replies[0] = Slot::Ready(reply);
                     last_active = Instant::now();
                 }
-                ready = self.stream.writable(), if !self.writable => {
+                ready = self.transport.writable(), if !self.writable => {
                     ready?;
                     self.writable = true;
                     last_active = Instant::now();
                 }
-                ready = self.stream.readable(), if may_read => {
+                ready = self.transport.readable(), if may_read => {
                     ready?;
                     self.read().await?;
                     last_active = Instant::now();
@@ -211,7 +207,7 @@ impl Connection {
     fn turn(&mut self) -> Result<bool, Ended> {
         self.collect_ready();
         if self.writable && !self.output.is_empty() {
-            self.writable = self.output.write(&self.stream)?;
+            self.writable = self.output.write(&self.transport)?;
         }
         self.start_received()
     }
@@ -265,7 +261,7 @@ impl Connection {
                 self.input = FrameBuffer::new(self.input.bytes(), capacity);
                 self.memory.hold(capacity + self.pending_bytes);
             }
-            let read = self.input.receive(&self.stream)?;
+            let read = self.input.receive(&self.transport)?;
             self.start_received()?;
             return Ok((read, false));
         }
@@ -276,7 +272,7 @@ impl Connection {
             } else {
                 GRANTED_BYTES
             };
-            let (read, emptied) = socket::receive(&self.stream, &mut scratch[..window])?;
+            let (read, emptied) = self.transport.receive(&mut scratch[..window])?;
             let started = self.start_frames(&mut scratch[..read])?;
             let left = &scratch[started..read];
             if !left.is_empty() {

@@ -10,7 +10,8 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 use memmap2::MmapMut;
-use tokio::net::TcpStream;
+
+use super::transport::Transport;
 
 /// From this size on a buffer is mapped.
 const MAPPED_BYTES_MIN: usize = 64 * 1024;
@@ -132,22 +133,22 @@ impl FrameBuffer {
     /// Receives behind what it holds, as much as fits.
     ///
     /// # Errors
-    /// The socket's.
-    pub fn receive(&mut self, stream: &TcpStream) -> io::Result<usize> {
+    /// The transport's.
+    pub fn receive(&mut self, transport: &Transport) -> io::Result<usize> {
         match self {
-            FrameBuffer::Heap(bytes) => stream.try_read_buf(bytes),
+            FrameBuffer::Heap(bytes) => transport.receive_behind(bytes),
             FrameBuffer::Mapped(mapped) if mapped.end < mapped.capacity => {
                 let free = mapped
                     .map
                     .as_mut()
                     .map_or(&mut [][..], |map| &mut map[mapped.end..mapped.capacity]);
-                let read = stream.try_read(free)?;
+                let read = transport.receive_more(free)?;
                 mapped.end += read;
                 Ok(read)
             }
             FrameBuffer::Mapped(_) => {
                 *self = FrameBuffer::new(self.bytes(), self.len() * 2);
-                self.receive(stream)
+                self.receive(transport)
             }
         }
     }
@@ -191,7 +192,7 @@ impl Drop for Mapped {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -200,6 +201,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
+        let server = Transport::Tcp(server);
         let mut buffer = FrameBuffer::new(&bytes[..first], capacity);
         let send = client.write_all(&bytes[first..]);
         let receive = async {

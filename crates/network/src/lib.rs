@@ -3,6 +3,8 @@
 //! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last; nothing on
 //! the way from socket to log to response changes threads. `acceptor` hands a new connection to the least loaded
 //! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
+//! What lies under it is a [`Transport`], and where connections come from a [`Network`]: the system's sockets, or for a
+//! simulation one in memory.
 //! `request_memory` bounds what the requests of all connections may take. What the requests mean is a [`Service`]'s affair.
 
 pub mod acceptor;
@@ -10,13 +12,18 @@ pub mod admission;
 pub mod connection;
 mod connection_context;
 mod frame_buffer;
+mod listening;
 pub mod output;
 mod platform;
 pub mod request_memory;
 pub mod response;
 mod service;
-mod socket;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulated;
+mod transport;
 pub mod worker;
 
 pub use connection_context::{ConnectionContext, Listener};
+pub use listening::{Incoming, Listening, Network, SocketOptions};
 pub use service::{Limits, Service};
+pub use transport::Transport;

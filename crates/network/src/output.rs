@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::Buf;
-use tokio::net::TcpStream;
 
 use super::response::Chunk;
-use super::socket;
+use super::transport::Transport;
 
 /// Most chunks of memory that go out in one system call.
 const VECTORED_MAX: usize = 32;
@@ -45,14 +44,14 @@ impl Output {
     /// # Errors
     /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can not
     /// be completed, the connection has to go.
-    pub fn write(&mut self, stream: &TcpStream) -> io::Result<bool> {
+    pub fn write(&mut self, transport: &Transport) -> io::Result<bool> {
         let mut written = 0;
         while written < WRITE_BYTES_PER_TURN
             && let Some(front) = self.chunks.front()
         {
             let sent = match front {
-                Chunk::Bytes(_) => self.write_bytes(stream),
-                Chunk::File(range) => socket::send_file(stream, range),
+                Chunk::Bytes(_) => self.write_bytes(transport),
+                Chunk::File(range) => transport.send_file(range),
             };
             match sent {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -68,7 +67,7 @@ impl Output {
         Ok(true)
     }
 
-    fn write_bytes(&self, stream: &TcpStream) -> io::Result<usize> {
+    fn write_bytes(&self, transport: &Transport) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); VECTORED_MAX];
         let mut count = 0;
         for chunk in self.chunks.iter().take(VECTORED_MAX) {
@@ -77,7 +76,7 @@ impl Output {
             count += 1;
         }
         let more = count < self.chunks.len();
-        socket::send_vectored(stream, &slices[..count], more)
+        transport.send_vectored(&slices[..count], more)
     }
 
     fn advance(&mut self, mut sent: usize) {
@@ -110,6 +109,7 @@ mod tests {
     use std::sync::Arc;
 
     use barnabas_storage::File;
+    use tokio::net::TcpStream;
 
     use super::*;
     use crate::response::FileRange;
@@ -128,6 +128,7 @@ mod tests {
         }));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Transport::Tcp(stream);
         let (mut peer, _) = listener.accept().unwrap();
         let reader = std::thread::spawn(move || {
             let mut received = Vec::new();

@@ -163,6 +163,7 @@ impl Share {
                 return;
             }
             tokio::select! {
+                biased;
                 () = room => {}
                 Ok(permit) = memory.turn.clone().acquire_owned() => {
                     self.turn = Some(Box::new(Turn::new(permit, received)));

@@ -1,18 +1,21 @@
-//! The worker threads: each a current-thread runtime whose connections never leave it.
+//! The worker threads: each a current-thread runtime whose connections never leave it. Where a node has no threads of its
+//! own, one task of the runtime that it was started on takes their place.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use barnabas_environment::Threads;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::admission::Place;
+use super::listening::Incoming;
 use super::{connection, frame_buffer};
 use crate::{Listener, Service};
 
@@ -21,8 +24,8 @@ const RELEASE_PERIOD: Duration = Duration::from_secs(2);
 
 /// A connection on its way to a worker.
 pub struct Accepted {
-    /// The socket, non-blocking.
-    pub stream: TcpStream,
+    /// The connection itself.
+    pub incoming: Incoming,
     /// The client's address.
     pub peer: SocketAddr,
     /// The listener that took it.
@@ -50,28 +53,37 @@ pub struct Workers {
 struct Worker {
     sender: mpsc::UnboundedSender<Accepted>,
     connections: Arc<AtomicUsize>,
-    thread: JoinHandle<()>,
+    running: Running,
+}
+
+enum Running {
+    Thread(JoinHandle<()>),
+    Task(tokio::task::JoinHandle<()>),
 }
 
 impl Workers {
-    /// Starts `count` threads. They end when `shutdown` is cancelled and their connections have finished what was
-    /// in flight.
+    /// Starts `count` threads, or one task of the local set that calls. They end when `shutdown` is cancelled and
+    /// their connections have finished what was in flight.
     ///
     /// # Errors
     /// When the system grants no thread or no runtime.
     pub fn start(
         count: usize,
+        threads: Threads,
         service: &Arc<dyn Service>,
         shutdown: &CancellationToken,
     ) -> io::Result<Workers> {
-        let workers = (0..count)
-            .map(|index| Worker::start(index, service.clone(), shutdown.clone()))
-            .collect::<io::Result<_>>()?;
+        let workers = match threads {
+            Threads::Own => (0..count)
+                .map(|index| Worker::start(index, service.clone(), shutdown.clone()))
+                .collect::<io::Result<_>>()?,
+            Threads::Runtime => vec![Worker::start_here(service.clone(), shutdown.clone())],
+        };
         Ok(Workers { workers })
     }
 
     /// Hands a connection to the least loaded worker.
-    pub fn hand(&self, stream: TcpStream, peer: SocketAddr, listener: Arc<Listener>, place: Place) {
+    pub fn hand(&self, incoming: Incoming, peer: SocketAddr, listener: Arc<Listener>, place: Place) {
         let least = self
             .workers
             .iter()
@@ -81,7 +93,7 @@ impl Workers {
         let slot = ConnectionSlot(worker.connections.clone());
         // A worker that has ended drops the connection, which closes it.
         let _ = worker.sender.send(Accepted {
-            stream,
+            incoming,
             peer,
             listener,
             slot,
@@ -89,12 +101,16 @@ impl Workers {
         });
     }
 
-    /// Waits for all threads. Call after the shutdown token was cancelled.
-    pub fn join(self) {
+    /// Waits for all of them. Call after the shutdown token was cancelled.
+    pub async fn join(self) {
         for worker in self.workers {
             drop(worker.sender);
-            if worker.thread.join().is_err() {
-                tracing::error!("a worker thread ended by a panic");
+            let ended = match worker.running {
+                Running::Thread(thread) => spawn_blocking(|| thread.join().is_ok()).await.unwrap_or(false),
+                Running::Task(task) => task.await.is_ok(),
+            };
+            if !ended {
+                tracing::error!("a worker ended by a panic");
             }
         }
     }
@@ -114,8 +130,17 @@ impl Worker {
         Ok(Worker {
             sender,
             connections: Arc::new(AtomicUsize::new(0)),
-            thread,
+            running: Running::Thread(thread),
         })
+    }
+
+    fn start_here(service: Arc<dyn Service>, shutdown: CancellationToken) -> Worker {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Worker {
+            sender,
+            connections: Arc::new(AtomicUsize::new(0)),
+            running: Running::Task(spawn_local(serve(receiver, service, shutdown))),
+        }
     }
 }
 
@@ -130,6 +155,7 @@ async fn serve(
     let mut releases = tokio::time::interval(RELEASE_PERIOD);
     loop {
         let accepted = tokio::select! {
+            biased;
             accepted = receiver.recv() => accepted,
             _ = releases.tick() => {
                 frame_buffer::release_unused();

@@ -1,4 +1,5 @@
 //! The binary `barnabas`: its command line, and a node's assembly, start and stop.
 
 pub mod cli;
+pub mod outside;
 pub mod server;

@@ -13,10 +13,10 @@ use std::time::Instant;
 use barnabas_broker::logging;
 use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::{Sources, StartSettings, load};
-use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
 use barnabas_network::Listener;
 use barnabas_node::cli::{self, Command, Start};
+use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -217,7 +217,7 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         .map(|dir| dir.display().to_string())
         .collect();
     let server = tokio::select! {
-        started = Server::start(settings, Environment::system()) => started.map_err(|error| error.to_string())?,
+        started = Server::start(settings, Outside::system()) => started.map_err(|error| error.to_string())?,
         () = signals.next() => return Ok(()),
     };
     announce(&server, &data_dirs.join(" and "), began);

@@ -2,15 +2,15 @@
 //! back.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use barnabas_environment::{Environment, Random};
+use barnabas_environment::{Random, Threads};
 use barnabas_metadata::controller::RegisterBroker;
-use barnabas_metadata::quorum::{Quorum, QuorumOptions};
+use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_metadata::{MetadataError, features};
-use barnabas_storage::{Disk, OpenFiles, StorageError};
+use barnabas_storage::{OpenFiles, StorageError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -20,14 +20,16 @@ use barnabas_broker::metadata_cache::MetadataCache;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{BrokerConfig, ConfigException, DynamicBrokerConfig, Layers, ListenerConfig};
 use barnabas_import as import;
-use barnabas_network::acceptor::{self, SocketOptions};
+use barnabas_network::acceptor;
 use barnabas_network::admission::Admission;
 use barnabas_network::worker::Workers;
-use barnabas_network::{Listener, Service};
+use barnabas_network::{Listener, Listening, Network, Service, SocketOptions};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::OpenError;
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_replica::upkeep::Upkeep;
+
+use crate::outside::Outside;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +75,19 @@ pub struct Server {
 
 impl Server {
     /// Starts a node; when it returns, the node answers. Runs on the calling runtime, as the quorum and the acceptors
-    /// do from then on; connections have threads of their own.
+    /// do from then on; connections have threads of their own, unless all is to run on this runtime: then within a
+    /// local set.
     ///
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
-    pub async fn start(settings: StartSettings, environment: Environment) -> Result<Server, StartError> {
-        import::unready::check(&settings.data_dir, &settings.data_dirs)?;
+    pub async fn start(settings: StartSettings, outside: Outside) -> Result<Server, StartError> {
+        let Outside {
+            environment,
+            disk,
+            metadata: metadata_disk,
+            network,
+        } = outside;
+        import::unready::check(&disk, &settings.data_dir, &settings.data_dirs)?;
         let StartSettings {
             layers,
             config,
@@ -89,12 +98,13 @@ impl Server {
         } = settings;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let bound = bind(
+            &network,
             &listeners,
             socket_options(&layers, config.socket_listen_backlog_size),
         )?;
         let files = Arc::new(OpenFiles::new(open_files_max()));
         let (log_dirs, identity) = log_dirs::open::open(
-            &Disk::Real,
+            &disk,
             &data_dirs,
             &data_dir,
             config.node_id,
@@ -103,13 +113,16 @@ impl Server {
         )?;
 
         let log_dirs = Arc::new(log_dirs);
-        let recovery_threads = usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1);
+        let recovery_threads = match environment.threads {
+            Threads::Own => usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
+            Threads::Runtime => 1,
+        };
         let found = log_dirs::open::load(&log_dirs, recovery_threads)?;
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
         let stopping = CancellationToken::new();
         let replicas = Arc::new(ReplicaManager::new(
             settings.clone(),
-            (environment.clock.clone(), environment.random.clone()),
+            environment.clone(),
             log_dirs.clone(),
             found.logs,
             stopping.clone(),
@@ -118,7 +131,16 @@ impl Server {
         let metadata = Arc::new(MetadataCache::new(settings, replicas.clone()));
 
         let cache = metadata.clone();
-        let options = QuorumOptions::of_node(&data_dir, &identity.cluster_id, &layers, &config)?;
+        let metadata_disk = match metadata_disk {
+            Some(disk) => disk,
+            None => MetadataDisk::in_log_dir(&data_dir)?,
+        };
+        let options = QuorumOptions::of_node(
+            metadata_disk,
+            &identity.cluster_id,
+            (&layers, &config),
+            environment.clone(),
+        );
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, delta)).await?;
         let controller = quorum.handle();
         controller
@@ -127,6 +149,7 @@ impl Server {
         metadata.partitions().set_strays_aside();
 
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
+        let threads = environment.threads;
         let broker = Arc::new(Broker::new(
             config.node_id,
             environment,
@@ -148,6 +171,7 @@ impl Server {
         let service: Arc<dyn Service> = Arc::new(BrokerService::new(broker.clone()));
         let workers = Arc::new(Workers::start(
             worker_count(config.num_network_threads),
+            threads,
             &service,
             &stopping,
         )?);
@@ -194,10 +218,8 @@ impl Server {
         self.broker.stopping.cancel();
         while self.acceptors.join_next().await.is_some() {}
         self.upkeep.stop();
-        let workers = self.workers;
-        let joined = tokio::task::spawn_blocking(move || Arc::into_inner(workers).map(Workers::join));
-        if let Err(error) = joined.await {
-            tracing::error!(%error, "the worker threads could not be joined");
+        if let Some(workers) = Arc::into_inner(self.workers) {
+            workers.join().await;
         }
         self.upkeep.join().await;
         if let Err(error) = self.quorum.shutdown().await {
@@ -221,18 +243,23 @@ fn socket_options(layers: &Layers, backlog: i32) -> SocketOptions {
 /// A listener with its open sockets.
 struct Bound {
     listener: Arc<Listener>,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Listening>,
 }
 
-fn bind(listeners: &[ListenerConfig], options: SocketOptions) -> Result<Vec<Bound>, StartError> {
+fn bind(
+    network: &Network,
+    listeners: &[ListenerConfig],
+    options: SocketOptions,
+) -> Result<Vec<Bound>, StartError> {
     listeners
         .iter()
         .map(|config| {
-            let (port, sockets) = bind_one(config, options).map_err(|source| StartError::Listen {
-                name: config.name.clone(),
-                address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
-                source,
-            })?;
+            let (port, sockets) =
+                bind_one(network, config, options).map_err(|source| StartError::Listen {
+                    name: config.name.clone(),
+                    address: format!("{}:{}", config.host.as_deref().unwrap_or("*"), config.port),
+                    source,
+                })?;
             let listener = Listener {
                 name: config.name.clone(),
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
@@ -253,7 +280,11 @@ fn bind(listeners: &[ListenerConfig], options: SocketOptions) -> Result<Vec<Boun
 
 /// Opens a listener's sockets, one for each address of its host, all on one port. Families of addresses that the machine
 /// has switched off are passed over.
-fn bind_one(config: &ListenerConfig, options: SocketOptions) -> io::Result<(u16, Vec<TcpListener>)> {
+fn bind_one(
+    network: &Network,
+    config: &ListenerConfig,
+    options: SocketOptions,
+) -> io::Result<(u16, Vec<Listening>)> {
     let at = |ip: IpAddr| SocketAddr::new(ip, config.port);
     let addresses: Vec<SocketAddr> = match config.host.as_deref() {
         // Whatever the hosts file says: clients may try either.
@@ -262,13 +293,13 @@ fn bind_one(config: &ListenerConfig, options: SocketOptions) -> io::Result<(u16,
         None => vec![at(Ipv6Addr::UNSPECIFIED.into()), at(Ipv4Addr::UNSPECIFIED.into())],
     };
     let mut port = config.port;
-    let mut sockets: Vec<TcpListener> = Vec::new();
+    let mut sockets: Vec<Listening> = Vec::new();
     let mut missing = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for mut address in addresses {
         address.set_port(port);
-        match acceptor::bind(address, options) {
+        match network.listen(address, options) {
             Ok(socket) => {
-                port = socket.local_addr()?.port();
+                port = socket.address()?.port();
                 sockets.push(socket);
                 if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
                     break;

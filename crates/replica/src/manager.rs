@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
-use barnabas_environment::{Clock, Random};
+use barnabas_environment::{Clock, Environment, Random, Threads};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_storage::Log;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +17,7 @@ use crate::upkeep::log_moves::LogMoves;
 /// The partitions of which this broker has a replica, and where their logs lie (Kafka's `ReplicaManager`).
 pub struct ReplicaManager {
     settings: Arc<DynamicBrokerConfig>,
-    clock: Clock,
-    random: Random,
+    environment: Environment,
     log_dirs: Arc<LogDirs>,
     partitions: Partitions,
     log_moves: LogMoves,
@@ -31,20 +30,19 @@ impl ReplicaManager {
     /// process stops.
     pub fn new(
         settings: Arc<DynamicBrokerConfig>,
-        (clock, random): (Clock, Random),
+        environment: Environment,
         log_dirs: Arc<LogDirs>,
         logs: Vec<(Arc<DataDir>, Log)>,
         stopping: CancellationToken,
     ) -> Self {
         let node_id = settings.config().node_id;
-        let partitions = Partitions::new(node_id, clock.clone(), random.clone(), log_dirs.clone(), logs);
+        let partitions = Partitions::new(node_id, &environment, log_dirs.clone(), logs);
         ReplicaManager {
             settings,
-            clock,
-            random,
             log_dirs,
             partitions,
-            log_moves: LogMoves::default(),
+            log_moves: LogMoves::new(environment.clock.clone()),
+            environment,
             checkpoints: Checkpoints::default(),
             stopping,
         }
@@ -88,12 +86,22 @@ impl ReplicaManager {
 
     /// The node's clock.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.environment.clock
     }
 
     /// The node's randomness.
     pub fn random(&self) -> &Random {
-        &self.random
+        &self.environment.random
+    }
+
+    /// Where slow work is done.
+    pub fn threads(&self) -> Threads {
+        self.environment.threads
+    }
+
+    /// What the node was given of the outside.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Cancelled when the process stops.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use barnabas_environment::Clock;
+use barnabas_environment::{Environment, Threads};
 use uuid::Uuid;
 
 use super::group_machine::GroupMachine;
@@ -13,8 +13,12 @@ use super::shard::Shard;
 use super::timers::TimerSignal;
 
 /// Loads shards, one after the other.
-pub(super) fn load<M: Machine>(shards: Vec<Arc<Shard<M>>>, timers: Arc<TimerSignal>, clock: Clock) {
-    run("loader", move || {
+pub(super) fn load<M: Machine>(
+    shards: Vec<Arc<Shard<M>>>,
+    timers: Arc<TimerSignal>,
+    Environment { clock, threads, .. }: Environment,
+) {
+    run(threads, "loader", move || {
         for shard in shards {
             shard.load(clock.now());
             timers.consider(shard.deadline_ms());
@@ -26,9 +30,9 @@ pub(super) fn load<M: Machine>(shards: Vec<Arc<Shard<M>>>, timers: Arc<TimerSign
 pub(super) fn delete_topics(
     shards: Vec<Arc<Shard<GroupMachine>>>,
     deleted: Vec<(Arc<str>, Uuid)>,
-    clock: Clock,
+    Environment { clock, threads, .. }: Environment,
 ) {
-    run("offset-deletion", move || {
+    run(threads, "offset-deletion", move || {
         for shard in shards.iter().filter(|shard| shard.has_records()) {
             shard.load(clock.now());
             shard.append_decided(clock.now(), |machine| machine.core.delete_topics(&deleted));
@@ -36,8 +40,8 @@ pub(super) fn delete_topics(
     });
 }
 
-fn run(name: &str, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+fn run(threads: Threads, name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = threads.spawn(name, work) {
         tracing::error!(thread = name, %error, "no thread could be started");
     }
 }

@@ -8,7 +8,7 @@ use barnabas_coordinator::{
     Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, hash_map_order,
     java_hash, partition_for,
 };
-use barnabas_environment::{Clock, Now};
+use barnabas_environment::{Environment, Now};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::GroupId;
@@ -39,7 +39,7 @@ pub struct GroupCoordinator {
 
 impl GroupCoordinator {
     /// A coordinator that has not seen an image yet. Its settings can't be changed at run time.
-    pub fn new(config: &BrokerConfig, clock: Clock) -> Self {
+    pub fn new(config: &BrokerConfig, environment: Environment) -> Self {
         let id = u8::try_from(config.offsets_topic_compression_codec).unwrap_or(u8::MAX);
         let compression = Compression::from_id(id).unwrap_or_else(|error| {
             tracing::warn!(%error, "offsets.topic.compression.codec is unknown; offsets are not compressed");
@@ -56,7 +56,7 @@ impl GroupCoordinator {
                 CONSUMER_OFFSETS,
                 setup.clone(),
                 compression,
-                clock,
+                environment,
             ),
             setup,
             partitions_planned: config.offsets_topic_num_partitions,
@@ -87,7 +87,7 @@ impl GroupCoordinator {
             .collect();
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
-            background::delete_topics(shards, deleted, self.shards.clock().clone());
+            background::delete_topics(shards, deleted, self.shards.environment().clone());
         }
     }
 
@@ -137,6 +137,7 @@ impl GroupCoordinator {
         let parked = shard.park(now, |core, token| act(core, token, now));
         self.shards.used(&shard);
         let answered = tokio::select! {
+            biased;
             answered = parked? => answered.map_err(|_| ErrorCode::NotCoordinator)?,
             () = stopping.cancelled() => return Err(ErrorCode::NotCoordinator),
         };

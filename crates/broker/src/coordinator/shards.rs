@@ -6,7 +6,7 @@
 use std::sync::{Arc, RwLock};
 
 use barnabas_coordinator::partition_for;
-use barnabas_environment::{Clock, Now};
+use barnabas_environment::{Environment, Now};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
@@ -30,7 +30,7 @@ pub(super) struct Shards<M: Machine> {
     compression: Compression,
     shards: RwLock<Arc<ByPartition<M>>>,
     timers: Arc<TimerSignal>,
-    clock: Clock,
+    environment: Environment,
 }
 
 impl<M: Machine> Shards<M> {
@@ -40,7 +40,7 @@ impl<M: Machine> Shards<M> {
         topic: &'static str,
         setup: M::Setup,
         compression: Compression,
-        clock: Clock,
+        environment: Environment,
     ) -> Self {
         Shards {
             node_id,
@@ -49,7 +49,7 @@ impl<M: Machine> Shards<M> {
             compression,
             shards: RwLock::default(),
             timers: Arc::new(TimerSignal::new()),
-            clock,
+            environment,
         }
     }
 
@@ -112,7 +112,7 @@ impl<M: Machine> Shards<M> {
             shard.resign();
         }
         if !started.is_empty() {
-            background::load(started, self.timers.clone(), self.clock.clone());
+            background::load(started, self.timers.clone(), self.environment.clone());
         }
     }
 
@@ -149,12 +149,12 @@ impl<M: Machine> Shards<M> {
 
     /// The time, for the shards.
     pub(super) fn now(&self) -> Now {
-        self.clock.now()
+        self.environment.clock.now()
     }
 
-    /// What tells the time.
-    pub(super) fn clock(&self) -> &Clock {
-        &self.clock
+    /// Time, randomness and threads.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// A shard was used: its next deadline may be earlier than the timer task meant to wake up.
@@ -196,8 +196,9 @@ impl<M: Machine> Shards<M> {
                 .unwrap_or(NO_DEADLINE)
         };
         tokio::select! {
-            () = self.timers.run(&self.clock, tick) => {}
+            biased;
             () = stopping.cancelled() => {}
+            () = self.timers.run(&self.environment.clock, tick) => {}
         }
     }
 }

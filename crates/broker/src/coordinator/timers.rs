@@ -41,6 +41,7 @@ impl TimerSignal {
             }
             let wait_ms = u64::try_from(wake_at_ms.saturating_sub(clock.monotonic_ms())).unwrap_or(0);
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(std::time::Duration::from_millis(wait_ms)) => {}
                 () = self.earlier.notified() => {}
             }

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use barnabas_coordinator::{Decision, MarkerWork, Refusal, TransactionConfig, TransactionShard};
-use barnabas_environment::Clock;
+use barnabas_environment::Environment;
 use barnabas_metadata::features;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
@@ -41,7 +41,7 @@ pub struct TransactionCoordinator {
 
 impl TransactionCoordinator {
     /// A coordinator that has not seen an image yet. Its settings can't be changed at run time.
-    pub fn new(config: &BrokerConfig, clock: Clock) -> Self {
+    pub fn new(config: &BrokerConfig, environment: Environment) -> Self {
         let transaction_version = Arc::new(AtomicI16::new(0));
         let markers_due = Arc::new(Notify::new());
         let own = TransactionConfig {
@@ -57,7 +57,13 @@ impl TransactionCoordinator {
         };
         TransactionCoordinator {
             config: own,
-            shards: Shards::new(config.node_id, TRANSACTION_STATE, setup, Compression::None, clock),
+            shards: Shards::new(
+                config.node_id,
+                TRANSACTION_STATE,
+                setup,
+                Compression::None,
+                environment,
+            ),
             transaction_version,
             markers_due,
         }
@@ -160,6 +166,7 @@ impl TransactionCoordinator {
     pub async fn run_markers(&self, broker: &Arc<Broker>, stopping: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = self.markers_due.notified() => {}
                 () = stopping.cancelled() => return,
             }
@@ -190,6 +197,7 @@ async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine>, work:
             Outcome::Superseded => return,
             Outcome::Retry => {
                 tokio::select! {
+                    biased;
                     () = tokio::time::sleep(MARKER_RETRY) => continue,
                     () = broker.stopping.cancelled() => return,
                 }

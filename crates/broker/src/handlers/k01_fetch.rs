@@ -140,6 +140,7 @@ impl Fetch {
             watch.credit(read.bytes as i64);
             drop(read);
             is_over = tokio::select! {
+                biased;
                 () = watch.woken() => false,
                 () = tokio::time::sleep_until(deadline) => true,
                 () = self.broker.stopping.cancelled() => true,

@@ -6,16 +6,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
+use super::options::METADATA_FOLDER;
 use crate::error::MetadataError;
 
 const CACHE_BYTES: u64 = 1024 * 1024;
 const SEGMENT_BYTES: usize = 128 * 1024;
 
 impl MetadataDisk {
-    /// The folder of a node's metadata; created when it isn't there.
+    /// The metadata's folder in a log directory; created when it isn't there.
     ///
     /// # Errors
     /// It can't be read or written, or holds something else.
+    pub fn in_log_dir(log_dir: &Path) -> Result<Self, MetadataError> {
+        Self::open(&log_dir.join(METADATA_FOLDER))
+    }
+
+    /// A folder of metadata; created when it isn't there.
+    ///
+    /// # Errors
+    /// As above.
     pub fn open(folder: &Path) -> Result<Self, MetadataError> {
         fs::create_dir_all(folder).map_err(|source| MetadataError::io(folder, source))?;
         Ok(Self {

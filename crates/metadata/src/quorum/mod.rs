@@ -28,7 +28,6 @@ mod snapshots;
 mod state_machine;
 mod status;
 mod sync_thread;
-mod threads;
 mod types;
 
 #[cfg(test)]
@@ -43,7 +42,6 @@ pub use peer_door::PeerDoor;
 pub use peers::{Answer, Frame, FrameKind, PeerError, Peers};
 pub use simulated_disk::SimulatedDisk;
 pub use status::QuorumStatus;
-pub use threads::Threads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,7 +115,6 @@ impl Quorum {
             bootstrap,
             snapshot_every,
             environment,
-            threads,
             voters,
         } = options;
         let node_id = voter_id(settings.node_id)?;
@@ -135,6 +132,7 @@ impl Quorum {
             cluster_id: cluster_id.clone(),
         };
 
+        let threads = environment.threads;
         let db = LogDb::new(disk.log);
         let (sync, closed) = SyncThread::start(db.clone(), threads)?;
         let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots), threads)?;

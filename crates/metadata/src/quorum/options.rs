@@ -1,6 +1,5 @@
 //! What a quorum is started with.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use barnabas_config::{BrokerConfig, ControllerRules, Layers};
 use barnabas_environment::Environment;
 use openraft::SnapshotPolicy;
 
-use super::Threads;
 use super::disk::MetadataDisk;
 use super::failed;
 use super::peers::Peers;
@@ -41,30 +39,25 @@ pub struct QuorumOptions {
     pub bootstrap: Vec<MetadataRecord>,
     /// After how many entries a snapshot is taken; [`SNAPSHOT_EVERY`] unless there is a reason.
     pub snapshot_every: u64,
-    /// Time and randomness.
+    /// Time, randomness, and where slow work is done.
     pub environment: Environment,
-    /// Where slow work is done.
-    pub threads: Threads,
     /// The voters; `None` for a quorum of one.
     pub voters: Option<Voters>,
 }
 
 impl QuorumOptions {
-    /// Those of a node with these settings, its metadata in `data_dir`, with the machine's own time and randomness.
-    ///
-    /// # Errors
-    /// The metadata can't be opened.
+    /// Those of a node with these settings, a quorum of one.
     pub fn of_node(
-        data_dir: &Path,
+        disk: MetadataDisk,
         cluster_id: &str,
-        layers: &Layers,
-        config: &BrokerConfig,
-    ) -> Result<QuorumOptions, MetadataError> {
+        (layers, config): (&Layers, &BrokerConfig),
+        environment: Environment,
+    ) -> QuorumOptions {
         let static_quorum = layers
             .given("controller.quorum.voters")
             .is_some_and(|voters| !voters.trim().is_empty());
-        Ok(QuorumOptions {
-            disk: MetadataDisk::open(&data_dir.join(METADATA_FOLDER))?,
+        QuorumOptions {
+            disk,
             cluster_id: cluster_id.to_owned(),
             settings: ControllerSettings {
                 node_id: config.node_id,
@@ -74,10 +67,9 @@ impl QuorumOptions {
             rules: ControllerRules::new(layers.clone()),
             bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
             snapshot_every: SNAPSHOT_EVERY,
-            environment: Environment::system(),
-            threads: Threads::Own,
+            environment,
             voters: None,
-        })
+        }
     }
 }
 

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::thread;
 
+use barnabas_environment::Threads;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use super::Threads;
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 

@@ -43,7 +43,7 @@ impl RaftSnapshotBuilder<RaftTypes> for StateMachine {
                 snapshot: Box::new(Cursor::new(bytes)),
             })
         };
-        let written = self.threads.run(write).await;
+        let written = self.apart(write).await;
         written.map_err(|error| StorageIOError::write_snapshot(Some(signature), &error).into())
     }
 }
@@ -87,8 +87,7 @@ impl RaftStateMachine<RaftTypes> for StateMachine {
             Ok((content, image))
         };
         let (content, image) = self
-            .threads
-            .run(take_over)
+            .apart(take_over)
             .await
             .map_err(|error| StorageIOError::write_snapshot(Some(meta.signature()), &error))?;
         self.state.lock().install(&content, image);
@@ -107,7 +106,7 @@ impl RaftStateMachine<RaftTypes> for StateMachine {
                 snapshot: Box::new(Cursor::new(bytes)),
             }))
         };
-        let read = self.threads.run(read).await;
+        let read = self.apart(read).await;
         read.map_err(|error| StorageIOError::read_snapshot(None, &error).into())
     }
 }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use barnabas_environment::Threads;
 use openraft::EntryPayload;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::Threads;
 use super::publisher::Publisher;
 use super::snapshot_file::{SnapshotContent, SnapshotFile};
 use super::types::{Entry, LogId, RecordBatch, StoredMembership};
@@ -30,7 +30,7 @@ pub enum Applied {
 pub struct StateMachine {
     pub(super) state: Arc<Mutex<State>>,
     pub(super) file: SnapshotFile,
-    pub(super) threads: Threads,
+    threads: Threads,
 }
 
 pub struct State {
@@ -62,6 +62,15 @@ impl StateMachine {
             file,
             threads,
         })
+    }
+
+    /// Does work that may wait for the disk.
+    pub(super) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, MetadataError> + Send + 'static,
+    ) -> Result<T, MetadataError> {
+        let done = self.threads.run(work).await;
+        done.unwrap_or_else(|error| Err(MetadataError::Storage(error.to_string())))
     }
 
     /// The latest image.

@@ -1,8 +1,8 @@
 //! openraft's own suite for log stores and state machines, over ours.
 
+use barnabas_environment::Threads;
 use openraft::testing::{StoreBuilder, Suite};
 
-use super::Threads;
 use super::disk::MetadataDisk;
 use super::log_db::LogDb;
 use super::log_store::LogStore;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use barnabas_environment::Threads;
 use tokio::sync::oneshot::{self, Receiver};
 
-use super::Threads;
 use super::log_db::LogDb;
 use crate::error::MetadataError;
 

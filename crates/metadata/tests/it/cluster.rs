@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_environment::{Environment, Random};
+use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::quorum::{
     Answer, ControllerHandle, Frame, FrameKind, PeerDoor, PeerError, Peers, QuorumTiming, SimulatedDisk,
-    Threads, Voters,
+    Voters,
 };
 use barnabas_metadata::{MetadataError, Quorum, QuorumOptions};
 use parking_lot::Mutex;
@@ -97,9 +97,9 @@ fn options_of(node: i32, disk: &SimulatedDisk, wires: &Wires) -> QuorumOptions {
     options.settings.node_id = node;
     options.environment = Environment {
         random: Random::seeded(disk.syncs() as u64 * 4 + node as u64),
+        threads: Threads::Runtime,
         ..Environment::system()
     };
-    options.threads = Threads::Runtime;
     options.voters = Some(Voters {
         ids: IDS.to_vec(),
         peers: Arc::new(End {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barnabas_config::{ControllerRules, Layers};
 use barnabas_environment::Environment;
 use barnabas_metadata::controller::{ApiError, ControllerSettings, CreateTopics, RegisterBroker};
-use barnabas_metadata::quorum::{ControllerHandle, MetadataDisk, Threads};
+use barnabas_metadata::quorum::{ControllerHandle, MetadataDisk};
 use barnabas_metadata::{MetadataDelta, MetadataError, MetadataImage, MetadataRecord, Quorum, QuorumOptions};
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
@@ -29,7 +29,6 @@ pub fn options(disk: MetadataDisk, cluster_id: &str) -> QuorumOptions {
         }],
         snapshot_every: 100,
         environment: Environment::system(),
-        threads: Threads::Own,
         voters: None,
     }
 }

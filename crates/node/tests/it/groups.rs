@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use barnabas_environment::{Clock, Environment, Random};
+use barnabas_environment::{Clock, Environment, Random, Threads};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -220,6 +220,7 @@ fn a_wall_clock_that_is_set_puts_nobody_out_and_keeps_nobody_in() {
     let environment = Environment {
         clock,
         random: Random::seeded(1),
+        threads: Threads::Own,
     };
     let settings = [("group.min.session.timeout.ms", "1")];
     let node = Node::try_start_with(environment, TempDir::new().unwrap(), &settings);

@@ -149,7 +149,7 @@ fn import(source: &Path, mode: Mode) -> Import {
 }
 
 fn check_ready(data_dir: &Path) -> Result<(), unready::Unready> {
-    unready::check(data_dir, &[data_dir.to_owned()])
+    unready::check(&Disk::Real, data_dir, &[data_dir.to_owned()])
 }
 
 /// Imports and answers what was told.
@@ -468,7 +468,7 @@ fn several_data_folders_are_taken_over_in_place_together() {
         (held(first.path()).0, held(second.path()).0),
         (names(&[0]), names(&[1]))
     );
-    unready::check(first.path(), &both.map(Path::to_owned)).unwrap();
+    unready::check(&Disk::Real, first.path(), &both.map(Path::to_owned)).unwrap();
 }
 
 #[test]
@@ -485,7 +485,11 @@ fn an_import_into_several_data_folders_that_was_interrupted_is_done_again() {
             fs::write(dir.join("orders-0/half"), "a copy").unwrap();
         }
     }
-    let refused = unready::check(&target.path().join("c"), &[target.path().join("c"), b.clone()]);
+    let refused = unready::check(
+        &Disk::Real,
+        &target.path().join("c"),
+        &[target.path().join("c"), b.clone()],
+    );
     assert!(
         refused
             .unwrap_err()

@@ -43,9 +43,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["transaction"],
     ]),
     ("network", &[
-        &["admission", "frame_buffer", "platform", "request_memory", "response"],
-        &["connection_context", "socket"],
-        &["output", "service"],
+        &["admission", "platform", "request_memory", "response"],
+        &["connection_context", "simulated"],
+        &["transport", "simulated::tests"],
+        &["frame_buffer", "listening", "output", "service"],
         &["connection", "worker"],
         &["acceptor"],
     ]),

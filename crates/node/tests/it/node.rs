@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::{Sources, load};
 use barnabas_environment::Environment;
+use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
@@ -78,7 +79,11 @@ impl Node {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = match Server::start(settings, environment).await {
+                let outside = Outside {
+                    environment,
+                    ..Outside::system()
+                };
+                let server = match Server::start(settings, outside).await {
                     Ok(server) => server,
                     Err(why) => return started.send(Err(why.to_string())).unwrap(),
                 };

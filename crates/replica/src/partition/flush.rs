@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+use barnabas_environment::Threads;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogFlush, StorageError};
 
@@ -158,9 +159,11 @@ impl Partition {
     }
 }
 
-/// The threads that sync, and what waits for them. Threads start when there is something to do, and end with the value.
-#[derive(Default)]
+/// The threads that sync, and what waits for them. Threads start when there is something to do, and end with the value. A
+/// node without threads of its own syncs on the runtime, whenever there is something to do.
 pub struct Flusher {
+    threads: Threads,
+    threads_max: usize,
     shared: Arc<Shared>,
 }
 
@@ -179,20 +182,34 @@ struct Queue {
 }
 
 impl Flusher {
+    /// One with nothing to do.
+    pub fn new(threads: Threads) -> Flusher {
+        Flusher {
+            threads,
+            threads_max: match threads {
+                Threads::Own => THREADS_MAX,
+                Threads::Runtime => 1,
+            },
+            shared: Arc::default(),
+        }
+    }
+
     /// Has a partition flushed.
     pub fn enqueue(&self, partition: &Weak<Partition>) {
         let mut queue = self.shared.lock();
         queue.partitions.push_back(partition.clone());
-        if queue.idle >= queue.partitions.len() || queue.threads == THREADS_MAX {
+        if queue.idle >= queue.partitions.len() || queue.threads == self.threads_max {
             drop(queue);
             self.shared.filled.notify_one();
             return;
         }
         queue.threads += 1;
         let shared = self.shared.clone();
-        let started = std::thread::Builder::new()
-            .name("flush".to_owned())
-            .spawn(move || shared.run());
+        let work = match self.threads {
+            Threads::Own => Shared::run,
+            Threads::Runtime => Shared::run_once,
+        };
+        let started = self.threads.spawn("flush", move || work(&shared));
         if let Err(error) = started {
             tracing::error!(%error, "a thread that flushes could not be started");
             queue.threads -= 1;
@@ -223,14 +240,29 @@ impl Shared {
                 continue;
             };
             drop(queue);
-            let again = next
-                .upgrade()
-                .is_some_and(|partition| partition.flush_for_waiters());
-            queue = self.lock();
-            if again {
-                queue.partitions.push_back(next);
-            }
+            queue = self.flush(next);
         }
+    }
+
+    /// Does what there is to do, and ends.
+    fn run_once(&self) {
+        let mut queue = self.lock();
+        while let Some(next) = queue.partitions.pop_front() {
+            drop(queue);
+            queue = self.flush(next);
+        }
+        queue.threads -= 1;
+    }
+
+    fn flush(&self, partition: Weak<Partition>) -> MutexGuard<'_, Queue> {
+        let again = partition
+            .upgrade()
+            .is_some_and(|partition| partition.flush_for_waiters());
+        let mut queue = self.lock();
+        if again {
+            queue.partitions.push_back(partition);
+        }
+        queue
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use barnabas_environment::{Clock, Random};
+use barnabas_environment::{Environment, Random};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
@@ -51,21 +51,15 @@ pub struct Partitions {
 
 impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
-    pub fn new(
-        node_id: i32,
-        clock: Clock,
-        random: Random,
-        log_dirs: Arc<LogDirs>,
-        logs: Vec<FoundLog>,
-    ) -> Self {
-        let found = found::sort_out(logs, &random);
+    pub fn new(node_id: i32, environment: &Environment, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
+        let found = found::sort_out(logs, &environment.random);
         Partitions {
             node_id,
-            random,
-            deletions: Deletions::new(log_dirs.disk(), clock),
+            random: environment.random.clone(),
+            deletions: Deletions::new(log_dirs.disk(), environment.clock.clone()),
             log_dirs,
-            cleanings: Cleanings::default(),
-            flusher: Arc::default(),
+            cleanings: Cleanings::new(environment),
+            flusher: Arc::new(Flusher::new(environment.threads)),
             maps: RwLock::default(),
             found: Mutex::new(found),
             started: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use barnabas_config::{BrokerConfig, Layers, Settings};
+use barnabas_environment::Threads;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::append::{AppendAs, Appended, Pending, Refused, RequiredAcks};
 use super::core::{Assignment, LeaderEpoch};
+use super::flush::Flusher;
 use super::settings::TopicSettings;
 use super::{Partition, TopicPartition};
 use crate::log_dirs::LogDirs;
@@ -61,7 +63,7 @@ fn partition(assignment: Assignment) -> Fixture {
         .storage()
         .unwrap()
         .create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
-    let flusher = Arc::default();
+    let flusher = Arc::new(Flusher::new(Threads::Own));
     Fixture {
         partition: Partition::new(id, 1, assignment, settings, dir, Some(log), flusher),
         _folder: folder,

@@ -81,7 +81,7 @@ pub fn write(replicas: &ReplicaManager, checkpoint: Checkpoint) {
 /// Writes the file beside the thread that a connection runs on.
 pub async fn write_apart(replicas: &Arc<ReplicaManager>, checkpoint: Checkpoint) {
     let writer = replicas.clone();
-    if let Err(error) = tokio::task::spawn_blocking(move || write(&writer, checkpoint)).await {
+    if let Err(error) = replicas.threads().run(move || write(&writer, checkpoint)).await {
         tracing::error!(%error, "writing a checkpoint ended early");
     }
 }

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barnabas_config::effect::LOG_MOVES_LIMIT;
+use barnabas_environment::Clock;
 use barnabas_storage::{Log, StorageError};
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ const RETRY: Duration = Duration::from_millis(20);
 /// Moves that wait for a thread.
 #[derive(Debug)]
 pub struct LogMoves {
+    clock: Clock,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -76,15 +78,17 @@ enum Step {
     End,
 }
 
-impl Default for LogMoves {
-    fn default() -> Self {
+impl LogMoves {
+    /// No moves.
+    pub fn new(clock: Clock) -> Self {
         let queue = Queue {
             waiting: VecDeque::new(),
             busy: Vec::new(),
-            budget: Budget::new(Instant::now()),
+            budget: Budget::new(clock.instant()),
             stopped: false,
         };
         LogMoves {
+            clock,
             queue: Mutex::new(queue),
             changed: Condvar::new(),
         }
@@ -102,7 +106,7 @@ impl LogMoves {
             moving,
             copy: None,
             is_new: true,
-            not_before: Instant::now(),
+            not_before: self.clock.instant(),
         });
     }
 
@@ -115,38 +119,25 @@ impl LogMoves {
     /// What to do next, after a wait if there is nothing.
     fn next(&self, limit: Option<u64>) -> Step {
         let mut queue = self.lock();
-        if queue.stopped {
-            return Step::End;
-        }
-        let now = Instant::now();
-        if let Some(mut active) = queue.take(|active| active.moving.is_cancelled() || active.is_new) {
-            active.is_new = false;
-            return if active.moving.is_cancelled() {
-                Step::GiveUp(active)
-            } else {
-                Step::Begin(active)
-            };
-        }
-        let mut pause = queue.budget.pause(limit, now);
-        if pause.is_none() {
-            if let Some(active) = queue.take(|active| active.not_before <= now) {
-                return Step::Turn(active);
-            }
-            let free = queue.waiting.iter().filter(|active| queue.is_free(active));
-            pause = free.map(|active| active.not_before - now).min();
-        }
-        // Whoever adds a move or lets go of a partition wakes the threads.
-        match pause {
-            Some(pause) => drop(self.changed.wait_timeout(queue, pause)),
-            None => drop(self.changed.wait(queue)),
+        match queue.next(limit, self.clock.instant()) {
+            Ok(step) => return step,
+            // Whoever adds a move or lets go of a partition wakes the threads.
+            Err(Some(pause)) => drop(self.changed.wait_timeout(queue, pause)),
+            Err(None) => drop(self.changed.wait(queue)),
         }
         Step::Wait
+    }
+
+    /// What to do next, [`Step::Wait`] at once if there is nothing.
+    fn next_now(&self, limit: Option<u64>) -> Step {
+        let next = self.lock().next(limit, self.clock.instant());
+        next.unwrap_or(Step::Wait)
     }
 
     /// Puts a move back after a turn in which so many bytes were copied.
     fn give_back(&self, mut active: Active, bytes: usize) {
         if bytes == 0 {
-            active.not_before = Instant::now() + RETRY;
+            active.not_before = self.clock.instant() + RETRY;
         }
         self.lock().budget.spend(bytes);
         self.put(active);
@@ -169,6 +160,30 @@ impl LogMoves {
 }
 
 impl Queue {
+    /// What to do next; where there is nothing, how long to wait unless something changes.
+    fn next(&mut self, limit: Option<u64>, now: Instant) -> Result<Step, Option<Duration>> {
+        if self.stopped {
+            return Ok(Step::End);
+        }
+        if let Some(mut active) = self.take(|active| active.moving.is_cancelled() || active.is_new) {
+            active.is_new = false;
+            return Ok(if active.moving.is_cancelled() {
+                Step::GiveUp(active)
+            } else {
+                Step::Begin(active)
+            });
+        }
+        let mut pause = self.budget.pause(limit, now);
+        if pause.is_none() {
+            if let Some(active) = self.take(|active| active.not_before <= now) {
+                return Ok(Step::Turn(active));
+            }
+            let free = self.waiting.iter().filter(|active| self.is_free(active));
+            pause = free.map(|active| active.not_before - now).min();
+        }
+        Err(pause)
+    }
+
     /// The first move that is wanted and whose partition no other thread has in its hands; from now on this one has.
     fn take(&mut self, wanted: impl Fn(&Active) -> bool) -> Option<Active> {
         let found = |active: &Active| self.is_free(active) && wanted(active);
@@ -201,39 +216,50 @@ pub fn start(replicas: &Arc<ReplicaManager>) -> io::Result<Vec<JoinHandle<()>>> 
 }
 
 fn run(replicas: &ReplicaManager) {
+    let next = |limit| replicas.log_moves().next(limit);
+    while step(replicas, next).is_some() {}
+}
+
+/// Goes on with the moves for as long as there is something to do.
+pub(super) fn run_once(replicas: &ReplicaManager) {
+    let next = |limit| replicas.log_moves().next_now(limit);
+    while step(replicas, next) == Some(true) {}
+}
+
+/// Does the next thing; answers whether there was one, `None` at the end.
+fn step(replicas: &ReplicaManager, next: impl FnOnce(Option<u64>) -> Step) -> Option<bool> {
     let moves = replicas.log_moves();
-    loop {
-        let limit = limit(replicas);
-        match moves.next(limit) {
-            Step::End => return,
-            Step::Wait => {}
-            Step::GiveUp(active) => {
-                give_up(replicas, &active.moving, active.copy);
-                moves.let_go(&active.partition);
+    let limit = limit(replicas);
+    match next(limit) {
+        Step::End => return None,
+        Step::Wait => return Some(false),
+        Step::GiveUp(active) => {
+            give_up(replicas, &active.moving, active.copy);
+            moves.let_go(&active.partition);
+        }
+        Step::Begin(mut active) => {
+            let partition = active.partition.clone();
+            // The new folder's file knows from now on where the log begins.
+            checkpoints::write(replicas, Checkpoint::LogStartOffsets);
+            // A failure shows with the first turn.
+            let _ = begin(
+                &partition,
+                &active.moving,
+                &mut active.copy,
+                replicas.random().uuid(),
+            );
+            moves.put(active);
+            moves.let_go(&partition);
+        }
+        Step::Turn(mut active) => {
+            let partition = active.partition.clone();
+            if let Some(bytes) = turn(replicas, &mut active, limit) {
+                moves.give_back(active, bytes);
             }
-            Step::Begin(mut active) => {
-                let partition = active.partition.clone();
-                // The new folder's file knows from now on where the log begins.
-                checkpoints::write(replicas, Checkpoint::LogStartOffsets);
-                // A failure shows with the first turn.
-                let _ = begin(
-                    &partition,
-                    &active.moving,
-                    &mut active.copy,
-                    replicas.random().uuid(),
-                );
-                moves.put(active);
-                moves.let_go(&partition);
-            }
-            Step::Turn(mut active) => {
-                let partition = active.partition.clone();
-                if let Some(bytes) = turn(replicas, &mut active, limit) {
-                    moves.give_back(active, bytes);
-                }
-                moves.let_go(&partition);
-            }
+            moves.let_go(&partition);
         }
     }
+    Some(true)
 }
 
 /// Keeps the copied bytes within the limit.

@@ -1,7 +1,7 @@
 //! What is done for the replicas while nobody asks: checkpoints, flushes, retention, compaction, moves between log directories.
 //!
 //! What may take long has threads of its own, of low priority; what comes at intervals runs on the runtime that the node was
-//! started on.
+//! started on. A node without threads of its own does all of it there ([`turns`]).
 
 pub mod checkpoints;
 pub mod deletions;
@@ -10,11 +10,13 @@ pub mod log_moves;
 mod low_priority_thread;
 mod retention;
 mod scheduled;
+mod turns;
 
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use barnabas_environment::Threads;
 use tokio::task;
 
 use crate::ReplicaManager;
@@ -24,6 +26,7 @@ use crate::log_dirs::open::Unfinished;
 pub struct Upkeep {
     replicas: Arc<ReplicaManager>,
     scheduled: task::JoinHandle<()>,
+    turns: Option<task::JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -37,9 +40,17 @@ impl Upkeep {
         let mut upkeep = Upkeep {
             replicas: replicas.clone(),
             scheduled: tokio::spawn(scheduled::run(replicas.clone())),
+            turns: None,
             threads: Vec::new(),
         };
-        match upkeep.start_threads() {
+        let started = match replicas.threads() {
+            Threads::Own => upkeep.start_threads(),
+            Threads::Runtime => {
+                upkeep.turns = Some(tokio::spawn(turns::run(replicas.clone())));
+                Ok(())
+            }
+        };
+        match started {
             Ok(()) => {
                 for (topic, partition, to) in unfinished {
                     if let Ok(partition) = replicas.partitions().by_name(topic, *partition) {
@@ -72,17 +83,15 @@ impl Upkeep {
 
     /// Waits for all of it, once it was told to stop and the node's stopping token was cancelled.
     pub async fn join(self) {
-        let threads = self.threads;
-        let joined = task::spawn_blocking(move || {
-            for thread in threads {
-                let name = thread.thread().name().unwrap_or_default().to_owned();
-                if thread.join().is_err() {
-                    tracing::error!(name, "a thread of the upkeep ended early");
-                }
+        for thread in self.threads {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            let joined = task::spawn_blocking(move || thread.join().is_ok());
+            if !joined.await.unwrap_or(false) {
+                tracing::error!(name, "a thread of the upkeep ended early");
             }
-        });
-        for outcome in [joined.await, self.scheduled.await] {
-            if let Err(error) = outcome {
+        }
+        for task in [Some(self.scheduled), self.turns].into_iter().flatten() {
+            if let Err(error) = task.await {
                 tracing::error!(%error, "the upkeep ended early");
             }
         }

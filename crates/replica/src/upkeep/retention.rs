@@ -23,21 +23,39 @@ const FIRST_CHECK_MS: i64 = 30_000;
 /// # Errors
 /// The system refuses the thread.
 pub fn start(replicas: Arc<ReplicaManager>) -> io::Result<JoinHandle<()>> {
-    let interval_ms = replicas.config().log_retention_check_interval_ms;
-    low_priority_thread::spawn("retention".to_owned(), move || run(&replicas, interval_ms))
+    low_priority_thread::spawn("retention".to_owned(), move || run(&replicas))
 }
 
-fn run(replicas: &ReplicaManager, interval_ms: i64) {
-    let deletions = replicas.partitions().deletions();
-    let clock = replicas.clock();
-    let mut next_check_ms = clock
-        .monotonic_ms()
-        .saturating_add(interval_ms.min(FIRST_CHECK_MS));
-    while deletions.wait(next_check_ms) {
+fn run(replicas: &ReplicaManager) {
+    let mut retention = Retention::new(replicas);
+    while replicas.partitions().deletions().wait(retention.next_check_ms) {
+        retention.turn(replicas);
+    }
+}
+
+/// When to look for old segments.
+pub(super) struct Retention {
+    interval_ms: i64,
+    next_check_ms: i64,
+}
+
+impl Retention {
+    pub fn new(replicas: &ReplicaManager) -> Self {
+        let interval_ms = replicas.config().log_retention_check_interval_ms;
+        let first_ms = interval_ms.min(FIRST_CHECK_MS);
+        Retention {
+            interval_ms,
+            next_check_ms: replicas.clock().monotonic_ms().saturating_add(first_ms),
+        }
+    }
+
+    /// Removes what is due, and looks for old segments when it is time.
+    pub fn turn(&mut self, replicas: &ReplicaManager) {
+        let (deletions, clock) = (replicas.partitions().deletions(), replicas.clock());
         deletions.remove_due();
-        if clock.monotonic_ms() >= next_check_ms {
+        if clock.monotonic_ms() >= self.next_check_ms {
             check_all(replicas, deletions);
-            next_check_ms = clock.monotonic_ms().saturating_add(interval_ms);
+            self.next_check_ms = clock.monotonic_ms().saturating_add(self.interval_ms);
         }
     }
 }

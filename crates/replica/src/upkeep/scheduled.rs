@@ -23,6 +23,7 @@ pub async fn run(replicas: Arc<ReplicaManager>) {
     let mut expirations = every(config.producer_id_expiration_check_interval_ms.into());
     loop {
         tokio::select! {
+            biased;
             () = replicas.stopping().cancelled() => return,
             () = replicas.log_dirs().failed() => {
                 replicas.partitions().interrupt_failed();
@@ -52,7 +53,7 @@ fn every(period_ms: i64) -> Interval {
 /// Runs a job for each partition on a thread that may wait for the disk.
 async fn apart(replicas: &Arc<ReplicaManager>, job: fn(&Partition, i64) -> Result<(), StorageError>) {
     let (partitions, now_ms) = (replicas.partitions().all(), replicas.clock().wall_ms());
-    let running = tokio::task::spawn_blocking(move || {
+    let running = replicas.threads().run(move || {
         for partition in partitions {
             if let Err(error) = job(&partition, now_ms) {
                 let id = partition.id();

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use barnabas_storage::cleaner::{Cleaned, Cleaner, CleanerSettings, CleanerShell};
 use barnabas_storage::{Log, LogDir, StorageError};
@@ -36,14 +36,19 @@ pub fn start(replicas: &Arc<ReplicaManager>) -> io::Result<Option<JoinHandle<()>
     if !replicas.config().log_cleaner_enable {
         return Ok(None);
     }
+    load(replicas);
+    let supervised = replicas.clone();
+    spawn(0, move || supervise(&supervised)).map(Some)
+}
+
+/// Reads what each log was cleaned up to.
+pub(super) fn load(replicas: &ReplicaManager) {
     for dir in replicas.log_dirs().all() {
         match dir.storage().and_then(LogDir::read_cleaner_offsets) {
             Ok(offsets) => replicas.partitions().cleanings().load(offsets),
             Err(error) => tracing::warn!(%error, "the compacted logs of a log directory count as dirty"),
         }
     }
-    let supervised = replicas.clone();
-    spawn(0, move || supervise(&supervised)).map(Some)
 }
 
 fn spawn(index: i32, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -81,17 +86,23 @@ fn supervise(replicas: &Arc<ReplicaManager>) {
 fn work(replicas: &ReplicaManager, index: i32) -> bool {
     let cleanings = replicas.partitions().cleanings();
     let config = replicas.config().clone();
-    let mut cleaner = None;
-    while !cleanings.is_stopped() && Arc::ptr_eq(&config, &replicas.config()) {
-        let Some(chosen) = choice::choose(replicas, replicas.clock().wall_ms()) else {
-            drop(cleaner.take());
-            cleanings.wait(config.log_cleaner_backoff_ms);
-            break;
-        };
-        let cleaner = cleaner.get_or_insert_with(|| Cleaner::new(settings(&config)));
-        clean(replicas, &config, cleaner, &chosen);
+    if clean_all(replicas, &config) {
+        cleanings.wait(config.log_cleaner_backoff_ms);
     }
     !cleanings.is_stopped() && index < replicas.config().log_cleaner_threads
+}
+
+/// Cleans until nothing is left, which it answers with `true`, or a setting has changed.
+pub(super) fn clean_all(replicas: &ReplicaManager, config: &Arc<BrokerConfig>) -> bool {
+    let mut cleaner = None;
+    while !replicas.partitions().cleanings().is_stopped() && Arc::ptr_eq(config, &replicas.config()) {
+        let Some(chosen) = choice::choose(replicas, replicas.clock().wall_ms()) else {
+            return true;
+        };
+        let cleaner = cleaner.get_or_insert_with(|| Cleaner::new(settings(config)));
+        clean(replicas, config, cleaner, &chosen);
+    }
+    false
 }
 
 /// A thread's share of what the settings give to all.
@@ -111,7 +122,7 @@ fn clean(replicas: &ReplicaManager, config: &BrokerConfig, cleaner: &mut Cleaner
     let (topic, partition) = (&id.topic, id.partition);
     tracing::info!(%topic, partition, first_dirty_offset = chosen.cleanable.first_dirty_offset,
         first_uncleanable_offset = chosen.cleanable.first_uncleanable_offset, "cleaning a log");
-    let begun = Instant::now();
+    let begun = replicas.clock().instant();
     let mut shell = Shell {
         replicas,
         config,
@@ -121,7 +132,7 @@ fn clean(replicas: &ReplicaManager, config: &BrokerConfig, cleaner: &mut Cleaner
     let outcome = cleaner.clean(&mut shell, &chosen.hold, &chosen.facts, &chosen.cleanable, now);
     match outcome {
         Ok(cleaned) => {
-            note(&chosen.partition, &cleaned, begun.elapsed());
+            note(&chosen.partition, &cleaned, replicas.clock().instant() - begun);
             replicas
                 .partitions()
                 .cleanings()

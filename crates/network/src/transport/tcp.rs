@@ -7,10 +7,8 @@ use rustix::net::RecvFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::response::FileRange;
-
-/// Bytes that pass through user memory at a time.
-const COPIED_MAX: usize = 64 * 1024;
+use super::COPIED_MAX;
+use crate::response::FileRange;
 
 /// Receives into `buffer`; the second value says that the socket has nothing more for now. A read that did not fill
 /// the buffer has emptied the socket: reporting that as "would block" inside makes the runtime wait for the next

@@ -1,0 +1,113 @@
+//! What lies under a connection: a stream of bytes that is asked whether it is ready, and then takes or gives what it can.
+//!
+//! [`Transport::Tcp`] is the system's socket: each call is the system call that it was before there was a choice, and without
+//! the feature `simulation` there is no other. A transport that has to see the bytes (one in memory, later TLS) reads file
+//! ranges through a buffer.
+
+mod tcp;
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+
+use crate::response::FileRange;
+#[cfg(any(test, feature = "simulation"))]
+use crate::simulated::SimulatedStream;
+
+/// Bytes of a file that pass through user memory at a time, where they have to.
+const COPIED_MAX: usize = 64 * 1024;
+
+/// The two ends of a connection's bytes.
+#[derive(Debug)]
+pub enum Transport {
+    /// A socket of the system, non-blocking.
+    Tcp(TcpStream),
+    /// A connection of a network in memory.
+    #[cfg(any(test, feature = "simulation"))]
+    Simulated(SimulatedStream),
+}
+
+/// All calls answer with the system's error; `WouldBlock` says that the transport is not ready.
+#[allow(clippy::missing_errors_doc)]
+impl Transport {
+    /// The address of this end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        match self {
+            Transport::Tcp(stream) => stream.local_addr(),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => Ok(stream.local_address()),
+        }
+    }
+
+    /// Waits until there is something to receive, an end or an error among it.
+    pub async fn readable(&self) -> io::Result<()> {
+        match self {
+            Transport::Tcp(stream) => stream.readable().await,
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => stream.readable().await,
+        }
+    }
+
+    /// Waits until bytes may be sent.
+    pub async fn writable(&self) -> io::Result<()> {
+        match self {
+            Transport::Tcp(stream) => stream.writable().await,
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => stream.writable().await,
+        }
+    }
+
+    /// Receives into `buffer`; 0 bytes are the end. The second value says that there is nothing more for now.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+        match self {
+            Transport::Tcp(stream) => tcp::receive(stream, buffer),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => Ok((stream.receive(buffer)?, false)),
+        }
+    }
+
+    /// Receives into `buffer`, for a frame of which more is to come: so nothing is said of what is left.
+    pub fn receive_more(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(stream) => stream.try_read(buffer),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => stream.receive(buffer),
+        }
+    }
+
+    /// As [`Transport::receive_more`], behind what `buffer` holds.
+    pub fn receive_behind(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(stream) => stream.try_read_buf(buffer),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => stream.receive_behind(buffer),
+        }
+    }
+
+    /// Sends what the transport takes of `buffers`; `more` says that the rest of the frame follows at once.
+    pub fn send_vectored(&self, buffers: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(stream) => tcp::send_vectored(stream, buffers, more),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => stream.send_vectored(buffers),
+        }
+    }
+
+    /// Sends what the transport takes of a file range; 0 means that the file ends before the range does.
+    pub fn send_file(&self, range: &FileRange) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(stream) => tcp::send_file(stream, range),
+            #[cfg(any(test, feature = "simulation"))]
+            Transport::Simulated(stream) => {
+                let mut buffer = vec![0; range.len.min(COPIED_MAX)];
+                let read = range.file.read_at(&mut buffer, range.position)?;
+                match read {
+                    0 => Ok(0),
+                    read => stream.send_vectored(&[IoSlice::new(&buffer[..read])]),
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::cold::{ColdRanges, Unreadable};
 use super::session::Planned;
 use barnabas_replica::partition::fetch::FetchedPartition;
 use barnabas_replica::partition::waiters::{FetchWatch, Interest};
-use barnabas_replica::partition::{Isolation, Partition};
+use barnabas_replica::partition::{Partition, Reader};
 
 /// A partition that a Fetch reads, found or not.
 pub struct Target {
@@ -24,10 +24,12 @@ pub struct FetchTargets {
     pub targets: Vec<Target>,
     /// Most bytes of records, but for a first batch that is larger.
     pub max_bytes: i32,
-    /// Whether a follower asks: there are none, so nothing is led for it.
-    pub from_follower: bool,
-    /// Which records the client may see.
-    pub isolation: Isolation,
+    /// Fewer bytes of records are waited for.
+    pub min_bytes: usize,
+    /// Who reads.
+    pub reader: Reader,
+    /// What tells a Fetch without a session of changes; made when a read finds too little.
+    pub watch: Option<Arc<FetchWatch>>,
 }
 
 /// All that a Fetch has read.
@@ -51,24 +53,44 @@ impl FetchRead {
 impl FetchTargets {
     /// Reads what is there. The first records found are delivered whole however small the limits, so that a consumer
     /// gets over a batch that is larger than them (KIP-74).
-    pub fn read(&self) -> FetchRead {
+    ///
+    /// Where less is found than is asked for, the partitions tell of every change from the moment at which they were read:
+    /// nothing is missed that comes while others are read, or before the Fetch waits.
+    pub fn read(&mut self) -> FetchRead {
+        let FetchTargets {
+            targets,
+            max_bytes,
+            min_bytes,
+            reader,
+            watch,
+        } = self;
         let mut read = FetchRead {
-            partitions: Vec::with_capacity(self.targets.len()),
+            partitions: Vec::with_capacity(targets.len()),
             bytes: 0,
             urgent: false,
         };
-        let mut left = self.max_bytes;
-        for Target { planned, partition } in &self.targets {
-            let request = &planned.request;
+        let mut left = *max_bytes;
+        for (slot, Target { planned, partition }) in targets.iter_mut().enumerate() {
+            let Planned {
+                request, interest, ..
+            } = planned;
+            let read_before = read.bytes;
+            let (watch, min_bytes) = (&mut *watch, *min_bytes);
+            let whom = move |bytes: usize| {
+                let interest = interest;
+                if interest.is_none() && read_before + bytes < min_bytes {
+                    let watch = watch.get_or_insert_with(FetchWatch::new);
+                    *interest = Some(Interest::new(watch, slot as u32));
+                }
+                interest.as_ref()
+            };
             let fetched = match partition {
-                Ok(_) if self.from_follower => FetchedPartition::failed(ErrorCode::NotLeaderOrFollower),
                 Ok(partition) => partition
                     .fetch(
                         request,
-                        left.min(request.max_bytes),
-                        read.bytes == 0,
-                        self.isolation,
-                        planned.interest.as_ref(),
+                        (left.min(request.max_bytes), read_before == 0),
+                        *reader,
+                        whom,
                     )
                     .unwrap_or_else(FetchedPartition::failed),
                 Err(error) => FetchedPartition::unknown(*error),
@@ -83,9 +105,24 @@ impl FetchTargets {
         read
     }
 
+    /// The watch of a Fetch without a session.
+    pub fn own_watch(&mut self) -> Arc<FetchWatch> {
+        self.watch.get_or_insert_with(FetchWatch::new).clone()
+    }
+
+    /// Takes notice of what its own watch tells, before the next read.
+    pub fn notice(&mut self) {
+        for slot in self.watch.iter().flat_map(|watch| watch.take_changed()) {
+            let target = self.targets.get(slot as usize);
+            if let Some(interest) = target.and_then(|target| target.planned.interest.as_ref()) {
+                interest.noticed();
+            }
+        }
+    }
+
     /// Has records that were read in the page cache, so that sending them keeps no other connection waiting. Where that fails,
     /// so has the partition's folder, and the answer says it.
-    pub async fn load(&self, read: FetchRead, cold: ColdRanges) -> FetchRead {
+    pub async fn load(&mut self, read: FetchRead, cold: ColdRanges) -> FetchRead {
         let Err(Unreadable { place, error }) = cold.load().await else {
             return read;
         };
@@ -97,15 +134,6 @@ impl FetchTargets {
             partition.read_failed(error);
         }
         self.read()
-    }
-
-    /// Gives the partitions a watch of this Fetch alone: with the next read they begin to tell it of changes.
-    pub fn watch(&mut self) -> Arc<FetchWatch> {
-        let watch = FetchWatch::new();
-        for (slot, target) in self.targets.iter_mut().enumerate() {
-            target.planned.interest = Some(Interest::new(&watch, slot as u32));
-        }
-        watch
     }
 
     /// Whether there is no partition to wait for.

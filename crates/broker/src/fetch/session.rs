@@ -13,7 +13,7 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
-use barnabas_replica::partition::Isolation;
+use barnabas_replica::partition::Reader;
 use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
 use barnabas_replica::partition::waiters::{FetchWatch, Interest};
 
@@ -97,7 +97,7 @@ impl CachedPartition {
 pub(super) struct Session {
     pub(super) epoch: i32,
     pub(super) uses_topic_ids: bool,
-    isolation: Isolation,
+    reader: Reader,
     pub(super) last_used_ms: i64,
     /// Partitions by slot. A slot is given again once its partition was forgotten.
     slots: Vec<Option<CachedPartition>>,
@@ -110,11 +110,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(uses_topic_ids: bool, isolation: Isolation, now_ms: i64) -> Self {
+    pub(super) fn new(uses_topic_ids: bool, reader: Reader, now_ms: i64) -> Self {
         Session {
             epoch: next_epoch(INITIAL_EPOCH),
             uses_topic_ids,
-            isolation,
+            reader,
             last_used_ms: now_ms,
             slots: Vec::new(),
             free: Vec::new(),
@@ -185,8 +185,8 @@ impl Session {
     }
 
     /// Takes over for whom it reads; other eyes see other ends.
-    pub(super) fn read_as(&mut self, isolation: Isolation) {
-        if std::mem::replace(&mut self.isolation, isolation) != isolation {
+    pub(super) fn read_as(&mut self, reader: Reader) {
+        if std::mem::replace(&mut self.reader, reader) != reader {
             (0..self.slots.len()).for_each(|slot| self.make_pending(slot as u32));
         }
     }

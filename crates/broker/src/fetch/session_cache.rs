@@ -8,7 +8,7 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 
 use super::session::{Answer, FetchKey, FetchPlan, INITIAL_EPOCH, Planned, Session, next_epoch};
-use barnabas_replica::partition::Isolation;
+use barnabas_replica::partition::Reader;
 use barnabas_replica::partition::fetch::FetchPartition;
 use barnabas_replica::partition::waiters::FetchWatch;
 
@@ -37,7 +37,7 @@ pub struct SessionRequest {
     /// Whether topics are given by id.
     pub uses_topic_ids: bool,
     /// Which records the client may see.
-    pub isolation: Isolation,
+    pub reader: Reader,
     /// Partitions to be read, new or with changed requests.
     pub wanted: Vec<Planned>,
     /// Partitions that the session no longer reads.
@@ -92,7 +92,7 @@ impl SessionCache {
             session_id,
             epoch,
             uses_topic_ids,
-            isolation,
+            reader,
             wanted,
             forgotten,
         } = request;
@@ -124,7 +124,7 @@ impl SessionCache {
             self.sessions.remove(&session_id);
             return Ok((FetchContext::Sessionless, FetchPlan::default()));
         }
-        session.read_as(isolation);
+        session.read_as(reader);
         session.epoch = next_epoch(epoch);
         session.last_used_ms = now_ms;
         let context = FetchContext::Incremental {
@@ -155,7 +155,7 @@ impl SessionCache {
     pub fn create(
         &mut self,
         uses_topic_ids: bool,
-        isolation: Isolation,
+        reader: Reader,
         answered: impl ExactSizeIterator<Item = (FetchKey, FetchPartition, Answer)>,
         now_ms: i64,
         mut propose_id: impl FnMut() -> i32,
@@ -169,7 +169,7 @@ impl SessionCache {
                 break id;
             }
         };
-        let mut session = Session::new(uses_topic_ids, isolation, now_ms);
+        let mut session = Session::new(uses_topic_ids, reader, now_ms);
         for (key, request, answer) in answered {
             let slot = session.add(key, request);
             if let Some(cached) = session.get_mut(slot) {
@@ -225,6 +225,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use barnabas_replica::partition::Isolation;
     use barnabas_replica::partition::waiters::Waiters;
 
     fn key(partition: i32) -> FetchKey {
@@ -271,7 +272,7 @@ mod tests {
             session_id,
             epoch,
             uses_topic_ids: false,
-            isolation: Isolation::ReadUncommitted,
+            reader: Reader::Consumer(Isolation::ReadUncommitted),
             wanted: vec![],
             forgotten: vec![],
         }
@@ -308,7 +309,10 @@ mod tests {
         let mut waiters: Vec<Waiters> = (0..count).map(|_| Waiters::default()).collect();
         let opened = cache.open(session_request(7, 1), 1);
         for planned in opened.unwrap().1.partitions {
-            waiters[planned.key.partition as usize].register(&planned.interest.unwrap());
+            waiters[planned.key.partition as usize].register(
+                &planned.interest.unwrap(),
+                Reader::Consumer(Isolation::ReadUncommitted),
+            );
         }
         let answers = (0..count as u32).map(|slot| (slot, answer(5, 0)));
         let sent = cache.answer(7, 2, answers).unwrap();
@@ -322,7 +326,7 @@ mod tests {
             .collect();
         cache.create(
             false,
-            Isolation::ReadUncommitted,
+            Reader::Consumer(Isolation::ReadUncommitted),
             answered.into_iter(),
             now_ms,
             || id,
@@ -409,7 +413,7 @@ mod tests {
     fn another_isolation_level_reads_all_again() {
         let (mut cache, _) = caught_up(2);
         let request = SessionRequest {
-            isolation: Isolation::ReadCommitted,
+            reader: Reader::Consumer(Isolation::ReadCommitted),
             ..session_request(7, 2)
         };
         let (_, plan) = cache.open(request, 1).unwrap();

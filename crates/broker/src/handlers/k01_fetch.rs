@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::FetchRequest;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::broker::Broker;
@@ -22,8 +21,8 @@ use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
 use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
-use barnabas_replica::partition::Isolation;
 use barnabas_replica::partition::fetch::FetchPartition;
+use barnabas_replica::partition::{Isolation, Reader};
 
 /// First version that gives topics by id.
 const TOPIC_IDS_SINCE: i16 = 13;
@@ -33,21 +32,18 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let Some(request) = decode::<FetchRequest>(&context, body) else {
         return Outcome::Ready(Reply::Close);
     };
-    let fetch = match Fetch::open(broker, context, &request) {
+    let mut fetch = match Fetch::open(broker, context, &request) {
         Ok(fetch) => fetch,
         Err(reply) => return Outcome::Ready(reply),
     };
     let read = fetch.targets.read();
-    if fetch.is_complete(&read) || fetch.max_wait.is_zero() {
-        return match read.cold() {
-            None => Outcome::Ready(fetch.answer(read)),
-            Some(cold) => Outcome::Staged(Box::pin(async move {
-                let read = fetch.targets.load(read, cold).await;
-                fetch.answer(read)
-            })),
-        };
+    if !fetch.is_complete(&read) && !fetch.max_wait.is_zero() {
+        return Outcome::Staged(Box::pin(fetch.wait(read)));
     }
-    Outcome::Staged(Box::pin(fetch.wait()))
+    if read.cold().is_none() {
+        return Outcome::Ready(fetch.answer(read));
+    }
+    Outcome::Staged(Box::pin(fetch.answer_loaded(read)))
 }
 
 struct Fetch {
@@ -57,7 +53,6 @@ struct Fetch {
     targets: FetchTargets,
     /// Whether the session has partitions that need not be read.
     has_others: bool,
-    min_bytes: usize,
     max_wait: Duration,
 }
 
@@ -73,15 +68,17 @@ impl Fetch {
             return Err(reply.failure(ErrorCode::UnknownServerError, request));
         }
         let (wanted, forgotten) = asked(request, uses_topic_ids);
-        let isolation = match request.isolation_level {
-            1 => Isolation::ReadCommitted,
-            _ => Isolation::ReadUncommitted,
+        let follower = request.replica_id.0.max(request.replica_state.replica_id.0);
+        let reader = match request.isolation_level {
+            _ if follower >= 0 => Reader::Follower(follower),
+            1 => Reader::Consumer(Isolation::ReadCommitted),
+            _ => Reader::Consumer(Isolation::ReadUncommitted),
         };
         let session = SessionRequest {
             session_id: request.session_id,
             epoch: request.session_epoch,
             uses_topic_ids,
-            isolation,
+            reader,
             wanted,
             forgotten,
         };
@@ -98,8 +95,9 @@ impl Fetch {
         let targets = FetchTargets {
             targets,
             max_bytes,
-            from_follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
-            isolation,
+            min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
+            reader,
+            watch: None,
         };
         Ok(Fetch {
             broker: broker.clone(),
@@ -107,49 +105,63 @@ impl Fetch {
             session,
             targets,
             has_others,
-            min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
             max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         })
     }
 
     fn is_complete(&self, read: &FetchRead) -> bool {
-        read.bytes >= self.min_bytes || read.urgent || (self.targets.is_empty() && !self.has_others)
+        read.bytes >= self.targets.min_bytes || read.urgent || (self.targets.is_empty() && !self.has_others)
     }
 
-    /// Asks to be told of changes, then reads, then waits, so that no append is missed in between.
-    async fn wait(mut self) -> Reply {
-        let deadline = Instant::now() + self.max_wait;
+    /// Waits for more than `read`, which the partitions told of changes since: no append is missed in between. What has not
+    /// changed is not read again.
+    async fn wait(mut self, mut read: FetchRead) -> Reply {
         let watch = match &self.session {
             FetchContext::Incremental { watch, .. } => watch.clone(),
-            FetchContext::Sessionless | FetchContext::Full => self.targets.watch(),
+            FetchContext::Sessionless | FetchContext::Full => self.targets.own_watch(),
         };
-        let mut is_over = false;
+        let isolation = match self.targets.reader {
+            Reader::Consumer(isolation) => isolation,
+            Reader::Follower(_) | Reader::AnyReplica => Isolation::ReadUncommitted,
+        };
+        // Made once: each new one takes locks that others share.
+        let over = tokio::time::sleep(self.max_wait);
+        let stopping = self.broker.stopping.clone();
+        let stopped = stopping.cancelled();
+        tokio::pin!(over, stopped);
         loop {
-            watch.arm(self.min_bytes as i64, self.targets.isolation);
-            if let Err(error) = self.plan_again() {
-                return self.reply.error(error);
-            }
-            let read = self.targets.read();
-            if is_over || self.is_complete(&read) {
-                let read = match read.cold() {
-                    None => read,
-                    Some(cold) => self.targets.load(read, cold).await,
+            let missing_bytes = self.targets.min_bytes - read.bytes;
+            let is_over = watch.arm(missing_bytes as i64, isolation)
+                && tokio::select! {
+                    biased;
+                    () = watch.woken() => false,
+                    () = &mut over => true,
+                    () = &mut stopped => true,
                 };
-                return self.answer(read);
+            let has_changed = watch.disarm();
+            if has_changed || read.bytes > 0 {
+                if let Err(error) = self.look_again() {
+                    return self.reply.error(error);
+                }
+                read = self.targets.read();
             }
-            watch.credit(read.bytes as i64);
-            drop(read);
-            is_over = tokio::select! {
-                biased;
-                () = watch.woken() => false,
-                () = tokio::time::sleep_until(deadline) => true,
-                () = self.broker.stopping.cancelled() => true,
-            };
+            if is_over || self.is_complete(&read) {
+                return self.answer_loaded(read).await;
+            }
         }
     }
 
-    /// Takes in what the session has to read by now.
-    fn plan_again(&mut self) -> Result<(), ErrorCode> {
+    /// Answers when the records are in the page cache.
+    async fn answer_loaded(mut self, read: FetchRead) -> Reply {
+        let read = match read.cold() {
+            None => read,
+            Some(cold) => self.targets.load(read, cold).await,
+        };
+        self.answer(read)
+    }
+
+    /// Takes in what is to be read by now, before it is.
+    fn look_again(&mut self) -> Result<(), ErrorCode> {
         if let FetchContext::Incremental {
             session_id, epoch, ..
         } = self.session
@@ -157,6 +169,8 @@ impl Fetch {
             let plan = self.broker.fetch_sessions().plan(session_id, epoch)?;
             self.has_others = plan.has_others;
             self.targets.targets = find(&self.broker, plan, self.reply.uses_topic_ids);
+        } else {
+            self.targets.notice();
         }
         Ok(())
     }
@@ -185,7 +199,7 @@ impl Fetch {
                     .map(|(planned, fetched)| (planned.key.clone(), planned.request, Answer::of(fetched)));
                 let session_id = broker.fetch_sessions().create(
                     reply.uses_topic_ids,
-                    targets.isolation,
+                    targets.reader,
                     remembered,
                     broker.clock.monotonic_ms(),
                     || session_id_of(broker.random.u64()),

@@ -1,8 +1,8 @@
 //! ListOffsets: the offset at a time, or at one of the places that negative timestamps stand for.
 //!
 //! Versions 1–11. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
-//! UNKNOWN_LEADER_EPOCH, INVALID_REQUEST for one named twice, UNSUPPORTED_VERSION for a sentinel that the version
-//! doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an isolation level that isn't one.
+//! UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (a new leader that can't tell yet), INVALID_REQUEST for one named twice,
+//! UNSUPPORTED_VERSION for a sentinel that the version doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an isolation level that isn't one.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,6 +28,8 @@ const CONSUMER: i32 = -1;
 const DEBUGGING: i32 = -2;
 /// The offset and timestamp of an answer that has none.
 const UNKNOWN: i64 = -1;
+/// First version whose clients know OFFSET_NOT_AVAILABLE (KIP-207).
+const OFFSET_NOT_AVAILABLE_SINCE: i16 = 5;
 /// First version whose answers tell the leader epoch.
 const LEADER_EPOCH_SINCE: i16 = 4;
 
@@ -37,7 +39,7 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
         CONSUMER if request.isolation_level == 1 => Reader::Consumer(Isolation::ReadCommitted),
         CONSUMER => Reader::Consumer(Isolation::ReadUncommitted),
         DEBUGGING => Reader::AnyReplica,
-        _ => Reader::Follower,
+        follower => Reader::Follower(follower),
     };
     if !ISOLATION_LEVELS.contains(&request.isolation_level) {
         return failure(&request, context.api_version);
@@ -158,6 +160,10 @@ fn answer(
             }
         }
         Ok(None) => response,
+        // Older clients don't know it, and try the other one again.
+        Err(ErrorCode::OffsetNotAvailable) if version < OFFSET_NOT_AVAILABLE_SINCE => {
+            response.with_error_code(ErrorCode::LeaderNotAvailable.code())
+        }
         Err(error) => response.with_error_code(error.code()),
     }
 }

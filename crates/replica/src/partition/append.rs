@@ -169,13 +169,21 @@ impl Partition {
     ) -> Result<(AppendInfo, bool), ErrorCode> {
         self.check_online()?;
         state.check_append(how)?;
-        let State { log, core, gate, .. } = state;
+        let State {
+            log,
+            core,
+            waiters,
+            gate,
+        } = state;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let leader_epoch = core.leader_epoch().0;
         let info = log
             .append_verified(batches, leader_epoch, how.origin, how.verified, how.now_ms)
             .map_err(|error| self.failed(&error))?;
         let enqueue = gate.appended(log, i64::from(info.bytes));
+        if core.has_followers() && info.bytes > 0 {
+            waiters.appended(i64::from(info.bytes));
+        }
         state.advance();
         Ok((info, enqueue))
     }

@@ -66,6 +66,8 @@ pub struct PartitionCore {
     followers: Box<[Follower]>,
     log_end_offset: i64,
     high_watermark: i64,
+    /// Where the log ended when the leader epoch began.
+    epoch_start_offset: i64,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,7 @@ impl PartitionCore {
             followers: Box::default(),
             log_end_offset,
             high_watermark: high_watermark.min(log_end_offset),
+            epoch_start_offset: log_end_offset,
         };
         core.assign(assignment);
         core
@@ -107,6 +110,9 @@ impl PartitionCore {
             log: self.follower(replica_id).filter(|_| same_epoch),
         });
         self.followers = others.collect();
+        if !same_epoch {
+            self.epoch_start_offset = self.log_end_offset;
+        }
         self.leader = assignment.leader;
         self.leader_epoch = assignment.leader_epoch;
         self.isr = assignment.isr.into_boxed_slice();
@@ -201,6 +207,31 @@ impl PartitionCore {
             .unwrap_or(0)
             .min(replicas);
         self.isr.len() >= required
+    }
+
+    /// Whether another broker holds a replica of what this one leads.
+    ///
+    /// # Errors
+    /// NOT_LEADER_OR_FOLLOWER if it doesn't, or this one doesn't lead.
+    pub fn check_follower(&self, replica_id: i32) -> Result<(), ErrorCode> {
+        self.check_leader()?;
+        let mut followers = self.followers.iter();
+        if followers.any(|follower| follower.replica_id == replica_id) {
+            Ok(())
+        } else {
+            Err(ErrorCode::NotLeaderOrFollower)
+        }
+    }
+
+    /// Whether there are other replicas.
+    pub fn has_followers(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    /// Whether what was committed before this leader was elected may reach beyond what it knows to be committed. Until the
+    /// high watermark has come to the start of its epoch, it can't tell where a consumer's records end (KIP-207).
+    pub fn is_catching_up(&self) -> bool {
+        self.high_watermark < self.epoch_start_offset
     }
 
     /// Compares the leader epoch a client knows with ours, as KIP-320 says.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{AbortedTxn, Log, ReadBound};
 
-use super::core::{LeaderEpoch, PartitionCore};
+use super::core::{FollowerLog, LeaderEpoch, Moved, PartitionCore};
 use super::waiters::Interest;
-use super::{Isolation, Partition, State};
+use super::{Isolation, Partition, Reader, State};
 use barnabas_network::response::FileRange;
 
 /// What a Fetch asks of one partition.
@@ -81,31 +81,51 @@ impl FetchedPartition {
 }
 
 impl Partition {
-    /// Reads for a consumer: at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` hears of every
-    /// change from this moment on.
+    /// Reads at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` is asked, with the bytes that
+    /// were read, whom the partition is to tell of every change from this moment on. A follower's fetch says what it has.
     ///
     /// # Errors
     /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
     /// there are records.
-    pub fn fetch(
+    pub fn fetch<'i>(
         &self,
         request: &FetchPartition,
-        max_bytes: i32,
-        min_one_message: bool,
-        isolation: Isolation,
-        interest: Option<&Arc<Interest>>,
+        (max_bytes, min_one_message): (i32, bool),
+        reader: Reader,
+        interest: impl FnOnce(usize) -> Option<&'i Arc<Interest>>,
     ) -> Result<FetchedPartition, ErrorCode> {
         self.check_online()?;
-        let mut guard = self.lock();
-        let State {
-            log, core, waiters, ..
-        } = &mut *guard;
-        core.check_epoch(LeaderEpoch(request.current_leader_epoch))?;
-        core.check_leader()?;
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        if let Some(interest) = interest {
-            waiters.register(interest);
+        let mut state = self.lock();
+        let fetched = self.fetch_locked(&mut state, request, (max_bytes, min_one_message), reader)?;
+        if let Some(interest) = interest(fetched.records_len()) {
+            state.waiters.register(interest, reader);
         }
+        if let Reader::Follower(replica_id) = reader
+            && !fetched.is_urgent()
+        {
+            let has = FollowerLog {
+                end_offset: request.fetch_offset,
+                start_offset: request.log_start_offset,
+            };
+            state.followed(replica_id, has)?;
+        }
+        Ok(fetched)
+    }
+
+    fn fetch_locked(
+        &self,
+        state: &mut State,
+        request: &FetchPartition,
+        (max_bytes, min_one_message): (i32, bool),
+        reader: Reader,
+    ) -> Result<FetchedPartition, ErrorCode> {
+        let State { log, core, .. } = state;
+        core.check_epoch(LeaderEpoch(request.current_leader_epoch))?;
+        match reader {
+            Reader::Follower(replica_id) => core.check_follower(replica_id)?,
+            Reader::Consumer(_) | Reader::AnyReplica => core.check_leader()?,
+        }
+        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let high_watermark = core.high_watermark();
         let mut fetched = FetchedPartition {
             error: ErrorCode::None,
@@ -124,15 +144,18 @@ impl Partition {
                 return Ok(fetched);
             }
         }
-        let (bound, end) = match isolation {
-            Isolation::ReadUncommitted => (ReadBound::HighWatermark(high_watermark), high_watermark),
-            Isolation::ReadCommitted => (
+        let (bound, end) = match reader {
+            Reader::Consumer(Isolation::ReadUncommitted) => {
+                (ReadBound::HighWatermark(high_watermark), high_watermark)
+            }
+            Reader::Consumer(Isolation::ReadCommitted) => (
                 ReadBound::LastStable(fetched.last_stable_offset),
                 fetched.last_stable_offset,
             ),
+            Reader::Follower(_) | Reader::AnyReplica => (ReadBound::LogEnd, log.log_end_offset()),
         };
         fetched.is_at_end = request.fetch_offset >= end;
-        let has_records = (log.log_start_offset()..high_watermark).contains(&request.fetch_offset);
+        let has_records = (log.log_start_offset()..high_watermark.max(end)).contains(&request.fetch_offset);
         let max_bytes = match u32::try_from(max_bytes) {
             Ok(max_bytes) => max_bytes,
             Err(_) if has_records => return Err(ErrorCode::UnknownServerError),
@@ -153,6 +176,21 @@ impl Partition {
                 may_be_cold: slice.may_be_cold,
             });
         Ok(fetched)
+    }
+}
+
+impl State {
+    /// A follower has said up to where it has the log.
+    fn followed(&mut self, replica_id: i32, has: FollowerLog) -> Result<(), ErrorCode> {
+        let mut followed = Ok(Moved::default());
+        self.change(|core| {
+            followed = core.fetched_by(replica_id, has);
+            followed.is_ok_and(|moved| moved.high_watermark)
+        });
+        if followed?.log_start {
+            self.waiters.follower_start_moved();
+        }
+        Ok(())
     }
 }
 

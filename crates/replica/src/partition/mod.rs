@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod core;
+pub mod delete_records;
 pub mod fetch;
 pub mod flush;
 mod found;
@@ -58,8 +59,8 @@ pub enum Isolation {
 pub enum Reader {
     /// A consumer.
     Consumer(Isolation),
-    /// A follower: to the end of the log.
-    Follower,
+    /// A follower, by its broker's id: to the end of the log.
+    Follower(i32),
     /// A tool that takes any replica's word.
     AnyReplica,
 }
@@ -188,42 +189,6 @@ impl Partition {
         let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         log.read(offset, max_bytes, ReadBound::LogEnd, true)
             .map_err(|error| self.failed(&error))
-    }
-
-    /// Deletes the records before `offset`, or before the high watermark where it is -1; answers the new low watermark.
-    ///
-    /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION where records go by compaction alone, OFFSET_OUT_OF_RANGE,
-    /// KAFKA_STORAGE_ERROR.
-    pub fn delete_records(&self, offset: i64) -> Result<i64, ErrorCode> {
-        self.check_online()?;
-        const HIGH_WATERMARK: i64 = -1;
-        let compacted_only = {
-            let settings = self.settings();
-            settings.validation.compacted && !settings.log.cleanup_delete
-        };
-        let mut guard = self.lock();
-        let State {
-            log, core, waiters, ..
-        } = &mut *guard;
-        core.check_leader()?;
-        let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        if compacted_only {
-            return Err(ErrorCode::PolicyViolation);
-        }
-        let high_watermark = core.high_watermark();
-        let offset = if offset == HIGH_WATERMARK {
-            high_watermark
-        } else {
-            offset
-        };
-        if offset < 0 {
-            return Err(ErrorCode::OffsetOutOfRange);
-        }
-        log.advance_log_start_offset(offset, high_watermark)
-            .map_err(|error| self.failed(&error))?;
-        waiters.log_start_moved();
-        Ok(log.log_start_offset())
     }
 
     /// First and end offset of the log.

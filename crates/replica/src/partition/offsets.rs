@@ -37,7 +37,8 @@ impl Partition {
     /// What ListOffsets asks for; `None` when there is no such record.
     ///
     /// # Errors
-    /// What is wrong with leader or epoch, KAFKA_STORAGE_ERROR.
+    /// What is wrong with leader or epoch; OFFSET_NOT_AVAILABLE while a new leader can't tell a consumer yet;
+    /// KAFKA_STORAGE_ERROR.
     pub fn list_offset(
         &self,
         query: OffsetQuery,
@@ -55,8 +56,9 @@ impl Partition {
         let end = match reader {
             Reader::Consumer(Isolation::ReadUncommitted) => core.high_watermark(),
             Reader::Consumer(Isolation::ReadCommitted) => log.last_stable_offset(core.high_watermark()),
-            Reader::Follower | Reader::AnyReplica => log.log_end_offset(),
+            Reader::Follower(_) | Reader::AnyReplica => log.log_end_offset(),
         };
+        let catches_up = matches!(reader, Reader::Consumer(_)) && core.is_catching_up();
         let place = |offset, leader_epoch| {
             Some(FoundOffset {
                 timestamp: -1,
@@ -65,6 +67,7 @@ impl Partition {
             })
         };
         let found = match query {
+            OffsetQuery::Latest if catches_up => return Err(ErrorCode::OffsetNotAvailable),
             OffsetQuery::Latest => return Ok(place(end, core.leader_epoch().0)),
             OffsetQuery::Earliest => {
                 let start = log.log_start_offset();
@@ -76,11 +79,15 @@ impl Partition {
             OffsetQuery::Timestamp(timestamp_ms) => log.offset_for_timestamp(timestamp_ms),
         };
         let found = found.map_err(|error| self.failed(&error))?;
-        Ok(found.filter(|found| found.offset < end).map(|found| FoundOffset {
-            timestamp: found.timestamp,
-            offset: found.offset,
-            leader_epoch: found.leader_epoch,
-        }))
+        match found.filter(|found| found.offset < end) {
+            Some(found) => Ok(Some(FoundOffset {
+                timestamp: found.timestamp,
+                offset: found.offset,
+                leader_epoch: found.leader_epoch,
+            })),
+            None if catches_up => Err(ErrorCode::OffsetNotAvailable),
+            None => Ok(None),
+        }
     }
 
     /// Where the records of `leader_epoch` end: the greatest epoch not above it, and the offset after its last record.

@@ -25,7 +25,7 @@ use crate::upkeep::deletions::Deletions;
 use crate::upkeep::log_cleaner::Cleanings;
 use barnabas_config::{BrokerConfig, Layers};
 
-/// The local partitions of one topic; the index is the partition's number.
+/// The partitions of one topic; the index is the partition's number. `None` where this broker has no replica.
 type LocalPartitions = Vec<Option<Arc<Partition>>>;
 
 #[derive(Default)]
@@ -69,28 +69,26 @@ impl Partitions {
     /// A partition by its topic's name.
     ///
     /// # Errors
-    /// UNKNOWN_TOPIC_OR_PARTITION.
+    /// UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER where others have it.
     pub fn by_name(&self, topic: &str, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
         let maps = self.read();
         let topic_id = maps
             .by_name
             .get(topic)
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        maps.local(topic_id, partition)
-            .ok_or(ErrorCode::UnknownTopicOrPartition)
+        maps.find(topic_id, partition)
     }
 
     /// A partition by its topic's id.
     ///
     /// # Errors
-    /// UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION.
+    /// UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER where others have it.
     pub fn by_id(&self, topic_id: &Uuid, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
         let maps = self.read();
         if !maps.by_id.contains_key(topic_id) {
             return Err(ErrorCode::UnknownTopicId);
         }
-        maps.local(topic_id, partition)
-            .ok_or(ErrorCode::UnknownTopicOrPartition)
+        maps.find(topic_id, partition)
     }
 
     /// What has been deleted and waits for the removal of its files.
@@ -217,10 +215,7 @@ impl Partitions {
     }
 
     fn put(&self, topic: &TopicImage, index: i32, settings: &Arc<TopicSettings>, broker: &BrokerConfig) {
-        let Some(state) = topic
-            .partition(index)
-            .filter(|state| state.replicas.contains(&self.node_id))
-        else {
+        let Some(state) = topic.partition(index) else {
             return;
         };
         let assignment = Assignment {
@@ -234,6 +229,10 @@ impl Partitions {
             partition.assign(assignment);
             return;
         }
+        if !state.replicas.contains(&self.node_id) {
+            self.write().put(topic, index, None);
+            return;
+        }
         let Some((dir, log)) = self.claim(topic, index, &settings.log, broker) else {
             return;
         };
@@ -245,14 +244,7 @@ impl Partitions {
         };
         let (settings, flusher) = (settings.clone(), self.flusher.clone());
         let partition = Partition::new(id, self.node_id, assignment, settings, dir, log, flusher);
-        let mut maps = self.write();
-        maps.by_name.insert(topic.name.clone(), topic.id);
-        let locals = maps.by_id.entry(topic.id).or_default();
-        let place = index as usize;
-        if locals.len() <= place {
-            locals.resize(place + 1, None);
-        }
-        locals[place] = Some(partition);
+        self.write().put(topic, index, Some(partition));
     }
 
     /// The log that was found at the start, or a new one. Without a log the partition is offline: it may lie in a folder
@@ -360,6 +352,27 @@ impl Partitions {
 }
 
 impl Maps {
+    fn put(&mut self, topic: &TopicImage, index: i32, partition: Option<Arc<Partition>>) {
+        self.by_name.insert(topic.name.clone(), topic.id);
+        let locals = self.by_id.entry(topic.id).or_default();
+        let place = index as usize;
+        if locals.len() <= place {
+            locals.resize(place + 1, None);
+        }
+        locals[place] = partition;
+    }
+
+    fn find(&self, topic_id: &Uuid, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
+        let locals = self.by_id.get(topic_id);
+        let place = usize::try_from(partition).ok();
+        let known = locals.zip(place).and_then(|(locals, place)| locals.get(place));
+        match known {
+            Some(Some(partition)) => Ok(partition.clone()),
+            Some(None) => Err(ErrorCode::NotLeaderOrFollower),
+            None => Err(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+
     fn local(&self, topic_id: &Uuid, partition: i32) -> Option<Arc<Partition>> {
         self.by_id
             .get(topic_id)?

@@ -14,9 +14,13 @@ use uuid::Uuid;
 
 use super::append::{AppendAs, Appended, Pending, Refused, RequiredAcks};
 use super::core::{Assignment, LeaderEpoch};
+use super::delete_records::LowWatermark;
+use super::fetch::{FetchPartition, FetchedPartition};
 use super::flush::Flusher;
+use super::offsets::OffsetQuery;
 use super::settings::TopicSettings;
-use super::{Partition, TopicPartition};
+use super::waiters::{FetchWatch, Interest};
+use super::{Isolation, Partition, Reader, TopicPartition};
 use crate::log_dirs::LogDirs;
 
 /// Batches of this many records.
@@ -84,8 +88,30 @@ impl Fixture {
         self.partition.append(&mut builder.build().unwrap(), &how)
     }
 
+    /// What `reader` finds; `interest` hears of changes if that is nothing.
+    fn fetch(
+        &self,
+        reader: Reader,
+        offset: i64,
+        interest: Option<&Arc<Interest>>,
+    ) -> Result<FetchedPartition, ErrorCode> {
+        let whom = |bytes| interest.filter(|_| bytes == 0);
+        self.partition
+            .fetch(&request(offset), (1 << 20, true), reader, whom)
+    }
+
     fn end_offset(&self) -> i64 {
         self.partition.offsets().1
+    }
+}
+
+fn request(fetch_offset: i64) -> FetchPartition {
+    FetchPartition {
+        fetch_offset,
+        log_start_offset: 0,
+        max_bytes: 1 << 20,
+        current_leader_epoch: -1,
+        last_fetched_epoch: -1,
     }
 }
 
@@ -129,17 +155,94 @@ fn an_append_answers_with_who_waits_for_its_commit() {
 }
 
 #[test]
-fn who_waits_is_told_when_the_isr_no_longer_asks_for_more() {
-    let fixture = partition(Assignment {
-        replicas: vec![1],
-        ..assignment(1, 3, &[1, 2])
-    });
+fn who_waits_is_told_when_the_followers_have_it() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
     let appended = fixture.append(RequiredAcks::All, None).unwrap();
-    fixture.partition.assign(Assignment {
-        replicas: vec![1],
-        ..assignment(1, 3, &[1])
-    });
+    let watch = FetchWatch::new();
+    let interest = Interest::new(&watch, 0);
+    let fetch = |replica_id, offset| fixture.fetch(Reader::Follower(replica_id), offset, Some(&interest));
+    assert_eq!(fetch(9, 0).unwrap_err(), ErrorCode::NotLeaderOrFollower);
+    let fetched = fetch(2, 0).unwrap();
+    assert!(
+        fetched.records_len() > 0,
+        "a follower reads what is not committed"
+    );
+    assert_eq!(fetched.high_watermark, 0);
+    assert!(fetch(2, RECORDS).unwrap().is_at_end);
     assert_eq!(told(appended.pending), Poll::Ready(Ok(())));
+    assert!(
+        !watch.arm(1, Isolation::ReadUncommitted),
+        "the high watermark has moved"
+    );
+    assert_eq!(fetch(2, RECORDS).unwrap().high_watermark, RECORDS);
+}
+
+#[test]
+fn who_waits_is_told_when_the_isr_no_longer_asks_for_more() {
+    let of_three = |isr: &[i32]| Assignment {
+        replicas: vec![1, 2, 3],
+        ..assignment(1, 3, isr)
+    };
+    let fixture = partition(of_three(&[1, 2, 3]));
+    let appended = fixture.append(RequiredAcks::All, None).unwrap();
+    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    fixture.partition.assign(of_three(&[1, 2]));
+    assert_eq!(told(appended.pending), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_consumer_is_told_of_what_is_committed_and_only_if_it_found_too_little() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
+    let consumer = Reader::Consumer(Isolation::ReadUncommitted);
+    let watch = FetchWatch::new();
+    let interest = Interest::new(&watch, 0);
+    fixture.append(RequiredAcks::Leader, None).unwrap();
+    assert!(fixture.fetch(consumer, 0, Some(&interest)).unwrap().is_at_end);
+    fixture.append(RequiredAcks::Leader, None).unwrap();
+    assert!(watch.arm(1, Isolation::ReadUncommitted), "nothing is committed");
+    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    assert!(watch.disarm());
+    let fetched = fixture.fetch(consumer, 0, None).unwrap();
+    assert!(fetched.records_len() > 0 && fetched.high_watermark == RECORDS);
+}
+
+#[test]
+fn records_are_deleted_everywhere_once_the_followers_alive_have_deleted_them() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
+    fixture.append(RequiredAcks::Leader, None).unwrap();
+    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    let required = fixture.partition.delete_records(1).unwrap();
+    let low_watermark = |is_alive: bool| fixture.partition.low_watermark(required, |_| is_alive).unwrap();
+    assert!(matches!(low_watermark(false), LowWatermark::Reached(1)));
+    let LowWatermark::Behind(0, mut moved) = low_watermark(true) else {
+        panic!("the follower has the record");
+    };
+    assert!(moved.try_recv().is_err());
+    let has = |start_offset| FetchPartition {
+        log_start_offset: start_offset,
+        ..request(RECORDS)
+    };
+    let follower = Reader::Follower(2);
+    let deleted = fixture.partition.fetch(&has(1), (100, true), follower, |_| None);
+    assert_eq!(deleted.unwrap().log_start_offset, 1);
+    assert_eq!(moved.try_recv(), Ok(Ok(())));
+    assert!(matches!(low_watermark(true), LowWatermark::Reached(1)));
+}
+
+#[test]
+fn a_new_leader_that_is_behind_its_epoch_tells_consumers_no_end() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
+    fixture.append(RequiredAcks::Leader, None).unwrap();
+    fixture.partition.assign(assignment(1, 4, &[1, 2]));
+    let end = |reader| {
+        let found = fixture.partition.list_offset(OffsetQuery::Latest, reader, -1);
+        found.map(|found| found.unwrap().offset)
+    };
+    let consumer = Reader::Consumer(Isolation::ReadUncommitted);
+    assert_eq!(end(consumer), Err(ErrorCode::OffsetNotAvailable));
+    assert_eq!(end(Reader::AnyReplica), Ok(RECORDS));
+    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    assert_eq!(end(consumer), Ok(RECORDS));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use barnabas_protocol::error::ErrorCode;
 use tokio::sync::{Notify, oneshot};
 
-use super::Isolation;
+use super::append::Waiting;
+use super::{Isolation, Reader};
 
 /// What is not waited for.
 const NOTHING: i64 = i64::MAX;
@@ -42,21 +43,29 @@ impl FetchWatch {
         })
     }
 
-    /// From now on `missing_bytes` more that this reader may see end its wait.
-    pub fn arm(&self, missing_bytes: i64, isolation: Isolation) {
+    /// From now on `missing_bytes` more that this reader may see end its wait. False if a partition has changed since
+    /// [`FetchWatch::take_changed`]: what was read since then is not all there is.
+    #[must_use]
+    pub fn arm(&self, missing_bytes: i64, isolation: Isolation) -> bool {
         let mut state = self.lock();
+        if !state.changed.is_empty() {
+            return false;
+        }
         state.missing_bytes = missing_bytes;
         state.isolation = isolation;
+        true
+    }
+
+    /// Nobody waits any more; answers whether a partition has changed since [`FetchWatch::arm`].
+    pub fn disarm(&self) -> bool {
+        let mut state = self.lock();
+        state.missing_bytes = NOTHING;
+        !state.changed.is_empty()
     }
 
     /// Waits until enough bytes have come or a partition has changed under the reader.
     pub async fn woken(&self) {
         self.woken.notified().await;
-    }
-
-    /// Counts `bytes` that were there already.
-    pub fn credit(&self, bytes: i64) {
-        self.count(&mut self.lock(), bytes);
     }
 
     /// The slots of the partitions that have changed since the last call. A slot may be that of an interest that is over.
@@ -89,6 +98,8 @@ pub struct Interest {
     changed: AtomicBool,
     /// A partition knows of it.
     registered: AtomicBool,
+    /// A follower's: it reads to the log's end.
+    follows: AtomicBool,
 }
 
 impl Interest {
@@ -99,6 +110,7 @@ impl Interest {
             slot,
             changed: AtomicBool::new(false),
             registered: AtomicBool::new(false),
+            follows: AtomicBool::new(false),
         })
     }
 
@@ -121,41 +133,37 @@ impl Interest {
     }
 }
 
-/// A Produce whose records are not yet where they have to be: flushed, or with acks=all on every in-sync replica.
-#[derive(Debug)]
-struct AckWaiter {
-    required_offset: i64,
-    sender: oneshot::Sender<Result<(), ErrorCode>>,
+/// What of a partition has to come to an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// The high watermark.
+    Commit,
+    /// What is on disk, where `flush.messages` asks for that.
+    Flush,
+    /// The start of a follower's log: who waits looks for itself how far all are.
+    FollowerStart,
 }
 
-impl AckWaiter {
-    fn add(waiters: &mut Vec<Self>, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
-        let (sender, receiver) = oneshot::channel();
-        waiters.push(AckWaiter {
-            required_offset,
-            sender,
-        });
-        receiver
-    }
-
-    fn answer(waiters: &mut Vec<Self>, reached: i64) {
-        for waiter in waiters.extract_if(.., |waiter| waiter.required_offset <= reached) {
-            let _ = waiter.sender.send(Ok(()));
-        }
-    }
+/// A Produce whose records are not yet where they have to be, or a DeleteRecords whose are not yet gone everywhere.
+#[derive(Debug)]
+struct OffsetWaiter {
+    awaited: Awaited,
+    required_offset: i64,
+    sender: oneshot::Sender<Result<(), ErrorCode>>,
 }
 
 /// The waiters of one partition; lives under its lock.
 #[derive(Debug, Default)]
 pub struct Waiters {
     interests: Vec<Weak<Interest>>,
-    acks: Vec<AckWaiter>,
-    flushes: Vec<AckWaiter>,
+    offsets: Vec<OffsetWaiter>,
 }
 
 impl Waiters {
     /// Registers an interest, unless it is already.
-    pub fn register(&mut self, interest: &Arc<Interest>) {
+    pub fn register(&mut self, interest: &Arc<Interest>, reader: Reader) {
+        let follows = matches!(reader, Reader::Follower(_));
+        interest.follows.store(follows, Ordering::Relaxed);
         if interest.registered.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -167,143 +175,100 @@ impl Waiters {
     }
 
     /// Waits for the high watermark to reach `required_offset`.
-    pub fn add_ack(&mut self, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
-        AckWaiter::add(&mut self.acks, required_offset)
+    pub fn add_ack(&mut self, required_offset: i64) -> Waiting {
+        self.add(Awaited::Commit, required_offset)
     }
 
     /// Waits for the log to be flushed up to `required_offset`.
-    pub fn add_flush(&mut self, required_offset: i64) -> oneshot::Receiver<Result<(), ErrorCode>> {
-        AckWaiter::add(&mut self.flushes, required_offset)
+    pub fn add_flush(&mut self, required_offset: i64) -> Waiting {
+        self.add(Awaited::Flush, required_offset)
+    }
+
+    /// Waits for the log start of any follower to move.
+    pub fn add_follower_start(&mut self) -> Waiting {
+        self.add(Awaited::FollowerStart, 0)
+    }
+
+    fn add(&mut self, awaited: Awaited, required_offset: i64) -> Waiting {
+        let (sender, receiver) = oneshot::channel();
+        // Who has stopped waiting is met here, not only when it would have been answered.
+        if self.offsets.len() == self.offsets.capacity() {
+            self.offsets.retain(|waiter| !waiter.sender.is_closed());
+        }
+        self.offsets.push(OffsetWaiter {
+            awaited,
+            required_offset,
+            sender,
+        });
+        receiver
+    }
+
+    fn answer(&mut self, awaited: Awaited, reached: i64) {
+        let is_answered =
+            |waiter: &mut OffsetWaiter| waiter.awaited == awaited && waiter.required_offset <= reached;
+        for waiter in self.offsets.extract_if(.., is_answered) {
+            let _ = waiter.sender.send(Ok(()));
+        }
     }
 
     /// All up to `offset` is flushed, or need not be.
     pub fn flushed(&mut self, offset: i64) {
-        AckWaiter::answer(&mut self.flushes, offset);
+        self.answer(Awaited::Flush, offset);
+    }
+
+    /// The log has grown by `bytes`, which only followers see yet.
+    pub fn appended(&mut self, bytes: i64) {
+        self.tell(|interest| {
+            if interest.follows.load(Ordering::Relaxed) {
+                interest.change(bytes, bytes);
+            }
+        });
     }
 
     /// The high watermark has come to `high_watermark`, which made `bytes` readable, and `stable_bytes` for those who read what
     /// is committed only.
     pub fn advanced(&mut self, high_watermark: i64, bytes: i64, stable_bytes: i64) {
-        self.changed(bytes, stable_bytes);
-        AckWaiter::answer(&mut self.acks, high_watermark);
+        self.tell(|interest| {
+            if interest.follows.load(Ordering::Relaxed) {
+                interest.change(0, 0);
+            } else {
+                interest.change(bytes, stable_bytes);
+            }
+        });
+        self.answer(Awaited::Commit, high_watermark);
     }
 
     /// The log's start has moved: readers are told with the next answer they get.
     pub fn log_start_moved(&mut self) {
-        self.changed(0, 0);
+        self.tell(|interest| interest.change(0, 0));
     }
 
-    fn changed(&mut self, bytes: i64, stable_bytes: i64) {
+    /// A follower's log start has moved.
+    pub fn follower_start_moved(&mut self) {
+        self.answer(Awaited::FollowerStart, i64::MAX);
+    }
+
+    fn tell(&mut self, tell: impl Fn(&Interest)) {
         self.interests.retain(|interest| {
             let interest = interest.upgrade();
             interest.is_some_and(|interest| {
-                interest.change(bytes, stable_bytes);
+                tell(&interest);
                 true
             })
         });
     }
 
-    /// The partition has changed its leader, or is gone: everybody looks again, produces get `error`.
+    /// The partition has changed its leader, or is gone: everybody looks again, who waits for an offset gets `error`.
     pub fn interrupt(&mut self, error: ErrorCode) {
         for interest in self.interests.drain(..).filter_map(|interest| interest.upgrade()) {
             interest.registered.store(false, Ordering::Relaxed);
             interest.change(i64::MAX, i64::MAX);
         }
-        for waiter in self.flushes.drain(..).chain(self.acks.drain(..)) {
+        for waiter in self.offsets.drain(..) {
             let _ = waiter.sender.send(Err(error));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Waker};
-
-    use super::*;
-
-    /// A reader that waits for bytes of one partition.
-    fn reader(waiters: &mut Waiters, missing_bytes: i64, isolation: Isolation) -> Arc<Interest> {
-        let interest = Interest::new(&FetchWatch::new(), 7);
-        interest.watch.arm(missing_bytes, isolation);
-        waiters.register(&interest);
-        interest
-    }
-
-    fn is_woken(interest: &Interest) -> bool {
-        let woken = pin!(interest.watch.woken());
-        woken.poll(&mut Context::from_waker(Waker::noop())).is_ready()
-    }
-
-    #[test]
-    fn a_fetch_is_woken_once_by_the_append_that_completes_its_bytes() {
-        let mut waiters = Waiters::default();
-        let interest = reader(&mut waiters, 100, Isolation::ReadUncommitted);
-        waiters.advanced(1, 60, 60);
-        assert!(!is_woken(&interest));
-        waiters.advanced(2, 40, 40);
-        assert!(is_woken(&interest));
-        waiters.advanced(3, 100, 100);
-        assert!(!is_woken(&interest), "nobody waits");
-    }
-
-    #[test]
-    fn readers_of_what_is_committed_count_what_is_stable() {
-        let mut waiters = Waiters::default();
-        let interest = reader(&mut waiters, 100, Isolation::ReadCommitted);
-        waiters.advanced(1, 200, 0);
-        assert!(!is_woken(&interest), "a transaction is open");
-        waiters.advanced(2, 78, i64::MAX);
-        assert!(is_woken(&interest), "its marker was written");
-    }
-
-    #[test]
-    fn changes_are_told_once_until_they_are_noticed() {
-        let mut waiters = Waiters::default();
-        let interest = reader(&mut waiters, 100, Isolation::ReadUncommitted);
-        waiters.advanced(1, 1, 1);
-        waiters.log_start_moved();
-        assert_eq!(interest.watch.take_changed(), [7]);
-        interest.noticed();
-        waiters.log_start_moved();
-        assert_eq!(interest.watch.take_changed(), [7]);
-        assert!(!is_woken(&interest));
-    }
-
-    #[test]
-    fn a_reader_of_a_partition_that_changed_its_leader_registers_again() {
-        let mut waiters = Waiters::default();
-        let interest = reader(&mut waiters, 100, Isolation::ReadUncommitted);
-        waiters.interrupt(ErrorCode::NotLeaderOrFollower);
-        assert!(is_woken(&interest));
-        interest.watch.take_changed();
-        interest.noticed();
-        waiters.log_start_moved();
-        assert!(interest.watch.take_changed().is_empty());
-        waiters.register(&interest);
-        waiters.register(&interest);
-        assert_eq!(waiters.interests.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn acks_are_given_up_to_the_high_watermark() {
-        let mut waiters = Waiters::default();
-        let first = waiters.add_ack(5);
-        let second = waiters.add_ack(9);
-        waiters.advanced(5, 10, 10);
-        assert_eq!(first.await, Ok(Ok(())));
-        waiters.interrupt(ErrorCode::NotLeaderOrFollower);
-        assert_eq!(second.await, Ok(Err(ErrorCode::NotLeaderOrFollower)));
-    }
-
-    #[test]
-    fn fetches_that_are_over_do_not_pile_up() {
-        let mut waiters = Waiters::default();
-        for _ in 0..1_000 {
-            reader(&mut waiters, 1, Isolation::ReadUncommitted);
-        }
-        assert!(waiters.interests.capacity() <= 4);
-        waiters.log_start_moved();
-        assert!(waiters.interests.is_empty());
-    }
-}
+mod tests;

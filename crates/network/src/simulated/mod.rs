@@ -24,8 +24,8 @@ use tokio::time::{Instant, sleep};
 use self::pipe::Pipe;
 pub use self::trace::{Event, Happened, Piece};
 
-/// Ports that connections are made from begin here.
-const FIRST_OUTGOING_PORT: u16 = 40_000;
+/// Ports that connections are made from, one after the other.
+const OUTGOING_PORTS: RangeInclusive<u16> = 40_000..=u16::MAX;
 /// After so long a connection over a cut link is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes take so long at first, milliseconds: a runtime's timer knows no less.
@@ -44,7 +44,7 @@ struct State {
     cut: BTreeSet<(IpAddr, IpAddr)>,
     listeners: BTreeMap<SocketAddr, Arc<Backlog>>,
     pipes: Vec<Weak<Pipe>>,
-    outgoing: u16,
+    outgoing: RangeInclusive<u16>,
     events: Vec<Event>,
 }
 
@@ -65,7 +65,7 @@ impl SimulatedNetwork {
             cut: BTreeSet::new(),
             listeners: BTreeMap::new(),
             pipes: Vec::new(),
-            outgoing: 0,
+            outgoing: OUTGOING_PORTS,
             events: Vec::new(),
         })))
     }
@@ -187,8 +187,10 @@ impl SimulatedHost {
     pub async fn connect(&self, to: SocketAddr) -> io::Result<SimulatedStream> {
         let (delay, from) = {
             let mut state = self.network.lock();
-            state.outgoing += 1;
-            let port = FIRST_OUTGOING_PORT.wrapping_add(state.outgoing);
+            let port = state.outgoing.next().unwrap_or_else(|| {
+                state.outgoing = OUTGOING_PORTS;
+                *OUTGOING_PORTS.start()
+            });
             (state.delay(), SocketAddr::new(self.address, port))
         };
         sleep(delay).await;

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "network", "replica", "broker", "inspect", "import"]),
     ("bench", &["protocol"]),
+    ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];
 
 /// Dependencies that have one home: nobody else may name them.

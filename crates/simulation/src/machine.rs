@@ -1,0 +1,120 @@
+//! A machine with a node on it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use barnabas_config::load::{Sources, load};
+use barnabas_environment::{Environment, Random, Threads};
+use barnabas_metadata::quorum::SimulatedDisk as MetadataDisk;
+use barnabas_network::Network;
+use barnabas_node::outside::Outside;
+use barnabas_node::server::Server;
+use barnabas_storage::Disk;
+use barnabas_storage::disk::simulated::{Loss, Random as DiskRandom, SimulatedDisk};
+
+use crate::World;
+
+const PORT: u16 = 9092;
+
+/// See the module. The node runs from [`Machine::start`] on.
+pub struct Machine {
+    world: World,
+    node_id: i32,
+    settings: Vec<(String, String)>,
+    random: Random,
+    disk: SimulatedDisk,
+    metadata: MetadataDisk,
+    server: Option<Server>,
+}
+
+impl Machine {
+    /// A machine with empty disks. Its node is given `settings` beside its id, its folder and its listener.
+    pub fn new(world: &World, node_id: i32, settings: &[(&str, &str)]) -> Machine {
+        let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+        Machine {
+            world: world.clone(),
+            node_id,
+            settings: settings.iter().map(owned).collect(),
+            random: Random::seeded(world.random.u64()),
+            disk: SimulatedDisk::new(world.random.u64()),
+            metadata: MetadataDisk::new(),
+            server: None,
+        }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> IpAddr {
+        World::address_of(self.node_id)
+    }
+
+    /// Where its node listens.
+    pub fn listener(&self) -> SocketAddr {
+        SocketAddr::new(self.address(), PORT)
+    }
+
+    /// Starts the node; when this returns, it answers.
+    ///
+    /// # Panics
+    /// It does not start, which is what a run is to find out.
+    pub async fn start(&mut self) {
+        let given = [
+            ("node.id", self.node_id.to_string()),
+            ("log.dirs", "/data".to_owned()),
+            ("listeners", format!("PLAINTEXT://{}", self.listener())),
+        ];
+        let mut overrides: Vec<_> = given
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        overrides.extend(self.settings.iter().cloned());
+        let settings = load(&Sources {
+            file: None,
+            listen: None,
+            overrides,
+            default_data_dir: PathBuf::new(),
+        });
+        let outside = Outside {
+            environment: Environment {
+                clock: self.world.clock.clone(),
+                random: self.random.clone(),
+                threads: Threads::Runtime,
+            },
+            disk: Disk::Simulated(self.disk.clone()),
+            metadata: Some(self.metadata.metadata()),
+            network: Network::Simulated(self.world.network.host(self.address())),
+        };
+        let settings = settings.expect("the settings are valid");
+        let started = Server::start(settings, outside).await;
+        let seed = self.world.seed;
+        self.server =
+            Some(started.unwrap_or_else(|error| {
+                panic!("seed {seed}: node {} does not start: {error}", self.node_id)
+            }));
+    }
+
+    /// Stops the node cleanly.
+    ///
+    /// # Panics
+    /// It does not end cleanly.
+    pub async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            let seed = self.world.seed;
+            let stopped = server.stop().await;
+            stopped
+                .unwrap_or_else(|error| panic!("seed {seed}: node {} does not stop: {error}", self.node_id));
+        }
+    }
+
+    /// The power goes: the disk keeps what was synced, and what `loss` leaves of the rest.
+    pub async fn lose_power(&mut self, loss: Loss) {
+        self.world.network.power_off(self.address());
+        self.metadata.power_off();
+        let mut random = DiskRandom::new(self.random.u64());
+        self.disk = self.disk.after_crash(loss, &mut random);
+        // What is left of the process can't reach anything any more; it only has to end.
+        if let Some(server) = self.server.take() {
+            let _ = server.stop().await;
+        }
+        self.metadata.power_on();
+    }
+}

@@ -1,0 +1,43 @@
+//! Histories of whole nodes. Each follows from its seed and is run twice: both runs must have seen the same.
+//!
+//! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, `BARNABAS_SIMULATION_SEED` runs one alone.
+
+mod three_nodes;
+mod user;
+
+use std::panic::catch_unwind;
+
+use barnabas_network::simulated::Event;
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs a history twice for each of so many seeds.
+fn with_seeds(seeds: u64, run: fn(u64) -> Vec<Event>) {
+    let twice = |seed: u64| {
+        let (first, second) = (run(seed), run(seed));
+        let differs = (0..first.len().max(second.len())).find(|&index| first.get(index) != second.get(index));
+        if let Some(index) = differs {
+            let (first, second) = (
+                &first[index.saturating_sub(3)..],
+                &second[index.saturating_sub(3)..],
+            );
+            let few = |trace: &[Event]| trace.iter().take(6).cloned().collect::<Vec<_>>();
+            panic!("event {index} differs: {:#?} and {:#?}", few(first), few(second));
+        }
+        first.len()
+    };
+    if let Some(seed) = from_environment("BARNABAS_SIMULATION_SEED") {
+        println!("{} events", twice(seed));
+        return;
+    }
+    let seeds = from_environment("BARNABAS_SIMULATION_SEEDS").unwrap_or(seeds);
+    let failed: Vec<u64> = (0..seeds)
+        .filter(|seed| catch_unwind(|| twice(*seed)).is_err())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "try BARNABAS_SIMULATION_SEED= each of {failed:?}"
+    );
+}

@@ -27,6 +27,7 @@ mod offsets;
 mod placement;
 pub mod re2;
 mod record;
+pub mod runtime;
 mod timers;
 mod transaction;
 

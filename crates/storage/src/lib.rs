@@ -38,4 +38,4 @@ pub use log_config::LogConfig;
 pub use log_dir::{Loaded, LogCheckpoint, LogDir};
 pub use meta_properties::MetaProperties;
 pub use open_files::OpenFiles;
-pub use producer_state::{EndTxnMarker, ProducerEntry, ProducerSequence, VerificationGuard, Verified};
+pub use producer_state::{ProducerEntry, ProducerSequence, VerificationGuard, Verified};

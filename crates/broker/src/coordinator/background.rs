@@ -4,31 +4,22 @@
 
 use std::sync::Arc;
 
+use barnabas_coordinator::runtime::{GroupMachine, Loading, Machine, PartitionLog, Shard};
 use barnabas_environment::{Environment, Threads};
 use uuid::Uuid;
 
-use super::group_machine::GroupMachine;
-use super::machine::Machine;
-use super::shard::Shard;
-use super::timers::TimerSignal;
+use super::led_partition::LedPartition;
 
-/// Loads shards, one after the other.
-pub(super) fn load<M: Machine>(
-    shards: Vec<Arc<Shard<M>>>,
-    timers: Arc<TimerSignal>,
-    Environment { clock, threads, .. }: Environment,
-) {
-    run(threads, "loader", move || {
-        for shard in shards {
-            shard.load(clock.now());
-            timers.consider(shard.deadline_ms());
-        }
-    });
+/// Loads shards, if there are any to load.
+pub(super) fn load<M: Machine>(loading: Option<Loading<M, impl PartitionLog>>, threads: Threads) {
+    if let Some(loading) = loading {
+        run(threads, "loader", move || loading.run());
+    }
 }
 
 /// Deletes the offsets that groups committed for deleted topics, given with their ids.
 pub(super) fn delete_topics(
-    shards: Vec<Arc<Shard<GroupMachine>>>,
+    shards: Vec<Arc<Shard<GroupMachine, LedPartition>>>,
     deleted: Vec<(Arc<str>, Uuid)>,
     Environment { clock, threads, .. }: Environment,
 ) {

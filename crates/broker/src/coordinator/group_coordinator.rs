@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use arc_swap::ArcSwap;
+use barnabas_coordinator::runtime::{GroupMachine, GroupSetup, Shards, client_error};
 use barnabas_coordinator::{
     Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, hash_map_order,
     java_hash, partition_for,
@@ -18,9 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::background;
 use super::cluster_view::ImageView;
-use super::group_machine::{GroupMachine, GroupSetup};
-use super::shards::Shards;
-use super::write::client_error;
+use super::group_transactions;
+use super::led_partition::{LedPartition, led_partitions};
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::append::Pending;
@@ -29,7 +28,9 @@ use barnabas_replica::partition::transaction::Marker;
 
 /// The group coordinator.
 pub struct GroupCoordinator {
-    shards: Shards<GroupMachine>,
+    shards: Shards<GroupMachine, LedPartition>,
+    node_id: i32,
+    environment: Environment,
     setup: Arc<GroupSetup>,
     /// `offsets.topic.num.partitions`: the partitions of the topic before there is one.
     partitions_planned: i32,
@@ -46,18 +47,12 @@ impl GroupCoordinator {
             Compression::None
         });
         let nothing = ImageView::new(Arc::new(MetadataImage::empty()), -1, config);
-        let setup = Arc::new(GroupSetup {
-            config: group_config(config),
-            cluster: ArcSwap::from_pointee(nothing),
-        });
+        let setup = Arc::new(GroupSetup::new(group_config(config)));
+        setup.set_cluster(Arc::new(nothing));
         GroupCoordinator {
-            shards: Shards::new(
-                config.node_id,
-                CONSUMER_OFFSETS,
-                setup.clone(),
-                compression,
-                environment,
-            ),
+            shards: Shards::new(setup.clone(), compression, environment.clock.clone()),
+            node_id: config.node_id,
+            environment,
             setup,
             partitions_planned: config.offsets_topic_num_partitions,
             topics_created_at: AtomicI64::new(-1),
@@ -66,7 +61,7 @@ impl GroupCoordinator {
 
     /// The settings, for what a request is held to before its coordinator is looked for.
     pub fn config(&self) -> &GroupConfig {
-        &self.setup.config
+        self.setup.config()
     }
 
     /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after the partitions
@@ -79,7 +74,9 @@ impl GroupCoordinator {
         config: &BrokerConfig,
     ) {
         self.show(image, delta, config);
-        self.shards.apply(image, delta, partitions);
+        if let Some(led) = led_partitions(image, delta, CONSUMER_OFFSETS, self.node_id, partitions) {
+            background::load(self.shards.follow(led), self.environment.threads);
+        }
         let deleted: Vec<_> = delta
             .topics_deleted
             .iter()
@@ -87,7 +84,7 @@ impl GroupCoordinator {
             .collect();
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
-            background::delete_topics(shards, deleted, self.shards.environment().clone());
+            background::delete_topics(shards, deleted, self.environment.clone());
         }
     }
 
@@ -98,14 +95,14 @@ impl GroupCoordinator {
         }
         let created_at = self.topics_created_at.load(Ordering::Acquire);
         let view = Arc::new(ImageView::new(image.clone(), created_at, config));
-        self.setup.cluster.store(view.clone());
+        self.setup.set_cluster(view.clone());
         let changed = delta.partitions.keys().filter_map(|id| image.topics.by_id(id));
         let topics: Vec<Arc<str>> = changed
             .chain(&delta.topics_deleted)
             .map(|topic| topic.name.clone())
             .collect();
         for shard in self.shards.all().iter().flatten() {
-            shard.if_loaded(|machine| machine.core.set_cluster(view.clone(), &topics));
+            shard.with_loaded(|machine| machine.core.set_cluster(view.clone(), &topics));
         }
     }
 
@@ -172,7 +169,8 @@ impl GroupCoordinator {
         }
         let shard = self.shards.of(group_id)?;
         let begun = shard
-            .partition()
+            .led()
+            .log()
             .begin_verification(batch, bumps_epoch, self.shards.now().wall_ms);
         begun.map_err(client_error)
     }
@@ -180,7 +178,7 @@ impl GroupCoordinator {
     /// The transaction coordinator refused for good.
     pub fn end_verification(&self, group_id: &str, producer_id: i64) {
         if let Ok(shard) = self.shards.of(group_id) {
-            shard.partition().end_verification(producer_id);
+            shard.led().log().end_verification(producer_id);
         }
     }
 
@@ -197,7 +195,7 @@ impl GroupCoordinator {
         act: impl FnOnce(&GroupShard, Now) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
     ) -> Result<R, ErrorCode> {
         let (shard, now) = (self.shards.of(group_id)?, self.shards.now());
-        let answered = shard.decide_in_transaction(batch, guard, now, |core| act(core, now));
+        let answered = group_transactions::decide(&shard, batch, guard, now, |core| act(core, now));
         self.shards.used(&shard);
         shard.committed(answered?).await
     }
@@ -208,7 +206,7 @@ impl GroupCoordinator {
     /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, those of an append.
     pub fn end_transaction(&self, partition: i32, marker: &Marker) -> Result<Option<Pending>, ErrorCode> {
         let shard = self.shards.at(partition)?;
-        let ended = shard.end_transaction(marker, self.shards.now());
+        let ended = group_transactions::end(&shard, marker, self.shards.now());
         self.shards.used(&shard);
         ended
     }
@@ -259,7 +257,11 @@ impl GroupCoordinator {
 
     /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.
     pub async fn run_timers(&self, stopping: CancellationToken) {
-        self.shards.run_timers(stopping).await;
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => {}
+            () = self.shards.run_timers() => {}
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use barnabas_coordinator::{MarkerWork, TRANSACTION_VERSION_2};
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::EndTxnMarker;
+use barnabas_protocol::records::EndTxnMarker;
 
 use crate::broker::Broker;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicI16, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use barnabas_coordinator::runtime::{Shard, Shards, TransactionMachine, TransactionSetup};
 use barnabas_coordinator::{Decision, MarkerWork, Refusal, TransactionConfig, TransactionShard};
-use barnabas_environment::Environment;
+use barnabas_environment::{Environment, Threads};
 use barnabas_metadata::features;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
@@ -19,10 +20,9 @@ use barnabas_protocol::records::compression::Compression;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::background;
+use super::led_partition::{LedPartition, led_partitions};
 use super::markers::{self, Outcome};
-use super::shard::Shard;
-use super::shards::Shards;
-use super::transaction_machine::{TransactionMachine, TransactionSetup};
 use crate::broker::Broker;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::TRANSACTION_STATE;
@@ -34,7 +34,9 @@ const MARKER_RETRY: Duration = Duration::from_millis(100);
 /// The transaction coordinator.
 pub struct TransactionCoordinator {
     config: TransactionConfig,
-    shards: Shards<TransactionMachine>,
+    shards: Shards<TransactionMachine, LedPartition>,
+    node_id: i32,
+    threads: Threads,
     transaction_version: Arc<AtomicI16>,
     markers_due: Arc<Notify>,
 }
@@ -57,13 +59,9 @@ impl TransactionCoordinator {
         };
         TransactionCoordinator {
             config: own,
-            shards: Shards::new(
-                config.node_id,
-                TRANSACTION_STATE,
-                setup,
-                Compression::None,
-                environment,
-            ),
+            shards: Shards::new(setup, Compression::None, environment.clock),
+            node_id: config.node_id,
+            threads: environment.threads,
             transaction_version,
             markers_due,
         }
@@ -75,7 +73,9 @@ impl TransactionCoordinator {
             let level = image.features.level(features::TRANSACTION_VERSION);
             self.transaction_version.store(level, Ordering::Release);
         }
-        self.shards.apply(image, delta, partitions);
+        if let Some(led) = led_partitions(image, delta, TRANSACTION_STATE, self.node_id, partitions) {
+            background::load(self.shards.follow(led), self.threads);
+        }
     }
 
     /// The settings, for what a request is held to before its coordinator is looked for.
@@ -151,7 +151,7 @@ impl TransactionCoordinator {
     }
 
     /// Writes the markers that a shard has for what was decided: now, as far as nothing has to be waited for.
-    async fn finish(&self, broker: &Arc<Broker>, shard: &Arc<Shard<TransactionMachine>>) {
+    async fn finish(&self, broker: &Arc<Broker>, shard: &Arc<Shard<TransactionMachine, LedPartition>>) {
         for work in take_work(shard) {
             let (broker, shard) = (broker.clone(), shard.clone());
             let mut writing = Box::pin(async move { complete(&broker, &shard, &work).await });
@@ -178,19 +178,23 @@ impl TransactionCoordinator {
 
     /// Does what is due in all shards, whenever it is due, until the process stops. One task does this.
     pub async fn run_timers(&self, stopping: CancellationToken) {
-        self.shards.run_timers(stopping).await;
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => {}
+            () = self.shards.run_timers() => {}
+        }
     }
 }
 
 /// The work of a shard that is loaded; none of any other.
-fn take_work(shard: &Shard<TransactionMachine>) -> Vec<MarkerWork> {
+fn take_work(shard: &Shard<TransactionMachine, LedPartition>) -> Vec<MarkerWork> {
     shard
         .with_loaded(|machine| machine.core.take_work())
         .unwrap_or_default()
 }
 
 /// Writes a transaction's markers until all are written, and notes that it is complete.
-async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine>, work: &MarkerWork) {
+async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine, LedPartition>, work: &MarkerWork) {
     loop {
         match markers::write_all(broker, work).await {
             Outcome::Written => {}

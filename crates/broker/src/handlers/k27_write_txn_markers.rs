@@ -13,7 +13,7 @@ use barnabas_protocol::messages::write_txn_markers_response::{
     WritableTxnMarkerPartitionResult, WritableTxnMarkerResult, WritableTxnMarkerTopicResult,
 };
 use barnabas_protocol::messages::{ProducerId, TopicName, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
-use barnabas_storage::EndTxnMarker;
+use barnabas_protocol::records::EndTxnMarker;
 
 use crate::broker::Broker;
 use crate::coordinator::markers;

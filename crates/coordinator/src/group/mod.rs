@@ -226,10 +226,10 @@ impl GroupShard {
         }
     }
 
-    /// The append of `records` failed: what waits for them is answered with `error`. Returns further records.
-    pub fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) -> Vec<GroupRecord> {
+    /// The append of `records` failed: what waits for them is answered with `error`. A group that falls empty by it is known to be
+    /// so without a record, as in Apache Kafka: the log that refused these is not asked again.
+    pub fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) {
         self.downgrades.clear();
-        let mut further = Vec::new();
         for record in records {
             let GroupRecord::GroupMetadata {
                 group: group_id,
@@ -241,13 +241,12 @@ impl GroupShard {
             match self.groups.get(group_id).map(ClassicGroup::state) {
                 Some(ClassicState::CompletingRebalance) => {
                     self.reset_assignment(group_id, error, now);
-                    further.extend(self.maybe_prepare_rebalance_or_complete_join(group_id, now));
+                    self.maybe_prepare_rebalance_or_complete_join(group_id, now);
                 }
                 Some(ClassicState::Stable) => self.revert_replacement(group_id, error, now),
                 _ => {}
             }
         }
-        further
     }
 
     /// What to perform, in order, once the records returned so far are committed.

@@ -6,8 +6,8 @@ use barnabas_protocol::internal_records::{
 };
 use barnabas_protocol::malformed::Malformed;
 use barnabas_protocol::metadata_records::{ClusterRecord, ControlRecord};
+use barnabas_protocol::records::EndTxnMarker;
 use barnabas_protocol::records::Record;
-use barnabas_storage::producer_state::EndTxnMarker;
 use serde_json::{Value, json};
 
 /// Whose records a log holds.

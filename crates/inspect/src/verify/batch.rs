@@ -1,8 +1,8 @@
 //! One batch: do its records keep what its header says.
 
+use barnabas_protocol::records::EndTxnMarker;
 use barnabas_protocol::records::compression::Decompressor;
 use barnabas_protocol::records::{Batch, NO_TIMESTAMP, RecordsError, Skim, TimestampType};
-use barnabas_storage::producer_state::EndTxnMarker;
 
 /// Java can't hold more in one buffer, so no client can have written more.
 const DECOMPRESSED_BYTES_MAX: usize = i32::MAX as usize;

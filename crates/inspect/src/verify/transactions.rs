@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use barnabas_protocol::records::BatchHeader;
-use barnabas_storage::producer_state::EndTxnMarker;
+use barnabas_protocol::records::EndTxnMarker;
 use barnabas_storage::{AbortedTxn, StorageError, txn_index};
 
 use super::report::Report;

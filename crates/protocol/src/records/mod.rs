@@ -12,6 +12,7 @@
 mod batches;
 mod builder;
 pub mod compression;
+mod end_txn_marker;
 mod error;
 mod header;
 mod raw;
@@ -27,6 +28,7 @@ mod tests;
 pub use batches::{Batch, Batches, batches};
 pub use builder::{BatchBuilder, RecordFields};
 pub use compression::Compression;
+pub use end_txn_marker::EndTxnMarker;
 pub use error::{InvalidRecord, RecordsError};
 pub use header::{
     Attributes, BATCH_LENGTH_OFFSET, BATCH_OVERHEAD, BatchHeader, LOG_OVERHEAD, MAGIC_OFFSET, MAGIC_V2,

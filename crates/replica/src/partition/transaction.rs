@@ -1,7 +1,8 @@
 //! What a partition does for transactions: verified appends, and the markers that end them.
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_storage::{AppendOrigin, EndTxnMarker, ProducerSequence, VerificationGuard, Verified};
+use barnabas_protocol::records::EndTxnMarker;
+use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard, Verified};
 
 use super::Partition;
 use super::append::{AppendAs, Appended, RequiredAcks};

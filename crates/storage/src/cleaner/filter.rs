@@ -19,8 +19,8 @@ use barnabas_protocol::records::{
 use super::offset_map::OffsetMap;
 use super::transactions::Transactions;
 use crate::log::AbortedTxn;
-use crate::producer_state::EndTxnMarker;
 use crate::validate::REBUILT_BYTES_MAX;
+use barnabas_protocol::records::EndTxnMarker;
 
 /// What is known of an active producer's last batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

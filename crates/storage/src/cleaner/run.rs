@@ -14,9 +14,9 @@ use super::source::{self, Source};
 use super::transactions::Transactions;
 use crate::error::{Result, StorageError};
 use crate::log::{CleaningHold, Log};
-use crate::producer_state::EndTxnMarker;
 use crate::txn_index;
 use crate::validate::REBUILT_BYTES_MAX;
+use barnabas_protocol::records::EndTxnMarker;
 
 /// The sizes a cleaner keeps to; see `log.cleaner.*`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use barnabas_protocol::records::BatchHeader;
 
 use crate::log::AbortedTxn;
-use crate::producer_state::EndTxnMarker;
+use barnabas_protocol::records::EndTxnMarker;
 
 /// A transaction that was aborted and whose records have begun.
 #[derive(Clone, Copy, Debug)]

@@ -5,19 +5,17 @@
 //! trace.
 
 mod entry;
-mod marker;
 pub mod snapshot;
 mod verification;
 
 use std::collections::{BTreeMap, HashMap};
 
-use barnabas_protocol::records::{BatchHeader, NO_PRODUCER_EPOCH};
+use barnabas_protocol::records::{BatchHeader, EndTxnMarker, NO_PRODUCER_EPOCH};
 
 use crate::error::StorageError;
 use crate::log::{AbortedTxn, AppendOrigin};
 
 pub use entry::{BATCHES_RETAINED, BatchMetadata, ProducerEntry};
-pub use marker::EndTxnMarker;
 use verification::Verifications;
 pub use verification::{ProducerSequence, VerificationGuard, Verified};
 

@@ -1,31 +1,31 @@
-//! Writing a shard's records: encoded, in batches that the topic allows, appended as the leader.
+//! Writing a shard's records: encoded, in batches that the topic allows.
 
-use barnabas_coordinator::{CoordinatorError, EncodedRecord, GroupRecord};
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields, RecordsError};
-use barnabas_storage::{AppendOrigin, ProducerSequence, VerificationGuard, Verified};
 
-use barnabas_replica::partition::Partition;
-use barnabas_replica::partition::append::{AppendAs, RequiredAcks};
-use barnabas_replica::partition::core::LeaderEpoch;
+use crate::codec::EncodedRecord;
+use crate::error::CoordinatorError;
 
 /// Why an append failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AppendError {
+pub enum AppendError {
+    /// A record has no bytes.
     #[error(transparent)]
     Encode(#[from] CoordinatorError),
+    /// A batch has no bytes.
     #[error(transparent)]
     Batch(#[from] RecordsError),
+    /// The log's own answer.
     #[error("the log refused the records: {0}")]
     Log(ErrorCode),
+    /// The topic's `max.message.bytes` has no room for one record.
     #[error("a record is larger than the topic allows")]
     TooLarge,
 }
 
 impl AppendError {
     /// What a client is told (`CoordinatorOperationExceptionHelper`).
-    pub(super) fn code(&self) -> ErrorCode {
+    pub fn code(&self) -> ErrorCode {
         match self {
             AppendError::Encode(_) | AppendError::Batch(_) | AppendError::TooLarge => {
                 ErrorCode::UnknownServerError
@@ -36,7 +36,7 @@ impl AppendError {
 }
 
 /// What a client is told when the log answers `error`.
-pub(super) fn client_error(error: ErrorCode) -> ErrorCode {
+pub fn client_error(error: ErrorCode) -> ErrorCode {
     match error {
         ErrorCode::UnknownTopicOrPartition | ErrorCode::NotEnoughReplicas | ErrorCode::RequestTimedOut => {
             ErrorCode::CoordinatorNotAvailable
@@ -49,74 +49,13 @@ pub(super) fn client_error(error: ErrorCode) -> ErrorCode {
     }
 }
 
-/// Writes records to the log, in as many batches as their size asks for. Returns the log's end.
-pub(super) fn write(
-    partition: &Partition,
-    leader_epoch: LeaderEpoch,
-    compression: Compression,
-    records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
-    wall_ms: i64,
-) -> Result<i64, AppendError> {
-    let mut bytes = batches(partition, BatchBuilder::new(compression), records, wall_ms)?;
-    append(partition, leader_epoch, &mut bytes, Verified::NotAsked, wall_ms)
-}
-
-/// Writes a group's records to the log in a producer's transaction. Returns the log's end.
-pub(super) fn write_in_transaction(
-    partition: &Partition,
-    leader_epoch: LeaderEpoch,
-    records: &[GroupRecord],
-    batch: ProducerSequence,
-    guard: Option<VerificationGuard>,
-    wall_ms: i64,
-) -> Result<i64, AppendError> {
-    let ProducerSequence {
-        producer_id,
-        producer_epoch,
-        base_sequence,
-    } = batch;
-    let builder = BatchBuilder::new(Compression::None)
-        .producer(producer_id, producer_epoch, base_sequence)
-        .transactional();
-    let encoded = records.iter().map(GroupRecord::encode);
-    let mut bytes = batches(partition, builder, encoded, wall_ms)?;
-    append(
-        partition,
-        leader_epoch,
-        &mut bytes,
-        Verified::Asked(guard),
-        wall_ms,
-    )
-}
-
-/// Appends what rests on the state of `leader_epoch`. Whoever answers waits for the commit.
-fn append(
-    partition: &Partition,
-    leader_epoch: LeaderEpoch,
-    bytes: &mut [u8],
-    verified: Verified,
-    wall_ms: i64,
-) -> Result<i64, AppendError> {
-    let how = AppendAs {
-        origin: AppendOrigin::Coordinator,
-        acks: RequiredAcks::AllLater,
-        leader_epoch: Some(leader_epoch),
-        verified,
-        now_ms: wall_ms,
-    };
-    let appended = partition.append(bytes, &how);
-    let appended = appended.map_err(|refused| AppendError::Log(refused.error))?;
-    Ok(appended.end_offset())
-}
-
 /// The bytes of as many batches as the records' size asks for, each begun as `empty` is.
-fn batches(
-    partition: &Partition,
-    empty: BatchBuilder,
+pub(super) fn batches(
+    batch_bytes_max: usize,
+    empty: &BatchBuilder,
     records: impl Iterator<Item = Result<EncodedRecord, CoordinatorError>>,
     wall_ms: i64,
 ) -> Result<Vec<u8>, AppendError> {
-    let batch_bytes_max = usize::try_from(partition.settings().config.max_message_bytes).unwrap_or(0);
     let mut bytes = Vec::new();
     let mut builder = empty.clone();
     for record in records {

@@ -3,29 +3,51 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use barnabas_coordinator::{
-    CoordinatorError, Effect, EncodedRecord, GroupConfig, GroupRecord, GroupShard, Reply, Token,
-};
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::BatchHeader;
-use barnabas_storage::{EndTxnMarker, ProducerSequence, VerificationGuard};
+use barnabas_protocol::records::{BatchHeader, EndTxnMarker};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::cluster_view::ImageView;
 use super::machine::Machine;
+use super::partition_log::PartitionLog;
 use super::shard::{Answered, Shard};
-use super::write::write_in_transaction;
-use barnabas_replica::partition::append::Pending;
-use barnabas_replica::partition::transaction::Marker;
+use crate::cluster::{ClusterView, EmptyCluster};
+use crate::codec::EncodedRecord;
+use crate::config::GroupConfig;
+use crate::effect::{Effect, Reply, Token};
+use crate::error::CoordinatorError;
+use crate::group::GroupShard;
+use crate::record::GroupRecord;
 
 /// What the groups of all shards have in common.
 pub struct GroupSetup {
-    /// Their settings.
-    pub(super) config: GroupConfig,
-    /// The cluster as it is.
-    pub(super) cluster: ArcSwap<ImageView>,
+    config: GroupConfig,
+    cluster: Mutex<Arc<dyn ClusterView>>,
+}
+
+impl GroupSetup {
+    /// Groups with these settings, in a cluster that nobody has seen yet.
+    pub fn new(config: GroupConfig) -> Self {
+        GroupSetup {
+            config,
+            cluster: Mutex::new(Arc::new(EmptyCluster)),
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &GroupConfig {
+        &self.config
+    }
+
+    /// The cluster has changed: shards that are loaded from now on begin with this.
+    pub fn set_cluster(&self, cluster: Arc<dyn ClusterView>) {
+        *self.cluster.lock() = cluster;
+    }
+
+    fn cluster(&self) -> Arc<dyn ClusterView> {
+        self.cluster.lock().clone()
+    }
 }
 
 /// A shard's groups, and who waits for them.
@@ -38,7 +60,8 @@ pub struct GroupMachine {
 }
 
 impl GroupMachine {
-    fn park(&mut self) -> (Token, oneshot::Receiver<Answered<Reply>>) {
+    /// A name for a request that may be parked, and where its answer comes.
+    pub fn park(&mut self) -> (Token, oneshot::Receiver<Answered<Reply>>) {
         let token = Token(self.next_token);
         self.next_token += 1;
         let (sender, receiver) = oneshot::channel();
@@ -47,13 +70,13 @@ impl GroupMachine {
     }
 }
 
-impl Shard<GroupMachine> {
+impl<L: PartitionLog> Shard<GroupMachine, L> {
     /// Lets `act` give the state machine a request that may be parked. Its answer comes through the channel, which closes
     /// should the shard go away without one.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
-    pub(super) fn park(
+    pub fn park(
         &self,
         now: Now,
         act: impl FnOnce(&mut GroupShard, Token) -> Vec<GroupRecord>,
@@ -62,58 +85,6 @@ impl Shard<GroupMachine> {
             let (token, receiver) = machine.park();
             (act(&mut machine.core, token), receiver)
         })
-    }
-}
-
-impl Shard<GroupMachine> {
-    /// Appends what `act` decides in a batch of a producer's transaction, which was verified; it counts when that commits.
-    ///
-    /// # Errors
-    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act` and of a transactional append.
-    pub(super) fn decide_in_transaction<R>(
-        &self,
-        batch: ProducerSequence,
-        guard: Option<VerificationGuard>,
-        now: Now,
-        act: impl FnOnce(&GroupShard) -> Result<(Vec<GroupRecord>, R), ErrorCode>,
-    ) -> Result<Answered<R>, ErrorCode> {
-        let leader_epoch = self.leader_epoch;
-        let mut answer = None;
-        let end_offset = self.append_with(now, |machine, partition| {
-            let (records, reply) = act(&machine.core)?;
-            answer = Some(reply);
-            if records.is_empty() {
-                return Ok(None);
-            }
-            let end_offset =
-                write_in_transaction(partition, leader_epoch, &records, batch, guard, now.wall_ms)
-                    .map_err(|error| error.code())?;
-            for record in records {
-                machine.core.replay_in_transaction(batch.producer_id, record, now);
-            }
-            Ok(Some(end_offset))
-        })?;
-        let value = answer.ok_or(ErrorCode::UnknownServerError)?;
-        Ok(Answered { value, end_offset })
-    }
-
-    /// Ends a producer's transaction: appends the marker, and lets its offsets count, or drops them. What tells that this is
-    /// committed is `None` if it is already.
-    ///
-    /// # Errors
-    /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`barnabas_replica::partition::Partition::append_marker`].
-    pub(super) fn end_transaction(&self, marker: &Marker, now: Now) -> Result<Option<Pending>, ErrorCode> {
-        let mut pending = None;
-        self.append_with(now, |machine, partition| {
-            let appended = partition.append_marker(marker, Some(self.leader_epoch), now.wall_ms)?;
-            machine
-                .core
-                .end_transaction(marker.producer_id, marker.end.committed);
-            let end_offset = appended.end_offset();
-            pending = appended.pending;
-            Ok(Some(end_offset))
-        })?;
-        Ok(pending)
     }
 }
 
@@ -164,7 +135,7 @@ impl Machine for GroupMachine {
 
     fn finish_loading(&mut self, now: Now) -> Vec<GroupRecord> {
         // The image may have changed since the loading began.
-        self.core.set_cluster(self.setup.cluster.load_full(), &[]);
+        self.core.set_cluster(self.setup.cluster(), &[]);
         self.core.finish_loading(now)
     }
 
@@ -177,13 +148,14 @@ impl Machine for GroupMachine {
     }
 
     fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) {
-        // A group that fell empty by the failure is known to be so without a record.
         self.core.append_failed(records, error, now);
     }
 
     fn deliver(&mut self, end_offset: i64) {
         for Effect::Respond { token, reply } in self.core.take_effects() {
-            if let Some(sender) = self.parked.remove(&token) {
+            let sender = self.parked.remove(&token);
+            debug_assert!(sender.is_some(), "{token:?} was answered twice");
+            if let Some(sender) = sender {
                 // A connection that is gone does not wait any more.
                 let _ = sender.send(Answered {
                     value: reply,
@@ -195,5 +167,7 @@ impl Machine for GroupMachine {
 
     fn unload(&mut self) {
         self.core.unload();
+        // That another leads is no secret of the log's.
+        self.deliver(0);
     }
 }

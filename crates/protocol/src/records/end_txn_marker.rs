@@ -4,9 +4,7 @@
 //!  key: version i16 | type i16 (0 abort, 1 commit)      value: version i16 | coordinator epoch i32
 //! ```
 
-use barnabas_protocol::records::{
-    BatchBuilder, Compression, NO_SEQUENCE, Record, RecordFields, RecordsError,
-};
+use super::{BatchBuilder, Compression, NO_SEQUENCE, Record, RecordFields, RecordsError};
 
 /// What a transaction marker says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
 
-use barnabas_coordinator::{
-    CoordinatorError, EncodedRecord, TransactionConfig, TransactionRecord, TransactionShard,
-};
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
 use tokio::sync::Notify;
 
 use super::machine::Machine;
+use crate::codec::EncodedRecord;
+use crate::error::CoordinatorError;
+use crate::transaction::{TransactionConfig, TransactionRecord, TransactionShard};
 
 /// What all shards of the transaction coordinator share.
 #[derive(Clone)]
 pub struct TransactionSetup {
-    pub(super) config: TransactionConfig,
+    /// Their settings.
+    pub config: TransactionConfig,
     /// The finalized level of transaction.version.
-    pub(super) transaction_version: Arc<AtomicI16>,
+    pub transaction_version: Arc<AtomicI16>,
     /// Tells the marker task that there are markers to write which no request waits for.
-    pub(super) markers_due: Arc<Notify>,
+    pub markers_due: Arc<Notify>,
 }
 
 /// A shard's transactional ids.

@@ -1,9 +1,11 @@
 //! What a shard drives: a coordinator's state machine, and what the shell does beside it.
 
-use barnabas_coordinator::{CoordinatorError, EncodedRecord};
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
+
+use crate::codec::EncodedRecord;
+use crate::error::CoordinatorError;
 
 /// A coordinator's state machine with the shell's part of it. Called under the shard's lock.
 pub trait Machine: Sized + Send + 'static {
@@ -49,6 +51,6 @@ pub trait Machine: Sized + Send + 'static {
     /// Performs what has been decided so far; `end_offset` must be committed before anybody hears of it.
     fn deliver(&mut self, end_offset: i64);
 
-    /// Another broker leads: whoever waits is told.
+    /// The leader epoch is over: whoever waits is told so at once.
     fn unload(&mut self);
 }

@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use barnabas_coordinator::CoordinatorError;
-use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::{Compression, decompress};
 use barnabas_protocol::records::{Batch, BatchHeader, RecordsError, batches};
 
-use barnabas_replica::partition::{Partition, TopicPartition};
+use super::partition_log::PartitionLog;
+use crate::error::CoordinatorError;
 
 /// How much is read at a time.
 const CHUNK_BYTES: u32 = 1 << 20;
@@ -24,9 +23,6 @@ const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 pub enum LoadError {
     /// The log can't be read.
     #[error("the log cannot be read: {0}")]
-    Log(ErrorCode),
-    /// The log's file can't be read.
-    #[error("the log cannot be read")]
     Io(#[from] io::Error),
     /// A batch is unsound.
     #[error("a batch at offset {offset} is unsound")]
@@ -48,9 +44,9 @@ impl PassedOver {
         *count += 1;
     }
 
-    fn tell(&self, id: &TopicPartition) {
+    fn tell(&self, log: &impl PartitionLog) {
         for (reason, (count, first_offset)) in &self.0 {
-            tracing::warn!(topic = %id.topic, partition = id.partition, count, first_offset,
+            tracing::warn!(log = %log.name(), count, first_offset,
                 "passed over what a coordinator can't read, which stays in the log: {reason}");
         }
     }
@@ -61,15 +57,14 @@ impl PassedOver {
 ///
 /// # Errors
 /// The log can't be read.
-pub fn read_log(
-    partition: &Partition,
+pub(super) fn read_log(
+    log: &impl PartitionLog,
     mut load: impl FnMut(&BatchHeader, &[u8], Option<&[u8]>) -> Result<(), CoordinatorError>,
 ) -> Result<i64, LoadError> {
-    let (mut next_offset, end_offset) = partition.offsets();
+    let (mut next_offset, end_offset) = log.offsets();
     let mut passed_over = PassedOver::default();
     while next_offset < end_offset {
-        let slice = partition.read(next_offset, CHUNK_BYTES).map_err(LoadError::Log)?;
-        let bytes = slice.to_vec()?;
+        let bytes = log.read(next_offset, CHUNK_BYTES)?;
         let before = next_offset;
         for batch in batches(&bytes) {
             let batch = batch.map_err(|source| LoadError::Batch {
@@ -84,7 +79,7 @@ pub fn read_log(
             break;
         }
     }
-    passed_over.tell(partition.id());
+    passed_over.tell(log);
     Ok(next_offset)
 }
 

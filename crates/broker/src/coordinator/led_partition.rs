@@ -1,0 +1,110 @@
+//! A partition of an internal topic as its coordinator sees it: a log, and the leader epoch that it may write in.
+
+use std::fmt::Display;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use barnabas_coordinator::runtime::{Commit, PartitionLog};
+use barnabas_metadata::image::{MetadataDelta, MetadataImage};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_replica::partition::Partition;
+use barnabas_replica::partition::append::{AppendAs, RequiredAcks};
+use barnabas_replica::partition::core::LeaderEpoch;
+use barnabas_replica::partition::registry::Partitions;
+use barnabas_storage::{AppendOrigin, Verified};
+
+/// A partition that this broker leads.
+#[derive(Clone)]
+pub(super) struct LedPartition(Arc<Partition>);
+
+/// The partitions of a topic, by index, with the leader epoch: those that `node_id` leads in the image and has a log of. `None` if
+/// the delta changes nothing of them.
+pub(super) fn led_partitions(
+    image: &MetadataImage,
+    delta: &MetadataDelta,
+    name: &str,
+    node_id: i32,
+    partitions: &Partitions,
+) -> Option<Vec<Option<(LedPartition, i32)>>> {
+    let Some(topic) = image.topics.by_name(name) else {
+        let gone = delta.topics_deleted.iter().any(|topic| &*topic.name == name);
+        return gone.then(Vec::new);
+    };
+    if !delta.partitions.contains_key(&topic.id) {
+        return None;
+    }
+    let led = (0..).zip(&topic.partitions).map(|(index, state)| {
+        let led = state.leader == node_id;
+        let partition = led.then(|| partitions.by_id(&topic.id, index).ok())??;
+        Some((LedPartition(partition), state.leader_epoch))
+    });
+    Some(led.collect())
+}
+
+/// How a coordinator appends in `leader_epoch`: whoever answers waits for the commit.
+pub(super) fn append_as(leader_epoch: i32, verified: Verified, wall_ms: i64) -> AppendAs {
+    AppendAs {
+        origin: AppendOrigin::Coordinator,
+        acks: RequiredAcks::AllLater,
+        leader_epoch: Some(LeaderEpoch(leader_epoch)),
+        verified,
+        now_ms: wall_ms,
+    }
+}
+
+impl Deref for LedPartition {
+    type Target = Partition;
+
+    fn deref(&self) -> &Partition {
+        &self.0
+    }
+}
+
+impl PartialEq for LedPartition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl PartitionLog for LedPartition {
+    fn name(&self) -> impl Display {
+        let id = self.0.id();
+        format!("{}-{}", id.topic, id.partition)
+    }
+
+    fn offsets(&self) -> (i64, i64) {
+        self.0.offsets()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+
+    fn batch_bytes_max(&self) -> usize {
+        usize::try_from(self.0.settings().config.max_message_bytes).unwrap_or(0)
+    }
+
+    fn read(&self, offset: i64, max_bytes: u32) -> io::Result<Vec<u8>> {
+        let slice = self.0.read(offset, max_bytes);
+        slice
+            .map_err(|error| io::Error::other(error.to_string()))?
+            .to_vec()
+    }
+
+    fn append(&self, batches: &mut [u8], leader_epoch: i32, wall_ms: i64) -> Result<i64, ErrorCode> {
+        let how = append_as(leader_epoch, Verified::NotAsked, wall_ms);
+        Ok(self.0.append(batches, &how)?.end_offset())
+    }
+
+    fn commit_of(&self, end_offset: i64, leader_epoch: i32) -> Result<Option<Commit>, ErrorCode> {
+        // Whoever waits is told when the epoch ends; that it had not ended before is looked at afterwards.
+        let commit = self.0.wait_for_commit(end_offset);
+        let still_leads = AppendAs {
+            acks: RequiredAcks::None,
+            ..append_as(leader_epoch, Verified::NotAsked, 0)
+        };
+        self.0.check_append(&still_leads)?;
+        Ok(commit)
+    }
+}

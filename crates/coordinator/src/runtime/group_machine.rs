@@ -167,7 +167,7 @@ impl Machine for GroupMachine {
 
     fn unload(&mut self) {
         self.core.unload();
-        // That another leads is no secret of the log's.
+        // That rests on nothing in the log.
         self.deliver(0);
     }
 }

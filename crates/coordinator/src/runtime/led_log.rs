@@ -74,6 +74,9 @@ impl<L: PartitionLog> LedLog<L> {
     /// # Errors
     /// NOT_COORDINATOR: another leads, or this broker does anew.
     pub async fn committed(&self, end_offset: i64) -> Result<(), ErrorCode> {
+        if end_offset == 0 {
+            return Ok(());
+        }
         let outcome = match self.log.commit_of(end_offset, self.leader_epoch) {
             Ok(Some(commit)) => commit.await.unwrap_or(Err(ErrorCode::NotLeaderOrFollower)),
             Ok(None) => Ok(()),

@@ -1,10 +1,11 @@
-//! A shard with a log, a clock and a client's way to ask: what the broker's shell is, without a broker.
+//! A loaded shard with a log in memory, a clock and a client's way to ask: what a broker runs, without a broker.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-use barnabas_coordinator::{
-    Caller, Effect, EncodedRecord, GroupConfig, GroupRecord, GroupShard, Reply, Token,
-};
+use barnabas_coordinator::runtime::{Active, Answered, GroupMachine, GroupSetup, LedLog};
+use barnabas_coordinator::{Caller, GroupConfig, GroupRecord, GroupShard, Reply, Token};
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_groups_response::DescribedGroup;
@@ -18,8 +19,12 @@ use barnabas_protocol::messages::{
     GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, OffsetCommitRequest, StrBytes,
     SyncGroupRequest, SyncGroupResponse, TopicName,
 };
+use barnabas_protocol::records::compression::Compression;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use crate::memory_log::MemoryLog;
 
 pub const GROUP: &str = "g";
 pub const SESSION_MS: i32 = 10_000;
@@ -38,13 +43,32 @@ pub fn after(now: Now, ms: i64) -> Now {
     }
 }
 
+/// A loaded shard, of which the tests see the groups.
+pub struct Loaded(Active<GroupMachine>);
+
+impl Deref for Loaded {
+    type Target = GroupShard;
+
+    fn deref(&self) -> &GroupShard {
+        &self.0.machine.core
+    }
+}
+
+impl DerefMut for Loaded {
+    fn deref_mut(&mut self) -> &mut GroupShard {
+        &mut self.0.machine.core
+    }
+}
+
 pub struct Harness {
-    pub shard: GroupShard,
+    pub shard: Loaded,
     pub config: GroupConfig,
     pub now: Now,
-    pub log: Vec<EncodedRecord>,
-    replies: BTreeMap<u64, Reply>,
-    next_token: u64,
+    pub log: MemoryLog,
+    led: LedLog<MemoryLog>,
+    parked: BTreeMap<Token, oneshot::Receiver<Answered<Reply>>>,
+    replies: BTreeMap<Token, Reply>,
+    joins: u128,
 }
 
 pub fn text(text: &str) -> StrBytes {
@@ -116,41 +140,57 @@ impl Harness {
     }
 
     pub fn with_config(config: GroupConfig) -> Self {
-        let mut shard = GroupShard::new(config);
-        assert_eq!(shard.finish_loading(START), Vec::new());
+        Harness::load(config, MemoryLog::default(), START, 0)
+    }
+
+    fn load(config: GroupConfig, log: MemoryLog, now: Now, joins: u128) -> Self {
+        let led = LedLog::new(log.clone(), 0, Compression::None);
+        let setup = Arc::new(GroupSetup::new(config));
+        let mut active = Active::read(&led, &setup, now).unwrap();
+        let before = log.records();
+        active.finish_loading(&led, now);
+        assert_eq!(log.records(), before);
         Harness {
-            shard,
+            shard: Loaded(active),
             config,
-            now: START,
-            log: Vec::new(),
+            now,
+            log,
+            led,
+            parked: BTreeMap::new(),
             replies: BTreeMap::new(),
-            next_token: 0,
+            joins,
         }
     }
 
     /// What a broker does with records: append, replay, answer. Returns what the core decided.
     pub fn append(&mut self, records: Vec<GroupRecord>) -> Vec<GroupRecord> {
-        for record in &records {
-            self.log.push(record.encode().unwrap());
-            self.shard.replay(record.clone(), self.now);
-        }
+        let appended = self.shard.0.append(&self.led, records.clone(), self.now);
+        assert_eq!(appended, Ok(()));
         self.collect();
         records
     }
 
     fn collect(&mut self) {
-        for Effect::Respond { token, reply } in self.shard.take_effects() {
-            assert!(
-                self.replies.insert(token.0, reply).is_none(),
-                "{token:?} was answered twice"
-            );
-        }
+        self.shard.0.deliver();
+        let replies = &mut self.replies;
+        self.parked.retain(|token, parked| {
+            let Ok(answered) = parked.try_recv() else {
+                return true;
+            };
+            replies.insert(*token, answered.value);
+            false
+        });
     }
 
-    /// The append of these records fails.
+    /// The append of these records fails, as the log says.
     pub fn fail(&mut self, records: Vec<GroupRecord>, error: ErrorCode) {
-        let further = self.shard.append_failed(&records, error, self.now);
-        self.append(further);
+        let before = self.log.records();
+        self.log.refuse(Some(error));
+        let appended = self.shard.0.append(&self.led, records, self.now);
+        assert_eq!(appended, Err(error));
+        self.log.refuse(None);
+        assert_eq!(self.log.records(), before);
+        self.collect();
     }
 
     /// Lets time pass, timer by timer. Returns the records that the timers made.
@@ -175,14 +215,17 @@ impl Harness {
         self.now.wall_ms += ms;
     }
 
+    /// Names a request that may be parked.
     pub fn token(&mut self) -> Token {
-        self.next_token += 1;
-        Token(self.next_token)
+        let (token, parked) = self.shard.0.machine.park();
+        self.parked.insert(token, parked);
+        token
     }
 
-    /// Sends JoinGroup; the member id, if one is given out, ends in the token's number.
+    /// Sends JoinGroup; the member id, if one is given out, ends in the number of the request.
     pub fn send_join(&mut self, request: &JoinGroupRequest, api_version: i16) -> (Token, Vec<GroupRecord>) {
         let token = self.token();
+        self.joins += 1;
         let caller = Caller {
             api_version,
             client_id: "c",
@@ -190,7 +233,7 @@ impl Harness {
         };
         let records = self
             .shard
-            .join(request, caller, Uuid::from_u128(token.0.into()), token, self.now);
+            .join(request, caller, Uuid::from_u128(self.joins), token, self.now);
         let records = self.append(records);
         (token, records)
     }
@@ -203,7 +246,7 @@ impl Harness {
     }
 
     pub fn reply(&mut self, token: Token) -> Option<Reply> {
-        self.replies.remove(&token.0)
+        self.replies.remove(&token)
     }
 
     pub fn join_reply(&mut self, token: Token) -> JoinGroupResponse {
@@ -221,7 +264,7 @@ impl Harness {
     }
 
     pub fn is_parked(&self, token: Token) -> bool {
-        !self.replies.contains_key(&token.0)
+        self.parked.contains_key(&token)
     }
 
     /// Joins a member of an old client, which needs no id first; the request stays parked.
@@ -279,34 +322,26 @@ impl Harness {
 
     /// The group's offsets: (topic, partition, offset).
     pub fn offsets(&self) -> Vec<(String, i32, i64)> {
-        let request = OffsetFetchRequestGroup::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_topics(None);
-        let topics = self.shard.fetch_offsets(&request, false).topics;
-        let rows = topics.iter().flat_map(|topic| {
-            topic
-                .partitions
-                .iter()
-                .map(|p| (topic.name.to_string(), p.partition_index, p.committed_offset))
-        });
-        rows.collect()
+        offsets_of(&self.shard)
     }
 
     /// A shard that knows only the log.
     pub fn reloaded(&self) -> Harness {
-        let mut shard = GroupShard::new(self.config);
-        for EncodedRecord { key, value } in &self.log {
-            let record = GroupRecord::decode(key, value.as_deref()).unwrap();
-            shard.replay(record, self.now);
-        }
-        assert_eq!(shard.finish_loading(self.now), Vec::new());
-        Harness {
-            shard,
-            config: self.config,
-            now: self.now,
-            log: self.log.clone(),
-            replies: BTreeMap::new(),
-            next_token: self.next_token,
-        }
+        Harness::load(self.config, self.log.copy(), self.now, self.joins)
     }
+}
+
+/// The offsets that a shard knows of the group: (topic, partition, offset).
+pub fn offsets_of(shard: &GroupShard) -> Vec<(String, i32, i64)> {
+    let request = OffsetFetchRequestGroup::default()
+        .with_group_id(GroupId(text(GROUP)))
+        .with_topics(None);
+    let topics = shard.fetch_offsets(&request, false).topics;
+    let rows = topics.iter().flat_map(|topic| {
+        topic
+            .partitions
+            .iter()
+            .map(|p| (topic.name.to_string(), p.partition_index, p.committed_offset))
+    });
+    rows.collect()
 }

@@ -41,6 +41,13 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["cluster", "config"],
         &["classic", "consumer", "group", "offsets", "record", "codec", "effect"],
         &["transaction"],
+        &["runtime::partition_log"],
+        &["runtime::load", "runtime::write"],
+        &["runtime::led_log"],
+        &["runtime::machine"],
+        &["runtime::active"],
+        &["runtime::shard", "runtime::timers"],
+        &["runtime"],
     ]),
     ("network", &[
         &["admission", "platform", "request_memory", "response"],

@@ -1,12 +1,13 @@
 //! The broker: what all handlers share.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use arc_swap::Guard;
 use barnabas_environment::{Clock, Environment, Random};
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
@@ -119,8 +120,6 @@ impl Broker {
 
     /// The fetch sessions.
     pub fn fetch_sessions(&self) -> MutexGuard<'_, SessionCache> {
-        self.fetch_sessions
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.fetch_sessions.lock()
     }
 }

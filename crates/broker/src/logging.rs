@@ -1,8 +1,9 @@
 //! The process's log: a filter that can be changed while it runs (the root logger of KIP-412).
 
 use std::io::IsTerminal;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
+use parking_lot::Mutex;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -61,11 +62,7 @@ pub fn start(filter: &str) -> Result<(), String> {
 /// The root logger's level, one of [`LEVELS`].
 pub fn root_level() -> String {
     match ROOT.get() {
-        Some(root) => root
-            .level
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone(),
+        Some(root) => root.level.lock().clone(),
         None => "INFO".to_owned(),
     }
 }
@@ -74,9 +71,7 @@ pub fn root_level() -> String {
 pub fn set_root_level(level: &str) {
     let Some(root) = ROOT.get() else { return };
     match EnvFilter::try_new(directives(level)).map(|filter| root.filter.reload(filter)) {
-        Ok(Ok(())) => {
-            *root.level.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = level.to_owned();
-        }
+        Ok(Ok(())) => *root.level.lock() = level.to_owned(),
         Ok(Err(error)) => tracing::error!(%error, level, "the log level could not be changed"),
         Err(error) => tracing::error!(%error, level, "not a log level"),
     }

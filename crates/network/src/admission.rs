@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Counts the open connections.
@@ -34,7 +35,7 @@ impl Admission {
     pub async fn has_room(&self, max: impl Fn() -> usize) {
         loop {
             let left = self.left.notified();
-            if self.counts().total < max() {
+            if self.counts.lock().total < max() {
                 return;
             }
             left.await;
@@ -43,7 +44,7 @@ impl Admission {
 
     /// Gives a connection its place, unless `address` has `max_per_address` already.
     pub fn admit(self: &Arc<Self>, address: IpAddr, max_per_address: usize) -> Option<Place> {
-        let mut counts = self.counts();
+        let mut counts = self.counts.lock();
         let of_address = counts.by_address.entry(address).or_default();
         if *of_address >= max_per_address {
             return None;
@@ -55,17 +56,11 @@ impl Admission {
             address,
         })
     }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.admission.counts();
+        let mut counts = self.admission.counts.lock();
         counts.total -= 1;
         if let Some(of_address) = counts.by_address.get_mut(&self.address) {
             *of_address -= 1;
@@ -96,7 +91,7 @@ mod tests {
         drop(first);
         assert!(admission.admit(HERE, 1).is_some());
         assert!(
-            admission.counts().by_address.is_empty(),
+            admission.counts.lock().by_address.is_empty(),
             "nothing is kept of addresses without connections"
         );
     }

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use barnabas_storage::{LogCheckpoint, LogDir, StorageError};
+use parking_lot::Mutex;
 
 use crate::ReplicaManager;
 
@@ -50,11 +51,7 @@ pub struct Checkpoints {
 
 /// Writes the file of each log directory in which anything has changed. Waits for the disk.
 pub fn write(replicas: &ReplicaManager, checkpoint: Checkpoint) {
-    let mut written = replicas
-        .checkpoints()
-        .written
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut written = replicas.checkpoints().written.lock();
     let mut current = current(replicas, checkpoint);
     for dir in replicas.log_dirs().all() {
         let Ok(storage) = dir.storage() else { continue };

@@ -3,11 +3,11 @@
 //! Anybody adds; the thread of [`crate::upkeep::retention`] removes.
 
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use barnabas_environment::Clock;
 use barnabas_storage::{DeletionQueue, Disk, deletion};
+use parking_lot::{Condvar, Mutex};
 
 /// The queue that all share.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Deletions {
     /// Has `paths` removed `delay_ms` from now.
     pub fn add(&self, paths: impl IntoIterator<Item = PathBuf>, delay_ms: i64) {
         let due_ms = self.clock.monotonic_ms().saturating_add(delay_ms);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         paths.into_iter().for_each(|path| state.queue.push(path, due_ms));
         drop(state);
         self.changed.notify_all();
@@ -46,20 +46,20 @@ impl Deletions {
 
     /// Ends [`Deletions::wait`].
     pub fn stop(&self) {
-        self.lock().stopped = true;
+        self.state.lock().stopped = true;
         self.changed.notify_all();
     }
 
     /// Takes out what still waits, for the next start to remove.
     pub fn take_waiting(&self) -> Vec<PathBuf> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         std::iter::from_fn(|| state.queue.take_due(i64::MAX)).collect()
     }
 
     /// Removes what is due; ends early when the broker stops.
     pub fn remove_due(&self) {
         loop {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             let due = if state.stopped {
                 None
             } else {
@@ -67,7 +67,7 @@ impl Deletions {
             };
             drop(state);
             let Some(path) = due else { return };
-            deletion::leave_cache(&self.disk, &path, &|| !self.lock().stopped);
+            deletion::leave_cache(&self.disk, &path, &|| !self.state.lock().stopped);
             if let Err(error) = deletion::remove(&self.disk, &path) {
                 tracing::error!(%error, "what was deleted could not be removed; the next start tries again");
             }
@@ -76,21 +76,14 @@ impl Deletions {
 
     /// Waits until something is due or added, `until_ms` of the monotonic clock has come, or the broker stops: then the answer is `false`.
     pub fn wait(&self, until_ms: i64) -> bool {
-        let state = self.lock();
+        let mut state = self.state.lock();
         if state.stopped {
             return false;
         }
         let next_ms = state.queue.next_due_ms().unwrap_or(until_ms).min(until_ms);
         let wait_ms = u64::try_from(next_ms.saturating_sub(self.clock.monotonic_ms())).unwrap_or(0);
-        let waited = self.changed.wait_timeout(state, Duration::from_millis(wait_ms));
-        !waited.map_or_else(
-            |poisoned| poisoned.into_inner().0.stopped,
-            |(state, _)| state.stopped,
-        )
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.changed.wait_for(&mut state, Duration::from_millis(wait_ms));
+        !state.stopped
     }
 }
 

@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barnabas_config::effect::LOG_MOVES_LIMIT;
 use barnabas_environment::Clock;
 use barnabas_storage::{Log, StorageError};
+use parking_lot::{Condvar, Mutex};
 use uuid::Uuid;
 
 use super::checkpoints::{self, Checkpoint};
@@ -112,25 +113,27 @@ impl LogMoves {
 
     /// Ends the threads.
     pub fn stop(&self) {
-        self.lock().stopped = true;
+        self.queue.lock().stopped = true;
         self.changed.notify_all();
     }
 
     /// What to do next, after a wait if there is nothing.
     fn next(&self, limit: Option<u64>) -> Step {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         match queue.next(limit, self.clock.instant()) {
             Ok(step) => return step,
             // Whoever adds a move or lets go of a partition wakes the threads.
-            Err(Some(pause)) => drop(self.changed.wait_timeout(queue, pause)),
-            Err(None) => drop(self.changed.wait(queue)),
+            Err(Some(pause)) => {
+                self.changed.wait_for(&mut queue, pause);
+            }
+            Err(None) => self.changed.wait(&mut queue),
         }
         Step::Wait
     }
 
     /// What to do next, [`Step::Wait`] at once if there is nothing.
     fn next_now(&self, limit: Option<u64>) -> Step {
-        let next = self.lock().next(limit, self.clock.instant());
+        let next = self.queue.lock().next(limit, self.clock.instant());
         next.unwrap_or(Step::Wait)
     }
 
@@ -139,23 +142,19 @@ impl LogMoves {
         if bytes == 0 {
             active.not_before = self.clock.instant() + RETRY;
         }
-        self.lock().budget.spend(bytes);
+        self.queue.lock().budget.spend(bytes);
         self.put(active);
     }
 
     fn put(&self, active: Active) {
-        self.lock().waiting.push_back(active);
+        self.queue.lock().waiting.push_back(active);
         self.changed.notify_all();
     }
 
     /// The thread has done what it took the partition for.
     fn let_go(&self, partition: &Partition) {
-        self.lock().busy.retain(|busy| busy != partition.id());
+        self.queue.lock().busy.retain(|busy| busy != partition.id());
         self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the log cleaners share: where each log was last cleaned to, which can't be cleaned, and the wish to end.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_environment::{Clock, Environment, Threads};
 use barnabas_storage::StorageError;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::throttle::Throttle;
@@ -61,13 +62,13 @@ impl Cleanings {
 
     /// Takes over what the checkpoint holds.
     pub(super) fn load(&self, offsets: HashMap<(String, i32), i64>) {
-        self.lock().loaded.extend(offsets);
+        self.state.lock().loaded.extend(offsets);
     }
 
     /// Where the last cleaning of a partition has ended; `None` before the first.
     pub(super) fn offset(&self, id: &TopicPartition) -> Option<i64> {
         let key = (id.topic_id, id.partition);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(offset) = state.loaded.remove(&(id.topic.to_string(), id.partition)) {
             state.offsets.entry(key).or_insert(offset);
         }
@@ -76,32 +77,32 @@ impl Cleanings {
 
     /// Notes where a cleaning has ended.
     pub(super) fn cleaned(&self, partition: &Partition, end_offset: i64) {
-        self.lock().offsets.insert(key(partition), end_offset);
+        self.state.lock().offsets.insert(key(partition), end_offset);
     }
 
     /// Whether an earlier cleaning of the partition has failed.
     pub(super) fn is_uncleanable(&self, partition: &Partition) -> bool {
-        self.lock().uncleanable.contains(&key(partition))
+        self.state.lock().uncleanable.contains(&key(partition))
     }
 
     /// Notes that a partition can't be cleaned.
     pub(super) fn mark_uncleanable(&self, partition: &Partition) {
-        self.lock().uncleanable.insert(key(partition));
+        self.state.lock().uncleanable.insert(key(partition));
     }
 
     /// What is remembered of a closed log.
     pub(super) fn quiet(&self, partition: &Partition) -> Option<Quiet> {
-        self.lock().quiet.get(&key(partition)).cloned()
+        self.state.lock().quiet.get(&key(partition)).cloned()
     }
 
     /// Remembers a closed log.
     pub(super) fn remember_quiet(&self, partition: &Partition, quiet: Quiet) {
-        self.lock().quiet.insert(key(partition), quiet);
+        self.state.lock().quiet.insert(key(partition), quiet);
     }
 
     /// Forgets a deleted topic.
     pub fn forget(&self, topic_id: Uuid) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.offsets.retain(|(id, _), _| *id != topic_id);
         state.uncleanable.retain(|(id, _)| *id != topic_id);
         state.quiet.retain(|(id, _), _| *id != topic_id);
@@ -113,10 +114,7 @@ impl Cleanings {
         partitions: &[Arc<Partition>],
         write: impl FnOnce(&[(Arc<str>, i32, i64)]) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
-        let _writing = self
-            .writing
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _writing = self.writing.lock();
         let row = |partition: &Arc<Partition>| {
             let id = partition.id();
             self.offset(id)
@@ -129,7 +127,7 @@ impl Cleanings {
 
     /// Waits where `bytes` were too fast for `bytes_per_second`; answers whether to go on.
     pub(super) fn pace(&self, bytes: usize, bytes_per_second: f64) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let wait = state
             .throttle
             .wait_for(bytes, bytes_per_second, self.clock.instant());
@@ -143,40 +141,32 @@ impl Cleanings {
     /// Waits `backoff_ms`, or until there is a reason to look for logs to clean again.
     pub(super) fn wait(&self, backoff_ms: i64) {
         let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0));
-        let state = self.lock();
+        let state = self.state.lock();
         self.wait_from(state, backoff);
     }
 
-    fn wait_from(&self, state: MutexGuard<'_, State>, wait: Duration) -> bool {
+    fn wait_from(&self, mut state: MutexGuard<'_, State>, wait: Duration) -> bool {
         let wakes = state.wakes;
-        let waited = self
-            .changed
-            .wait_timeout_while(state, wait, |state| !state.stopped && state.wakes == wakes);
-        !waited.map_or_else(
-            |poisoned| poisoned.into_inner().0.stopped,
-            |(state, _)| state.stopped,
-        )
+        let waits = |state: &mut State| !state.stopped && state.wakes == wakes;
+        self.changed.wait_while_for(&mut state, waits, wait);
+        !state.stopped
     }
 
     /// Has the cleaners look at their settings, and for logs to clean.
     pub fn wake(&self) {
-        self.lock().wakes += 1;
+        self.state.lock().wakes += 1;
         self.changed.notify_all();
     }
 
     /// Ends the cleaners; a cleaning that runs is given up.
     pub fn stop(&self) {
-        self.lock().stopped = true;
+        self.state.lock().stopped = true;
         self.changed.notify_all();
     }
 
     /// Whether the cleaners are to end.
     pub(super) fn is_stopped(&self) -> bool {
-        self.lock().stopped
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().stopped
     }
 }
 

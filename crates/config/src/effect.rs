@@ -48,7 +48,11 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
         ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name),
         ConfigResourceType::Broker => of_broker(name) && !AT_START.contains(&name),
         ConfigResourceType::BrokerLogger => true,
-        ConfigResourceType::Group => name.starts_with("consumer."),
+        // What gives a group's setting its default has an effect with it.
+        ConfigResourceType::Group => definitions::group().get(name).is_some_and(|key| {
+            let mut given_by = key.broker_synonyms.iter();
+            given_by.any(|synonym| of_broker(synonym.name))
+        }),
         ConfigResourceType::ClientMetrics => false,
     }
 }
@@ -71,7 +75,14 @@ mod tests {
         let missed = |name| is_missed(ConfigResourceType::Broker, name);
         assert!(missed("num.network.threads") && missed("metric.reporters"));
         assert!(!missed("num.io.threads") && !missed("message.max.bytes"));
-        assert!(is_missed(ConfigResourceType::Group, "share.session.timeout.ms"));
+        for name in [
+            "share.session.timeout.ms",
+            "consumer.assignor.offload.enable",
+            "streams.assignor.offload.enable",
+            "errors.deadletterqueue.topic.name",
+        ] {
+            assert!(is_missed(ConfigResourceType::Group, name), "{name}");
+        }
     }
 
     #[test]
@@ -84,10 +95,13 @@ mod tests {
             of_broker("num.network.threads")
                 && !has_effect(ConfigResourceType::Broker, "num.network.threads")
         );
-        assert!(has_effect(
-            ConfigResourceType::Group,
-            "consumer.session.timeout.ms"
-        ));
+        for name in [
+            "consumer.session.timeout.ms",
+            "consumer.heartbeat.interval.ms",
+            "consumer.assignment.interval.ms",
+        ] {
+            assert!(has_effect(ConfigResourceType::Group, name), "{name}");
+        }
         assert!(!has_effect(ConfigResourceType::Group, "share.session.timeout.ms"));
         assert!(!has_effect(ConfigResourceType::Broker, "ssl.keystore.location"));
     }

@@ -61,6 +61,16 @@ impl Random {
         }
     }
 
+    /// [`Random::below`] for a place in a list of `len`, or a size.
+    pub fn index(&self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    /// True once in `times`; never where that is 0.
+    pub fn once_in(&self, times: usize) -> bool {
+        times > 0 && self.index(times) == 0
+    }
+
     /// A random id (version 4). In the base64 form in which Kafka writes ids it never begins with a dash: Kafka's tools
     /// would take such an id for an option, so Kafka draws again, too.
     pub fn uuid(&self) -> Uuid {
@@ -129,6 +139,7 @@ mod tests {
         let random = Random::seeded(3);
         assert_eq!(random.below(0), 0);
         assert_eq!(random.below(1), 0);
+        assert!(random.once_in(1) && !random.once_in(0));
         let mut counts = [0; 6];
         for _ in 0..6_000 {
             counts[random.below(6) as usize] += 1;

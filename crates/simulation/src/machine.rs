@@ -10,7 +10,7 @@ use barnabas_network::Network;
 use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use barnabas_storage::Disk;
-use barnabas_storage::disk::simulated::{Loss, Random as DiskRandom, SimulatedDisk};
+use barnabas_storage::disk::simulated::{Loss, SimulatedDisk};
 
 use crate::World;
 
@@ -109,8 +109,7 @@ impl Machine {
     pub async fn lose_power(&mut self, loss: Loss) {
         self.world.network.power_off(self.address());
         self.metadata.power_off();
-        let mut random = DiskRandom::new(self.random.u64());
-        self.disk = self.disk.after_crash(loss, &mut random);
+        self.disk = self.disk.after_crash(loss, &self.random);
         // What is left of the process can't reach anything any more; it only has to end.
         if let Some(server) = self.server.take() {
             let _ = server.stop().await;

@@ -9,22 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_coordinator::{ConsumerGroup, GroupConfig};
+use barnabas_environment::Random;
 use barnabas_protocol::messages::ConsumerGroupHeartbeatRequest;
 
 use crate::cluster::Cluster;
 use crate::consumer::{beat, joining};
 use crate::fixture::{GROUP, Harness};
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 struct Client {
     id: String,
@@ -59,7 +49,7 @@ impl Simulation {
         let mut harness = Harness::with_config(config);
         harness.shard.set_cluster(Arc::new(cluster.clone()), &[]);
         Simulation {
-            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            random: Random::seeded(seed),
             harness,
             cluster,
             partitions: 6,

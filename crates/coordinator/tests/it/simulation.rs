@@ -7,22 +7,11 @@
 use std::collections::BTreeMap;
 
 use barnabas_coordinator::{GroupConfig, Token};
+use barnabas_environment::Random;
 
 use crate::fixture::{Harness, commit_request, join_request, sync_request};
 
 const PARTITIONS: usize = 4;
-
-/// A xorshift generator: the seed is all there is to a run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 enum Waiting {
     Nothing,
@@ -57,7 +46,7 @@ impl Simulation {
             ..GroupConfig::default()
         };
         Simulation {
-            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            random: Random::seeded(seed),
             harness: Harness::with_config(config),
             clients: Vec::new(),
             owners: BTreeMap::new(),

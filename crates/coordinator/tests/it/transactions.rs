@@ -12,7 +12,7 @@ use barnabas_coordinator::{
     Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, ProducerIdAndEpoch, Refusal, TransactionConfig,
     TransactionMetadata, TransactionRecord, TransactionShard, TransactionState,
 };
-use barnabas_environment::Now;
+use barnabas_environment::{Now, Random};
 use barnabas_protocol::error::ErrorCode;
 use bytes::Bytes;
 
@@ -21,17 +21,6 @@ use crate::fixture::{START, after};
 const IDS: [&str; 3] = ["a", "b", "c"];
 const CLIENTS: usize = 4;
 const STEPS: usize = 400;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 #[derive(Clone)]
 struct Client {
@@ -62,7 +51,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let random = Random::seeded(seed);
         let clients = (0..CLIENTS).map(|index| Client {
             id: IDS[index % IDS.len()],
             producer: None,

@@ -55,6 +55,11 @@ fn no_crate_imports_against_the_arrows() {
         let manifest = std::fs::read_to_string(root().join(format!("crates/{krate}/Cargo.toml"))).unwrap();
         let sources = rust_files(&format!("crates/{krate}/src"));
         for other in forbidden {
+            // Whatever draws numbers in a test draws them from a seed, in every crate.
+            let manifest = match (other, manifest.split_once("[dev-dependencies]")) {
+                ("environment", Some((of_the_product, _))) => of_the_product,
+                _ => &manifest,
+            };
             if manifest.contains(&format!("barnabas-{other}")) {
                 wrong.push(format!("crates/{krate}/Cargo.toml depends on {other}"));
             }

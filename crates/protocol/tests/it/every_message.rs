@@ -1,6 +1,7 @@
 //! Every API in every version: what Apache Kafka 4.4.0 wrote passes the guard, and decodes and encodes to the same bytes; what has been
 //! tampered with is refused or decoded, and never more than that.
 
+use barnabas_environment::Random;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::frame;
 use barnabas_protocol::guard;
@@ -114,22 +115,6 @@ fn versions_out_of_range_are_refused() {
     }
 }
 
-/// Marsaglia's xorshift: the same tampering in every run.
-struct Xorshift(u64);
-
-impl Xorshift {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-}
-
 /// Lengths and counts that lie, in the forms they have on the wire.
 const LIES: &[&[u8]] = &[
     &[0x7f, 0xff, 0xff, 0xff],
@@ -149,26 +134,26 @@ const LIES: &[&[u8]] = &[
     &[0xff],
 ];
 
-fn tamper(random: &mut Xorshift, body: &mut Vec<u8>) {
-    let at = random.below(body.len() + 1);
-    match random.below(5) {
+fn tamper(random: &Random, body: &mut Vec<u8>) {
+    let at = random.index(body.len() + 1);
+    match random.index(5) {
         0 => body.truncate(at),
         1 => {
-            let lie = LIES[random.below(LIES.len())];
+            let lie = LIES[random.index(LIES.len())];
             let end = (at + lie.len()).min(body.len());
             body.splice(at..end, lie.iter().copied());
         }
         2 => {
-            let lie = LIES[random.below(LIES.len())];
+            let lie = LIES[random.index(LIES.len())];
             body.splice(at..at, lie.iter().copied());
         }
         3 => {
-            for byte in body[at..].iter_mut().take(1 + random.below(4)) {
-                *byte = random.next() as u8;
+            for byte in body[at..].iter_mut().take(1 + random.index(4)) {
+                *byte = random.u64() as u8;
             }
         }
         _ => {
-            let noise: Vec<u8> = (0..random.below(64)).map(|_| random.next() as u8).collect();
+            let noise: Vec<u8> = (0..random.index(64)).map(|_| random.u64() as u8).collect();
             body.splice(at.., noise);
         }
     }
@@ -176,13 +161,13 @@ fn tamper(random: &mut Xorshift, body: &mut Vec<u8>) {
 
 #[test]
 fn whatever_passes_the_guard_decodes_and_nothing_panics() {
-    let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
+    let random = Random::seeded(0x9e37_79b9_7f4a_7c15);
     let (mut passed, mut refused) = (0, 0);
     for Sample { api, version, body } in samples("request") {
         for _ in 0..MUTATIONS {
             let mut tampered = body.clone();
-            for _ in 0..1 + random.below(3) {
-                tamper(&mut random, &mut tampered);
+            for _ in 0..1 + random.index(3) {
+                tamper(&random, &mut tampered);
             }
             let guarded = guard::check(api, version, &tampered);
             match guarded {
@@ -210,7 +195,7 @@ fn whatever_passes_the_guard_decodes_and_nothing_panics() {
 
 #[test]
 fn no_header_and_no_frame_panics() {
-    let mut random = Xorshift(0x2545_f491_4f6c_dd1d);
+    let random = Random::seeded(0x2545_f491_4f6c_dd1d);
     for _ in 0..50_000 {
         let mut frame = BytesMut::new();
         frame.put_i32(20);
@@ -220,7 +205,7 @@ fn no_header_and_no_frame_panics() {
         frame.put_i32(1);
         frame.put_slice(&[0, 2, b'h', b'i', 1, 5, 1, 7]);
         let mut bytes = frame.to_vec();
-        tamper(&mut random, &mut bytes);
+        tamper(&random, &mut bytes);
         if let Ok(header) = RequestHeader::decode(&bytes[body_at.min(bytes.len())..]) {
             assert!(header.size <= bytes.len() - body_at);
         }

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::compression::{Decompressor, compress, decompress};
 use barnabas_protocol::records::{
     Batch, BatchBuilder, Compression, RecordFields, Records, RecordsError, Skim, batches, seal,
@@ -18,56 +19,41 @@ const ALL: [Compression; 5] = [
 /// What a mutated payload may expand to here.
 const CAP: usize = 1 << 20;
 
-/// SplitMix64: small, seeded, the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn bytes(&mut self, len_max: usize) -> Vec<u8> {
-        (0..self.below(len_max)).map(|_| self.next() as u8).collect()
-    }
+fn noise(random: &Random, len_max: usize) -> Vec<u8> {
+    let mut bytes = vec![0; random.index(len_max)];
+    random.fill(&mut bytes);
+    bytes
 }
 
-fn sound_batch(random: &mut Random, codec: Compression) -> Vec<u8> {
+fn sound_batch(random: &Random, codec: Compression) -> Vec<u8> {
     let mut builder = BatchBuilder::new(codec).producer(7, 1, 3);
-    for _ in 0..1 + random.below(5) {
-        let (key, value, header) = (random.bytes(20), random.bytes(200), random.bytes(10));
+    for _ in 0..1 + random.index(5) {
+        let (key, value, header) = (noise(random, 20), noise(random, 200), noise(random, 10));
         let headers: [(&str, Option<&[u8]>); 2] = [("name", Some(&header)), ("null", None)];
         builder.append(&RecordFields {
             timestamp: random.below(1 << 40) as i64,
-            key: (random.below(3) > 0).then_some(&key),
-            value: (random.below(3) > 0).then_some(&value),
-            headers: &headers[..random.below(3)],
+            key: (random.index(3) > 0).then_some(&key),
+            value: (random.index(3) > 0).then_some(&value),
+            headers: &headers[..random.index(3)],
         });
     }
     builder.build().unwrap()
 }
 
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>, from: usize) {
-    for _ in 0..1 + random.below(3) {
+fn mutate(random: &Random, bytes: &mut Vec<u8>, from: usize) {
+    for _ in 0..1 + random.index(3) {
         if bytes.len() <= from {
             return;
         }
-        let at = from + random.below(bytes.len() - from);
-        match random.below(7) {
-            0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = random.next() as u8,
-            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+        let at = from + random.index(bytes.len() - from);
+        match random.index(7) {
+            0 => bytes[at] ^= 1 << random.index(8),
+            1 => bytes[at] = random.u64() as u8,
+            2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.index(5)],
             3 => drop(bytes.remove(at)),
-            4 => bytes.insert(at, random.next() as u8),
+            4 => bytes.insert(at, random.u64() as u8),
             5 => bytes.truncate(at),
-            _ => bytes.extend(random.bytes(12)),
+            _ => bytes.extend(noise(random, 12)),
         }
     }
 }
@@ -120,9 +106,9 @@ fn walk(bytes: &[u8]) {
     assert_eq!(consumed + walk.rest().len(), bytes.len());
 }
 
-fn rounds(seed: u64, count: u64, round: impl Fn(&mut Random)) {
+fn rounds(seed: u64, count: u64, round: impl Fn(&Random)) {
     for seed in seed..seed + count {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&mut Random(seed))));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&Random::seeded(seed))));
         assert!(outcome.is_ok(), "seed {seed}");
     }
 }
@@ -130,9 +116,9 @@ fn rounds(seed: u64, count: u64, round: impl Fn(&mut Random)) {
 #[test]
 fn whole_batches() {
     rounds(1_000, 3_000, |random| {
-        let codec = ALL[random.below(ALL.len())];
+        let codec = ALL[random.index(ALL.len())];
         let mut bytes = sound_batch(random, codec);
-        if random.below(2) == 0 {
+        if random.index(2) == 0 {
             bytes.extend(sound_batch(random, codec));
         }
         mutate(random, &mut bytes, 0);
@@ -143,7 +129,7 @@ fn whole_batches() {
 #[test]
 fn payloads() {
     rounds(100_000, 4_000, |random| {
-        let codec = ALL[random.below(ALL.len())];
+        let codec = ALL[random.index(ALL.len())];
         let bytes = sound_batch(random, codec);
         let batch = Batch::parse(&bytes).unwrap();
         let mut payload = batch.payload().to_vec();
@@ -155,7 +141,7 @@ fn payloads() {
 #[test]
 fn records_inside_of_a_sound_stream() {
     rounds(200_000, 4_000, |random| {
-        let codec = ALL[random.below(ALL.len())];
+        let codec = ALL[random.index(ALL.len())];
         let bytes = sound_batch(random, Compression::None);
         let batch = Batch::parse(&bytes).unwrap();
         let mut records = batch.payload().to_vec();
@@ -171,10 +157,10 @@ fn records_inside_of_a_sound_stream() {
 #[test]
 fn headers_of_a_sealed_batch() {
     rounds(300_000, 4_000, |random| {
-        let codec = ALL[random.below(ALL.len())];
+        let codec = ALL[random.index(ALL.len())];
         let mut bytes = sound_batch(random, codec);
-        let at = random.below(61);
-        bytes[at] = random.next() as u8;
+        let at = random.index(61);
+        bytes[at] = random.u64() as u8;
         seal(&mut bytes);
         walk(&bytes);
     });

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::batches;
 
 use super::compacted::Compacted;
 use super::model::{Model, Sent, Written, records_in};
-use crate::disk::simulated::Random;
 use crate::log::{Log, ReadBound};
 
 /// What a log serves.
@@ -93,11 +93,11 @@ pub fn served(log: &mut Log, model: &Model) -> Served {
 
 /// The indexes, the leader epochs, the producers and the transactions must agree with the log. `model` is
 /// what it holds.
-pub fn agrees(log: &mut Log, model: &Model, records: &[(i64, i64)], random: &mut Random) {
+pub fn agrees(log: &mut Log, model: &Model, records: &[(i64, i64)], random: &Random) {
     let start = log.log_start_offset();
     batches_are_found(log, model, random);
     for _ in 0..3 {
-        let wanted = random.below(5_100) as i64;
+        let wanted = random.index(5_100) as i64;
         let mut from_start = records.iter().filter(|(offset, _)| *offset >= start);
         let expected = from_start.find(|(_, timestamp)| *timestamp >= wanted).copied();
         let found = log.offset_for_timestamp(wanted).unwrap();
@@ -111,7 +111,7 @@ pub fn agrees(log: &mut Log, model: &Model, records: &[(i64, i64)], random: &mut
     transactions_are_decided(log, model);
 }
 
-fn batches_are_found(log: &mut Log, model: &Model, random: &mut Random) {
+fn batches_are_found(log: &mut Log, model: &Model, random: &Random) {
     let start = log.log_start_offset();
     let whole = model
         .batches
@@ -120,7 +120,7 @@ fn batches_are_found(log: &mut Log, model: &Model, random: &mut Random) {
     for batch in whole {
         let (header, bytes) = (&batch.header, &batch.bytes);
         let offset =
-            header.base_offset.max(start) + random.below(header.last_offset_delta as usize + 1) as i64;
+            header.base_offset.max(start) + random.index(header.last_offset_delta as usize + 1) as i64;
         let offset = offset.min(header.last_offset());
         let read = log
             .read(offset, bytes.len() as u32, ReadBound::LogEnd, true)

@@ -64,7 +64,7 @@ impl History {
     }
 
     fn try_clean(&mut self) -> Result<(), StorageError> {
-        let (checkpoint, seed) = (self.cleaner_offset, self.random.number());
+        let (checkpoint, seed) = (self.cleaner_offset, self.random.u64());
         let log = self.log();
         let end = log.log_end_offset();
         log.high_watermark_updated(end);

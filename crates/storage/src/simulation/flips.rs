@@ -13,11 +13,12 @@
 
 use std::path::{Path, PathBuf};
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::{BATCH_OVERHEAD, batches};
 
 use super::compacted::Compacted;
 use super::model::Model;
-use crate::disk::simulated::{Random, SimulatedDisk};
+use crate::disk::simulated::SimulatedDisk;
 use crate::disk::{Disk, Folder};
 use crate::error::StorageError;
 use crate::layout::{self, SegmentFile};
@@ -34,7 +35,7 @@ pub struct Flip {
 
 impl Flip {
     /// Flips a bit in one of the files of the logs.
-    pub fn make(disk: &SimulatedDisk, random: &mut Random) -> Option<Flip> {
+    pub fn make(disk: &SimulatedDisk, random: &Random) -> Option<Flip> {
         let disk = Disk::Simulated(disk.clone());
         let mut files = Vec::new();
         list(&Folder::new(&disk, "/"), &mut files);
@@ -42,9 +43,9 @@ impl Flip {
         if files.is_empty() {
             return None;
         }
-        let path = files.swap_remove(random.below(files.len()));
+        let path = files.swap_remove(random.index(files.len()));
         let mut bytes = disk.read(&path).unwrap();
-        let mut position = random.below(bytes.len());
+        let mut position = random.index(bytes.len());
         let mut hit = None;
         if is_kind(&path, SegmentFile::Log) {
             let mut start = 0;
@@ -60,7 +61,7 @@ impl Flip {
                 start += size;
             }
         }
-        bytes[position] ^= 1 << random.below(8);
+        bytes[position] ^= 1 << random.index(8);
         disk.open(&path).unwrap().write_all_at(&bytes, 0).unwrap();
         Some(Flip { path, hit })
     }

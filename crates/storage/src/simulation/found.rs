@@ -1,10 +1,11 @@
 //! What the simulation has found, each on its own.
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::batches;
 use uuid::Uuid;
 
 use super::machine::{Machine, append, append_by, clean, keys, last_sequence};
-use crate::disk::simulated::{Loss, Random};
+use crate::disk::simulated::Loss;
 use crate::layout::SegmentFile;
 use crate::log::{Log, ReadBound};
 use crate::log_config::LogConfig;
@@ -140,7 +141,7 @@ fn a_recovery_that_could_not_read_cuts_nothing() {
     drop((log, log_dir));
     let mut failed = 0;
     for seed in 0..200 {
-        machine.disk = machine.disk.after_crash(Loss::Nothing, &mut Random::new(seed));
+        machine.disk = machine.disk.after_crash(Loss::Nothing, &Random::seeded(seed));
         let log_dir = machine.open_dir("data");
         machine.disk.fail_reads_one_in(6);
         failed += u32::from(log_dir.load(&|_, _| machine.config.clone(), 1).is_err());

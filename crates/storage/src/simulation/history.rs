@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use barnabas_environment::Random;
 use uuid::Uuid;
 
 use super::check;
@@ -12,7 +13,7 @@ use super::model::Model;
 use crate::cleaner::CleanerSettings;
 use crate::deletion;
 use crate::disk::Disk;
-use crate::disk::simulated::{Loss, Random, SimulatedDisk};
+use crate::disk::simulated::{Loss, SimulatedDisk};
 use crate::error::Result;
 use crate::log::Log;
 use crate::log_config::LogConfig;
@@ -64,18 +65,18 @@ pub struct History {
     told: bool,
 }
 
-fn config(random: &mut Random) -> LogConfig {
+fn config(random: &Random) -> LogConfig {
     let cleanup_compact = random.once_in(2);
     LogConfig {
-        segment_bytes: 500 + random.below(3_000) as u32,
-        index_interval_bytes: random.below(500) as u32,
-        segment_index_bytes: 80 + random.below(300) as u32,
+        segment_bytes: 500 + random.index(3_000) as u32,
+        index_interval_bytes: random.index(500) as u32,
+        segment_index_bytes: 80 + random.index(300) as u32,
         preallocate: random.once_in(4),
         cleanup_compact,
         cleanup_delete: !cleanup_compact || random.once_in(3),
         delete_retention_ms: if random.once_in(2) { 0 } else { i64::MAX },
         retention_bytes: if random.once_in(3) {
-            1_500 + random.below(3_000) as i64
+            1_500 + random.index(3_000) as i64
         } else {
             -1
         },
@@ -85,12 +86,12 @@ fn config(random: &mut Random) -> LogConfig {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let config = config(&mut random);
+        let random = Random::seeded(seed);
+        let config = config(&random);
         let cleaner = CleanerSettings {
             dedupe_buffer_bytes: if random.once_in(3) { 24 * 6 } else { 1 << 16 },
             load_factor: 0.9,
-            io_buffer_bytes: [1, 300, 1 << 14][random.below(3)],
+            io_buffer_bytes: [1, 300, 1 << 14][random.index(3)],
         };
         let mut history = History {
             random,
@@ -152,7 +153,7 @@ impl History {
     /// A start; reads may fail the first time. Answers whether it came about at once.
     fn start(&mut self) -> bool {
         if self.random.once_in(4) {
-            self.disk.fail_reads_one_in(2 + self.random.below(20));
+            self.disk.fail_reads_one_in(2 + self.random.index(20));
             let opened = self.open();
             self.disk.fail_reads_one_in(0);
             if opened.is_ok() {
@@ -180,7 +181,7 @@ impl History {
     }
 
     pub fn unique_id(&mut self) -> Uuid {
-        Uuid::from_u64_pair(self.random.number(), self.random.number())
+        Uuid::from_u64_pair(self.random.u64(), self.random.u64())
     }
 
     /// Tells what comes, where one seed alone runs.
@@ -200,11 +201,11 @@ impl History {
     }
 
     fn run(&mut self) {
-        for _ in 0..2 + self.random.below(3) {
-            for _ in 0..self.random.below(25) {
+        for _ in 0..2 + self.random.index(3) {
+            for _ in 0..self.random.index(25) {
                 self.step();
             }
-            match self.random.below(8) {
+            match self.random.index(8) {
                 0 | 1 => {
                     self.fail();
                     continue;
@@ -217,8 +218,8 @@ impl History {
                 _ => {}
             }
             // The power goes in the middle of something.
-            self.disk.cut_power_after(self.random.below(40));
-            for _ in 0..1 + self.random.below(12) {
+            self.disk.cut_power_after(self.random.index(40));
+            for _ in 0..1 + self.random.index(12) {
                 if !self.disk.has_power() {
                     break;
                 }
@@ -232,9 +233,9 @@ impl History {
     fn fail(&mut self) {
         self.tell("fail");
         self.faulty = true;
-        self.disk.fail_one_in(2 + self.random.below(12));
-        for _ in 0..1 + self.random.below(8) {
-            match self.random.below(8) {
+        self.disk.fail_one_in(2 + self.random.index(12));
+        for _ in 0..1 + self.random.index(8) {
+            match self.random.index(8) {
                 0 | 1 => self.flush(),
                 2 => self.clean(),
                 3 => self.move_on(),
@@ -250,9 +251,9 @@ impl History {
     fn fail_reads(&mut self) {
         self.tell("fail_reads");
         self.faulty = true;
-        self.disk.fail_reads_one_in(1 + self.random.below(6));
-        for _ in 0..1 + self.random.below(8) {
-            match self.random.below(10) {
+        self.disk.fail_reads_one_in(1 + self.random.index(6));
+        for _ in 0..1 + self.random.index(8) {
+            match self.random.index(10) {
                 0 => self.flush(),
                 1 | 2 => self.clean(),
                 3 | 4 => self.move_on(),
@@ -267,7 +268,7 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.random.below(110) {
+        match self.random.index(110) {
             0..60 => self.append(),
             60..70 => self.flush(),
             70..74 => self.flush_rolled(),
@@ -350,7 +351,7 @@ impl History {
         self.tell("check");
         let log = self.log.as_mut().unwrap();
         let served = check::served(log, &self.model);
-        check::agrees(log, &self.model, &served.records, &mut self.random);
+        check::agrees(log, &self.model, &served.records, &self.random);
     }
 
     /// Removes what has left the log.
@@ -363,12 +364,12 @@ impl History {
     /// The process ends, perhaps with the power; what is left of the disk is that of the next.
     fn lose(&mut self, loss: Loss) {
         self.close();
-        self.disk = self.disk.after_crash(loss, &mut self.random);
+        self.disk = self.disk.after_crash(loss, &self.random);
     }
 
     /// The power goes; a start makes do with what is left.
     fn crash(&mut self) {
-        let loss = [Loss::Nothing, Loss::AllUnsynced, Loss::Some, Loss::Some][self.random.below(4)];
+        let loss = [Loss::Nothing, Loss::AllUnsynced, Loss::Some, Loss::Some][self.random.index(4)];
         self.tell(&format!("crash {loss:?}"));
         self.lose(loss);
         self.start();
@@ -377,7 +378,7 @@ impl History {
         let served = check::served(log, &self.model);
         self.model
             .adopt(served.batches, log.log_start_offset(), log.log_end_offset());
-        check::agrees(log, &self.model, &served.records, &mut self.random);
+        check::agrees(log, &self.model, &served.records, &self.random);
         self.leader_epoch = self.leader_epoch.max(0) + 1;
         self.forget_transactions();
     }
@@ -387,9 +388,9 @@ impl History {
         self.tell("flip");
         // Which of two logs is the partition's must not be in doubt.
         self.copy = None;
-        let loss = [Loss::Nothing, Loss::Some][self.random.below(2)];
+        let loss = [Loss::Nothing, Loss::Some][self.random.index(2)];
         self.lose(loss);
-        let Some(flip) = Flip::make(&self.disk, &mut self.random) else {
+        let Some(flip) = Flip::make(&self.disk, &self.random) else {
             return;
         };
         match self.open() {

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields, batches};
 use uuid::Uuid;
 
 use crate::cleaner::{Cleaner, CleanerSettings, CleanerShell, FileTimes};
 use crate::disk::Disk;
-use crate::disk::simulated::{Loss, Random, SimulatedDisk};
+use crate::disk::simulated::{Loss, SimulatedDisk};
 use crate::log::{AppendOrigin, Log, ReadBound};
 use crate::log_config::LogConfig;
 use crate::log_dir::LogDir;
@@ -69,7 +70,7 @@ impl Machine {
 
     /// The power goes, and takes all that was not synced.
     pub fn cut_power(self) -> Machine {
-        let disk = self.disk.after_crash(Loss::AllUnsynced, &mut Random::new(1));
+        let disk = self.disk.after_crash(Loss::AllUnsynced, &Random::seeded(1));
         Machine { disk, ..self }
     }
 }

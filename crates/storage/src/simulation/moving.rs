@@ -33,7 +33,7 @@ impl History {
             self.copy = Some(copy);
             return Ok(());
         };
-        let max_bytes = 300 + self.random.below(3_000) as u32;
+        let max_bytes = 300 + self.random.index(3_000) as u32;
         let copied = catch_up(self.log(), &mut copy, max_bytes);
         if *copied.as_ref().unwrap_or(&0) >= LAST_BYTES.min(max_bytes) as usize || copied.is_err() {
             self.copy = Some(copy);
@@ -77,7 +77,7 @@ impl History {
 
     /// Gives the original's folder up, once the copy's name is on disk; the log is written to meanwhile.
     fn retire(&mut self, original: Log) -> Result<()> {
-        for _ in 0..self.random.below(3) {
+        for _ in 0..self.random.index(3) {
             if self.random.once_in(2) {
                 self.append();
             } else {

@@ -14,13 +14,13 @@ const TRANSACTIONAL: usize = 2;
 impl History {
     pub fn append(&mut self) {
         self.tell("append");
-        let who = self.random.below(PRODUCERS + 2);
+        let who = self.random.index(PRODUCERS + 2);
         let mut builder = BatchBuilder::new(if self.random.once_in(3) {
             Compression::Lz4
         } else {
             Compression::None
         });
-        let count = 1 + self.random.below(4);
+        let count = 1 + self.random.index(4);
         let mut commits = None;
         let mut origin = AppendOrigin::Client;
         let mut after = None;
@@ -86,9 +86,9 @@ impl History {
 
     fn record(&mut self) -> Sent {
         self.unique += 1;
-        let timestamp = self.random.below(5_000) as i64;
+        let timestamp = self.random.index(5_000) as i64;
         let mut value = self.unique.to_be_bytes().to_vec();
-        value.resize(4 + self.random.below(90), self.unique as u8);
+        value.resize(4 + self.random.index(90), self.unique as u8);
         if !self.config.cleanup_compact {
             let (key, value) = (None, Some(value));
             return Sent {
@@ -99,7 +99,7 @@ impl History {
         }
         Sent {
             timestamp,
-            key: Some(vec![b'k', self.random.below(KEYS) as u8]),
+            key: Some(vec![b'k', self.random.index(KEYS) as u8]),
             value: Some(value).filter(|_| !self.random.once_in(6)),
         }
     }
@@ -114,8 +114,8 @@ impl History {
             Err(error) => return assert!(self.faulty, "{error}"),
         };
         let began = self.disk.moment();
-        for _ in 0..self.random.below(3) {
-            match self.random.below(6) {
+        for _ in 0..self.random.index(3) {
+            match self.random.index(6) {
                 0 => self.move_on(),
                 // Another that begins later and is done sooner.
                 1 => self.flush(),
@@ -152,7 +152,7 @@ impl History {
     pub fn truncate(&mut self) {
         self.tell("truncate");
         let count = self.model.batches.len();
-        let Some(first_gone) = count.checked_sub(1 + self.random.below(4)) else {
+        let Some(first_gone) = count.checked_sub(1 + self.random.index(4)) else {
             return;
         };
         let offset = self.model.batches[first_gone].header.base_offset;
@@ -178,7 +178,7 @@ impl History {
             return;
         }
         let (start, end) = (self.model.log_start_offset, self.model.log_end_offset());
-        let offset = start + self.random.below((end - start).min(10) as usize + 1) as i64;
+        let offset = start + self.random.index((end - start).min(10) as usize + 1) as i64;
         self.log().advance_log_start_offset(offset, end).unwrap();
         self.model.log_start_offset = offset;
     }
@@ -208,8 +208,8 @@ impl History {
     /// Reads here and there; calls may fail.
     pub fn look_up(&mut self) {
         let (start, end) = (self.model.log_start_offset, self.model.log_end_offset());
-        let offset = start + self.random.below((end - start) as usize + 1) as i64;
-        let timestamp = self.random.below(5_000) as i64;
+        let offset = start + self.random.index((end - start) as usize + 1) as i64;
+        let timestamp = self.random.index(5_000) as i64;
         let read = self.log().read(offset, 700, ReadBound::LogEnd, true);
         let read = read.map(|slice| slice.to_vec().is_ok());
         let found = self.log().offset_for_timestamp(timestamp);

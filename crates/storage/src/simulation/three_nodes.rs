@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 use uuid::Uuid;
 
-use crate::disk::simulated::{Loss, Random, SimulatedDisk};
+use crate::disk::simulated::{Loss, SimulatedDisk};
 use crate::disk::{Disk, Folder};
 use crate::error::StorageError;
 use crate::log::{AppendOrigin, Log};
@@ -79,16 +80,16 @@ impl Node {
 
 /// Three nodes write and crash at random; answers what their disks hold in the end.
 fn run(seed: u64) -> Vec<Vec<(String, Vec<u8>)>> {
-    let mut random = Random::new(seed);
+    let random = Random::seeded(seed);
     let mut nodes = [0, 1, 2].map(|node| Node::new(seed * 3 + node));
     for _ in 0..60 {
         let ends = [0, 1, 2].map(|node: usize| nodes[node].log().log_end_offset());
-        let node = random.below(3);
-        match random.below(8) {
+        let node = random.index(3);
+        match random.index(8) {
             0 => {
                 let recovery_point = nodes[node].log().recovery_point();
                 let crashed = nodes[node].running.take();
-                nodes[node].disk = nodes[node].disk.after_crash(Loss::Some, &mut random);
+                nodes[node].disk = nodes[node].disk.after_crash(Loss::Some, &random);
                 nodes[node].start();
                 // What is left of the crashed process changes nothing any more.
                 if let Some((_log_dir, mut log)) = crashed {
@@ -122,7 +123,7 @@ fn three_nodes_crash_each_alone_and_a_seed_means_the_same_for_ever() {
 fn a_log_directory_has_one_owner_until_it_crashes() {
     let mut node = Node::new(1);
     assert!(matches!(node.open(), Err(StorageError::Locked { .. })));
-    node.disk = node.disk.after_crash(Loss::Nothing, &mut Random::new(1));
+    node.disk = node.disk.after_crash(Loss::Nothing, &Random::seeded(1));
     node.start();
     node.running = None;
     drop(node.open().unwrap());

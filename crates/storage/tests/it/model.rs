@@ -1,26 +1,10 @@
 //! Random histories of a log against a plain list of batches. A failure names its seed.
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::{Compression, batches};
 use barnabas_storage::{AppendOrigin, Log, LogCheckpoint, LogConfig, LogDir, ReadBound};
 
 use crate::fixture::{Fixture, batch};
-
-/// A small generator, so that a seed means the same for ever (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
 
 /// One batch as it must be read back.
 #[derive(Clone, Debug)]
@@ -45,7 +29,7 @@ struct History {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let random = Random::seeded(seed);
         let config = LogConfig {
             segment_bytes: 400 + random.below(4_000) as u32,
             index_interval_bytes: random.below(600) as u32,
@@ -104,7 +88,7 @@ impl History {
                 .map(|_| {
                     (
                         self.random.below(5_000) as i64,
-                        vec![self.random.next() as u8; self.random.below(60) as usize],
+                        vec![self.random.u64() as u8; self.random.below(60) as usize],
                     )
                 })
                 .collect();
@@ -330,7 +314,7 @@ impl History {
         let torn = self.random.below(150) as usize;
         match self.random.below(3) {
             0 => bytes.resize(bytes.len() + torn, 0),
-            1 => bytes.extend((0..torn).map(|_| self.random.next() as u8)),
+            1 => bytes.extend((0..torn).map(|_| self.random.u64() as u8)),
             _ => bytes.extend_from_slice(&batch(Compression::None, &[(0, vec![1; 150])])[..torn]),
         }
         std::fs::write(folder.join(last), bytes).unwrap();

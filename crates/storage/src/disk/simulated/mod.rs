@@ -6,7 +6,6 @@
 //! it leaves is another disk, and whatever of the crashed process still runs changes only the old one.
 
 mod platter;
-mod random;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -14,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use barnabas_environment::Random;
 use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 
@@ -22,7 +22,6 @@ use super::{DiskSpace, Entry, Facts};
 use platter::{DataChange, NameChange, NodeId, Platter};
 
 pub use platter::{Loss, Moment};
-pub use random::Random;
 
 /// A disk in memory; clones are the same disk.
 #[derive(Clone, Debug)]
@@ -75,7 +74,7 @@ impl SimulatedDisk {
             platter,
             fault_in: 0,
             read_fault_in: 0,
-            random: Random::new(seed),
+            random: Random::seeded(seed),
             power_for: None,
             syncs_began: None,
             time: SystemTime::UNIX_EPOCH,
@@ -123,9 +122,9 @@ impl SimulatedDisk {
 
     /// The disk that the end of the process, or of the power, leaves: nothing of it is open or locked, no
     /// call fails.
-    pub fn after_crash(&self, loss: Loss, random: &mut Random) -> SimulatedDisk {
+    pub fn after_crash(&self, loss: Loss, random: &Random) -> SimulatedDisk {
         let state = self.0.lock();
-        let left = SimulatedDisk::of(state.platter.after(loss, random), random.number());
+        let left = SimulatedDisk::of(state.platter.after(loss, random), random.u64());
         left.set_time(state.time);
         left
     }
@@ -273,7 +272,7 @@ impl SimulatedFile {
         let mut state = self.disk.0.lock();
         let error = state.fault();
         let written = match &error {
-            Some(_) => &bytes[..state.random.below(bytes.len() + 1)],
+            Some(_) => &bytes[..state.random.index(bytes.len() + 1)],
             None => bytes,
         };
         let position = usize::try_from(position).map_err(|_| ErrorKind::FileTooLarge)?;

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 use std::time::SystemTime;
 
-use super::Random;
+use barnabas_environment::Random;
 
 /// What a disk keeps or loses as one.
 const SECTOR_BYTES: usize = 64;
@@ -213,7 +213,7 @@ impl Platter {
     }
 
     /// The disk that a power cut leaves, all of it durable.
-    pub fn after(&self, loss: Loss, random: &mut Random) -> Platter {
+    pub fn after(&self, loss: Loss, random: &Random) -> Platter {
         let mut left = Platter::new();
         self.copy_folder(0, &mut left, 0, (loss, random), &mut HashMap::new());
         left
@@ -224,7 +224,7 @@ impl Platter {
         from: NodeId,
         left: &mut Platter,
         to: NodeId,
-        (loss, random): (Loss, &mut Random),
+        (loss, random): (Loss, &Random),
         copied: &mut HashMap<NodeId, NodeId>,
     ) {
         let Node::Folder(folder) = &self.nodes[from] else {
@@ -290,11 +290,11 @@ impl Node {
 }
 
 impl FolderNode {
-    fn after(&self, loss: Loss, random: &mut Random) -> BTreeMap<String, NodeId> {
+    fn after(&self, loss: Loss, random: &Random) -> BTreeMap<String, NodeId> {
         let kept = match loss {
             Loss::Nothing => self.pending.len(),
             Loss::AllUnsynced => 0,
-            Loss::Some => random.below(self.pending.len() + 1),
+            Loss::Some => random.index(self.pending.len() + 1),
         };
         let mut names = self.durable.clone();
         for Dated { change, .. } in &self.pending[..kept] {
@@ -338,15 +338,15 @@ fn put(content: &mut Vec<u8>, position: usize, bytes: &[u8]) {
 }
 
 impl FileNode {
-    fn after(&self, loss: Loss, random: &mut Random) -> Vec<u8> {
+    fn after(&self, loss: Loss, random: &Random) -> Vec<u8> {
         let mut content = self.durable.clone();
         // Most often all or nothing is kept: only then what lies behind it is put to the test.
-        let (kept, sectors) = match (loss, random.below(4)) {
+        let (kept, sectors) = match (loss, random.index(4)) {
             (Loss::Nothing, _) => (self.pending.len(), false),
             (Loss::AllUnsynced, _) => (0, false),
             (Loss::Some, 0) => (self.pending.len(), false),
-            (Loss::Some, 1) => (random.below(self.pending.len() + 1), false),
-            (Loss::Some, _) => (random.below(self.pending.len() + 1), true),
+            (Loss::Some, 1) => (random.index(self.pending.len() + 1), false),
+            (Loss::Some, _) => (random.index(self.pending.len() + 1), true),
         };
         for Dated { change, .. } in &self.pending[..kept] {
             match change {
@@ -368,7 +368,7 @@ impl FileNode {
             && let Some(DataChange::Write { position, bytes }) =
                 self.pending.get(kept).map(|dated| &dated.change)
         {
-            let part = random.below(bytes.len() + 1);
+            let part = random.index(bytes.len() + 1);
             put(&mut content, *position, &bytes[..part]);
         }
         content

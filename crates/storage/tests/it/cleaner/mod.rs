@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use barnabas_environment::Random;
 use barnabas_protocol::records::{BatchBuilder, BatchHeader, Compression, RecordFields, TimestampType};
 use barnabas_storage::cleaner::{Cleanable, Cleaned, Cleaner, CleanerSettings, CleanerShell, FileTimes};
 use barnabas_storage::{AppendOrigin, Folder, Log, LogConfig, LogDir, StorageError};
 
 use crate::fixture::Fixture;
-use crate::model::Random;
 
 /// A record as it was appended.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +107,7 @@ struct History {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let random = Random::seeded(seed);
         let config = LogConfig {
             segment_bytes: 600 + random.below(4_000) as u32,
             index_interval_bytes: random.below(600) as u32,
@@ -185,10 +185,10 @@ impl History {
                 key: format!("key-{}", self.random.below(12)).into_bytes(),
                 value: (self.random.below(5) > 0).then(|| {
                     let size = self.random.below(60) as usize;
-                    vec![self.random.next() as u8; size]
+                    vec![self.random.u64() as u8; size]
                 }),
                 timestamp: self.now_ms - self.random.below(300) as i64,
-                header: self.random.next().to_be_bytes().to_vec(),
+                header: self.random.u64().to_be_bytes().to_vec(),
             };
             builder.append(&RecordFields {
                 timestamp: sent.timestamp,
@@ -282,7 +282,7 @@ impl History {
             copy: None,
             left: Vec::new(),
         };
-        let (now_ms, seed) = (self.now_ms, self.random.next());
+        let (now_ms, seed) = (self.now_ms, self.random.u64());
         let outcome = Cleaner::new(settings).clean(&mut shell, &hold, &facts, &cleanable, (now_ms, seed));
         drop(hold);
         let (crashed, left) = (shell.copy.take(), std::mem::take(&mut shell.left));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use barnabas_protocol::error::ErrorCode;
 use rustix::process::{Signal, geteuid};
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::full_disk::{end_offset, start};
 use crate::node::Client;
+use crate::process::{barnabas, refusal};
 use crate::space::{create, fetch_error, produce_each};
 
 const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
@@ -180,7 +181,7 @@ fn start_on_bad_file(data: &Path, case: &Case) {
     let bad = fs::read(&path).unwrap_or_default();
 
     let said = if then == Refused {
-        refusal(data)
+        refusal(barnabas().args(["--listen", "127.0.0.1:0", "--data"]).arg(data))
     } else {
         serve(data, then, RECORDS, case)
     };
@@ -218,20 +219,6 @@ fn serve(data: &Path, then: Then, others: i64, case: &Case) -> String {
     said
 }
 
-/// What a node says that doesn't start.
-fn refusal(data: &Path) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_barnabas"));
-    refused(command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data))
-}
-
-fn refused(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
-
 #[test]
 fn a_repaired_partition_comes_back_with_all_that_it_had() {
     let root = prepared();
@@ -256,17 +243,12 @@ fn a_repaired_partition_comes_back_with_all_that_it_had() {
 fn a_folder_without_permission_is_named() {
     let root = prepared();
     let data = root.path().join("data");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_barnabas"));
+    let mut command = barnabas();
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&data);
     if geteuid().is_root() {
         // Root may do everything; somebody else is somebody else.
         command.uid(65_534).current_dir("/");
-        if Command::new(env!("CARGO_BIN_EXE_barnabas"))
-            .arg("--version")
-            .uid(65_534)
-            .output()
-            .is_err()
-        {
+        if barnabas().arg("--version").uid(65_534).output().is_err() {
             println!("skipped: others may not run the binary");
             return;
         }
@@ -275,7 +257,7 @@ fn a_folder_without_permission_is_named() {
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o500)).unwrap();
         fs::set_permissions(&data, fs::Permissions::from_mode(0o000)).unwrap();
     }
-    let said = refused(&mut command);
+    let said = refusal(&mut command);
     assert!(
         said.contains("Permission denied") && said.contains(data.to_str().unwrap()),
         "{said}"

@@ -90,7 +90,7 @@ impl Rig {
         }
         produce_each(&mut client, "t2", &[VALUE]);
         assert_eq!(node.end(Signal::TERM), Some(0));
-        let verified = Command::new(env!("CARGO_BIN_EXE_barnabas"))
+        let verified = process::barnabas()
             .args(["log", "verify"])
             .arg(&self.disk.mounted)
             .output()

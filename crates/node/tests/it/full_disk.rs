@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::connections::{LIST_OFFSETS, PRODUCE, list_offsets, produce};
 use crate::node::Client;
-use crate::process;
+use crate::process::{self, BINARY, piped};
 use crate::space::{create, fetch_error, produce_each};
 
 const LATEST: i64 = -1;
@@ -20,16 +20,9 @@ const STORAGE_ERROR: i16 = ErrorCode::KafkaStorageError.code();
 /// Starts a node whose files may have `blocks` of 512 bytes; `unlimited` for any size.
 pub fn start(log_dirs: &str, blocks: &str) -> process::Node {
     let script = format!(
-        "trap '' XFSZ; ulimit -f {blocks}; exec '{}' --listen 127.0.0.1:0 --override 'log.dirs={log_dirs}'",
-        env!("CARGO_BIN_EXE_barnabas")
+        "trap '' XFSZ; ulimit -f {blocks}; exec '{BINARY}' --listen 127.0.0.1:0 --override 'log.dirs={log_dirs}'"
     );
-    process::Node::spawn(
-        Command::new("sh")
-            .args(["-c", &script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )
+    process::Node::spawn(piped("sh").args(["-c", &script]))
 }
 
 /// Produces until the disk is full; answers how many records were acknowledged and the error that came, if an answer did.

@@ -12,8 +12,17 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Far longer than anything here takes; only a hang meets it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_barnabas");
+
+/// The binary, with nothing to read and its output in pipes.
 pub fn barnabas() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_barnabas"));
+    piped(BINARY)
+}
+
+/// The same for a program that becomes the binary.
+pub fn piped(program: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -114,10 +123,17 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 pub fn refused(arguments: &[&str]) -> String {
-    let output = run(arguments);
+    refusal(barnabas().args(arguments))
+}
+
+/// What a command says that doesn't start.
+pub fn refusal(command: &mut Command) -> String {
+    let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    said
 }
 
 /// Sends ApiVersions version 0 and returns the response's correlation id and error code.

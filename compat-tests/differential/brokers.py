@@ -9,13 +9,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from harness import apache_kafka  # noqa: E402
+
 REPOSITORY = HERE.parent.parent
-CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ"
 START_SECONDS = 60
 # Maven has to fetch some 100 MB.
 DOWNLOAD_SECONDS = 600
@@ -54,26 +58,14 @@ def free_ports(count):
 
 def properties(port, controller_port, data):
     """The settings of both brokers; only ports and folders differ."""
-    return {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+    return apache_kafka.settings(port, controller_port, data, {
         "advertised.listeners": f"PLAINTEXT://localhost:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "log.dirs": str(data),
-        "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
         "share.coordinator.state.topic.num.partitions": "4",
-        "group.initial.rebalance.delay.ms": "0",
         "log.initial.task.delay.ms": "3600000",
-    }
+    })
 
 
 class Running:
@@ -125,28 +117,19 @@ def start_kafka(name="kafka") -> Running:
     """A fresh Apache Kafka in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
-    settings = _write(folder, port, controller_port)
+    settings = properties(port, controller_port, folder / "data")
+    path = apache_kafka.write(folder, settings)
     java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
-    subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)],
-        check=True, stdout=subprocess.DEVNULL, timeout=START_SECONDS,
-    )
-    return _start(name, [*java, "kafka.Kafka", str(settings)], folder, port, controller_port)
+    apache_kafka.format_storage(java, path, settings)
+    return _start(name, apache_kafka.command(java, path), folder, port, controller_port)
 
 
 def start_barnabas(binary, name="barnabas") -> Running:
     """A fresh barnabas in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
-    return _start(name, [str(binary), str(_write(folder, port, controller_port))], folder, port,
-                  controller_port)
-
-
-def _write(folder, port, controller_port):
-    path = folder / "server.properties"
-    settings = properties(port, controller_port, folder / "data")
-    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-    return path
+    path = apache_kafka.write(folder, properties(port, controller_port, folder / "data"))
+    return _start(name, [str(binary), str(path)], folder, port, controller_port)
 
 
 def _start(name, command, folder, port, controller_port):

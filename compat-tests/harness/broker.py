@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import paths
+from harness import apache_kafka, paths
 from harness.wire import free_port, live_brokers
 
 START_DEADLINE_S = 60
@@ -123,7 +123,7 @@ class Barnabas(Broker):
 
 
 class ApacheKafka(Broker):
-    """Apache Kafka in KRaft's combined mode, set up for a laptop: the specification the suite is written against."""
+    """Apache Kafka: the specification the suite is written against."""
 
     name = "Apache Kafka"
 
@@ -132,39 +132,16 @@ class ApacheKafka(Broker):
         controller = free_port()
         while controller == self.port:
             controller = free_port()
-        self.settings = {
-            "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
-            "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(folder / "data"),
-            "offsets.topic.replication.factor": "1",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
-            "share.coordinator.state.topic.replication.factor": "1",
-            "share.coordinator.state.topic.min.isr": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            **self.settings,
-        }
-        self.properties = folder / "server.properties"
-        self.properties.write_text("".join(f"{key}={value}\n" for key, value in self.settings.items()))
-        subprocess.run(
-            [*self._java(), "kafka.tools.StorageTool", "format", "--standalone"]
-            + ["-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(self.properties)],
-            check=True,
-            capture_output=True,
-            timeout=START_DEADLINE_S,
-        )
+        self.settings = apache_kafka.settings(self.port, controller, folder / "data", self.settings)
+        self.properties = apache_kafka.write(folder, self.settings)
+        apache_kafka.format_storage(self._java(), self.properties, self.settings)
 
     @staticmethod
     def _java() -> list[str]:
         return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", paths.java_classpath()]
 
     def command(self) -> list[str]:
-        return [*self._java(), "kafka.Kafka", str(self.properties)]
+        return apache_kafka.command(self._java(), self.properties)
 
 
 def new_broker(folder: Path, settings: dict[str, str] | None = None) -> Broker:

@@ -6,13 +6,17 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(REPOSITORY / "compat-tests"))
+
+from harness import apache_kafka  # noqa: E402
+
 BINARY = Path(os.environ.get("BARNABAS", REPOSITORY / "target" / "release" / "barnabas"))
 GENERATOR = Path(os.environ.get("BARNABAS_BENCH", REPOSITORY / "target" / "release" / "barnabas-bench"))
-CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAQ"
 START_SECONDS = 60
 STOP_SECONDS = 60
 # As kafka-server-start.sh runs it.
@@ -138,35 +142,13 @@ class Broker(Server):
     def __init__(self, kind, folder, java_classpath, settings=None):
         super().__init__(kind, folder)
         self.data = folder / "data"
-        self.settings = folder / "server.properties"
-        self.settings.write_text(self._properties(free_port(), settings or {}))
+        given = apache_kafka.settings(self.port, free_port(), self.data, settings)
+        self.settings = apache_kafka.write(folder, given)
         if kind == "kafka":
-            java = ["java", "-cp", java_classpath]
-            self.command = [java[0], *KAFKA_JVM, *java[1:], "kafka.Kafka", str(self.settings)]
-            subprocess.run(
-                [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c", self.settings],
-                check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
+            apache_kafka.format_storage(["java", "-cp", java_classpath], self.settings, given)
+            self.command = apache_kafka.command(["java", *KAFKA_JVM, "-cp", java_classpath], self.settings)
         else:
             self.command = [str(BINARY), str(self.settings)]
-
-    def _properties(self, controller_port, more):
-        lines = {
-            "process.roles": "broker,controller",
-            "node.id": 1,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
-            "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
-            "log.dirs": self.data,
-            "offsets.topic.replication.factor": 1,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
-            "group.initial.rebalance.delay.ms": 0,
-            **more,
-        }
-        return "".join(f"{name}={value}\n" for name, value in lines.items())
 
     def create_topic(self, name, partitions, configs=None):
         configs = configs or {}

@@ -7,16 +7,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI16;
 
+use barnabas_coordinator::runtime::{Active, LedLog, TransactionMachine, TransactionSetup};
 use barnabas_coordinator::{
     Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, ProducerIdAndEpoch, Refusal, TransactionConfig,
     TransactionMetadata, TransactionRecord, TransactionShard, TransactionState,
 };
 use barnabas_environment::{Now, Random};
 use barnabas_protocol::error::ErrorCode;
-use bytes::Bytes;
+use barnabas_protocol::records::compression::Compression;
+use tokio::sync::Notify;
 
 use crate::fixture::{START, after};
+use crate::memory_log::MemoryLog;
 
 const IDS: [&str; 3] = ["a", "b", "c"];
 const CLIENTS: usize = 4;
@@ -35,9 +39,9 @@ struct Simulation {
     seed: u64,
     random: Random,
     now: Now,
-    shard: TransactionShard,
-    epoch: i32,
-    log: Vec<(Bytes, Option<Bytes>)>,
+    active: Active<TransactionMachine>,
+    log: MemoryLog,
+    led: LedLog<MemoryLog>,
     clients: Vec<Client>,
     work: Vec<MarkerWork>,
     next_producer_id: i64,
@@ -59,15 +63,15 @@ impl Simulation {
             last_end: None,
         });
         let clients = clients.collect();
-        let mut shard = TransactionShard::new(TransactionConfig::default(), 0);
-        shard.finish_loading(START);
+        let log = MemoryLog::default();
+        let led = LedLog::new(log.clone(), 0, Compression::None);
         Simulation {
             seed,
             random,
             now: START,
-            shard,
-            epoch: 0,
-            log: Vec::new(),
+            active: load(&led, START),
+            log,
+            led,
             clients,
             work: Vec::new(),
             next_producer_id: 1,
@@ -78,14 +82,30 @@ impl Simulation {
         }
     }
 
-    fn append(&mut self, records: Vec<TransactionRecord>) {
-        for record in records {
-            self.check(&record);
-            let encoded = record.encode(2).unwrap();
-            self.log.push((encoded.key, encoded.value));
-            self.shard.replay(record, self.now);
+    /// Appends what was decided, which the log refuses now and then.
+    fn append(&mut self, records: Vec<TransactionRecord>) -> Result<(), ErrorCode> {
+        let refused = !records.is_empty() && self.random.below(16) == 0;
+        if refused {
+            let before = self.log.records();
+            let states = IDS.map(|id| self.shard().transaction(id).cloned());
+            self.log.refuse(Some(ErrorCode::NotEnoughReplicas));
+            let appended = self.active.append(&self.led, records, self.now);
+            assert_eq!(appended, Err(ErrorCode::CoordinatorNotAvailable));
+            self.log.refuse(None);
+            let seed = self.seed;
+            assert_eq!(self.log.records(), before, "seed {seed}");
+            let after = IDS.map(|id| self.shard().transaction(id).cloned());
+            assert_eq!(after, states, "seed {seed}");
+            return appended;
         }
-        self.work.extend(self.shard.take_work());
+        records.iter().for_each(|record| self.check(record));
+        self.active.append(&self.led, records, self.now)?;
+        self.work.extend(self.active.machine.core.take_work());
+        Ok(())
+    }
+
+    fn shard(&self) -> &TransactionShard {
+        &self.active.machine.core
     }
 
     fn check(&mut self, record: &TransactionRecord) {
@@ -98,7 +118,7 @@ impl Simulation {
             "seed {seed}: an epoch went back: {record:?}"
         );
         *greatest = producer.producer_epoch;
-        let before = self.shard.transaction(&record.transactional_id);
+        let before = self.active.machine.core.transaction(&record.transactional_id);
         let key = (producer.producer_id, producer.producer_epoch);
         match next.state {
             TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
@@ -138,16 +158,16 @@ impl Simulation {
         &mut self,
         act: impl Fn(&TransactionShard, Option<i64>, i64) -> Result<Decision<R>, Refusal>,
     ) -> Result<R, ErrorCode> {
-        let decided = match act(&self.shard, None, self.now.wall_ms) {
+        let decided = match act(self.shard(), None, self.now.wall_ms) {
             Err(Refusal::NeedsProducerId) => {
                 self.next_producer_id += 1;
-                act(&self.shard, Some(self.next_producer_id), self.now.wall_ms)
+                act(self.shard(), Some(self.next_producer_id), self.now.wall_ms)
             }
             other => other,
         };
         match decided {
             Ok((records, reply)) => {
-                self.append(records);
+                self.append(records)?;
                 Ok(reply)
             }
             Err(Refusal::Error(error)) => Err(error),
@@ -206,13 +226,13 @@ impl Simulation {
         };
         let Some((producer, commit)) = wanted else { return };
         let (id, version) = (client.id, client.version);
-        let before = self.shard.transaction(id).map(|known| known.state);
+        let before = self.shard().transaction(id).map(|known| known.state);
         let reply = self.request(|shard, new_id, wall_ms| {
             shard.end_transaction(id, producer, commit, version, new_id, wall_ms)
         });
         self.clients[index].last_end = Some((producer, commit));
         if let Ok(next) = reply {
-            let state = self.shard.transaction(id).unwrap().state;
+            let state = self.shard().transaction(id).unwrap().state;
             let told = matches!(
                 (commit, state),
                 (
@@ -247,11 +267,13 @@ impl Simulation {
             self.decided[&key], work.commit,
             "seed {seed}: a marker of the other outcome"
         );
-        for _ in 0..=self.random.below(2) {
+        let mut left = 1 + self.random.below(2);
+        while left > 0 {
             let completed = self
-                .shard
+                .shard()
                 .complete(&work.transactional_id, work.producer, self.now.wall_ms);
-            self.append(completed);
+            // Until the log takes it: nobody else completes it.
+            left -= u64::from(self.append(completed).is_ok());
         }
     }
 
@@ -261,25 +283,30 @@ impl Simulation {
             back_ms if back_ms < 0 => self.now.wall_ms += back_ms,
             ms => self.now = after(self.now, ms),
         }
-        let records = self.shard.on_timer(2, self.now);
-        self.append(records);
+        while self
+            .shard()
+            .next_deadline()
+            .is_some_and(|deadline_ms| deadline_ms <= self.now.monotonic_ms)
+        {
+            let records = self.active.machine.core.on_timer(2, self.now);
+            // A timer comes again.
+            let _ = self.append(records);
+        }
     }
 
     /// The broker ends, with whatever it had in hand; another loads the log's bytes.
     fn restart(&mut self) {
-        self.epoch += 1;
-        let mut heir = TransactionShard::new(TransactionConfig::default(), self.epoch);
-        for (key, value) in &self.log {
-            let record = TransactionRecord::decode(key, value.as_deref()).unwrap();
-            heir.replay(record, self.now);
-        }
-        heir.finish_loading(self.now);
+        let epoch = self.led.leader_epoch() + 1;
+        self.log.lead_in(Some(epoch));
+        self.led = LedLog::new(self.log.clone(), epoch, Compression::None);
+        let heir = load(&self.led, self.now);
         for id in IDS {
             let seed = self.seed;
-            assert_eq!(logged(&heir, id), logged(&self.shard, id), "seed {seed}");
+            let known = [&heir.machine.core, self.shard()].map(|shard| logged(shard, id));
+            assert_eq!(known[0], known[1], "seed {seed}");
         }
-        self.shard = heir;
-        self.work = self.shard.take_work();
+        self.active = heir;
+        self.work = self.active.machine.core.take_work();
     }
 
     fn run(mut self) -> usize {
@@ -303,7 +330,7 @@ impl Simulation {
         }
         for id in IDS {
             let seed = self.seed;
-            let metadata = self.shard.transaction(id);
+            let metadata = self.shard().transaction(id);
             assert!(
                 metadata.is_none_or(|metadata| !is_prepared(metadata)),
                 "seed {seed}: decided, and not completed: {metadata:?}"
@@ -318,6 +345,17 @@ fn is_prepared(metadata: &TransactionMetadata) -> bool {
         metadata.state,
         TransactionState::PrepareCommit | TransactionState::PrepareAbort
     )
+}
+
+fn load(led: &LedLog<MemoryLog>, now: Now) -> Active<TransactionMachine> {
+    let setup = TransactionSetup {
+        config: TransactionConfig::default(),
+        transaction_version: Arc::new(AtomicI16::new(2)),
+        markers_due: Arc::new(Notify::new()),
+    };
+    let mut active = Active::read(led, &setup, now).unwrap();
+    active.finish_loading(led, now);
+    active
 }
 
 /// What the log holds of a transactional id: all but the epoch before the last bump.

@@ -108,3 +108,97 @@ impl PartitionLog for LedPartition {
         Ok(commit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use barnabas_config::{BrokerConfig, Layers, Settings};
+    use barnabas_environment::Threads;
+    use barnabas_protocol::records::compression::Compression;
+    use barnabas_protocol::records::{BatchBuilder, RecordFields};
+    use barnabas_replica::log_dirs::LogDirs;
+    use barnabas_replica::partition::TopicPartition;
+    use barnabas_replica::partition::core::Assignment;
+    use barnabas_replica::partition::flush::Flusher;
+    use barnabas_replica::partition::settings::TopicSettings;
+    use barnabas_storage::{Disk, LogDir, OpenFiles};
+    use tempfile::TempDir;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn assignment(leader: i32, leader_epoch: i32, isr: &[i32]) -> Assignment {
+        Assignment {
+            leader,
+            leader_epoch: LeaderEpoch(leader_epoch),
+            replicas: vec![1, 2],
+            isr: isr.to_vec(),
+        }
+    }
+
+    /// On broker 1, which leads in epoch 5; both replicas must be in sync.
+    fn led() -> (LedPartition, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let log_dir = LogDir::open(&Disk::Real, &path, Arc::new(OpenFiles::new(16))).unwrap();
+        let dirs = LogDirs::new(&Disk::Real, vec![(path, Ok(log_dir))], 0).unwrap();
+        let dir = dirs.metadata().clone();
+        let given = [
+            ("node.id", "1"),
+            ("process.roles", "broker,controller"),
+            ("controller.listener.names", "CONTROLLER"),
+            ("min.insync.replicas", "2"),
+        ];
+        let given: Settings = given
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let layers = Layers::of_static(given);
+        let settings = TopicSettings::defaults(&layers, &BrokerConfig::resolve(&layers).unwrap());
+        let id = TopicPartition {
+            topic: "t".into(),
+            topic_id: Uuid::from_u128(1),
+            partition: 0,
+        };
+        let storage = dir.storage().unwrap();
+        let log = storage.create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
+        let flusher = Arc::new(Flusher::new(Threads::Own));
+        let assigned = assignment(1, 5, &[1, 2]);
+        let partition = Partition::new(id, 1, assigned, settings, dir, Some(log), flusher);
+        (LedPartition(partition), folder)
+    }
+
+    fn append(led: &LedPartition, leader_epoch: i32) -> Result<i64, ErrorCode> {
+        let mut builder = BatchBuilder::new(Compression::None);
+        builder.append(&RecordFields::default());
+        PartitionLog::append(led, &mut builder.build().unwrap(), leader_epoch, 1_000)
+    }
+
+    #[test]
+    fn an_append_is_of_its_leader_epoch_and_needs_enough_replicas() {
+        let (led, _folder) = led();
+        assert_eq!(append(&led, 5), Ok(1));
+        assert_eq!(append(&led, 4), Err(ErrorCode::NotLeaderOrFollower));
+        led.assign(assignment(1, 7, &[1, 2]));
+        assert_eq!(append(&led, 5), Err(ErrorCode::NotLeaderOrFollower));
+        led.assign(assignment(1, 7, &[1]));
+        assert_eq!(append(&led, 7), Err(ErrorCode::NotEnoughReplicas));
+        assert_eq!(PartitionLog::offsets(&led), (0, 1));
+    }
+
+    #[test]
+    fn a_commit_is_of_its_leader_epoch() {
+        let (led, _folder) = led();
+        let end_offset = append(&led, 5).unwrap();
+        let mut commit = led
+            .commit_of(end_offset, 5)
+            .unwrap()
+            .expect("the follower has nothing");
+        assert!(commit.try_recv().is_err());
+        led.assign(assignment(1, 7, &[1, 2]));
+        assert_eq!(commit.try_recv(), Ok(Err(ErrorCode::NotLeaderOrFollower)));
+        // Whoever comes only now is not left waiting, nor told of what is committed in another epoch.
+        let over = Some(ErrorCode::NotLeaderOrFollower);
+        assert_eq!(led.commit_of(end_offset, 5).err(), over);
+        led.assign(assignment(2, 8, &[1, 2]));
+        assert_eq!(led.commit_of(0, 7).err(), over);
+    }
+}

@@ -14,11 +14,13 @@ use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
 use crate::metadata_cache::MetadataCache;
 use crate::producer_ids::ProducerIds;
+use crate::request::RequestContext;
 use barnabas_config::BrokerConfig;
 use barnabas_network::Listener;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
+use barnabas_security::{AllowAll, Authorizer, Requester, Rights};
 
 /// One broker process.
 pub struct Broker {
@@ -32,6 +34,8 @@ pub struct Broker {
     pub metadata: Arc<MetadataCache>,
     /// The way to the active controller.
     pub controller: ControllerHandle,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
     /// What this broker has of replicas.
     pub replicas: Arc<ReplicaManager>,
     /// What clients may connect to.
@@ -63,6 +67,7 @@ impl Broker {
             node_id,
             metadata,
             controller,
+            authorizer: Arc::new(AllowAll),
             replicas,
             listeners,
             producer_ids: ProducerIds::default(),
@@ -72,6 +77,20 @@ impl Broker {
             random: environment.random,
             fetch_sessions,
         }
+    }
+
+    /// Has `authorizer` decide who may do what. Without one everybody may do everything.
+    pub fn authorized_by(self, authorizer: Arc<dyn Authorizer>) -> Self {
+        Broker { authorizer, ..self }
+    }
+
+    /// What the client may do that sent a request.
+    pub fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
+        let requester = Requester {
+            principal: &context.principal,
+            host: context.connection.client_host,
+        };
+        Rights::new(&*self.authorizer, requester)
     }
 
     /// The latest metadata image.

@@ -6,253 +6,210 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::header::{RequestHeader, encode_response_header};
 use barnabas_protocol::messages::{self, Encodable};
+use barnabas_security::AclOperation;
 use bytes::Bytes;
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::handlers::*;
 use crate::request::RequestContext;
 use barnabas_network::request_memory::RequestMemory;
-use barnabas_network::response::{Outcome, PendingReply, Reply, frame_buffer};
+use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_network::{ConnectionContext, Limits, Service};
 
 /// Starts a request whose header has been read. The body lies in the connection's buffer and is gone afterwards.
 type Start = fn(&Arc<Broker>, RequestContext, &mut [u8]) -> Outcome;
 
-/// One API that is served.
+/// One API that is served. On which listeners is [`ApiKey::listeners`].
 pub struct Api {
     /// Which.
     pub key: ApiKey,
+    /// Who may call it.
+    pub authorization: Authorization,
+    /// Who decides.
+    pub decider: Decider,
+    /// What slows it down.
+    pub throttle: Throttle,
     start: Start,
 }
 
-/// A row whose handler is `fn handle(&Broker, &RequestContext, Request) -> Response`: it waits for nothing.
-macro_rules! ready {
-    ($key:ident, $request:ident, $handler:path) => {
-        Api {
-            key: ApiKey::$key,
-            start: |broker, context, body| match decode::<messages::$request>(&context, body) {
-                Some(request) => Outcome::Ready(encode(&context, &$handler(broker, &context, request))),
-                None => Outcome::Ready(Reply::Close),
-            },
-        }
-    };
+/// Who may call an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// The handler asks: it depends on what the request names.
+    ByHandler,
+    /// Whoever may do this to the cluster. The table asks, before the handler runs.
+    Cluster(AclOperation),
 }
 
-/// A row whose handler is `fn handle(&Broker, &RequestContext, Request) -> Option<Response>`: without an answer the
-/// connection is closed.
-macro_rules! checked {
-    ($key:ident, $request:ident, $handler:path) => {
-        Api {
-            key: ApiKey::$key,
-            start: |broker, context, body| {
-                let request = decode::<messages::$request>(&context, body);
-                match request.and_then(|request| $handler(broker, &context, request)) {
-                    Some(response) => Outcome::Ready(encode(&context, &response)),
-                    None => Outcome::Ready(Reply::Close),
+/// Who decides what comes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decider {
+    /// This broker.
+    Broker,
+    /// The active controller, wherever it is: the request changes metadata.
+    Controller,
+}
+
+/// The quotas that a request counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throttle {
+    /// None: it is brokers' among themselves.
+    Exempt,
+    /// That of the time that requests take (`request_percentage`), as with all that follow.
+    Request,
+    /// That of bytes written too.
+    Produce,
+    /// That of bytes read too.
+    Fetch,
+    /// That of changes to metadata too (`controller_mutation_rate`).
+    Mutation,
+}
+
+/// How a handler is run:
+/// - `raw`: `fn start`, which reads the body and writes the response itself;
+/// - `ready`: `fn handle(&Broker, &RequestContext, Request) -> Response`, which waits for nothing;
+/// - `checked`: as `ready`, where `fn is_understood(&Request)` says whether the connection is closed instead;
+/// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the connection start when it
+///   is done.
+///
+/// Where the table authorises, `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer to who may not.
+macro_rules! start {
+    (raw $module:ident, ByHandler) => {
+        $module::start
+    };
+    (ready $module:ident, ByHandler) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                ready(&context, &$module::handle(broker, &context, request))
+            })
+        }
+    };
+    (ready $module:ident, Cluster($operation:ident)) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                match check_cluster(broker, &context, AclOperation::$operation) {
+                    Ok(()) => ready(&context, &$module::handle(broker, &context, request)),
+                    Err(error) => ready(&context, &$module::refused(&context, &request, &error)),
                 }
-            },
+            })
         }
     };
-}
-
-/// A row whose handler is `async fn handle(&Broker, &RequestContext, Request) -> Response`: later requests of the
-/// connection start when it is done.
-macro_rules! exclusive {
-    ($key:ident, $request:ident, $handler:path) => {
-        Api {
-            key: ApiKey::$key,
-            start: |broker, context, body| match decode::<messages::$request>(&context, body) {
-                Some(request) => {
-                    let broker = broker.clone();
-                    let reply: PendingReply = Box::pin(async move {
-                        let response = $handler(&broker, &context, request).await;
-                        encode(&context, &response)
-                    });
-                    Outcome::Exclusive(reply)
+    (checked $module:ident, Cluster($operation:ident)) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                if !$module::is_understood(&request) {
+                    return Outcome::Ready(Reply::Close);
                 }
-                None => Outcome::Ready(Reply::Close),
-            },
+                match check_cluster(broker, &context, AclOperation::$operation) {
+                    Ok(()) => ready(&context, &$module::handle(broker, &context, request)),
+                    Err(error) => ready(&context, &$module::refused(&context, &request, &error)),
+                }
+            })
+        }
+    };
+    (exclusive $module:ident, ByHandler) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                let broker = broker.clone();
+                Outcome::Exclusive(Box::pin(async move {
+                    let response = $module::handle(&broker, &context, request).await;
+                    encode(&context, &response)
+                }))
+            })
+        }
+    };
+    (exclusive $module:ident, Cluster($operation:ident)) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                if let Err(error) = check_cluster(broker, &context, AclOperation::$operation) {
+                    return ready(&context, &$module::refused(&context, &request, &error));
+                }
+                let broker = broker.clone();
+                Outcome::Exclusive(Box::pin(async move {
+                    let response = $module::handle(&broker, &context, request).await;
+                    encode(&context, &response)
+                }))
+            })
         }
     };
 }
 
-/// A row whose handler reads the body and writes the response itself.
-macro_rules! raw {
-    ($key:ident, $handler:path) => {
+/// A row: key, how its handler is run, who may call it, who decides, what slows it down.
+macro_rules! row {
+    ($key:ident, $how:ident $module:ident, $authorization:ident $(($operation:ident))?, $decider:ident, $throttle:ident) => {
         Api {
             key: ApiKey::$key,
-            start: $handler,
+            authorization: Authorization::$authorization $((AclOperation::$operation))?,
+            decider: Decider::$decider,
+            throttle: Throttle::$throttle,
+            start: start!($how $module, $authorization $(($operation))?),
         }
     };
 }
 
 /// Every API that is served, by ascending key.
+#[rustfmt::skip]
 pub static APIS: &[Api] = &[
-    raw!(Produce, k00_produce::start),
-    raw!(Fetch, k01_fetch::start),
-    ready!(ListOffsets, ListOffsetsRequest, k02_list_offsets::handle),
-    exclusive!(Metadata, MetadataRequest, k03_metadata::handle),
-    exclusive!(OffsetCommit, OffsetCommitRequest, k08_offset_commit::handle),
-    exclusive!(OffsetFetch, OffsetFetchRequest, k09_offset_fetch::handle),
-    exclusive!(
-        FindCoordinator,
-        FindCoordinatorRequest,
-        k10_find_coordinator::handle
-    ),
-    exclusive!(JoinGroup, JoinGroupRequest, k11_join_group::handle),
-    exclusive!(Heartbeat, HeartbeatRequest, k12_heartbeat::handle),
-    exclusive!(LeaveGroup, LeaveGroupRequest, k13_leave_group::handle),
-    exclusive!(SyncGroup, SyncGroupRequest, k14_sync_group::handle),
-    exclusive!(DescribeGroups, DescribeGroupsRequest, k15_describe_groups::handle),
-    exclusive!(ListGroups, ListGroupsRequest, k16_list_groups::handle),
-    raw!(ApiVersions, k18_api_versions::start),
-    exclusive!(CreateTopics, CreateTopicsRequest, k19_create_topics::handle),
-    exclusive!(DeleteTopics, DeleteTopicsRequest, k20_delete_topics::handle),
-    exclusive!(DeleteRecords, DeleteRecordsRequest, k21_delete_records::handle),
-    exclusive!(
-        InitProducerId,
-        InitProducerIdRequest,
-        k22_init_producer_id::handle
-    ),
-    ready!(
-        OffsetForLeaderEpoch,
-        OffsetForLeaderEpochRequest,
-        k23_offset_for_leader_epoch::handle
-    ),
-    exclusive!(
-        AddPartitionsToTxn,
-        AddPartitionsToTxnRequest,
-        k24_add_partitions_to_txn::handle
-    ),
-    exclusive!(
-        AddOffsetsToTxn,
-        AddOffsetsToTxnRequest,
-        k25_add_offsets_to_txn::handle
-    ),
-    exclusive!(EndTxn, EndTxnRequest, k26_end_txn::handle),
-    exclusive!(
-        WriteTxnMarkers,
-        WriteTxnMarkersRequest,
-        k27_write_txn_markers::handle
-    ),
-    exclusive!(
-        TxnOffsetCommit,
-        TxnOffsetCommitRequest,
-        k28_txn_offset_commit::handle
-    ),
-    checked!(DescribeAcls, DescribeAclsRequest, k29_describe_acls::handle),
-    checked!(CreateAcls, CreateAclsRequest, k30_create_acls::handle),
-    checked!(DeleteAcls, DeleteAclsRequest, k31_delete_acls::handle),
-    ready!(
-        DescribeConfigs,
-        DescribeConfigsRequest,
-        k32_describe_configs::handle
-    ),
-    exclusive!(AlterConfigs, AlterConfigsRequest, k33_alter_configs::handle),
-    ready!(
-        AlterReplicaLogDirs,
-        AlterReplicaLogDirsRequest,
-        k34_alter_replica_log_dirs::handle
-    ),
-    ready!(
-        DescribeLogDirs,
-        DescribeLogDirsRequest,
-        k35_describe_log_dirs::handle
-    ),
-    exclusive!(
-        CreatePartitions,
-        CreatePartitionsRequest,
-        k37_create_partitions::handle
-    ),
-    exclusive!(DeleteGroups, DeleteGroupsRequest, k42_delete_groups::handle),
-    exclusive!(ElectLeaders, ElectLeadersRequest, k43_elect_leaders::handle),
-    exclusive!(
-        IncrementalAlterConfigs,
-        IncrementalAlterConfigsRequest,
-        k44_incremental_alter_configs::handle
-    ),
-    exclusive!(
-        AlterPartitionReassignments,
-        AlterPartitionReassignmentsRequest,
-        k45_alter_partition_reassignments::handle
-    ),
-    ready!(
-        ListPartitionReassignments,
-        ListPartitionReassignmentsRequest,
-        k46_list_partition_reassignments::handle
-    ),
-    exclusive!(OffsetDelete, OffsetDeleteRequest, k47_offset_delete::handle),
-    ready!(
-        DescribeClientQuotas,
-        DescribeClientQuotasRequest,
-        k48_describe_client_quotas::handle
-    ),
-    exclusive!(
-        AlterClientQuotas,
-        AlterClientQuotasRequest,
-        k49_alter_client_quotas::handle
-    ),
-    ready!(
-        DescribeUserScramCredentials,
-        DescribeUserScramCredentialsRequest,
-        k50_describe_user_scram_credentials::handle
-    ),
-    exclusive!(
-        AlterUserScramCredentials,
-        AlterUserScramCredentialsRequest,
-        k51_alter_user_scram_credentials::handle
-    ),
-    ready!(DescribeQuorum, DescribeQuorumRequest, k55_describe_quorum::handle),
-    exclusive!(UpdateFeatures, UpdateFeaturesRequest, k57_update_features::handle),
-    ready!(
-        DescribeCluster,
-        DescribeClusterRequest,
-        k60_describe_cluster::handle
-    ),
-    ready!(
-        DescribeProducers,
-        DescribeProducersRequest,
-        k61_describe_producers::handle
-    ),
-    exclusive!(
-        UnregisterBroker,
-        UnregisterBrokerRequest,
-        k64_unregister_broker::handle
-    ),
-    exclusive!(
-        DescribeTransactions,
-        DescribeTransactionsRequest,
-        k65_describe_transactions::handle
-    ),
-    exclusive!(
-        ListTransactions,
-        ListTransactionsRequest,
-        k66_list_transactions::handle
-    ),
-    exclusive!(
-        ConsumerGroupHeartbeat,
-        ConsumerGroupHeartbeatRequest,
-        k68_consumer_group_heartbeat::handle
-    ),
-    exclusive!(
-        ConsumerGroupDescribe,
-        ConsumerGroupDescribeRequest,
-        k69_consumer_group_describe::handle
-    ),
-    ready!(
-        ListConfigResources,
-        ListConfigResourcesRequest,
-        k74_list_config_resources::handle
-    ),
-    ready!(
-        DescribeTopicPartitions,
-        DescribeTopicPartitionsRequest,
-        k75_describe_topic_partitions::handle
-    ),
+    row!(Produce,                      raw k00_produce,                             ByHandler,                Broker,     Produce),
+    row!(Fetch,                        raw k01_fetch,                               ByHandler,                Broker,     Fetch),
+    row!(ListOffsets,                  ready k02_list_offsets,                      ByHandler,                Broker,     Request),
+    row!(Metadata,                     exclusive k03_metadata,                      ByHandler,                Broker,     Request),
+    row!(OffsetCommit,                 exclusive k08_offset_commit,                 ByHandler,                Broker,     Request),
+    row!(OffsetFetch,                  exclusive k09_offset_fetch,                  ByHandler,                Broker,     Request),
+    row!(FindCoordinator,              exclusive k10_find_coordinator,              ByHandler,                Broker,     Request),
+    row!(JoinGroup,                    exclusive k11_join_group,                    ByHandler,                Broker,     Request),
+    row!(Heartbeat,                    exclusive k12_heartbeat,                     ByHandler,                Broker,     Request),
+    row!(LeaveGroup,                   exclusive k13_leave_group,                   ByHandler,                Broker,     Request),
+    row!(SyncGroup,                    exclusive k14_sync_group,                    ByHandler,                Broker,     Request),
+    row!(DescribeGroups,               exclusive k15_describe_groups,               ByHandler,                Broker,     Request),
+    row!(ListGroups,                   exclusive k16_list_groups,                   ByHandler,                Broker,     Request),
+    row!(ApiVersions,                  raw k18_api_versions,                        ByHandler,                Broker,     Request),
+    row!(CreateTopics,                 exclusive k19_create_topics,                 ByHandler,                Controller, Mutation),
+    row!(DeleteTopics,                 exclusive k20_delete_topics,                 ByHandler,                Controller, Mutation),
+    row!(DeleteRecords,                exclusive k21_delete_records,                ByHandler,                Broker,     Request),
+    row!(InitProducerId,               exclusive k22_init_producer_id,              ByHandler,                Broker,     Request),
+    row!(OffsetForLeaderEpoch,         ready k23_offset_for_leader_epoch,           ByHandler,                Broker,     Request),
+    row!(AddPartitionsToTxn,           exclusive k24_add_partitions_to_txn,         ByHandler,                Broker,     Request),
+    row!(AddOffsetsToTxn,              exclusive k25_add_offsets_to_txn,            ByHandler,                Broker,     Request),
+    row!(EndTxn,                       exclusive k26_end_txn,                       ByHandler,                Broker,     Request),
+    row!(WriteTxnMarkers,              exclusive k27_write_txn_markers,             ByHandler,                Broker,     Exempt),
+    row!(TxnOffsetCommit,              exclusive k28_txn_offset_commit,             ByHandler,                Broker,     Request),
+    row!(DescribeAcls,                 checked k29_describe_acls,                   Cluster(Describe),        Broker,     Request),
+    row!(CreateAcls,                   checked k30_create_acls,                     Cluster(Alter),           Controller, Request),
+    row!(DeleteAcls,                   checked k31_delete_acls,                     Cluster(Alter),           Controller, Request),
+    row!(DescribeConfigs,              ready k32_describe_configs,                  ByHandler,                Broker,     Request),
+    row!(AlterConfigs,                 exclusive k33_alter_configs,                 ByHandler,                Controller, Request),
+    row!(AlterReplicaLogDirs,          ready k34_alter_replica_log_dirs,            Cluster(Alter),           Broker,     Request),
+    row!(DescribeLogDirs,              ready k35_describe_log_dirs,                 Cluster(Describe),        Broker,     Request),
+    row!(CreatePartitions,             exclusive k37_create_partitions,             ByHandler,                Controller, Mutation),
+    row!(DeleteGroups,                 exclusive k42_delete_groups,                 ByHandler,                Broker,     Request),
+    row!(ElectLeaders,                 exclusive k43_elect_leaders,                 Cluster(Alter),           Controller, Request),
+    row!(IncrementalAlterConfigs,      exclusive k44_incremental_alter_configs,     ByHandler,                Controller, Request),
+    row!(AlterPartitionReassignments,  exclusive k45_alter_partition_reassignments, Cluster(Alter),           Controller, Request),
+    row!(ListPartitionReassignments,   ready k46_list_partition_reassignments,      Cluster(Describe),        Broker,     Request),
+    row!(OffsetDelete,                 exclusive k47_offset_delete,                 ByHandler,                Broker,     Request),
+    row!(DescribeClientQuotas,         ready k48_describe_client_quotas,            Cluster(DescribeConfigs), Broker,     Request),
+    row!(AlterClientQuotas,            exclusive k49_alter_client_quotas,           Cluster(AlterConfigs),    Controller, Request),
+    row!(DescribeUserScramCredentials, ready k50_describe_user_scram_credentials,   Cluster(Describe),        Broker,     Request),
+    row!(AlterUserScramCredentials,    exclusive k51_alter_user_scram_credentials,  Cluster(Alter),           Controller, Request),
+    row!(DescribeQuorum,               ready k55_describe_quorum,                   Cluster(Describe),        Broker,     Request),
+    row!(UpdateFeatures,               exclusive k57_update_features,               Cluster(Alter),           Controller, Request),
+    row!(DescribeCluster,              ready k60_describe_cluster,                  ByHandler,                Broker,     Request),
+    row!(DescribeProducers,            ready k61_describe_producers,                ByHandler,                Broker,     Request),
+    row!(UnregisterBroker,             exclusive k64_unregister_broker,             Cluster(Alter),           Controller, Request),
+    row!(DescribeTransactions,         exclusive k65_describe_transactions,         ByHandler,                Broker,     Request),
+    row!(ListTransactions,             exclusive k66_list_transactions,             ByHandler,                Broker,     Request),
+    row!(ConsumerGroupHeartbeat,       exclusive k68_consumer_group_heartbeat,      ByHandler,                Broker,     Request),
+    row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
+    row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
+    row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
 ];
 
 /// The broker as what stands behind its listeners.
@@ -314,6 +271,7 @@ fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [
     }
     let context = RequestContext {
         connection: connection.clone(),
+        principal: connection.principal(),
         api_key: api.key,
         api_version: header.api_version,
         correlation_id: header.correlation_id,
@@ -328,6 +286,30 @@ fn served(key: ApiKey) -> Option<&'static Api> {
     APIS.binary_search_by_key(&key, |api| api.key)
         .ok()
         .map(|row| &APIS[row])
+}
+
+/// Reads a body and goes on with it; one that can't be read closes the connection.
+fn read<T: messages::Request>(
+    context: RequestContext,
+    body: &[u8],
+    go_on: impl FnOnce(RequestContext, T) -> Outcome,
+) -> Outcome {
+    match decode(&context, body) {
+        Some(request) => go_on(context, request),
+        None => Outcome::Ready(Reply::Close),
+    }
+}
+
+fn ready<T: Encodable>(context: &RequestContext, response: &T) -> Outcome {
+    Outcome::Ready(encode(context, response))
+}
+
+fn check_cluster(broker: &Broker, context: &RequestContext, operation: AclOperation) -> Result<(), ApiError> {
+    if broker.rights(context).on_cluster(operation) {
+        Ok(())
+    } else {
+        Err(authorization::failed(ErrorCode::ClusterAuthorizationFailed))
+    }
 }
 
 /// Decodes a body, copied so that what outlives the request doesn't pin the connection's buffer.

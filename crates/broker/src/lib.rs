@@ -1,7 +1,6 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
-mod acl_codes;
-pub mod authorized_operations;
+mod authorization;
 pub mod broker;
 pub mod config_changes;
 pub mod coordinator;

@@ -5,12 +5,15 @@ use std::rc::Rc;
 use barnabas_metadata::records::BrokerRegistration;
 use barnabas_network::ConnectionContext;
 use barnabas_protocol::api::ApiKey;
+use barnabas_security::KafkaPrincipal;
 
 /// One request's context.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
     /// The connection's part.
     pub connection: Rc<ConnectionContext>,
+    /// Who the client was when the request began.
+    pub principal: Rc<KafkaPrincipal>,
     /// Which API is called.
     pub api_key: ApiKey,
     /// In which version.

@@ -38,9 +38,6 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 /// How long a stopping process waits for a client to take its last responses.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Who a client is before it has authenticated, and on a listener where it need not.
-const ANONYMOUS: &str = "User:ANONYMOUS";
-
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
@@ -60,7 +57,7 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
     let reached = transport.local_address().ok().map(|address| address.ip());
-    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached, ANONYMOUS.to_owned());
+    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached);
     let limits = service.limits();
     let mut connection = Connection {
         transport,

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use barnabas_security::KafkaPrincipal;
+
 /// A named listener (KIP-103): security protocol and advertised address belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
@@ -27,29 +29,34 @@ pub struct ConnectionContext {
     pub client_host: IpAddr,
     /// The address of this machine that the client is told, where it is the one by which it came.
     pub told_host: Option<String>,
-    /// Who the client is; `User:ANONYMOUS` until it has authenticated.
-    pub principal: String,
+    /// Who the client is.
+    principal: RefCell<Rc<KafkaPrincipal>>,
     /// The client id of the last request: a client names itself alike in all of them.
     client_id: RefCell<Rc<str>>,
 }
 
 impl ConnectionContext {
-    /// A connection that has not sent a request yet.
+    /// A connection that has not sent a request yet: nobody knows whose it is.
     /// `reached` is the address of this machine that the client connected to.
-    pub fn new(
-        listener: Arc<Listener>,
-        client_host: IpAddr,
-        reached: Option<IpAddr>,
-        principal: String,
-    ) -> Self {
+    pub fn new(listener: Arc<Listener>, client_host: IpAddr, reached: Option<IpAddr>) -> Self {
         let told_host = reached.filter(|_| listener.tells_address).and_then(told);
         ConnectionContext {
             listener,
             client_host,
             told_host,
-            principal,
+            principal: RefCell::new(Rc::new(KafkaPrincipal::anonymous())),
             client_id: RefCell::new(Rc::from("")),
         }
+    }
+
+    /// Who the client is by now; `User:ANONYMOUS` until it has authenticated.
+    pub fn principal(&self) -> Rc<KafkaPrincipal> {
+        self.principal.borrow().clone()
+    }
+
+    /// The client has authenticated. Requests that have begun stay those of whom it was before.
+    pub fn authenticated(&self, principal: KafkaPrincipal) {
+        *self.principal.borrow_mut() = Rc::new(principal);
     }
 
     /// The client's address as Java prints it, which is how groups show their members: a slash, and no short form of IPv6.
@@ -79,5 +86,27 @@ fn told(reached: IpAddr) -> Option<String> {
     match reached.to_canonical() {
         IpAddr::V6(address) if address.is_unicast_link_local() => None,
         address => Some(address.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_the_principal_that_it_began_with() {
+        let listener = Listener {
+            name: "SASL".to_owned(),
+            advertised_host: "localhost".to_owned(),
+            advertised_port: 9092,
+            tells_address: false,
+        };
+        let connection = ConnectionContext::new(Arc::new(listener), Ipv4Addr::LOCALHOST.into(), None);
+        let before = connection.principal();
+        connection.authenticated(KafkaPrincipal::user("alice"));
+        assert_eq!(*before, KafkaPrincipal::anonymous());
+        assert_eq!(*connection.principal(), KafkaPrincipal::user("alice"));
     }
 }

@@ -28,6 +28,7 @@ use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::OpenError;
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_replica::upkeep::Upkeep;
+use barnabas_security::{AllowAll, Authorizer};
 
 use crate::outside::Outside;
 
@@ -81,6 +82,18 @@ impl Server {
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
     pub async fn start(settings: StartSettings, outside: Outside) -> Result<Server, StartError> {
+        Self::start_with(settings, outside, Arc::new(AllowAll)).await
+    }
+
+    /// As [`start`](Self::start), with who may do what.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(
+        settings: StartSettings,
+        outside: Outside,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Result<Server, StartError> {
         let Outside {
             environment,
             disk,
@@ -150,7 +163,7 @@ impl Server {
 
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
         let threads = environment.threads;
-        let broker = Arc::new(Broker::new(
+        let broker = Broker::new(
             config.node_id,
             environment,
             metadata,
@@ -158,7 +171,8 @@ impl Server {
             replicas.clone(),
             advertised,
             stopping.clone(),
-        ));
+        );
+        let broker = Arc::new(broker.authorized_by(authorizer));
         let timed = broker.clone();
         tokio::spawn(async move { timed.groups().run_timers(timed.stopping.clone()).await });
         let timed = broker.clone();

@@ -2,10 +2,10 @@
 //!
 //! Versions 3–13. Answered when the leader has the records (acks=1; on disk where `flush.messages` says so), when all in-sync replicas have them (acks=all), or
 //! never (acks=0: an error closes the connection, which is all a client can notice). Errors of a partition:
-//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
+//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
 //! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, REQUEST_TIMED_OUT,
 //! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic cannot be,
-//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id.
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id that the client may write with.
 //!
 //! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE, INVALID_PRODUCER_ID_MAPPING,
 //! INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
@@ -23,6 +23,7 @@ use barnabas_protocol::header::encode_response_header;
 use barnabas_protocol::produce::{
     ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError, TopicRef,
 };
+use barnabas_security::{AclOperation, Rights};
 use barnabas_storage::AppendOrigin;
 use barnabas_storage::validate::{self, Rejection};
 use tokio::time::Instant;
@@ -48,6 +49,11 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let Ok(mut request) = ProduceRequest::parse(version, body) else {
         return Outcome::Ready(Reply::Close);
     };
+    // An id that the client may not write with is none.
+    let rights = broker.rights(&context);
+    request.transactional_id = request
+        .transactional_id
+        .filter(|id| rights.on_transactional_id(AclOperation::Write, id));
     let Some(transactional_id) = request.transactional_id else {
         return produce(broker, context, &mut request, &Verdicts::default());
     };
@@ -234,7 +240,7 @@ fn check<'r>(
     produced: &'r mut ProducePartition<'_>,
     acks: i16,
 ) -> Result<(Arc<Partition>, &'r mut [u8]), Rejection> {
-    let partition = find(broker, produced).map_err(rejection)?;
+    let partition = find(broker, broker.rights(context), produced).map_err(rejection)?;
     let records = produced
         .records
         .as_deref_mut()
@@ -284,7 +290,21 @@ fn write(partition: &Partition, records: &mut [u8], how: &AppendAs) -> Result<Pr
     Ok(Produced { answer, pending })
 }
 
-fn find(broker: &Broker, produced: &ProducePartition<'_>) -> Result<Arc<Partition>, ErrorCode> {
+fn find(
+    broker: &Broker,
+    rights: Rights<'_>,
+    produced: &ProducePartition<'_>,
+) -> Result<Arc<Partition>, ErrorCode> {
+    if !rights.are_unlimited() {
+        let image = broker.image();
+        let name = match &produced.topic {
+            TopicRef::Name(name) => Some(*name),
+            TopicRef::Id(id) => image.topics.by_id(id).map(|topic| &*topic.name),
+        };
+        if name.is_some_and(|name| !rights.on_topic(AclOperation::Write, name)) {
+            return Err(ErrorCode::TopicAuthorizationFailed);
+        }
+    }
     match produced.topic {
         TopicRef::Name(name) => broker.partitions().by_name(name, produced.index),
         TopicRef::Id(id) => broker.partitions().by_id(&id, produced.index),

@@ -2,14 +2,15 @@
 //!
 //! Versions 4–18: sessions (KIP-227), topic ids from 13, long poll with min_bytes and max_wait_ms. Errors of the whole
 //! response: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. Of a partition:
-//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
-//! UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER,
+//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::FetchRequest;
+use barnabas_security::AclOperation;
 use uuid::Uuid;
 
 use crate::broker::Broker;
@@ -85,7 +86,7 @@ impl Fetch {
         let opened = broker.fetch_sessions().open(session, broker.clock.monotonic_ms());
         let (session, plan) = opened.map_err(|error| reply.error(error))?;
         let has_others = plan.has_others;
-        let targets = find(broker, plan, uses_topic_ids);
+        let targets = find(broker, plan, &reply, reader);
         let finds_any = has_others || targets.iter().any(|target| target.partition.is_ok());
         if !(0..=1).contains(&request.isolation_level) && finds_any {
             // Apache Kafka finds out when it reads, so not while there is nothing to read.
@@ -168,7 +169,7 @@ impl Fetch {
         {
             let plan = self.broker.fetch_sessions().plan(session_id, epoch)?;
             self.has_others = plan.has_others;
-            self.targets.targets = find(&self.broker, plan, self.reply.uses_topic_ids);
+            self.targets.targets = find(&self.broker, plan, &self.reply, self.targets.reader);
         } else {
             self.targets.notice();
         }
@@ -228,13 +229,20 @@ impl Fetch {
 }
 
 /// Finds the partitions. As in Apache Kafka: first what can be read, then unknown topic ids, then what else is unknown.
-fn find(broker: &Broker, plan: FetchPlan, uses_topic_ids: bool) -> Vec<Target> {
+fn find(broker: &Broker, plan: FetchPlan, reply: &FetchReply, reader: Reader) -> Vec<Target> {
+    let uses_topic_ids = reply.uses_topic_ids;
+    let authorizes = !broker.rights(&reply.context).are_unlimited();
     let found = plan.partitions.into_iter().map(|planned| {
         let key = &planned.key;
         let partition = if uses_topic_ids {
             broker.partitions().by_id(&key.topic_id, key.partition)
         } else {
             broker.partitions().by_name(&key.topic, key.partition)
+        };
+        let partition = if authorizes && !may_read(broker, reply, key, reader) {
+            Err(ErrorCode::TopicAuthorizationFailed)
+        } else {
+            partition
         };
         Target { planned, partition }
     });
@@ -245,6 +253,20 @@ fn find(broker: &Broker, plan: FetchPlan, uses_topic_ids: bool) -> Vec<Target> {
         Err(_) => 2,
     });
     targets
+}
+
+/// Whether the client may read a topic, or is a broker. Whether an id stands for a topic everybody may know.
+fn may_read(broker: &Broker, reply: &FetchReply, key: &FetchKey, reader: Reader) -> bool {
+    let rights = broker.rights(&reply.context);
+    if let Reader::Follower(_) = reader {
+        return rights.on_cluster(AclOperation::ClusterAction);
+    }
+    let image = broker.image();
+    let name = match reply.uses_topic_ids {
+        true => image.topics.by_id(&key.topic_id).map(|topic| &*topic.name),
+        false => Some(&*key.topic),
+    };
+    name.is_none_or(|name| rights.on_topic(AclOperation::Read, name))
 }
 
 /// What the request asks for, each partition once, and what its session is to forget.

@@ -1,8 +1,9 @@
 //! ListOffsets: the offset at a time, or at one of the places that negative timestamps stand for.
 //!
-//! Versions 1–11. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
-//! UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (a new leader that can't tell yet), INVALID_REQUEST for one named twice,
-//! UNSUPPORTED_VERSION for a sentinel that the version doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an isolation level that isn't one.
+//! Versions 1–11. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
+//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (a new leader that can't tell yet), INVALID_REQUEST for one named
+//! twice, UNSUPPORTED_VERSION for a sentinel that the version doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an
+//! isolation level that isn't one.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,6 +15,7 @@ use barnabas_protocol::messages::list_offsets_response::{
     ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
 };
 use barnabas_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -44,21 +46,32 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
     if !ISOLATION_LEVELS.contains(&request.isolation_level) {
         return failure(&request, context.api_version);
     }
-    let topics = by_topic(&request).into_iter().map(|(name, wanted)| {
-        let partitions = wanted.into_iter().map(|Wanted { partition, twice }| {
-            let version = context.api_version;
-            let found = if twice {
-                Err(ErrorCode::InvalidRequest)
-            } else {
-                query(partition.timestamp, version)
-                    .and_then(|query| find(broker, name, partition, reader, query))
-            };
-            answer(partition, version, found)
+    let rights = broker.rights(context);
+    let (told, refused): (Vec<_>, Vec<_>) = by_topic(&request)
+        .into_iter()
+        .map(|(name, wanted)| (name, wanted, rights.on_topic(AclOperation::Describe, name)))
+        .partition(|(_, _, may_describe)| *may_describe);
+    // Those that the client may not see come last.
+    let topics = told
+        .into_iter()
+        .chain(refused)
+        .map(|(name, wanted, may_describe)| {
+            let partitions = wanted.into_iter().map(|Wanted { partition, twice }| {
+                let version = context.api_version;
+                let found = if !may_describe {
+                    Err(ErrorCode::TopicAuthorizationFailed)
+                } else if twice {
+                    Err(ErrorCode::InvalidRequest)
+                } else {
+                    query(partition.timestamp, version)
+                        .and_then(|query| find(broker, name, partition, reader, query))
+                };
+                answer(partition, version, found)
+            });
+            ListOffsetsTopicResponse::default()
+                .with_name(name.clone())
+                .with_partitions(partitions.collect())
         });
-        ListOffsetsTopicResponse::default()
-            .with_name(name.clone())
-            .with_partitions(partitions.collect())
-    });
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 

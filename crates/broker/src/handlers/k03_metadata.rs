@@ -1,7 +1,7 @@
 //! Metadata (key 3): brokers, topics, and who leads which partition; creates topics that are asked for and missing.
 //!
 //! Versions 0–13. Errors of the whole: INVALID_REQUEST for a topic without a name or with an id before version 12. Of a topic:
-//! UNKNOWN_TOPIC_OR_PARTITION (also while it is being created), UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION. Of a partition:
+//! TOPIC_AUTHORIZATION_FAILED (asked for all, topics that the client may not describe are left out), UNKNOWN_TOPIC_OR_PARTITION (also while it is being created), UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION. Of a partition:
 //! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND (from version 6), REPLICA_NOT_AVAILABLE (version 0).
 
 use std::collections::BTreeSet;
@@ -14,11 +14,12 @@ use barnabas_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use barnabas_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, StrBytes, TopicName};
+use barnabas_security::{AclOperation, ResourceType, Rights};
 use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::request::{RequestContext, endpoint};
-use crate::{authorized_operations, topic_creation};
+use crate::topic_creation;
 
 /// First version that finds topics by id.
 const TOPIC_IDS_SINCE: i16 = 12;
@@ -32,13 +33,24 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
     if let Err(error) = check(&request, context.api_version) {
         return refused(&request, error, context.api_version);
     }
-    let wanted = Wanted::of(&request, context.api_version);
+    let rights = broker.rights(context);
+    let may_describe = |topic: &str| rights.on_topic(AclOperation::Describe, topic);
+    let mut wanted = Wanted::of(&request, context.api_version);
+    let mut forbidden: Vec<&str> = match &mut wanted {
+        Wanted::Names(names) => names.extract_if(.., |name| !may_describe(name)).collect(),
+        Wanted::All | Wanted::Ids(_) => Vec::new(),
+    };
     let create = request.allow_auto_topic_creation && broker.config().auto_create_topics_enable;
     let mut created = BTreeSet::new();
-    if let (Wanted::Names(names), true) = (&wanted, create) {
+    let mut uncreatable = Vec::new();
+    if let (Wanted::Names(names), true) = (&mut wanted, create) {
         let missing =
             |name: &&str| broker.image().topics.by_name(name).is_none() && topic_name::validate(name).is_ok();
         created = names.iter().copied().filter(missing).collect();
+        if !rights.on_cluster(AclOperation::Create) {
+            let may_not_create = |name: &&str| !rights.on_topic(AclOperation::Create, name);
+            uncreatable.extend(names.extract_if(.., |name| may_not_create(name) && created.remove(name)));
+        }
         topic_creation::create_topics(broker, created.iter().copied()).await;
     }
     let image = broker.image();
@@ -46,10 +58,14 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
         broker,
         image: &image,
         connection: &context.connection,
+        rights,
         version: context.api_version,
     };
     let mut topics = match &wanted {
-        Wanted::All => image.topics.iter().map(|topic| answer.topic(topic)).collect(),
+        Wanted::All => {
+            let visible = image.topics.iter().filter(|topic| may_describe(&topic.name));
+            visible.map(|topic| answer.topic(topic)).collect()
+        }
         Wanted::Ids(ids) => answer.by_ids(ids),
         // A topic that this request creates is reported missing, as Apache Kafka does: the client asks again.
         Wanted::Names(names) => {
@@ -63,13 +79,20 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
         }
     };
     if request.include_topic_authorized_operations {
-        for topic in topics.iter_mut().filter(|topic| topic.name.is_some()) {
-            topic.topic_authorized_operations = authorized_operations::TOPIC;
+        for topic in topics.iter_mut().filter(|topic| !is_forbidden(topic)) {
+            if let Some(name) = &topic.name {
+                topic.topic_authorized_operations = rights.operations(ResourceType::Topic, &name.0);
+            }
         }
     }
+    let may_not_create = uncreatable.into_iter().map(|name| {
+        let internal = topic_name::is_internal(name);
+        refused_topic(name).with_is_internal(internal)
+    });
+    topics.extend(may_not_create.chain(forbidden.drain(..).map(refused_topic)));
     let mut response = answer.cluster().with_topics(topics);
     if request.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = authorized_operations::CLUSTER;
+        response.cluster_authorized_operations = rights.cluster_operations();
     }
     response
 }
@@ -147,6 +170,17 @@ fn refused(request: &MetadataRequest, error: ErrorCode, version: i16) -> Metadat
         .with_error_code(code)
 }
 
+/// A topic that the client may not describe, or not create: whether it exists is not told.
+fn refused_topic(name: &str) -> MetadataResponseTopic {
+    MetadataResponseTopic::default()
+        .with_error_code(ErrorCode::TopicAuthorizationFailed.code())
+        .with_name(Some(TopicName(StrBytes::from_string(name.to_owned()))))
+}
+
+fn is_forbidden(topic: &MetadataResponseTopic) -> bool {
+    topic.error_code == ErrorCode::TopicAuthorizationFailed.code()
+}
+
 fn missing(name: &str) -> MetadataResponseTopic {
     let error = match topic_name::validate(name) {
         Ok(()) => ErrorCode::UnknownTopicOrPartition,
@@ -162,6 +196,7 @@ struct Answer<'a> {
     broker: &'a Broker,
     image: &'a MetadataImage,
     connection: &'a ConnectionContext,
+    rights: Rights<'a>,
     version: i16,
 }
 
@@ -188,8 +223,13 @@ impl Answer<'_> {
     }
 
     fn by_ids(&self, ids: &BTreeSet<Uuid>) -> Vec<MetadataResponseTopic> {
+        let may_describe = |topic: &str| self.rights.on_topic(AclOperation::Describe, topic);
         let answer = |id: &Uuid| match self.image.topics.by_id(id) {
-            Some(topic) => self.topic(topic),
+            Some(topic) if may_describe(&topic.name) => self.topic(topic),
+            Some(_) => MetadataResponseTopic::default()
+                .with_error_code(ErrorCode::TopicAuthorizationFailed.code())
+                .with_name(None)
+                .with_topic_id(*id),
             None => MetadataResponseTopic::default()
                 .with_error_code(ErrorCode::UnknownTopicId.code())
                 .with_name(None)

@@ -1,7 +1,7 @@
 //! OffsetCommit: what a group has read.
 //!
-//! Versions 2–10; topics by name, from version 10 on by id. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION,
-//! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and one for all where the group refuses: GROUP_ID_NOT_FOUND,
+//! Versions 2–10; topics by name, from version 10 on by id. Errors of a partition: TOPIC_AUTHORIZATION_FAILED,
+//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and one for all where the group refuses: GROUP_AUTHORIZATION_FAILED, GROUP_ID_NOT_FOUND,
 //! UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, and the coordinator's own.
 
 use barnabas_metadata::image::TopicImage;
@@ -11,6 +11,7 @@ use barnabas_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use barnabas_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, StrBytes, TopicName};
+use barnabas_security::{AclOperation, Rights};
 use uuid::Uuid;
 
 use crate::broker::Broker;
@@ -29,7 +30,13 @@ pub async fn handle(
         by_id: context.api_version >= TOPIC_IDS_SINCE,
         topics: Vec::new(),
     };
-    request.topics = existing(broker, std::mem::take(&mut request.topics), &mut answers);
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        let error = ErrorCode::GroupAuthorizationFailed;
+        answers.merge_all(request.topics.iter().map(|topic| refused(topic, error)).collect());
+        return OffsetCommitResponse::default().with_topics(answers.topics);
+    }
+    request.topics = existing(broker, rights, std::mem::take(&mut request.topics), &mut answers);
     if !request.topics.is_empty() {
         let group_id = request.group_id.to_string();
         let committed = broker.groups().request(&group_id, |core, now| {
@@ -49,6 +56,7 @@ pub async fn handle(
 /// The topics that exist, each with its name, its id and the partitions it has; the rest is answered.
 fn existing(
     broker: &Broker,
+    rights: Rights<'_>,
     topics: Vec<OffsetCommitRequestTopic>,
     answers: &mut Answers,
 ) -> Vec<OffsetCommitRequestTopic> {
@@ -60,6 +68,12 @@ fn existing(
         } else {
             image.topics.by_name(&topic.name)
         };
+        // By its id a topic has to be known before one can tell whether it may be read.
+        let name_of_it = known.map_or(&*topic.name.0, |known| &known.name);
+        if (known.is_some() || !answers.by_id) && !rights.on_topic(AclOperation::Read, name_of_it) {
+            answers.merge(refused(&topic, ErrorCode::TopicAuthorizationFailed));
+            continue;
+        }
         let Some(known) = known else {
             let error = if answers.by_id {
                 ErrorCode::UnknownTopicId

@@ -1,8 +1,8 @@
 //! OffsetFetch: what groups have committed.
 //!
 //! Versions 1–10: one group with its topics, or all of its topics from version 2 on; several groups from version 8 on;
-//! topics by id from version 10 on. Errors of a group: those of the coordinator, for each partition in version 1. Errors of
-//! a partition: UNKNOWN_TOPIC_ID.
+//! topics by id from version 10 on. Errors of a group: GROUP_AUTHORIZATION_FAILED and those of the coordinator, for each
+//! partition in version 1. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_ID.
 //! UNSTABLE_OFFSET_COMMIT for one that a transaction may yet change, if the client asks for stable ones (version 7 on).
 
 use barnabas_metadata::image::MetadataImage;
@@ -13,6 +13,7 @@ use barnabas_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 use barnabas_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, StrBytes, TopicName};
+use barnabas_security::AclOperation;
 use uuid::Uuid;
 
 use crate::broker::Broker;
@@ -37,7 +38,7 @@ pub async fn handle(
     if version >= GROUPS_SINCE {
         let mut groups = Vec::with_capacity(request.groups.len());
         for group in request.groups {
-            groups.push(fetch(broker, version, group, request.require_stable).await);
+            groups.push(fetch(broker, context, group, request.require_stable).await);
         }
         return OffsetFetchResponse::default().with_groups(groups);
     }
@@ -52,7 +53,7 @@ pub async fn handle(
     let group = OffsetFetchRequestGroup::default()
         .with_group_id(request.group_id)
         .with_topics(topics);
-    let group = fetch(broker, version, group, request.require_stable).await;
+    let group = fetch(broker, context, group, request.require_stable).await;
     OffsetFetchResponse::default()
         .with_error_code(if version >= GROUP_ERROR_SINCE {
             group.error_code
@@ -64,20 +65,33 @@ pub async fn handle(
 
 async fn fetch(
     broker: &Broker,
-    version: i16,
+    context: &RequestContext,
     mut group: OffsetFetchRequestGroup,
     require_stable: bool,
 ) -> OffsetFetchResponseGroup {
+    let version = context.api_version;
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Describe, &group.group_id) {
+        return failed(group, ErrorCode::GroupAuthorizationFailed, version);
+    }
     let by_id = version >= TOPIC_IDS_SINCE;
+    let may_describe = |topic: &str| rights.on_topic(AclOperation::Describe, topic);
     let mut unknown = Vec::new();
-    if by_id && let Some(topics) = &mut group.topics {
+    if let Some(topics) = group.topics.as_mut().filter(|_| by_id || !rights.are_unlimited()) {
         let image = broker.image();
         topics.retain_mut(|topic| {
-            let known = resolve(&image, topic);
-            if !known {
-                unknown.push(refused(topic, ErrorCode::UnknownTopicId));
+            let error = if by_id && !resolve(&image, topic) {
+                ErrorCode::UnknownTopicId
+            } else if !may_describe(&topic.name) {
+                ErrorCode::TopicAuthorizationFailed
+            } else {
+                return true;
+            };
+            if by_id {
+                topic.name = TopicName::default();
             }
-            known
+            unknown.push(refused(topic, error));
+            false
         });
     }
     let group_id = group.group_id.to_string();
@@ -86,10 +100,14 @@ async fn fetch(
     });
     match fetched.await {
         Ok(mut answer) => {
+            if !rights.are_unlimited() {
+                // Of all topics of a group, those that the client may see.
+                answer.topics.retain(|topic| may_describe(&topic.name));
+            }
             if by_id {
                 identify(&broker.image(), &mut answer.topics);
-                answer.topics.append(&mut unknown);
             }
+            answer.topics.append(&mut unknown);
             answer
         }
         Err(error) => failed(group, error, version),

@@ -2,14 +2,16 @@
 //!
 //! Versions 0–6; one key, or several from version 4 on. The topic a coordinator keeps its state in is created when it isn't
 //! there. Kafka then answers COORDINATOR_NOT_AVAILABLE once; here the answer waits for the topic. Errors:
-//! COORDINATOR_NOT_AVAILABLE; INVALID_REQUEST for a key type that does not exist, or a share key that is none.
+//! COORDINATOR_NOT_AVAILABLE; GROUP_, TRANSACTIONAL_ID_ and, for share partitions, CLUSTER_AUTHORIZATION_FAILED; INVALID_REQUEST for a key type that does not exist, or a share key that is none.
 
 use barnabas_coordinator::partition_for;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::find_coordinator_response::Coordinator;
 use barnabas_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, StrBytes};
+use barnabas_security::{AclOperation, Rights};
 use barnabas_storage::kafka_uuid;
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::coordinator::internal_topics;
 use crate::request::{RequestContext, endpoint};
@@ -60,6 +62,7 @@ pub async fn handle(
 }
 
 async fn find(broker: &Broker, context: &RequestContext, key_type: i8, key: &str) -> Result<Node, ErrorCode> {
+    authorize(broker.rights(context), key_type, key, context.api_version)?;
     let topic = match key_type {
         0 => CONSUMER_OFFSETS,
         1 => TRANSACTION_STATE,
@@ -87,6 +90,26 @@ async fn find(broker: &Broker, context: &RequestContext, key_type: i8, key: &str
         host: host.to_owned(),
         port: i32::from(port),
     })
+}
+
+/// Whether the client may know.
+fn authorize(rights: Rights<'_>, key_type: i8, key: &str, version: i16) -> Result<(), ErrorCode> {
+    let (allowed, error) = match key_type {
+        0 => (
+            rights.on_group(AclOperation::Describe, key),
+            ErrorCode::GroupAuthorizationFailed,
+        ),
+        1 => (
+            rights.on_transactional_id(AclOperation::Describe, key),
+            ErrorCode::TransactionalIdAuthorizationFailed,
+        ),
+        2 if version >= SHARE_SINCE => (
+            rights.on_cluster(AclOperation::ClusterAction),
+            ErrorCode::ClusterAuthorizationFailed,
+        ),
+        _ => return Ok(()),
+    };
+    if allowed { Ok(()) } else { Err(error) }
 }
 
 /// Whether a key is `group:topic id:partition`.
@@ -123,6 +146,7 @@ fn message(error: ErrorCode) -> StrBytes {
             "This most likely occurs because of a request being malformed by the client library or the message was sent to \
              an incompatible broker. See the broker logs for more details."
         }
-        _ => "The coordinator is not available.",
+        ErrorCode::CoordinatorNotAvailable => "The coordinator is not available.",
+        refused => authorization::message(refused),
     })
 }

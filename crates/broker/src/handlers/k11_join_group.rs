@@ -1,12 +1,13 @@
 //! JoinGroup: a member asks to be in the next generation of its group.
 //!
-//! Versions 0–9. The answer comes when the generation is complete, unless the member is refused: INVALID_GROUP_ID,
+//! Versions 0–9. The answer comes when the generation is complete, unless the member is refused: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID,
 //! INVALID_SESSION_TIMEOUT, MEMBER_ID_REQUIRED, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL,
 //! GROUP_MAX_SIZE_REACHED, and the coordinator's own errors.
 
 use barnabas_coordinator::{Caller, Reply};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -20,6 +21,10 @@ pub async fn handle(
     context: &RequestContext,
     request: JoinGroupRequest,
 ) -> JoinGroupResponse {
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        return answered(context, refused(ErrorCode::GroupAuthorizationFailed));
+    }
     // Apache Kafka judges a request before it looks for the coordinator.
     if let Err(error) = broker.groups().config().check_join(&request) {
         return answered(context, refused(error).with_member_id(request.member_id));

@@ -1,11 +1,12 @@
 //! LeaveGroup: members go, by themselves or by an administrator's hand.
 //!
 //! Versions 0–5; one member, or several from version 3 on, each with its own error: UNKNOWN_MEMBER_ID,
-//! FENCED_INSTANCE_ID. Errors of the whole: INVALID_GROUP_ID and the coordinator's own.
+//! FENCED_INSTANCE_ID. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID and the coordinator's own.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::leave_group_request::MemberIdentity;
 use barnabas_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -19,6 +20,11 @@ pub async fn handle(
     context: &RequestContext,
     request: LeaveGroupRequest,
 ) -> LeaveGroupResponse {
+    let response = LeaveGroupResponse::default();
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        return response.with_error_code(ErrorCode::GroupAuthorizationFailed.code());
+    }
     let members = match context.api_version {
         MEMBERS_SINCE.. => request.members,
         _ => vec![MemberIdentity::default().with_member_id(request.member_id)],
@@ -27,7 +33,6 @@ pub async fn handle(
         let outcome = core.leave(&request.group_id, &members, now)?;
         Ok((outcome.records, outcome.reply))
     });
-    let response = LeaveGroupResponse::default();
     match left.await {
         Ok(members) if context.api_version >= MEMBERS_SINCE => response.with_members(members),
         Ok(members) => response.with_error_code(members.first().map_or(0, |member| member.error_code)),

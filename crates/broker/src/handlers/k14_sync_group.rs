@@ -1,11 +1,12 @@
 //! SyncGroup: the leader brings the assignment, every member waits for its own.
 //!
-//! Versions 0–5. Errors: INVALID_GROUP_ID, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION,
+//! Versions 0–5. Errors: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION,
 //! INCONSISTENT_GROUP_PROTOCOL, REBALANCE_IN_PROGRESS, and the coordinator's own.
 
 use barnabas_coordinator::Reply;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -22,6 +23,10 @@ pub async fn handle(
     let says_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
     if context.api_version >= PROTOCOL_SINCE && !says_protocol {
         return refused(ErrorCode::InconsistentGroupProtocol);
+    }
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        return refused(ErrorCode::GroupAuthorizationFailed);
     }
     let answered = broker
         .groups()

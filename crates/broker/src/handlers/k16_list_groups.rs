@@ -1,8 +1,10 @@
 //! ListGroups: the groups that this broker coordinates.
 //!
-//! Versions 0–5; filtered by state from version 4 on and by type from version 5 on. Errors: COORDINATOR_LOAD_IN_PROGRESS.
+//! Versions 0–5; filtered by state from version 4 on and by type from version 5 on. Groups that the client may not
+//! describe are left out. Errors: COORDINATOR_LOAD_IN_PROGRESS.
 
 use barnabas_protocol::messages::{ListGroupsRequest, ListGroupsResponse};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -25,6 +27,10 @@ pub async fn handle(
         Ok(groups) => groups.concat(),
         Err(error) => return ListGroupsResponse::default().with_error_code(error.code()),
     };
+    let rights = broker.rights(context);
+    if !rights.on_cluster(AclOperation::Describe) {
+        groups.retain(|group| rights.on_group(AclOperation::Describe, &group.group_id));
+    }
     // A field that the version does not have must not be set.
     for group in &mut groups {
         if context.api_version < STATE_SINCE {

@@ -1,14 +1,16 @@
 //! CreateTopics (key 19): topics with so many partitions, or with partitions on chosen brokers.
 //!
-//! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`. The answer tells the configs that a new
+//! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`; TOPIC_AUTHORIZATION_FAILED. The answer tells the configs that a new
 //! topic has (from version 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use barnabas_metadata::controller::{ApiError, CreateTopics};
+use barnabas_metadata::controller::{ApiError, CreateTopics, topic_name};
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
-use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes};
+use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes, TopicName};
+use barnabas_security::{AclOperation, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -17,23 +19,66 @@ use barnabas_config::{Settings, describe};
 /// Has the controller create the topics.
 pub async fn handle(
     broker: &Broker,
-    _: &RequestContext,
-    request: CreateTopicsRequest,
+    context: &RequestContext,
+    mut request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
+    let rights = broker.rights(context);
+    let forbidden = take_forbidden(&mut request, rights);
     let asked = request.topics.clone();
     let outcome = broker.controller.submit(CreateTopics(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(mut response) => {
             let by_name: BTreeMap<_, _> = asked.iter().map(|topic| (&topic.name, topic)).collect();
             for result in response.topics.iter_mut().filter(|result| result.error_code == 0) {
-                if let Some(topic) = by_name.get(&result.name) {
+                if !rights.on_topic(AclOperation::DescribeConfigs, &result.name) {
+                    *result = without_configs(result);
+                } else if let Some(topic) = by_name.get(&result.name) {
                     result.configs = Some(configs(broker, topic));
                 }
             }
+            response.topics.extend(forbidden);
             response
         }
-        Err(error) => refused(&asked, &error),
+        Err(error) => {
+            let mut response = refused(&asked, &error);
+            response.topics.extend(forbidden);
+            response
+        }
     }
+}
+
+/// Takes the topics out that the client may not create. Those that are named twice stay, for the controller to refuse.
+fn take_forbidden(request: &mut CreateTopicsRequest, rights: Rights<'_>) -> Vec<CreatableTopicResult> {
+    if rights.on_cluster(AclOperation::Create) {
+        return Vec::new();
+    }
+    let mut times: HashMap<TopicName, usize> = HashMap::new();
+    for topic in &request.topics {
+        *times.entry(topic.name.clone()).or_default() += 1;
+    }
+    let forbidden = |topic: &mut CreatableTopic| {
+        times[&topic.name] == 1
+            && *topic.name.0 != *topic_name::CLUSTER_METADATA_TOPIC_NAME
+            && !rights.on_topic(AclOperation::Create, &topic.name)
+    };
+    let refused = |topic: CreatableTopic| {
+        CreatableTopicResult::default()
+            .with_name(topic.name)
+            .with_error_code(ErrorCode::TopicAuthorizationFailed.code())
+            .with_error_message(Some(StrBytes::from_static_str("Authorization failed.")))
+            .with_configs(Some(Vec::new()))
+    };
+    request.topics.extract_if(.., forbidden).map(refused).collect()
+}
+
+/// The result for a client that may not see the configs of what it has created.
+fn without_configs(result: &CreatableTopicResult) -> CreatableTopicResult {
+    CreatableTopicResult::default()
+        .with_name(result.name.clone())
+        .with_topic_id(result.topic_id)
+        .with_error_message(result.error_message.clone())
+        .with_topic_config_error_code(ErrorCode::TopicAuthorizationFailed.code())
+        .with_configs(Some(Vec::new()))
 }
 
 fn refused(topics: &[CreatableTopic], error: &ApiError) -> CreateTopicsResponse {

@@ -1,12 +1,16 @@
 //! DeleteTopics (key 20): by name, from version 6 by id too.
 //!
-//! Versions 1–6. Errors: INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID; with delete.topic.enable=false
+//! Versions 1–6. Errors: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID; with delete.topic.enable=false
 //! TOPIC_DELETION_DISABLED, before version 3 INVALID_REQUEST.
+
+use std::collections::HashMap;
 
 use barnabas_metadata::controller::{ApiError, DeleteTopics};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
-use barnabas_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
+use barnabas_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, StrBytes, TopicName};
+use barnabas_security::{AclOperation, Rights};
+use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -18,7 +22,7 @@ const DISABLED_SINCE: i16 = 3;
 pub async fn handle(
     broker: &Broker,
     context: &RequestContext,
-    request: DeleteTopicsRequest,
+    mut request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
     if !broker.config().delete_topic_enable {
         let code = match context.api_version {
@@ -27,27 +31,96 @@ pub async fn handle(
         };
         return refused(&request, &ApiError::bare(code));
     }
+    let forbidden = take_forbidden(&mut request, broker, broker.rights(context));
     let outcome = broker.controller.submit(DeleteTopics(request.clone())).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
-        Ok(results) => DeleteTopicsResponse::default().with_responses(results),
-        Err(error) => refused(&request, &error),
+        Ok(results) => {
+            DeleteTopicsResponse::default().with_responses(forbidden.into_iter().chain(results).collect())
+        }
+        Err(error) => {
+            let mut response = refused(&request, &error);
+            response.responses.extend(forbidden);
+            response
+        }
     }
+}
+
+/// Takes the topics out that the client may not delete. An id that stands for no topic stays, and what is named twice: the
+/// controller refuses them. The name of a topic that is given by id is told to who may describe it.
+fn take_forbidden(
+    request: &mut DeleteTopicsRequest,
+    broker: &Broker,
+    rights: Rights<'_>,
+) -> Vec<DeletableTopicResult> {
+    if rights.on_cluster(AclOperation::Delete) {
+        return Vec::new();
+    }
+    let image = broker.image();
+    let mut times: HashMap<(Option<TopicName>, Uuid), usize> = HashMap::new();
+    let named = request
+        .topic_names
+        .iter()
+        .map(|name| (Some(name.clone()), Uuid::nil()));
+    let listed = request
+        .topics
+        .iter()
+        .map(|topic| (topic.name.clone(), topic.topic_id));
+    for asked in named.chain(listed) {
+        *times.entry(asked).or_default() += 1;
+    }
+    let mut forbidden = Vec::new();
+    let mut is_forbidden = |name: Option<&TopicName>, id: Uuid| {
+        let shown = match (name, id.is_nil()) {
+            _ if times[&(name.cloned(), id)] > 1 => return false,
+            (Some(name), true) => name.clone(),
+            (None, false) => match image.topics.by_id(&id) {
+                Some(topic) => TopicName(StrBytes::from_string(topic.name.to_string())),
+                None => return false,
+            },
+            // Both or neither: that is refused whatever it is.
+            (Some(_), false) | (None, true) => return false,
+        };
+        let may_describe = rights.on_topic(AclOperation::Describe, &shown);
+        if may_describe && name.is_some() && image.topics.by_name(&shown).is_none() {
+            return false;
+        }
+        // By name a topic is deleted by who may describe it too, as Apache Kafka has it.
+        let allowed = rights.on_topic(AclOperation::Delete, &shown) && (may_describe || name.is_none());
+        if !allowed {
+            let error = ApiError::bare(ErrorCode::TopicAuthorizationFailed);
+            forbidden.push(result(
+                Some(shown).filter(|_| may_describe || name.is_some()),
+                id,
+                &error,
+            ));
+        }
+        !allowed
+    };
+    request
+        .topic_names
+        .retain(|name| !is_forbidden(Some(name), Uuid::nil()));
+    request
+        .topics
+        .retain(|topic| !is_forbidden(topic.name.as_ref(), topic.topic_id));
+    forbidden
+}
+
+fn result(name: Option<TopicName>, id: Uuid, error: &ApiError) -> DeletableTopicResult {
+    DeletableTopicResult::default()
+        .with_name(name)
+        .with_topic_id(id)
+        .with_error_code(error.code.code())
 }
 
 fn refused(request: &DeleteTopicsRequest, error: &ApiError) -> DeleteTopicsResponse {
     let named = request
         .topic_names
         .iter()
-        .map(|name| (Some(name.clone()), uuid::Uuid::nil()));
+        .map(|name| (Some(name.clone()), Uuid::nil()));
     let listed = request
         .topics
         .iter()
         .map(|topic| (topic.name.clone(), topic.topic_id));
-    let result = |(name, id)| {
-        DeletableTopicResult::default()
-            .with_name(name)
-            .with_topic_id(id)
-            .with_error_code(error.code.code())
-    };
-    DeleteTopicsResponse::default().with_responses(named.chain(listed).map(result).collect())
+    let results = named.chain(listed).map(|(name, id)| result(name, id, error));
+    DeleteTopicsResponse::default().with_responses(results.collect())
 }

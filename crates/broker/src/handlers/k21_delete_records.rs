@@ -1,7 +1,7 @@
 //! DeleteRecords (KIP-107): the records before an offset go, -1 stands for the high watermark.
 //!
-//! Versions 0–2. Errors of a partition: INVALID_TOPIC_EXCEPTION (an internal topic), UNKNOWN_TOPIC_OR_PARTITION,
-//! NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION (a topic that is compacted only), OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR,
+//! Versions 0–2. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (an internal topic),
+//! UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION (a topic that is compacted only), OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR,
 //! REQUEST_TIMED_OUT (a replica still has the records).
 //!
 //! Deviation: the log start offset is on disk before the answer leaves; Apache Kafka writes it within a minute.
@@ -17,6 +17,7 @@ use barnabas_protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
 use barnabas_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
+use barnabas_security::{AclOperation, Rights};
 use tokio::time::Instant;
 
 use crate::broker::Broker;
@@ -34,11 +35,12 @@ const NO_LOW_WATERMARK: i64 = -1;
 /// reached them or the time is up.
 pub async fn handle(
     broker: &Arc<Broker>,
-    _: &RequestContext,
+    context: &RequestContext,
     request: DeleteRecordsRequest,
 ) -> DeleteRecordsResponse {
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let deadline = Instant::now() + timeout;
+    let rights = broker.rights(context);
     let mut wanted: Vec<(&TopicName, &DeleteRecordsPartition)> = Vec::new();
     for topic in &request.topics {
         wanted.extend(topic.partitions.iter().map(|partition| (&topic.name, partition)));
@@ -48,7 +50,7 @@ pub async fn handle(
     });
     let deleted = wanted
         .iter()
-        .map(|(name, wanted)| delete(broker, name, wanted.partition_index, wanted.offset));
+        .map(|(name, wanted)| delete(broker, rights, name, wanted.partition_index, wanted.offset));
     let deleted: Vec<_> = deleted.collect();
     if deleted.iter().any(Result::is_ok) {
         checkpoints::write_apart(&broker.replicas, Checkpoint::LogStartOffsets).await;
@@ -77,10 +79,14 @@ pub async fn handle(
 /// Deletes here; answers the offset before which the records are to be gone everywhere.
 fn delete(
     broker: &Broker,
+    rights: Rights<'_>,
     topic: &str,
     partition: i32,
     offset: i64,
 ) -> Result<(Arc<Partition>, i64), ErrorCode> {
+    if !rights.on_topic(AclOperation::Delete, topic) {
+        return Err(ErrorCode::TopicAuthorizationFailed);
+    }
     let found = broker.partitions().by_name(topic, partition);
     // A topic that doesn't exist is not judged by its name.
     if topic_name::is_internal(topic) && broker.image().topics.by_name(topic).is_some() {

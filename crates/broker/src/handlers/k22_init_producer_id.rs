@@ -1,7 +1,8 @@
 //! InitProducerId: an id under which a producer's batches are told apart from their duplicates (KIP-98), and with a
 //! transactional id the epoch that fences whoever had it before.
 //!
-//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.4). Errors: INVALID_REQUEST for an empty transactional id
+//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.4). Errors: TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+//! CLUSTER_AUTHORIZATION_FAILED without a transactional id, INVALID_REQUEST for an empty transactional id
 //! and for a producer id without its epoch or the other way round, INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED (up to
 //! version 3 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS while an open transaction is aborted, those of the transaction
 //! coordinator, COORDINATOR_NOT_AVAILABLE while the controller can't be asked.
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use barnabas_coordinator::{InitProducerId, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, ProducerIdAndEpoch};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
+use barnabas_security::{AclOperation, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -24,7 +26,7 @@ pub async fn handle(
     context: &RequestContext,
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
-    let producer = match initialize(broker, request).await {
+    let producer = match initialize(broker, broker.rights(context), request).await {
         Ok(producer) => producer,
         Err(ErrorCode::ProducerFenced) if context.api_version < FENCED_SINCE => {
             return failed(ErrorCode::InvalidProducerEpoch);
@@ -38,8 +40,16 @@ pub async fn handle(
 
 async fn initialize(
     broker: &Arc<Broker>,
+    rights: Rights<'_>,
     request: InitProducerIdRequest,
 ) -> Result<ProducerIdAndEpoch, ErrorCode> {
+    match &request.transactional_id {
+        Some(id) if !rights.on_transactional_id(AclOperation::Write, id) => {
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+        }
+        None if !rights.to_write_idempotently() => return Err(ErrorCode::ClusterAuthorizationFailed),
+        _ => {}
+    }
     let expected = match (request.producer_id.0, request.producer_epoch) {
         (NO_PRODUCER_ID, NO_PRODUCER_EPOCH) => None,
         (NO_PRODUCER_ID, _) | (_, NO_PRODUCER_EPOCH) => return Err(ErrorCode::InvalidRequest),

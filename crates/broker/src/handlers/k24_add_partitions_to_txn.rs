@@ -1,7 +1,8 @@
 //! AddPartitionsToTxn: partitions that a transaction writes to (KIP-98), or, from version 4 on, whether they are in it (KIP-890).
 //!
-//! Versions 0–5. Up to version 3 a client asks for one transaction; from version 4 on brokers ask for several. Errors of a
-//! partition: UNKNOWN_TOPIC_OR_PARTITION, then OPERATION_NOT_ATTEMPTED for the others; INVALID_REQUEST,
+//! Versions 0–5. Up to version 3 a client asks for one transaction; from version 4 on brokers ask for several. Errors of the
+//! whole: CLUSTER_AUTHORIZATION_FAILED (version 4 on). Errors of a partition: TRANSACTIONAL_ID_AUTHORIZATION_FAILED and
+//! TOPIC_AUTHORIZATION_FAILED (up to version 3; also for an internal topic), UNKNOWN_TOPIC_OR_PARTITION, then OPERATION_NOT_ATTEMPTED for the others; INVALID_REQUEST,
 //! INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS,
 //! TRANSACTION_ABORTABLE for a partition that is not in the transaction, those of the coordinator.
 
@@ -9,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barnabas_coordinator::{ProducerIdAndEpoch, TRANSACTION_VERSION_2, TopicPartition};
+use barnabas_metadata::controller::topic_name;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::add_partitions_to_txn_request::{
     AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
@@ -19,6 +21,7 @@ use barnabas_protocol::messages::add_partitions_to_txn_response::{
 use barnabas_protocol::messages::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, StrBytes, TopicName,
 };
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -41,52 +44,65 @@ pub async fn handle(
             .with_producer_id(request.v3_and_below_producer_id)
             .with_producer_epoch(request.v3_and_below_producer_epoch)
             .with_topics(request.v3_and_below_topics);
-        let result = answer(broker, version, transaction).await;
+        let rights = broker.rights(context);
+        let id = &transaction.transactional_id;
+        let result = if rights.on_transactional_id(AclOperation::Write, id) {
+            answer(broker, context, transaction).await
+        } else {
+            let error = ErrorCode::TransactionalIdAuthorizationFailed;
+            answer_alike(transaction, |_| error)
+        };
         return AddPartitionsToTxnResponse::default()
             .with_results_by_topic_v3_and_below(result.topic_results);
     }
+    if !broker.rights(context).on_cluster(AclOperation::ClusterAction) {
+        let error = ErrorCode::ClusterAuthorizationFailed;
+        return AddPartitionsToTxnResponse::default().with_error_code(error.code());
+    }
     let mut results = Vec::with_capacity(request.transactions.len());
     for transaction in request.transactions {
-        results.push(answer(broker, version, transaction).await);
+        results.push(answer(broker, context, transaction).await);
     }
     AddPartitionsToTxnResponse::default().with_results_by_transaction(results)
 }
 
 async fn answer(
     broker: &Arc<Broker>,
-    version: i16,
+    context: &RequestContext,
     transaction: AddPartitionsToTxnTransaction,
 ) -> AddPartitionsToTxnResult {
     let partitions = partitions(&transaction.topics);
-    let topics = match unknown(broker, &partitions) {
-        Some(topics) => topics,
-        None => {
-            let answer = ask(broker, version, &transaction, &partitions).await;
-            let error = |place: &TopicPartition| match &answer {
-                Ok(not_in_transaction) if not_in_transaction.contains(place) => {
-                    ErrorCode::TransactionAbortable
-                }
-                Ok(_) => ErrorCode::None,
-                Err(error) => *error,
-            };
-            // Verified are partitions; added are topics, whether they name any or not.
-            let answered =
-                |topic: &&AddPartitionsToTxnTopic| !transaction.verify_only || !topic.partitions.is_empty();
-            let topics = transaction.topics.iter().filter(answered).map(|topic| {
-                let name: Arc<str> = topic.name.as_str().into();
-                let results = topic.partitions.iter().map(|&index| {
-                    let error = error(&(name.clone(), index));
-                    result(index, error)
-                });
-                AddPartitionsToTxnTopicResult::default()
-                    .with_name(topic.name.clone())
-                    .with_results_by_partition(results.collect())
-            });
-            topics.collect()
-        }
-    };
+    if let Some(topics) = unusable(broker, context, &partitions) {
+        return AddPartitionsToTxnResult::default()
+            .with_topic_results(topics)
+            .with_transactional_id(transaction.transactional_id);
+    }
+    let answer = ask(broker, context.api_version, &transaction, &partitions).await;
+    answer_alike(transaction, |place| match &answer {
+        Ok(not_in_transaction) if not_in_transaction.contains(place) => ErrorCode::TransactionAbortable,
+        Ok(_) => ErrorCode::None,
+        Err(error) => *error,
+    })
+}
+
+/// An answer for every partition as it was asked for.
+fn answer_alike(
+    transaction: AddPartitionsToTxnTransaction,
+    error: impl Fn(&TopicPartition) -> ErrorCode,
+) -> AddPartitionsToTxnResult {
+    // Verified are partitions; added are topics, whether they name any or not.
+    let answered =
+        |topic: &&AddPartitionsToTxnTopic| !transaction.verify_only || !topic.partitions.is_empty();
+    let topics = transaction.topics.iter().filter(answered).map(|topic| {
+        let name: Arc<str> = topic.name.as_str().into();
+        let partitions = topic.partitions.iter();
+        let results = partitions.map(|&index| result(index, error(&(name.clone(), index))));
+        AddPartitionsToTxnTopicResult::default()
+            .with_name(topic.name.clone())
+            .with_results_by_partition(results.collect())
+    });
     AddPartitionsToTxnResult::default()
-        .with_topic_results(topics)
+        .with_topic_results(topics.collect())
         .with_transactional_id(transaction.transactional_id)
 }
 
@@ -105,24 +121,39 @@ fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Vec<TopicPartition> {
     named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The answer for all partitions if one does not exist: no other is added either.
-fn unknown(broker: &Broker, partitions: &[TopicPartition]) -> Option<Vec<AddPartitionsToTxnTopicResult>> {
+/// The answer for all partitions if one may not be written to or does not exist: no other is added either. A broker that asks has
+/// authorised its client itself.
+fn unusable(
+    broker: &Broker,
+    context: &RequestContext,
+    partitions: &[TopicPartition],
+) -> Option<Vec<AddPartitionsToTxnTopicResult>> {
     let image = broker.image();
-    let exists = |(topic, index): &TopicPartition| image.topics.partition(topic, *index).is_some();
-    if partitions.iter().all(exists) {
+    let rights = broker.rights(context);
+    let is_client = context.api_version < BATCHES_SINCE;
+    let errors = partitions.iter().map(|(topic, index)| {
+        let may_write = || !topic_name::is_internal(topic) && rights.on_topic(AclOperation::Write, topic);
+        if is_client && !may_write() {
+            ErrorCode::TopicAuthorizationFailed
+        } else if image.topics.partition(topic, *index).is_none() {
+            ErrorCode::UnknownTopicOrPartition
+        } else {
+            ErrorCode::None
+        }
+    });
+    let errors: Vec<ErrorCode> = errors.collect();
+    if errors.iter().all(|error| *error == ErrorCode::None) {
         return None;
     }
-    let topics = partitions.chunk_by(|a, b| a.0 == b.0).map(|run| {
-        let results = run.iter().map(|place| {
-            let error = if exists(place) {
-                ErrorCode::OperationNotAttempted
-            } else {
-                ErrorCode::UnknownTopicOrPartition
-            };
-            result(place.1, error)
-        });
+    let told = |error| match error {
+        ErrorCode::None => ErrorCode::OperationNotAttempted,
+        error => error,
+    };
+    let answers: Vec<_> = partitions.iter().zip(errors).collect();
+    let topics = answers.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(|run| {
+        let results = run.iter().map(|(place, error)| result(place.1, told(*error)));
         AddPartitionsToTxnTopicResult::default()
-            .with_name(TopicName(StrBytes::from_string(run[0].0.to_string())))
+            .with_name(TopicName(StrBytes::from_string(run[0].0.0.to_string())))
             .with_results_by_partition(results.collect())
     });
     Some(topics.collect())

@@ -1,6 +1,6 @@
 //! AddOffsetsToTxn: a group whose offsets a transaction commits (KIP-98).
 //!
-//! Versions 0–4. Errors: INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1
+//! Versions 0–4. Errors: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1
 //! INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS, those of the coordinator.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use barnabas_coordinator::ProducerIdAndEpoch;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
+use barnabas_security::{AclOperation, Rights};
 
 use crate::broker::Broker;
 use crate::coordinator::internal_topics;
@@ -23,7 +24,7 @@ pub async fn handle(
     context: &RequestContext,
     request: AddOffsetsToTxnRequest,
 ) -> AddOffsetsToTxnResponse {
-    let error = match add(broker, &request).await {
+    let error = match add(broker, broker.rights(context), &request).await {
         Ok(()) => ErrorCode::None,
         Err(ErrorCode::ProducerFenced) if context.api_version < FENCED_SINCE => {
             ErrorCode::InvalidProducerEpoch
@@ -33,7 +34,17 @@ pub async fn handle(
     AddOffsetsToTxnResponse::default().with_error_code(error.code())
 }
 
-async fn add(broker: &Arc<Broker>, request: &AddOffsetsToTxnRequest) -> Result<(), ErrorCode> {
+async fn add(
+    broker: &Arc<Broker>,
+    rights: Rights<'_>,
+    request: &AddOffsetsToTxnRequest,
+) -> Result<(), ErrorCode> {
+    if !rights.on_transactional_id(AclOperation::Write, &request.transactional_id) {
+        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        return Err(ErrorCode::GroupAuthorizationFailed);
+    }
     internal_topics::ensure(broker, CONSUMER_OFFSETS).await?;
     let partition = broker.groups().partition_of(&request.group_id);
     let partitions = [(Arc::from(CONSUMER_OFFSETS), partition)];

@@ -1,7 +1,7 @@
 //! EndTxn: a producer commits or aborts its transaction (KIP-98).
 //!
 //! Versions 0–5; from version 5 on the answer holds the producer id and epoch of the next transaction (KIP-890). Errors:
-//! INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH),
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH),
 //! INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, those of the coordinator.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use barnabas_coordinator::{ProducerIdAndEpoch, TRANSACTION_VERSION_2};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{EndTxnRequest, EndTxnResponse, ProducerId};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -24,6 +25,11 @@ pub async fn handle(
     context: &RequestContext,
     request: EndTxnRequest,
 ) -> EndTxnResponse {
+    let rights = broker.rights(context);
+    if !rights.on_transactional_id(AclOperation::Write, &request.transactional_id) {
+        let error = ErrorCode::TransactionalIdAuthorizationFailed;
+        return EndTxnResponse::default().with_error_code(error.code());
+    }
     let bumps_epoch = context.api_version >= EPOCH_BUMP_SINCE;
     let client_version = if bumps_epoch { TRANSACTION_VERSION_2 } else { 0 };
     let id = request.transactional_id.as_str();

@@ -1,6 +1,6 @@
 //! WriteTxnMarkers: ends transactions in partitions; sent by transaction coordinators, and by tools that abort a hanging one.
 //!
-//! Versions 1–2. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED,
+//! Versions 1–2. Errors of a partition: CLUSTER_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED,
 //! NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR, and for `__consumer_offsets` those of the group coordinator; UNKNOWN_SERVER_ERROR for a negative producer id or epoch.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use barnabas_protocol::messages::write_txn_markers_response::{
 };
 use barnabas_protocol::messages::{ProducerId, TopicName, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use barnabas_protocol::records::EndTxnMarker;
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::coordinator::markers;
@@ -29,9 +30,11 @@ type Results = BTreeMap<(TopicName, i32), ErrorCode>;
 /// Writes every marker. A producer that is named twice is answered once, with its last results.
 pub async fn handle(
     broker: &Arc<Broker>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: WriteTxnMarkersRequest,
 ) -> WriteTxnMarkersResponse {
+    let rights = broker.rights(context);
+    let authorized = rights.on_cluster(AclOperation::Alter) || rights.on_cluster(AclOperation::ClusterAction);
     let mut results: BTreeMap<i64, Results> = BTreeMap::new();
     for asked in &request.markers {
         if asked
@@ -40,7 +43,11 @@ pub async fn handle(
             .any(|topic| !topic.partition_indexes.is_empty())
         {
             let producer = results.entry(asked.producer_id.0).or_default();
-            write(broker, asked, producer).await;
+            if authorized {
+                write(broker, asked, producer).await;
+            } else {
+                refuse(asked, producer);
+            }
         }
     }
     let answers = results.into_iter().map(|(producer_id, results)| {
@@ -49,6 +56,16 @@ pub async fn handle(
             .with_topics(by_topic(results))
     });
     WriteTxnMarkersResponse::default().with_markers(answers.collect())
+}
+
+fn refuse(asked: &WritableTxnMarker, results: &mut Results) {
+    for topic in &asked.topics {
+        let partitions = topic.partition_indexes.iter();
+        results.extend(partitions.map(|&index| {
+            let place = (topic.name.clone(), index);
+            (place, ErrorCode::ClusterAuthorizationFailed)
+        }));
+    }
 }
 
 async fn write(broker: &Broker, asked: &WritableTxnMarker, results: &mut Results) {

@@ -1,10 +1,11 @@
 //! TxnOffsetCommit: offsets of a group that count when a transaction commits (KIP-98).
 //!
 //! Versions 0–6; from version 5 on the group's partition is added to the transaction by the broker (KIP-890), from version 6 on
-//! topics are named by their ids (KIP-1319). Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID,
-//! OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator refuses: INVALID_GROUP_ID,
-//! GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH (both ILLEGAL_GENERATION before version 6), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
-//! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
+//! topics are named by their ids (KIP-1319). Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+//! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator refuses or the client may
+//! not: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH
+//! (both ILLEGAL_GENERATION before version 6), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_PRODUCER_ID_MAPPING,
+//! INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use barnabas_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 use barnabas_protocol::messages::{StrBytes, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use barnabas_security::{AclOperation, Rights};
 use barnabas_storage::{ProducerSequence, VerificationGuard};
 
 use crate::broker::Broker;
@@ -37,11 +39,23 @@ pub async fn handle(
     context: &RequestContext,
     mut request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
+    let rights = broker.rights(context);
+    let forbidden = if !rights.on_transactional_id(AclOperation::Write, &request.transactional_id) {
+        Some(ErrorCode::TransactionalIdAuthorizationFailed)
+    } else if !rights.on_group(AclOperation::Read, &request.group_id) {
+        Some(ErrorCode::GroupAuthorizationFailed)
+    } else {
+        None
+    };
+    if let Some(error) = forbidden {
+        let topics = request.topics.iter().map(|topic| refused(topic, error));
+        return TxnOffsetCommitResponse::default().with_topics(topics.collect());
+    }
     let mut answers = Answers {
         by_id: context.api_version >= TOPIC_IDS_SINCE,
         topics: Vec::new(),
     };
-    request.topics = existing(broker, std::mem::take(&mut request.topics), &mut answers);
+    request.topics = existing(broker, rights, std::mem::take(&mut request.topics), &mut answers);
     if !request.topics.is_empty() {
         let committed = match commit(broker, context.api_version, &request).await {
             Ok(topics) => topics,
@@ -128,6 +142,7 @@ async fn verify(
 /// The topics that exist, each with its name, its id and the partitions it has; the rest is answered.
 fn existing(
     broker: &Broker,
+    rights: Rights<'_>,
     topics: Vec<TxnOffsetCommitRequestTopic>,
     answers: &mut Answers,
 ) -> Vec<TxnOffsetCommitRequestTopic> {
@@ -140,6 +155,12 @@ fn existing(
             let known = image.topics.by_name(&topic.name);
             (known, ErrorCode::UnknownTopicOrPartition)
         };
+        // By its id a topic has to be known before one can tell whether it may be read.
+        let name_of_it = known.map_or(&*topic.name.0, |known| &known.name);
+        if (known.is_some() || !answers.by_id) && !rights.on_topic(AclOperation::Read, name_of_it) {
+            answers.merge(refused(&topic, ErrorCode::TopicAuthorizationFailed));
+            continue;
+        }
         let Some(known) = known else {
             answers.merge(refused(&topic, error));
             continue;

@@ -1,6 +1,6 @@
 //! DescribeConfigs: the settings of topics, brokers, loggers, groups and client metrics subscriptions.
 //!
-//! Versions 1–4. Errors of a resource: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST for another
+//! Versions 1–4. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST for another
 //! broker's id, an empty name or a kind of resource that is unknown.
 //! Deviations: documentation is our own; the only logger is `root`.
 
@@ -12,7 +12,9 @@ use barnabas_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use barnabas_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse, StrBytes};
+use barnabas_security::{AclOperation, Rights};
 
+use crate::authorization::check_configs;
 use crate::broker::Broker;
 use crate::logging;
 use crate::request::RequestContext;
@@ -37,12 +39,20 @@ pub fn handle(
     let known =
         |resource: &DescribeConfigsResource| ConfigResourceType::from_code(resource.resource_type).is_some();
     let understood = request.resources.iter().all(known);
-    let results = request.resources.iter().map(|resource| {
+    let rights = broker.rights(context);
+    let authorized = |resource: &&DescribeConfigsResource| {
+        let kind = ConfigResourceType::from_code(resource.resource_type);
+        let operation = AclOperation::DescribeConfigs;
+        kind.is_none_or(|kind| check_configs(rights, operation, kind, &resource.resource_name).is_ok())
+    };
+    let (told, refused): (Vec<_>, Vec<_>) = request.resources.iter().partition(authorized);
+    // Those that the client may not see come last.
+    let results = told.into_iter().chain(refused).map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         let entries = if understood {
-            entries(broker, resource)
+            entries(broker, rights, resource)
         } else {
             Err(unknown_kind())
         };
@@ -73,8 +83,15 @@ fn is_asked_for(resource: &DescribeConfigsResource, name: &str) -> bool {
     }
 }
 
-fn entries(broker: &Broker, resource: &DescribeConfigsResource) -> Result<Vec<ConfigEntry>, ApiError> {
+fn entries(
+    broker: &Broker,
+    rights: Rights<'_>,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<ConfigEntry>, ApiError> {
     let name = &*resource.resource_name;
+    if let Some(kind) = ConfigResourceType::from_code(resource.resource_type) {
+        check_configs(rights, AclOperation::DescribeConfigs, kind, name)?;
+    }
     let invalid = |message: String| Err(ApiError::new(ErrorCode::InvalidRequest, message));
     let image = broker.image();
     let own = |kind| -> Settings {

@@ -1,14 +1,16 @@
 //! AlterConfigs: replaces all dynamic settings of topics, brokers, groups and client metrics subscriptions.
 //!
-//! Versions 0–2. Errors of a resource: INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
+//! Versions 0–2. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
 //! controller answers.
 
 use barnabas_metadata::controller::{AlterConfigs, ApiError, code_and_message};
-use barnabas_metadata::records::ConfigResourceType;
+use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
+use barnabas_security::AclOperation;
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
@@ -20,7 +22,7 @@ use barnabas_config::Settings;
 /// Judges what is the broker's to judge, then has the controller change the rest.
 pub async fn handle(
     broker: &Broker,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: AlterConfigsRequest,
 ) -> AlterConfigsResponse {
     let named: Vec<(i8, &str)> = request
@@ -38,7 +40,12 @@ pub async fn handle(
             *outcome = Some(Err(error));
             continue;
         }
-        match controllers_resource(resource.resource_type, &resource.resource_name) {
+        let authorized = |changed: ConfigResource| {
+            let rights = broker.rights(context);
+            let operation = AclOperation::AlterConfigs;
+            authorization::check_configs(rights, operation, changed.kind, &changed.name).map(|()| changed)
+        };
+        match controllers_resource(resource.resource_type, &resource.resource_name).and_then(authorized) {
             Ok(changed) => {
                 let value = |config: &AlterableConfig| config.value.as_ref().map(ToString::to_string);
                 let configs = resource.configs.iter();

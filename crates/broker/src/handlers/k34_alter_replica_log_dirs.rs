@@ -1,9 +1,10 @@
 //! AlterReplicaLogDirs (KIP-113): moves partitions to other folders of this broker's `log.dirs`.
 //!
-//! Versions 1–2. Errors of a partition, as Apache Kafka checks them: INVALID_TOPIC_EXCEPTION (no room for the suffix of the
+//! Versions 1–2. Errors of a partition, as Apache Kafka checks them: CLUSTER_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (no room for the suffix of the
 //! copy's folder), LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, INVALID_REPLICA_ASSIGNMENT (the folder is cordoned),
 //! UNKNOWN_TOPIC_OR_PARTITION, REPLICA_NOT_AVAILABLE. The answer comes when the move has begun.
 
+use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::alter_replica_log_dirs_response::{
     AlterReplicaLogDirPartitionResult, AlterReplicaLogDirTopicResult,
@@ -23,11 +24,29 @@ pub fn handle(
     _: &RequestContext,
     request: AlterReplicaLogDirsRequest,
 ) -> AlterReplicaLogDirsResponse {
+    answer(&request, |topic, partition, path| {
+        begin_move(broker, topic, partition, path)
+    })
+}
+
+/// The answer with an error for each partition.
+pub fn refused(
+    _: &RequestContext,
+    request: &AlterReplicaLogDirsRequest,
+    error: &ApiError,
+) -> AlterReplicaLogDirsResponse {
+    answer(request, |_, _, _| Err(error.code))
+}
+
+fn answer(
+    request: &AlterReplicaLogDirsRequest,
+    outcome: impl Fn(&str, i32, &str) -> Result<(), ErrorCode>,
+) -> AlterReplicaLogDirsResponse {
     let mut results: Vec<AlterReplicaLogDirTopicResult> = Vec::new();
     for dir in &request.dirs {
         for topic in &dir.topics {
             for &partition in &topic.partitions {
-                let outcome = begin_move(broker, &topic.name, partition, &dir.path);
+                let outcome = outcome(&topic.name, partition, &dir.path);
                 let error = outcome.err().unwrap_or(ErrorCode::None);
                 let result = AlterReplicaLogDirPartitionResult::default()
                     .with_partition_index(partition)

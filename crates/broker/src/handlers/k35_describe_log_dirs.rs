@@ -1,10 +1,11 @@
 //! DescribeLogDirs (key 35): the log directories, how much of their disks is left, and how much each partition takes.
 //!
-//! Versions 1–5. Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
+//! Versions 1–5. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED (from version 3; before, nothing is told). Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
@@ -43,6 +44,11 @@ pub fn handle(
         }
     });
     DescribeLogDirsResponse::default().with_results(results.collect())
+}
+
+/// The answer with an error.
+pub fn refused(_: &RequestContext, _: &DescribeLogDirsRequest, error: &ApiError) -> DescribeLogDirsResponse {
+    DescribeLogDirsResponse::default().with_error_code(error.code.code())
 }
 
 fn topics(

@@ -1,10 +1,15 @@
 //! CreatePartitions (key 37): more partitions for a topic.
 //!
-//! Versions 0–3. Errors: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST.
+//! Versions 0–3. Errors: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST.
+
+use std::collections::HashMap;
 
 use barnabas_metadata::controller::{ApiError, CreatePartitions};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
-use barnabas_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use barnabas_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
+use barnabas_security::{AclOperation, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -12,9 +17,10 @@ use crate::request::RequestContext;
 /// Has the controller add the partitions.
 pub async fn handle(
     broker: &Broker,
-    _: &RequestContext,
-    request: CreatePartitionsRequest,
+    context: &RequestContext,
+    mut request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
+    let forbidden = take_forbidden(&mut request, broker.rights(context));
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let outcome = broker.controller.submit(CreatePartitions(request)).await;
     let results = outcome
@@ -29,5 +35,28 @@ pub async fn handle(
             };
             names.into_iter().map(result).collect()
         });
-    CreatePartitionsResponse::default().with_results(results)
+    CreatePartitionsResponse::default().with_results(forbidden.into_iter().chain(results).collect())
+}
+
+/// Takes the topics out that the client may not alter. Those that are named twice stay, for the controller to refuse.
+fn take_forbidden(
+    request: &mut CreatePartitionsRequest,
+    rights: Rights<'_>,
+) -> Vec<CreatePartitionsTopicResult> {
+    if rights.are_unlimited() {
+        return Vec::new();
+    }
+    let mut times: HashMap<TopicName, usize> = HashMap::new();
+    for topic in &request.topics {
+        *times.entry(topic.name.clone()).or_default() += 1;
+    }
+    let forbidden = |topic: &mut CreatePartitionsTopic| {
+        times[&topic.name] == 1 && !rights.on_topic(AclOperation::Alter, &topic.name)
+    };
+    let refused = |topic: CreatePartitionsTopic| {
+        CreatePartitionsTopicResult::default()
+            .with_name(topic.name)
+            .with_error_code(ErrorCode::TopicAuthorizationFailed.code())
+    };
+    request.topics.extract_if(.., forbidden).map(refused).collect()
 }

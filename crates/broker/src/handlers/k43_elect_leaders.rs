@@ -1,7 +1,8 @@
 //! ElectLeaders (key 43): has partitions led by their preferred replica, or by any that is alive (KIP-460).
 //!
 //! Versions 0–2. Errors of a partition: ELECTION_NOT_NEEDED, UNKNOWN_TOPIC_OR_PARTITION, PREFERRED_LEADER_NOT_AVAILABLE,
-//! ELIGIBLE_LEADERS_NOT_AVAILABLE; INVALID_REQUEST for an election type that doesn't exist.
+//! ELIGIBLE_LEADERS_NOT_AVAILABLE; INVALID_REQUEST for an election type that doesn't exist;
+//! CLUSTER_AUTHORIZATION_FAILED.
 
 use barnabas_metadata::controller::{ApiError, ElectLeaders};
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
@@ -20,24 +21,31 @@ pub async fn handle(
     context: &RequestContext,
     request: ElectLeadersRequest,
 ) -> ElectLeadersResponse {
-    let asked = request.topic_partitions.clone().unwrap_or_default();
-    let outcome = broker.controller.submit(ElectLeaders(request)).await;
+    let outcome = broker.controller.submit(ElectLeaders(request.clone())).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(results) => ElectLeadersResponse::default().with_replica_election_results(results),
-        Err(error) => {
-            let code = if context.api_version >= ERROR_CODE_SINCE {
-                error.code.code()
-            } else {
-                0
-            };
-            ElectLeadersResponse::default()
-                .with_error_code(code)
-                .with_replica_election_results(asked.iter().map(|topic| refused(topic, &error)).collect())
-        }
+        Err(error) => refused(context, &request, &error),
     }
 }
 
-fn refused(topic: &TopicPartitions, error: &ApiError) -> ReplicaElectionResult {
+/// The answer with an error for each partition and, where the version has it, for the whole.
+pub fn refused(
+    context: &RequestContext,
+    request: &ElectLeadersRequest,
+    error: &ApiError,
+) -> ElectLeadersResponse {
+    let code = if context.api_version >= ERROR_CODE_SINCE {
+        error.code.code()
+    } else {
+        0
+    };
+    let topics = request.topic_partitions.iter().flatten();
+    ElectLeadersResponse::default()
+        .with_error_code(code)
+        .with_replica_election_results(topics.map(|topic| refused_topic(topic, error)).collect())
+}
+
+fn refused_topic(topic: &TopicPartitions, error: &ApiError) -> ReplicaElectionResult {
     let partition = |id: &i32| {
         PartitionResult::default()
             .with_partition_id(*id)

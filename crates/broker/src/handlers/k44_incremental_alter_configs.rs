@@ -1,7 +1,7 @@
 //! IncrementalAlterConfigs (KIP-339): sets, deletes, appends to and subtracts from single settings; for loggers, sets
 //! their levels (KIP-412).
 //!
-//! Versions 0–1. Errors of a resource: INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
+//! Versions 0–1. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
 //! controller answers; UNKNOWN_SERVER_ERROR for an operation that does not exist.
 
 use barnabas_metadata::controller::{AlterConfigOp, ApiError, IncrementalAlterConfigs, code_and_message};
@@ -10,7 +10,9 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use barnabas_security::{AclOperation, Rights};
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
@@ -35,7 +37,7 @@ const ROOT_LOGGER: &str = "root";
 /// Judges and does what is the broker's, then has the controller change the rest.
 pub async fn handle(
     broker: &Broker,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
     let named: Vec<(i8, &str)> = request
@@ -47,7 +49,7 @@ pub async fn handle(
     let mut resources = Vec::new();
     for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
         if outcome.is_none() {
-            match preprocess(broker, resource, request.validate_only) {
+            match preprocess(broker, broker.rights(context), resource, request.validate_only) {
                 Ok(Some(changed)) => resources.push((changed, &resource.configs)),
                 Ok(None) => *outcome = Some(Ok(())),
                 Err(error) => *outcome = Some(Err(error)),
@@ -105,6 +107,7 @@ fn operation(config: &AlterableConfig) -> Option<(String, AlterConfigOp)> {
 /// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to do.
 fn preprocess(
     broker: &Broker,
+    rights: Rights<'_>,
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<Option<ConfigResource>, ApiError> {
@@ -117,7 +120,9 @@ fn preprocess(
             .map(|config| (&*config.name, lacks_value(config))),
     )?;
     let name = &*resource.resource_name;
+    let authorize = |kind| authorization::check_configs(rights, AclOperation::AlterConfigs, kind, name);
     if ConfigResourceType::from_code(resource.resource_type) == Some(ConfigResourceType::BrokerLogger) {
+        authorize(ConfigResourceType::BrokerLogger)?;
         alter_loggers(broker, name, &resource.configs, validate_only)?;
         return Ok(None);
     }
@@ -135,6 +140,8 @@ fn preprocess(
         }
         check_broker_settings(broker, name, &settings)?;
     }
+    // The controller's part: it asks after the broker has judged.
+    authorize(changed.kind)?;
     Ok(Some(changed))
 }
 

@@ -1,7 +1,7 @@
 //! AlterPartitionReassignments (key 45): moves replicas to other brokers, or stops moving them (KIP-455).
 //!
 //! Versions 0–1. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT, INVALID_REPLICATION_FACTOR,
-//! NO_REASSIGNMENT_IN_PROGRESS.
+//! NO_REASSIGNMENT_IN_PROGRESS; of all: CLUSTER_AUTHORIZATION_FAILED.
 
 use barnabas_metadata::controller::{AlterPartitionReassignments, ApiError};
 use barnabas_protocol::messages::alter_partition_reassignments_request::ReassignableTopic;
@@ -22,22 +22,30 @@ pub async fn handle(
     context: &RequestContext,
     request: AlterPartitionReassignmentsRequest,
 ) -> AlterPartitionReassignmentsResponse {
-    let asked = request.topics.clone();
-    let outcome = broker
-        .controller
-        .submit(AlterPartitionReassignments(request))
-        .await;
-    let response = match outcome.map_err(ApiError::from).and_then(|reply| reply) {
-        Ok(response) => response,
-        Err(error) => refused(&asked, &error),
-    };
+    let asked = AlterPartitionReassignments(request.clone());
+    let outcome = broker.controller.submit(asked).await;
+    match outcome.map_err(ApiError::from).and_then(|reply| reply) {
+        Ok(response) => in_version(context, response),
+        Err(error) => refused(context, &request, &error),
+    }
+}
+
+fn in_version(
+    context: &RequestContext,
+    response: AlterPartitionReassignmentsResponse,
+) -> AlterPartitionReassignmentsResponse {
     match context.api_version {
         RESIZE_SINCE.. => response,
         _ => response.with_allow_replication_factor_change(true),
     }
 }
 
-fn refused(topics: &[ReassignableTopic], error: &ApiError) -> AlterPartitionReassignmentsResponse {
+/// The answer with an error for the whole and for each partition.
+pub fn refused(
+    context: &RequestContext,
+    request: &AlterPartitionReassignmentsRequest,
+    error: &ApiError,
+) -> AlterPartitionReassignmentsResponse {
     let topic = |topic: &ReassignableTopic| {
         let partitions = topic.partitions.iter().map(|partition| {
             ReassignablePartitionResponse::default()
@@ -49,8 +57,9 @@ fn refused(topics: &[ReassignableTopic], error: &ApiError) -> AlterPartitionReas
             .with_name(topic.name.clone())
             .with_partitions(partitions.collect())
     };
-    AlterPartitionReassignmentsResponse::default()
+    let response = AlterPartitionReassignmentsResponse::default()
         .with_error_code(error.code.code())
         .with_error_message(error.wire_message())
-        .with_responses(topics.iter().map(topic).collect())
+        .with_responses(request.topics.iter().map(topic).collect());
+    in_version(context, response)
 }

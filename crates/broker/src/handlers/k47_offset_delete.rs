@@ -1,7 +1,7 @@
 //! OffsetDelete: offsets go that a group committed for topics it does not read.
 //!
-//! Version 0. Errors of the whole: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own. Errors
-//! of a partition: UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
+//! Version 0. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own. Errors
+//! of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::offset_delete_request::OffsetDeleteRequestPartition;
@@ -9,6 +9,7 @@ use barnabas_protocol::messages::offset_delete_response::{
     OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 use barnabas_protocol::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -16,26 +17,34 @@ use crate::request::RequestContext;
 /// Deletes the offsets of partitions that exist and answers for all.
 pub async fn handle(
     broker: &Broker,
-    _context: &RequestContext,
+    context: &RequestContext,
     mut request: OffsetDeleteRequest,
 ) -> OffsetDeleteResponse {
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Delete, &request.group_id) {
+        let error = ErrorCode::GroupAuthorizationFailed;
+        return OffsetDeleteResponse::default().with_error_code(error.code());
+    }
     let mut answers: Vec<OffsetDeleteResponseTopic> = Vec::new();
     {
         let image = broker.image();
         request.topics.retain_mut(|topic| {
+            let may_read = rights.on_topic(AclOperation::Read, &topic.name);
             let exists = |partition: &OffsetDeleteRequestPartition| {
-                image
-                    .topics
-                    .partition(&topic.name, partition.partition_index)
-                    .is_some()
+                let partition = image.topics.partition(&topic.name, partition.partition_index);
+                may_read && partition.is_some()
             };
             let (has, lacks) = std::mem::take(&mut topic.partitions)
                 .into_iter()
                 .partition::<Vec<_>, _>(exists);
             topic.partitions = has;
-            if !lacks.is_empty() || image.topics.by_name(&topic.name).is_none() {
-                let unknown = OffsetDeleteResponsePartition::default()
-                    .with_error_code(ErrorCode::UnknownTopicOrPartition.code());
+            if !lacks.is_empty() || !may_read || image.topics.by_name(&topic.name).is_none() {
+                let error = if may_read {
+                    ErrorCode::UnknownTopicOrPartition
+                } else {
+                    ErrorCode::TopicAuthorizationFailed
+                };
+                let unknown = OffsetDeleteResponsePartition::default().with_error_code(error.code());
                 let lacks = lacks
                     .iter()
                     .map(|p| unknown.clone().with_partition_index(p.partition_index));

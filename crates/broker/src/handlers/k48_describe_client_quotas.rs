@@ -1,6 +1,6 @@
 //! DescribeClientQuotas (key 48): the quotas of the client entities that a filter matches (KIP-546).
 //!
-//! Versions 0–1. Errors: INVALID_REQUEST for a filter that makes no sense, UNSUPPORTED_VERSION for an unknown entity type.
+//! Versions 0–1. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST for a filter that makes no sense, UNSUPPORTED_VERSION for an unknown entity type.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const MATCH_SPECIFIED: i8 = 2;
 /// Lists the entities and their quotas.
 pub fn handle(
     broker: &Broker,
-    _: &RequestContext,
+    context: &RequestContext,
     request: DescribeClientQuotasRequest,
 ) -> DescribeClientQuotasResponse {
     match filter(&request) {
@@ -38,11 +38,20 @@ pub fn handle(
                 .with_error_message(Some(StrBytes::default()))
                 .with_entries(Some(matching.map(entry).collect()))
         }
-        Err(error) => DescribeClientQuotasResponse::default()
-            .with_error_code(error.code.code())
-            .with_error_message(error.wire_message())
-            .with_entries(None),
+        Err(error) => refused(context, &request, &error),
     }
+}
+
+/// The answer with an error.
+pub fn refused(
+    _: &RequestContext,
+    _: &DescribeClientQuotasRequest,
+    error: &ApiError,
+) -> DescribeClientQuotasResponse {
+    DescribeClientQuotasResponse::default()
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message())
+        .with_entries(None)
 }
 
 fn entity_data(entity: &QuotaEntity) -> Vec<EntityData> {

@@ -1,6 +1,6 @@
 //! AlterClientQuotas (key 49): sets and removes the quotas of client entities (KIP-546).
 //!
-//! Versions 0–1. Errors, each for one entity: INVALID_REQUEST. Deviation: quotas are kept and described, not enforced.
+//! Versions 0–1. Errors, each for one entity: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST. Deviation: quotas are kept and described, not enforced.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -41,6 +41,26 @@ pub async fn handle(
         }
     };
     AlterClientQuotasResponse::default().with_entries(outcomes.iter().map(entry).collect())
+}
+
+/// The answer with an error for each entity.
+pub fn refused(
+    _: &RequestContext,
+    request: &AlterClientQuotasRequest,
+    error: &ApiError,
+) -> AlterClientQuotasResponse {
+    let entries = request.entries.iter().map(|asked| {
+        let part = |part: &alter_client_quotas_request::EntityData| {
+            EntityData::default()
+                .with_entity_type(part.entity_type.clone())
+                .with_entity_name(part.entity_name.clone())
+        };
+        EntryData::default()
+            .with_error_code(error.code.code())
+            .with_error_message(error.wire_message())
+            .with_entity(asked.entity.iter().map(part).collect())
+    });
+    AlterClientQuotasResponse::default().with_entries(entries.collect())
 }
 
 fn alteration(entry: &alter_client_quotas_request::EntryData) -> QuotaAlteration {

@@ -1,6 +1,6 @@
 //! DescribeUserScramCredentials (key 50): for which mechanisms users have credentials, and with how many iterations (KIP-554).
 //!
-//! Version 0. Errors, each for one user: RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE for a user that is named twice.
+//! Version 0. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors, each for one user: RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE for a user that is named twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,22 @@ pub fn handle(
     DescribeUserScramCredentialsResponse::default()
         .with_error_message(Some(StrBytes::default()))
         .with_results(results.collect())
+}
+
+/// The answer with an error for the whole and for each user, who isn't named: Apache Kafka doesn't either.
+pub fn refused(
+    _: &RequestContext,
+    request: &DescribeUserScramCredentialsRequest,
+    error: &ApiError,
+) -> DescribeUserScramCredentialsResponse {
+    let result = DescribeUserScramCredentialsResult::default()
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message());
+    let named = request.users.as_ref().map_or(0, Vec::len);
+    DescribeUserScramCredentialsResponse::default()
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message())
+        .with_results(vec![result; named])
 }
 
 fn describe(credentials: &ScramImage, user: &str, times: usize) -> DescribeUserScramCredentialsResult {

@@ -1,6 +1,6 @@
 //! AlterUserScramCredentials (key 51): sets and removes users' SCRAM credentials (KIP-554).
 //!
-//! Version 0. Errors, each for one user: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE.
+//! Version 0. Errors, each for one user: CLUSTER_AUTHORIZATION_FAILED, UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,29 @@ use crate::request::RequestContext;
 /// Has the controller alter the credentials.
 pub async fn handle(
     broker: &Broker,
-    _: &RequestContext,
+    context: &RequestContext,
     request: AlterUserScramCredentialsRequest,
+) -> AlterUserScramCredentialsResponse {
+    let asked = AlterUserScramCredentials(request.clone());
+    match broker.controller.submit(asked).await {
+        Ok(outcomes) => answer(outcomes),
+        Err(error) => refused(context, &request, &error.into()),
+    }
+}
+
+/// The answer with an error for each user.
+pub fn refused(
+    _: &RequestContext,
+    request: &AlterUserScramCredentialsRequest,
+    error: &ApiError,
 ) -> AlterUserScramCredentialsResponse {
     let deleted = request.deletions.iter().map(|deletion| &deletion.name);
     let upserted = request.upsertions.iter().map(|upsertion| &upsertion.name);
-    let users: Vec<String> = deleted.chain(upserted).map(ToString::to_string).collect();
-    let submitted = broker.controller.submit(AlterUserScramCredentials(request)).await;
-    let outcomes: BTreeMap<String, Result<(), ApiError>> = submitted.unwrap_or_else(|error| {
-        let error = ApiError::from(error);
-        users.into_iter().map(|user| (user, Err(error.clone()))).collect()
-    });
+    let users = deleted.chain(upserted).map(ToString::to_string);
+    answer(users.map(|user| (user, Err(error.clone()))).collect())
+}
+
+fn answer(outcomes: BTreeMap<String, Result<(), ApiError>>) -> AlterUserScramCredentialsResponse {
     let results = outcomes.into_iter().map(|(user, outcome)| {
         let (code, message) = code_and_message(&outcome);
         AlterUserScramCredentialsResult::default()

@@ -1,8 +1,9 @@
 //! DescribeQuorum (key 55): who leads the metadata quorum, and how far its voters are (KIP-595).
 //!
-//! Versions 0–2. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one partition of
+//! Versions 0–2. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one partition of
 //! `__cluster_metadata`.
 
+use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::controller::topic_name::CLUSTER_METADATA_TOPIC_NAME;
 use barnabas_metadata::features;
 use barnabas_protocol::error::ErrorCode;
@@ -31,13 +32,26 @@ pub fn handle(
     match request.topics.as_slice() {
         [topic] if *topic.topic_name.0 == *CLUSTER_METADATA_TOPIC_NAME => match topic.partitions.as_slice() {
             [partition] if partition.partition_index == 0 => answer(broker, version, topic),
-            _ => refused(&request.topics, version),
+            _ => unknown(&request.topics, version),
         },
-        topics => refused(topics, version),
+        topics => unknown(topics, version),
     }
 }
 
-fn refused(topics: &[AskedTopic], version: i16) -> DescribeQuorumResponse {
+/// The answer with an error.
+pub fn refused(
+    context: &RequestContext,
+    _: &DescribeQuorumRequest,
+    error: &ApiError,
+) -> DescribeQuorumResponse {
+    let response = DescribeQuorumResponse::default().with_error_code(error.code.code());
+    match context.api_version {
+        NODES_SINCE.. => response.with_error_message(error.wire_message()),
+        _ => response,
+    }
+}
+
+fn unknown(topics: &[AskedTopic], version: i16) -> DescribeQuorumResponse {
     let message = (version >= NODES_SINCE).then(|| StrBytes::from_static_str(UNKNOWN_MESSAGE));
     let topic = |topic: &AskedTopic| {
         let partitions = topic.partitions.iter().map(|partition| {

@@ -1,6 +1,6 @@
 //! UpdateFeatures (key 57): finalizes features at other levels (KIP-584).
 //!
-//! Versions 0–2. Errors: INVALID_UPDATE_VERSION; one feature that can't be updated fails all.
+//! Versions 0–2. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_UPDATE_VERSION; one feature that can't be updated fails all.
 
 use barnabas_metadata::controller::{ApiError, UpdateFeatures};
 use barnabas_protocol::error::ErrorCode;
@@ -53,4 +53,11 @@ pub async fn handle(
                 .with_error_message(Some(StrBytes::from_string(message)))
         }
     }
+}
+
+/// The answer with an error.
+pub fn refused(_: &RequestContext, _: &UpdateFeaturesRequest, error: &ApiError) -> UpdateFeaturesResponse {
+    UpdateFeaturesResponse::default()
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message())
 }

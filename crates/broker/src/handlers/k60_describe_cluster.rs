@@ -6,8 +6,8 @@
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use barnabas_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse, StrBytes};
+use barnabas_security::NOT_ASKED;
 
-use crate::authorized_operations;
 use crate::broker::Broker;
 use crate::request::{RequestContext, endpoint};
 
@@ -57,8 +57,8 @@ pub fn handle(
         .find(|broker| !broker.fenced)
         .map_or(-1, |broker| broker.broker_id);
     let operations = match request.include_cluster_authorized_operations {
-        true => authorized_operations::CLUSTER,
-        false => authorized_operations::NOT_ASKED,
+        true => broker.rights(context).cluster_operations(),
+        false => NOT_ASKED,
     };
     DescribeClusterResponse::default()
         .with_cluster_id(StrBytes::from_string(image.cluster_id.to_string()))

@@ -1,6 +1,6 @@
 //! DescribeProducers (KIP-664): who has written to a partition lately.
 //!
-//! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
+//! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
 //! KAFKA_STORAGE_ERROR.
 
 use barnabas_metadata::controller::topic_name;
@@ -11,21 +11,28 @@ use barnabas_protocol::messages::describe_producers_response::{
 use barnabas_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId, StrBytes,
 };
+use barnabas_security::AclOperation;
 use barnabas_storage::ProducerEntry;
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
 /// Answers every partition that was asked for.
 pub fn handle(
     broker: &Broker,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: DescribeProducersRequest,
 ) -> DescribeProducersResponse {
+    let rights = broker.rights(context);
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partition_indexes.iter().map(|&index| {
             let found = topic_name::validate(&topic.name)
                 .map_err(|_| ErrorCode::InvalidTopicException)
+                .and_then(|()| match rights.on_topic(AclOperation::Read, &topic.name) {
+                    true => Ok(()),
+                    false => Err(ErrorCode::TopicAuthorizationFailed),
+                })
                 .and_then(|()| broker.partitions().by_name(&topic.name, index));
             let answer = PartitionResponse::default().with_partition_index(index);
             match found.and_then(|partition| partition.active_producers()) {
@@ -54,6 +61,10 @@ fn producer(entry: &ProducerEntry) -> ProducerState {
 }
 
 fn message(error: ErrorCode) -> Option<StrBytes> {
-    (error == ErrorCode::NotLeaderOrFollower)
-        .then(|| StrBytes::from_static_str("This broker does not lead the partition."))
+    let text = match error {
+        ErrorCode::NotLeaderOrFollower => "This broker does not lead the partition.",
+        ErrorCode::TopicAuthorizationFailed => authorization::message(error),
+        _ => return None,
+    };
+    Some(StrBytes::from_static_str(text))
 }

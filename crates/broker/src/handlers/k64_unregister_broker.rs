@@ -1,6 +1,6 @@
 //! UnregisterBroker (key 64): forgets a broker that won't come back.
 //!
-//! Version 0. Errors: BROKER_ID_NOT_REGISTERED. Deviation: a broker that is told to forget itself registers again at once; Apache
+//! Version 0. Errors: CLUSTER_AUTHORIZATION_FAILED, BROKER_ID_NOT_REGISTERED. Deviation: a broker that is told to forget itself registers again at once; Apache
 //! Kafka's serves nobody any more until it is restarted.
 
 use barnabas_metadata::controller::{ApiError, RegisterBroker, UnregisterBroker};
@@ -13,15 +13,24 @@ use crate::request::RequestContext;
 /// Has the controller forget the broker.
 pub async fn handle(
     broker: &Broker,
-    _: &RequestContext,
+    context: &RequestContext,
     request: UnregisterBrokerRequest,
 ) -> UnregisterBrokerResponse {
     match unregister(broker, request.broker_id.0).await {
         Ok(()) => UnregisterBrokerResponse::default().with_error_message(None),
-        Err(error) => UnregisterBrokerResponse::default()
-            .with_error_code(error.code.code())
-            .with_error_message(error.wire_message()),
+        Err(error) => refused(context, &request, &error),
     }
+}
+
+/// The answer with an error.
+pub fn refused(
+    _: &RequestContext,
+    _: &UnregisterBrokerRequest,
+    error: &ApiError,
+) -> UnregisterBrokerResponse {
+    UnregisterBrokerResponse::default()
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message())
 }
 
 async fn unregister(broker: &Broker, broker_id: i32) -> Result<(), ApiError> {

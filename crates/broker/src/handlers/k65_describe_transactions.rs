@@ -1,6 +1,7 @@
 //! DescribeTransactions (KIP-664): what the coordinator knows of transactional ids.
 //!
-//! Version 0. Errors of a transactional id: INVALID_REQUEST for an empty one, TRANSACTIONAL_ID_NOT_FOUND, those of the coordinator.
+//! Version 0. Errors of a transactional id: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST for an empty one, TRANSACTIONAL_ID_NOT_FOUND,
+//! those of the coordinator. Topics that the client may not describe are left out.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use barnabas_protocol::messages::describe_transactions_response::{TopicData, Tra
 use barnabas_protocol::messages::{
     DescribeTransactionsRequest, DescribeTransactionsResponse, ProducerId, StrBytes, TopicName,
 };
+use barnabas_security::{AclOperation, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -17,14 +19,20 @@ use crate::request::RequestContext;
 /// Answers for every transactional id.
 pub async fn handle(
     broker: &Arc<Broker>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: DescribeTransactionsRequest,
 ) -> DescribeTransactionsResponse {
     let mut states = Vec::with_capacity(request.transactional_ids.len());
+    let rights = broker.rights(context);
     for id in request.transactional_ids {
         let answer = TransactionState::default().with_transactional_id(id.clone());
-        states.push(match describe(broker, &id).await {
-            Ok(metadata) => described(answer, &metadata),
+        let found = if rights.on_transactional_id(AclOperation::Describe, &id) {
+            describe(broker, &id).await
+        } else {
+            Err(ErrorCode::TransactionalIdAuthorizationFailed)
+        };
+        states.push(match found {
+            Ok(metadata) => described(answer, &metadata, rights),
             Err(error) => answer.with_error_code(error.code()),
         });
     }
@@ -38,8 +46,14 @@ async fn describe(broker: &Arc<Broker>, id: &str) -> Result<TransactionMetadata,
     found.await?.ok_or(ErrorCode::TransactionalIdNotFound)
 }
 
-fn described(answer: TransactionState, metadata: &TransactionMetadata) -> TransactionState {
-    let partitions: Vec<_> = metadata.partitions.iter().collect();
+fn described(
+    answer: TransactionState,
+    metadata: &TransactionMetadata,
+    rights: Rights<'_>,
+) -> TransactionState {
+    let may_describe = |topic: &str| rights.on_topic(AclOperation::Describe, topic);
+    let partitions = metadata.partitions.iter();
+    let partitions: Vec<_> = partitions.filter(|(topic, _)| may_describe(topic)).collect();
     let topics = partitions.chunk_by(|a, b| a.0 == b.0).map(|run| {
         TopicData::default()
             .with_topic(TopicName(StrBytes::from_string(run[0].0.to_string())))

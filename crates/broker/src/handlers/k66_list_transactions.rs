@@ -1,7 +1,8 @@
 //! ListTransactions (KIP-664): the transactional ids of this broker, by state, producer id, duration (version 1, KIP-994) and a
 //! pattern of the id (version 2, KIP-1152).
 //!
-//! Versions 0–2. Errors: COORDINATOR_LOAD_IN_PROGRESS, INVALID_REGULAR_EXPRESSION. States that don't exist are named in the answer.
+//! Versions 0–2. Errors: COORDINATOR_LOAD_IN_PROGRESS, INVALID_REGULAR_EXPRESSION. States that don't exist are named in the answer; transactional ids
+//! that the client may not describe are left out.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use barnabas_protocol::messages::list_transactions_response::TransactionState;
 use barnabas_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ProducerId, StrBytes, TransactionalId,
 };
+use barnabas_security::AclOperation;
 use regex::Regex;
 
 use crate::broker::Broker;
@@ -19,7 +21,7 @@ use crate::request::RequestContext;
 /// Lists what passes all filters.
 pub async fn handle(
     broker: &Arc<Broker>,
-    _context: &RequestContext,
+    context: &RequestContext,
     request: ListTransactionsRequest,
 ) -> ListTransactionsResponse {
     let pattern = match pattern(request.transactional_id_pattern.as_ref()) {
@@ -47,7 +49,9 @@ pub async fn handle(
             let listed = listed.into_iter().flatten();
             let passing =
                 listed.filter(|(id, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id)));
-            let states = passing.map(|(id, metadata)| {
+            let rights = broker.rights(context);
+            let visible = passing.filter(|(id, _)| rights.on_transactional_id(AclOperation::Describe, id));
+            let states = visible.map(|(id, metadata)| {
                 TransactionState::default()
                     .with_transactional_id(TransactionalId(StrBytes::from_string(id.to_string())))
                     .with_producer_id(ProducerId(metadata.producer_id))

@@ -1,6 +1,7 @@
 //! ConsumerGroupHeartbeat (KIP-848): a consumer joins its group, goes on, or leaves, and learns what it is assigned.
 //!
-//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Other errors: INVALID_REQUEST, GROUP_ID_NOT_FOUND,
+//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Other errors: GROUP_AUTHORIZATION_FAILED,
+//! TOPIC_AUTHORIZATION_FAILED for a topic that it subscribes to, INVALID_REQUEST, GROUP_ID_NOT_FOUND,
 //! UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, UNSUPPORTED_ASSIGNOR,
 //! GROUP_MAX_SIZE_REACHED, INVALID_REGULAR_EXPRESSION, and the coordinator's own.
 
@@ -8,6 +9,7 @@ use barnabas_coordinator::{Caller, GroupRefusal};
 use barnabas_metadata::features::GROUP_VERSION;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, StrBytes};
+use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -20,6 +22,14 @@ pub async fn handle(
 ) -> ConsumerGroupHeartbeatResponse {
     if broker.image().features.level(GROUP_VERSION) == 0 {
         return refused(ErrorCode::UnsupportedVersion.into());
+    }
+    let rights = broker.rights(context);
+    if !rights.on_group(AclOperation::Read, &request.group_id) {
+        return refused(ErrorCode::GroupAuthorizationFailed.into());
+    }
+    let mut subscribed = request.subscribed_topic_names.iter().flatten();
+    if !rights.are_unlimited() && !subscribed.all(|topic| rights.on_topic(AclOperation::Describe, topic)) {
+        return refused(ErrorCode::TopicAuthorizationFailed.into());
     }
     // Apache Kafka judges a request before it looks for the coordinator.
     let judged = broker

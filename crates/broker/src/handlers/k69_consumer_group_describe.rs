@@ -1,16 +1,22 @@
 //! ConsumerGroupDescribe (KIP-848): state, epochs, members and assignments of consumer groups.
 //!
-//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Errors of a group: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, and
+//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Errors of a group: GROUP_AUTHORIZATION_FAILED,
+//! TOPIC_AUTHORIZATION_FAILED for one with a topic that the client may not describe, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, and
 //! the coordinator's own.
 
 use barnabas_metadata::features::GROUP_VERSION;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::consumer_group_describe_response::DescribedGroup;
-use barnabas_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId};
+use barnabas_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, StrBytes,
+};
+use barnabas_security::{AclOperation, ResourceType, Rights};
 
-use crate::authorized_operations;
 use crate::broker::Broker;
 use crate::request::RequestContext;
+
+const FORBIDDEN_TOPICS: &str =
+    "The group has described topic(s) that the client is not authorized to describe.";
 
 /// Answers for every group that is named.
 pub async fn handle(
@@ -25,7 +31,13 @@ pub async fn handle(
         }
         return ConsumerGroupDescribeResponse::default().with_groups(groups);
     }
-    let (named, nameless): (Vec<_>, Vec<_>) = request.group_ids.into_iter().partition(|id| !id.is_empty());
+    let rights = broker.rights(context);
+    let may_describe = |group_id: &GroupId| rights.on_group(AclOperation::Describe, group_id);
+    let (named, forbidden): (Vec<_>, Vec<_>) = request.group_ids.into_iter().partition(may_describe);
+    for group_id in forbidden {
+        groups.push(refused(&group_id, ErrorCode::GroupAuthorizationFailed));
+    }
+    let (named, nameless): (Vec<_>, Vec<_>) = named.into_iter().partition(|id| !id.is_empty());
     for group_id in nameless {
         groups.push(refused(&group_id, ErrorCode::InvalidGroupId));
     }
@@ -38,11 +50,23 @@ pub async fn handle(
             Err(error) => refused(&group_id, error),
         };
         if request.include_authorized_operations && group.error_code == 0 {
-            group.authorized_operations = authorized_operations::GROUP;
+            group.authorized_operations = rights.operations(ResourceType::Group, &group_id);
+        }
+        if !rights.are_unlimited() && !shows_only_visible(&group, rights) {
+            group = refused(&group_id, ErrorCode::TopicAuthorizationFailed)
+                .with_error_message(Some(StrBytes::from_static_str(FORBIDDEN_TOPICS)));
         }
         groups.push(group);
     }
     ConsumerGroupDescribeResponse::default().with_groups(groups)
+}
+
+/// Whether the client may describe every topic that a member has or is to have.
+fn shows_only_visible(group: &DescribedGroup, rights: Rights<'_>) -> bool {
+    let members = group.members.iter();
+    let assignments = members.flat_map(|member| [&member.assignment, &member.target_assignment]);
+    let mut topics = assignments.flat_map(|assignment| &assignment.topic_partitions);
+    topics.all(|topic| rights.on_topic(AclOperation::Describe, &topic.topic_name))
 }
 
 fn refused(group_id: &GroupId, error: ErrorCode) -> DescribedGroup {

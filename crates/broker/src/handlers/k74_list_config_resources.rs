@@ -1,7 +1,8 @@
 //! ListConfigResources (KIP-1142): the names of what has settings, by kind. Version 0 is ListClientMetricsResources.
 //!
-//! Versions 0–1. Error: UNSUPPORTED_VERSION for a kind that can't be listed.
+//! Versions 0–1. Errors: CLUSTER_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION for a kind that can't be listed.
 
+use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::list_config_resources_response::ConfigResource;
@@ -47,6 +48,15 @@ pub fn handle(
         }
     }
     ListConfigResourcesResponse::default().with_config_resources(resources)
+}
+
+/// The answer with an error.
+pub fn refused(
+    _: &RequestContext,
+    _: &ListConfigResourcesRequest,
+    error: &ApiError,
+) -> ListConfigResourcesResponse {
+    ListConfigResourcesResponse::default().with_error_code(error.code.code())
 }
 
 fn names(broker: &Broker, kind: ConfigResourceType) -> Vec<String> {

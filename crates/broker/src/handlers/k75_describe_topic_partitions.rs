@@ -1,7 +1,7 @@
 //! DescribeTopicPartitions (key 75): topics and their partitions in pages (KIP-966).
 //!
 //! Version 0. Topics come sorted by name; the answer ends after so many partitions, and a cursor says where to go on. Errors of a
-//! topic: UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION; of all topics: INVALID_REQUEST for a cursor that fits none.
+//! topic: TOPIC_AUTHORIZATION_FAILED where it is asked for by name, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION; of all topics: INVALID_REQUEST for a cursor that fits none.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use barnabas_protocol::messages::describe_topic_partitions_response::{
 use barnabas_protocol::messages::{
     BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, StrBytes, TopicName,
 };
+use barnabas_security::{AclOperation, ResourceType};
 
-use crate::authorized_operations;
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
@@ -52,6 +52,10 @@ pub fn handle(
     if names.contains("") {
         return refused(&request, ErrorCode::UnknownServerError);
     }
+    let rights = broker.rights(context);
+    let (names, forbidden): (Vec<&str>, Vec<&str>) = names
+        .into_iter()
+        .partition(|name| rights.on_topic(AclOperation::Describe, name));
     let page = broker
         .config()
         .max_request_partition_size_limit
@@ -59,13 +63,16 @@ pub fn handle(
         .max(1);
     let mut left = usize::try_from(page).unwrap_or(1);
     let mut response = DescribeTopicPartitionsResponse::default();
+    let operations = |name: &str| rights.operations(ResourceType::Topic, name);
     for name in names {
         if left == 0 {
             response.next_cursor = Some(cursor(name, 0));
             break;
         }
         let Some(topic) = image.topics.by_name(name) else {
-            response.topics.push(missing(name));
+            response
+                .topics
+                .push(missing(name).with_topic_authorized_operations(operations(name)));
             continue;
         };
         let start = if name == first { first_partition } else { 0 };
@@ -75,7 +82,8 @@ pub fn handle(
             topic,
             usize::try_from(start).unwrap_or(0),
             left,
-        );
+        )
+        .with_topic_authorized_operations(operations(name));
         // Apache Kafka counts in 32 bits: behind the greatest index of all its next cursor is negative.
         let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
         let end = start.wrapping_add(left as i32).min(partitions);
@@ -86,7 +94,20 @@ pub fn handle(
             break;
         }
     }
+    // Of all topics, those that the client may not see are left out.
+    response.topics.extend(
+        forbidden
+            .into_iter()
+            .filter(|_| !all)
+            .map(|name| error_of(name, ErrorCode::TopicAuthorizationFailed)),
+    );
     response
+}
+
+fn error_of(name: &str, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_error_code(error.code())
+        .with_name(Some(topic_name_of(name)))
 }
 
 fn refused(request: &DescribeTopicPartitionsRequest, error: ErrorCode) -> DescribeTopicPartitionsResponse {
@@ -113,11 +134,7 @@ fn missing(name: &str) -> DescribeTopicPartitionsResponseTopic {
         Ok(()) => ErrorCode::UnknownTopicOrPartition,
         Err(_) => ErrorCode::InvalidTopicException,
     };
-    DescribeTopicPartitionsResponseTopic::default()
-        .with_error_code(error.code())
-        .with_name(Some(topic_name_of(name)))
-        .with_is_internal(topic_name::is_internal(name))
-        .with_topic_authorized_operations(authorized_operations::TOPIC)
+    error_of(name, error).with_is_internal(topic_name::is_internal(name))
 }
 
 fn describe(
@@ -143,7 +160,6 @@ fn describe(
         .with_topic_id(topic.id)
         .with_is_internal(topic_name::is_internal(&topic.name))
         .with_partitions(partitions.collect())
-        .with_topic_authorized_operations(authorized_operations::TOPIC)
 }
 
 fn describe_partition(

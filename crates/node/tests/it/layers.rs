@@ -64,7 +64,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["acl_codes", "authorized_operations", "logging", "producer_ids", "request"],
+        &["authorization", "logging", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_cache"],
         &["config_changes", "last_words", "topic_creation", "verification"],

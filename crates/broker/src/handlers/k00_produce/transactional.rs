@@ -110,7 +110,7 @@ pub fn begin(
             producer_epoch: header.producer_epoch,
         });
         // What can't be found or asked is refused when it is appended.
-        let Ok(partition) = find(broker, produced) else {
+        let Ok(partition) = find(broker, broker.rights(context), produced) else {
             continue;
         };
         let bumps_epoch = speech == Speech::AddsImplicitly;

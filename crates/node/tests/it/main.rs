@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod architecture;
+mod authorization;
 mod bad_input;
 mod command_line;
 mod compatibility;

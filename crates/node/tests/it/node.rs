@@ -16,6 +16,7 @@ use barnabas_protocol::messages::{
     CreateTopicsRequest, CreateTopicsResponse, Decodable, Request, StrBytes, TopicName,
 };
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
+use barnabas_security::{AllowAll, Authorizer};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -57,6 +58,22 @@ impl Node {
         dir: TempDir,
         overrides: &[(&str, &str)],
     ) -> Result<Node, (TempDir, String)> {
+        Node::try_start(environment, dir, overrides, Arc::new(AllowAll))
+    }
+
+    /// Starts a node on an empty folder where `authorizer` decides who may do what.
+    pub fn start_authorized(authorizer: Arc<dyn Authorizer>) -> Node {
+        let dir = TempDir::new().unwrap();
+        let started = Node::try_start(Environment::system(), dir, &[], authorizer);
+        started.unwrap_or_else(|(_, why)| panic!("{why}"))
+    }
+
+    fn try_start(
+        environment: Environment,
+        dir: TempDir,
+        overrides: &[(&str, &str)],
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Result<Node, (TempDir, String)> {
         let mut all = vec![("listeners".to_owned(), "PLAINTEXT://127.0.0.1:0".to_owned())];
         all.extend(
             overrides
@@ -83,7 +100,7 @@ impl Node {
                     environment,
                     ..Outside::system()
                 };
-                let server = match Server::start(settings, outside).await {
+                let server = match Server::start_with(settings, outside, authorizer).await {
                     Ok(server) => server,
                     Err(why) => return started.send(Err(why.to_string())).unwrap(),
                 };

@@ -142,7 +142,8 @@ struct Connection {
 
 impl Connection {
     async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Ended> {
-        let mut last_active = Instant::now();
+        // Something has happened since the idle timer was set: a flag, because the time is not read for every request.
+        let mut active = false;
         let idle_timer = tokio::time::sleep(self.idle_max);
         // One wait for the whole life: each new one takes locks that all connections of the thread share.
         let stopped = shutdown.cancelled();
@@ -166,17 +167,17 @@ impl Connection {
                     self.replies_bytes += reply.wire_bytes();
                     self.pending_bytes -= bytes;
                     self.replies[0] = Slot::Ready(reply);
-                    last_active = Instant::now();
+                    active = true;
                 }
                 ready = self.transport.writable(), if !self.writable => {
                     ready?;
                     self.writable = true;
-                    last_active = Instant::now();
+                    active = true;
                 }
                 ready = self.transport.readable(), if may_read => {
                     ready?;
                     self.read().await?;
-                    last_active = Instant::now();
+                    active = true;
                 }
                 verdict = self.memory.changed(self.starved, self.input.len()) => match verdict {
                     Verdict::Granted => self.starved = false,
@@ -191,7 +192,7 @@ impl Connection {
                     if stopping {
                         return Ok(());
                     }
-                    if self.replies.is_empty() && last_active.elapsed() >= self.idle_max {
+                    if self.replies.is_empty() && !std::mem::take(&mut active) {
                         return Ok(());
                     }
                     idle_timer.as_mut().reset(Instant::now() + self.idle_max);

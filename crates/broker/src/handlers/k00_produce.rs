@@ -55,7 +55,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         .transactional_id
         .filter(|id| rights.on_transactional_id(AclOperation::Write, id));
     let Some(transactional_id) = request.transactional_id else {
-        return produce(broker, context, &mut request, &Verdicts::default());
+        return produce(broker, context, &mut request, &Verdicts::off());
     };
     if !broker.config().transaction_partition_verification_enable && version < transactional::IMPLICIT_SINCE {
         return produce(broker, context, &mut request, &Verdicts::off());

@@ -6,6 +6,7 @@
 
 mod tcp;
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 
@@ -44,7 +45,8 @@ impl Transport {
     /// Waits until there is something to receive, an end or an error among it.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
-            Transport::Tcp(stream) => stream.readable().await,
+            // Its connection's task waits alone, and so without a place in a list of waiters.
+            Transport::Tcp(stream) => poll_fn(|cx| stream.poll_read_ready(cx)).await,
             #[cfg(any(test, feature = "simulation"))]
             Transport::Simulated(stream) => stream.readable().await,
         }
@@ -53,7 +55,7 @@ impl Transport {
     /// Waits until bytes may be sent.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
-            Transport::Tcp(stream) => stream.writable().await,
+            Transport::Tcp(stream) => poll_fn(|cx| stream.poll_write_ready(cx)).await,
             #[cfg(any(test, feature = "simulation"))]
             Transport::Simulated(stream) => stream.writable().await,
         }

@@ -77,6 +77,7 @@ impl Partitions {
             .get(topic)
             .ok_or(ErrorCode::UnknownTopicOrPartition)?;
         maps.find(topic_id, partition)
+            .ok_or(ErrorCode::UnknownTopicOrPartition)?
     }
 
     /// A partition by its topic's id.
@@ -85,10 +86,7 @@ impl Partitions {
     /// UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER where others have it.
     pub fn by_id(&self, topic_id: &Uuid, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
         let maps = self.read();
-        if !maps.by_id.contains_key(topic_id) {
-            return Err(ErrorCode::UnknownTopicId);
-        }
-        maps.find(topic_id, partition)
+        maps.find(topic_id, partition).ok_or(ErrorCode::UnknownTopicId)?
     }
 
     /// What has been deleted and waits for the removal of its files.
@@ -362,15 +360,15 @@ impl Maps {
         locals[place] = partition;
     }
 
-    fn find(&self, topic_id: &Uuid, partition: i32) -> Result<Arc<Partition>, ErrorCode> {
-        let locals = self.by_id.get(topic_id);
+    /// `None` where there is no such topic.
+    fn find(&self, topic_id: &Uuid, partition: i32) -> Option<Result<Arc<Partition>, ErrorCode>> {
+        let locals = self.by_id.get(topic_id)?;
         let place = usize::try_from(partition).ok();
-        let known = locals.zip(place).and_then(|(locals, place)| locals.get(place));
-        match known {
+        Some(match place.and_then(|place| locals.get(place)) {
             Some(Some(partition)) => Ok(partition.clone()),
             Some(None) => Err(ErrorCode::NotLeaderOrFollower),
             None => Err(ErrorCode::UnknownTopicOrPartition),
-        }
+        })
     }
 
     fn local(&self, topic_id: &Uuid, partition: i32) -> Option<Arc<Partition>> {

@@ -14,10 +14,7 @@ use super::{DECOMPRESSED_BYTES_MAX, Rejection, ValidationSettings};
 
 /// A batch that may be appended once it has its offset and leader epoch.
 #[derive(Debug)]
-pub struct ValidBatch<'a> {
-    header: BatchHeader,
-    bytes: BatchBytes<'a>,
-}
+pub struct ValidBatch<'a>(BatchBytes<'a>);
 
 #[derive(Debug)]
 enum BatchBytes<'a> {
@@ -28,14 +25,9 @@ enum BatchBytes<'a> {
 }
 
 impl ValidBatch<'_> {
-    /// The header as it will be stored, but for base offset and leader epoch.
-    pub fn header(&self) -> &BatchHeader {
-        &self.header
-    }
-
     /// The whole batch; what followed it in the request is not part of it.
     pub fn bytes(&self) -> &[u8] {
-        match &self.bytes {
+        match &self.0 {
             BatchBytes::InPlace(bytes) => bytes,
             BatchBytes::Rebuilt(bytes) => bytes,
         }
@@ -43,7 +35,7 @@ impl ValidBatch<'_> {
 
     /// The whole batch, for the log to assign its offset and leader epoch; the CRC covers neither.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        match &mut self.bytes {
+        match &mut self.0 {
             BatchBytes::InPlace(bytes) => bytes,
             BatchBytes::Rebuilt(bytes) => bytes,
         }
@@ -112,9 +104,7 @@ pub fn validate<'a>(
         check_size(bytes.len(), settings)?;
         BatchBytes::Rebuilt(bytes)
     };
-    let mut valid = ValidBatch { header, bytes };
-    valid.header = BatchHeader::parse(valid.bytes())?;
-    Ok(valid)
+    Ok(ValidBatch(bytes))
 }
 
 fn check_size(size: usize, settings: &ValidationSettings) -> Result<(), Rejection> {

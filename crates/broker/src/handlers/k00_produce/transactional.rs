@@ -29,7 +29,7 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Nobody verifies.
+    /// Nobody verifies, or there is no transaction.
     pub fn off() -> Self {
         Verdicts {
             of_all: Some(Ok(())),
@@ -50,18 +50,14 @@ impl Verdicts {
     /// # Errors
     /// What the coordinator refused.
     pub fn of(&self, partition: &Arc<Partition>, records: &[u8]) -> Result<Verified, Rejection> {
-        if transactional(records).is_none() {
+        if self.of_all == Some(Ok(())) || transactional(records).is_none() {
             return Ok(Verified::NotAsked);
         }
-        match self.of_all {
-            Some(Ok(())) => return Ok(Verified::NotAsked),
-            Some(Err(error)) => {
-                return Err(Rejection {
-                    message: Some("Transactional records contained more than one producer ID".to_owned()),
-                    ..rejection(error)
-                });
-            }
-            None => {}
+        if let Some(Err(error)) = self.of_all {
+            return Err(Rejection {
+                message: Some("Transactional records contained more than one producer ID".to_owned()),
+                ..rejection(error)
+            });
         }
         let verdict = self
             .verified

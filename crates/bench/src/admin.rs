@@ -1,4 +1,5 @@
-//! What has to be there before a measurement: topics, producer ids, connections. Blocking; nothing here is measured.
+//! What has to be there before a measurement: topics, producer ids, connections. Blocking; nothing here is
+//! measured.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,12 +23,14 @@ use crate::frames::{self, SIZE_PREFIX};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server may take to have thousands of new partitions.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
-/// Error codes that say "not yet": partition unknown or leaderless, coordinator loading, unavailable or elsewhere, a transaction that ends.
+/// Error codes that say "not yet": partition unknown or leaderless, coordinator loading, unavailable or
+/// elsewhere, a transaction that ends.
 const NOT_YET: [i16; 8] = [3, 5, 6, 14, 15, 16, 51, 100];
 /// Partitions a request makes: below what Apache Kafka takes as one change of its metadata.
 const PARTITIONS_AT_ONCE: i32 = 5000;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
-/// Connections that may be under way before the server is asked whether it has accepted them: below any listen backlog.
+/// Connections that may be under way before the server is asked whether it has accepted them: below any
+/// listen backlog.
 const CONNECTING_MAX: usize = 20;
 
 /// A connection that asks and waits.
@@ -87,7 +90,8 @@ impl Admin {
         A::decode(&mut answer, version).map_err(|error| Failure::Unexpected(format!("{api}: {error}")))
     }
 
-    /// Creates a topic and waits until all its partitions have a leader that answers; returns its id, and whether it was there.
+    /// Creates a topic and waits until all its partitions have a leader that answers; returns its id, and
+    /// whether it was there.
     pub fn create_topic(
         &mut self,
         name: &str,

@@ -1,6 +1,7 @@
 //! The few fields of an answer that a load generator needs, read where they lie.
 //!
-//! Answers come from the server under test and are read with bounds checked; what doesn't fit is `Unexpected`, never a panic.
+//! Answers come from the server under test and are read with bounds checked; what doesn't fit is
+//! `Unexpected`, never a panic.
 
 use crate::error::Failure;
 

@@ -19,7 +19,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch of at most `batch_bytes` before compression, filled with records of about `record_bytes`; one record at least.
+    /// A batch of at most `batch_bytes` before compression, filled with records of about `record_bytes`; one
+    /// record at least.
     pub fn new(
         batch_bytes: usize,
         record_bytes: usize,

@@ -1,8 +1,8 @@
 //! The loop that drives all connections of a measurement from one thread.
 //!
-//! Closed loop: each connection sends as soon as its role has a request; where nothing is answered, as much as the socket takes.
-//! Open loop: requests are due at fixed times, round the connections; what the socket doesn't take yet waits and is measured from
-//! when it was due.
+//! Closed loop: each connection sends as soon as its role has a request; where nothing is answered, as much
+//! as the socket takes. Open loop: requests are due at fixed times, round the connections; what the socket
+//! doesn't take yet waits and is measured from when it was due.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -81,7 +81,8 @@ const DRAIN_SECONDS: u64 = 30;
 const STALL_SECONDS: u64 = 60;
 /// Frames a socket may be behind before a closed loop asks for no more.
 const WAITING_MAX: usize = 4;
-/// Frames a connection sends before it is the others' turn: a socket that takes all that nobody answers would never let go.
+/// Frames a connection sends before it is the others' turn: a socket that takes all that nobody answers would
+/// never let go.
 const TURN_MAX: usize = 64;
 
 /// Reads something beside the server's CPU at the beginning and at the end of the measured time.
@@ -348,7 +349,8 @@ impl Engine {
     }
 }
 
-/// Waits until a server has finished what its topics' making and filling left it to do: it is not part of what is measured.
+/// Waits until a server has finished what its topics' making and filling left it to do: it is not part of
+/// what is measured.
 fn rest(pid: u32) {
     const STEP: Duration = Duration::from_millis(50);
     /// A tick of the clock that CPU is counted in, and a half.

@@ -1,7 +1,8 @@
 //! The floor: the least a server does for the same work, to compare with.
 //!
-//! Produce: receive, check the CRC, append to one file, answer. Fetch: a prepared head, then sendfile out of a file that lies in the
-//! page cache, from its beginning to its end, as a consumer reads a log. Anything else gets twelve bytes. No topics, no offsets, no checks: nobody could be cheaper and still do the work.
+//! Produce: receive, check the CRC, append to one file, answer. Fetch: a prepared head, then sendfile out of
+//! a file that lies in the page cache, from its beginning to its end, as a consumer reads a log. Anything
+//! else gets twelve bytes. No topics, no offsets, no checks: nobody could be cheaper and still do the work.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -30,8 +31,8 @@ const SENDFILE_BYTES: usize = 60 << 10;
 /// The append file begins anew here at the latest, so that a floor needs no more disk than that.
 const FILE_BYTES_MAX: u64 = 4 << 30;
 
-/// Serves until the process is ended. Each thread has its connections and its files in `folder`; a Fetch is answered with
-/// `fetch_bytes`.
+/// Serves until the process is ended. Each thread has its connections and its files in `folder`; a Fetch is
+/// answered with `fetch_bytes`.
 pub fn serve(
     listener: &TcpListener,
     folder: &Path,

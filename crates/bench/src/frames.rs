@@ -1,7 +1,7 @@
 //! Requests as whole frames, built once and sent many times: size, header, body.
 //!
-//! Versions are those Java clients of 4.4 speak (topics by id). Answers keep the order of requests on a connection, so that all
-//! frames may carry the same correlation id.
+//! Versions are those Java clients of 4.4 speak (topics by id). Answers keep the order of requests on a
+//! connection, so that all frames may carry the same correlation id.
 
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::{
@@ -23,14 +23,15 @@ pub const OFFSET_COMMIT: i16 = 9;
 pub const CORRELATION_ID: i32 = 1;
 /// Bytes of the size in front of a frame.
 pub const SIZE_PREFIX: usize = 4;
-/// Bytes behind the records of a Produce with one partition: the tagged fields of partition, topic and request.
+/// Bytes behind the records of a Produce with one partition: the tagged fields of partition, topic and
+/// request.
 pub const PRODUCE_TRAILER: usize = 3;
 
-/// The error code's place in the answer to a Produce of one partition (without the size): correlation id and tags, one topic
-/// with its id, one partition with its index.
+/// The error code's place in the answer to a Produce of one partition (without the size): correlation id and
+/// tags, one topic with its id, one partition with its index.
 pub const PRODUCE_ERROR_AT: usize = 4 + 1 + 1 + 16 + 1 + 4;
-/// The error code's place in the answer to an OffsetCommit of one partition without the topic's name: header, throttle time, one
-/// topic, its name's length, one partition with its index.
+/// The error code's place in the answer to an OffsetCommit of one partition without the topic's name: header,
+/// throttle time, one topic, its name's length, one partition with its index.
 pub const OFFSET_COMMIT_ERROR_AT: usize = 4 + 1 + 4 + 1 + 1 + 1 + 4;
 /// The error code's place in the answer to ApiVersions, whose header has no tags.
 pub const API_VERSIONS_ERROR_AT: usize = 4;

@@ -1,7 +1,8 @@
 //! The load generator and the floor programs of scripts/bench.
 //!
-//! One thread drives any number of connections with frames that were built beforehand and looks at no more of an answer than it must,
-//! so that the server and not this program is what a measurement shows. Callers: the binary `barnabas-bench`, and the tests.
+//! One thread drives any number of connections with frames that were built beforehand and looks at no more of
+//! an answer than it must, so that the server and not this program is what a measurement shows. Callers: the
+//! binary `barnabas-bench`, and the tests.
 
 pub mod admin;
 pub mod answers;

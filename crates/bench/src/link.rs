@@ -79,7 +79,8 @@ impl Link {
         Ok(())
     }
 
-    /// Reads until the socket is empty; calls `answered` with the front and the size of each answer that is whole.
+    /// Reads until the socket is empty; calls `answered` with the front and the size of each answer that is
+    /// whole.
     ///
     /// # Errors
     /// `Io` when the connection ends, and what `answered` returns.
@@ -194,7 +195,8 @@ fn blocked(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
 
-/// Takes bytes off the socket; on Linux without copying them, so that a consumer costs this program next to nothing.
+/// Takes bytes off the socket; on Linux without copying them, so that a consumer costs this program next to
+/// nothing.
 #[cfg(target_os = "linux")]
 fn discard_from(socket: &mut TcpStream, scratch: &mut [u8]) -> io::Result<usize> {
     let (_, count) = rustix::net::recv(socket, scratch, rustix::net::RecvFlags::TRUNC)?;

@@ -1,4 +1,5 @@
-//! `barnabas-bench WORKLOAD --address HOST:PORT [--option value]…`: one measurement against a server that runs; prints JSON.
+//! `barnabas-bench WORKLOAD --address HOST:PORT [--option value]…`: one measurement against a server that
+//! runs; prints JSON.
 
 use std::process::ExitCode;
 

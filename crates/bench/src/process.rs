@@ -23,7 +23,8 @@ impl Usage {
     }
 }
 
-/// utime and stime, fields 14 and 15. The command's name (2) may hold spaces and brackets: counted from its last one.
+/// utime and stime, fields 14 and 15. The command's name (2) may hold spaces and brackets: counted from its
+/// last one.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(11);

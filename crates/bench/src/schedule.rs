@@ -1,7 +1,7 @@
 //! When an open loop's requests are due: fixed times, whatever the server does.
 //!
-//! A request that goes out late because the server (or this program) was busy is still measured from the time it was due, so that
-//! a stall counts for every request it delays (no coordinated omission).
+//! A request that goes out late because the server (or this program) was busy is still measured from the time
+//! it was due, so that a stall counts for every request it delays (no coordinated omission).
 
 /// Request `i` is due at `start + i / rate`. Times are nanoseconds of the engine's clock.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
-//! What the connections of a measurement have in common: its phase, what was counted, how far the tail has been read.
+//! What the connections of a measurement have in common: its phase, what was counted, how far the tail has
+//! been read.
 
 use std::collections::{BTreeMap, VecDeque};
 

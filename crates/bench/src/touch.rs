@@ -1,5 +1,5 @@
-//! Touching memory before measurements: a virtual machine gets its pages from the host when they are first used, and whoever
-//! uses them first pays for it. Not the first server under test.
+//! Touching memory before measurements: a virtual machine gets its pages from the host when they are first
+//! used, and whoever uses them first pays for it. Not the first server under test.
 
 use crate::error::Failure;
 

@@ -1,5 +1,5 @@
-//! What AlterConfigs and IncrementalAlterConfigs have in common: the part that the broker judges before the controller
-//! does (Kafka's `ConfigAdminManager`), and putting the two parts of the answer together.
+//! What AlterConfigs and IncrementalAlterConfigs have in common: the part that the broker judges before the
+//! controller does (Kafka's `ConfigAdminManager`), and putting the two parts of the answer together.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,10 @@
-//! Requests that name a partition twice: the last words count, in the place of the first. Produce, Fetch and DeleteRecords ask.
+//! Requests that name a partition twice: the last words count, in the place of the first. Produce, Fetch and
+//! DeleteRecords ask.
 
 use std::cmp::Ordering;
 
-/// Keeps of the items that `compare` takes for equal only the last, in the place of the first. Costs next to nothing
-/// where the items rise strictly, as a single one does.
+/// Keeps of the items that `compare` takes for equal only the last, in the place of the first. Costs next to
+/// nothing where the items rise strictly, as a single one does.
 pub fn keep_last_words<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
     if items.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
         return;

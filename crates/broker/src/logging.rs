@@ -77,7 +77,8 @@ pub fn set_root_level(level: &str) {
     }
 }
 
-/// Whether each directive names a level, or code of this program alone; `EnvFilter` takes any word for the name of code.
+/// Whether each directive names a level, or code of this program alone; `EnvFilter` takes any word for the
+/// name of code.
 fn is_filter(directives: &str) -> bool {
     let is_level = |word: &str| {
         let levels = ["error", "warn", "info", "debug", "trace", "off"];

@@ -1,7 +1,7 @@
 //! The latest metadata image and what this broker derived from it.
 //!
-//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings, partitions,
-//! coordinators, the image itself. Whoever finds something in the image finds the rest done.
+//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings,
+//! partitions, coordinators, the image itself. Whoever finds something in the image finds the rest done.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Producer ids for idempotent producers: handed out of a block that the controller allocated, so that one metadata
-//! record serves a thousand producers and no id is ever given twice.
+//! Producer ids for idempotent producers: handed out of a block that the controller allocated, so that one
+//! metadata record serves a thousand producers and no id is ever given twice.
 
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ pub struct ProducerIds {
 }
 
 impl ProducerIds {
-    /// The next id; a new block is fetched when the last one is used up, and what was left of one at the end of the
-    /// process is lost.
+    /// The next id; a new block is fetched when the last one is used up, and what was left of one at the end
+    /// of the process is lost.
     ///
     /// # Errors
     /// The controller could not be asked.

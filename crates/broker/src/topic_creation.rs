@@ -10,8 +10,8 @@ use crate::broker::Broker;
 use barnabas_config::{BrokerConfig, Settings};
 use barnabas_metadata::internal_topics;
 
-/// Creates topics with the settings that fit them. When it returns, those that could be created are in the image; why the others
-/// couldn't goes to the log only, as whoever asked will find them missing.
+/// Creates topics with the settings that fit them. When it returns, those that could be created are in the
+/// image; why the others couldn't goes to the log only, as whoever asked will find them missing.
 pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str>) {
     let topics: Vec<CreatableTopic> = {
         let (config, layers) = (broker.config(), broker.metadata.layers());

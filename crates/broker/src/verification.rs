@@ -1,5 +1,6 @@
-//! Transactional appends and the transaction coordinator (KIP-890): before a producer's first batch of a transaction in a partition
-//! the coordinator is asked whether the partition is in the transaction, or, by a client of transaction.version 2, told that it is.
+//! Transactional appends and the transaction coordinator (KIP-890): before a producer's first batch of a
+//! transaction in a partition the coordinator is asked whether the partition is in the transaction, or, by a
+//! client of transaction.version 2, told that it is.
 //!
 //! Called by Produce and by TxnOffsetCommit. Whoever goes on with an open transaction asks nobody.
 
@@ -11,8 +12,8 @@ use barnabas_protocol::error::ErrorCode;
 
 use crate::broker::Broker;
 
-/// How long a client of transaction.version 2 waits for its last transaction to be complete, and how often that is looked for
-/// (`add.partitions.to.txn.retry.backoff.max.ms` and `.ms`, internal to Kafka).
+/// How long a client of transaction.version 2 waits for its last transaction to be complete, and how often
+/// that is looked for (`add.partitions.to.txn.retry.backoff.max.ms` and `.ms`, internal to Kafka).
 const RETRY_MAX: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF: Duration = Duration::from_millis(20);
 
@@ -27,8 +28,8 @@ pub enum Speech {
     AddsImplicitly,
 }
 
-/// Asks the coordinator about, or tells it of, the partitions of a producer's transaction: an answer for each. While nobody can be
-/// asked that is COORDINATOR_NOT_AVAILABLE.
+/// Asks the coordinator about, or tells it of, the partitions of a producer's transaction: an answer for
+/// each. While nobody can be asked that is COORDINATOR_NOT_AVAILABLE.
 pub async fn ask(
     broker: &Arc<Broker>,
     transactional_id: &str,

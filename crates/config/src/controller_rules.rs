@@ -1,7 +1,7 @@
 //! The definitions as the controller asks for them: Kafka's `ControllerConfigurationValidator`.
 //!
-//! The controller judges by the static settings of its own node; the broker has checked dynamic broker settings before
-//! it forwards them (`validate::dynamic_broker`).
+//! The controller judges by the static settings of its own node; the broker has checked dynamic broker
+//! settings before it forwards them (`validate::dynamic_broker`).
 
 use barnabas_protocol::error::ErrorCode;
 
@@ -53,14 +53,14 @@ impl ControllerRules {
         })
     }
 
-    /// The default of a config in its definition, which APPEND and SUBTRACT start from when the resource doesn't set it.
-    /// `None` when there is none.
+    /// The default of a config in its definition, which APPEND and SUBTRACT start from when the resource
+    /// doesn't set it. `None` when there is none.
     pub fn default_value(&self, resource: ConfigResourceType, name: &str) -> Option<String> {
         key_of(resource, name)?.default.map(str::to_owned)
     }
 
-    /// Checks the resource's name (a topic's only for being there) and the whole set of configs that it will have: unknown
-    /// names, types, ranges, combinations.
+    /// Checks the resource's name (a topic's only for being there) and the whole set of configs that it will
+    /// have: unknown names, types, ranges, combinations.
     ///
     /// # Errors
     /// The refusal that the client hears.

@@ -1,7 +1,7 @@
 //! The definitions of every broker, topic and group setting of Apache Kafka 4.4.0.
 //!
-//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables`); this module turns them into [`ConfigKey`]s
-//! once per process. Whoever parses, validates or describes a setting starts here.
+//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables`); this module turns them into
+//! [`ConfigKey`]s once per process. Whoever parses, validates or describes a setting starts here.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

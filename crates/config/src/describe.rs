@@ -1,7 +1,9 @@
-//! The answers of DescribeConfigs: every setting of a resource with its value, where that comes from, and its synonyms.
+//! The answers of DescribeConfigs: every setting of a resource with its value, where that comes from, and its
+//! synonyms.
 //!
-//! Entries come in the order in which Apache Kafka lists them. A listed synonym chain starts at the setting's own name:
-//! a value that came from `log.retention.hours` shows as the default of `log.retention.ms` (Kafka drops what precedes).
+//! Entries come in the order in which Apache Kafka lists them. A listed synonym chain starts at the setting's
+//! own name: a value that came from `log.retention.hours` shows as the default of `log.retention.ms` (Kafka
+//! drops what precedes).
 
 use std::collections::BTreeSet;
 
@@ -178,7 +180,8 @@ pub fn client_metrics_entries(overrides: &Settings) -> Vec<ConfigEntry> {
     definitions::client_metrics().iter().map(entry).collect()
 }
 
-/// The settings of this broker: all that Kafka knows, and what else the file, the command line or an AlterConfigs named.
+/// The settings of this broker: all that Kafka knows, and what else the file, the command line or an
+/// AlterConfigs named.
 pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
     let is_given = |key: &ConfigKey| layers.given(key.name).is_some();
     let known = listed(definitions::broker(), is_given).map(|key| {
@@ -215,7 +218,8 @@ pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
         .filter(|name| definitions::broker().get(name).is_none())
         .map(|name| {
             let synonyms = broker_synonyms(layers, name, true);
-            // A setting of one listener is of the kind that it overrides; Kafka calls it read-only, though it is not.
+            // A setting of one listener is of the kind that it overrides; Kafka calls it read-only, though it
+            // is not.
             match definitions::broker_key(name) {
                 Some(key) => {
                     let value = synonyms.first().and_then(|given| given.value.clone());
@@ -297,7 +301,8 @@ fn shown(key: &ConfigKey, raw: &str) -> Option<String> {
     }
 }
 
-/// All values given for a broker setting and the settings it stands for, layer by layer, from its own name on.
+/// All values given for a broker setting and the settings it stands for, layer by layer, from its own name
+/// on.
 fn broker_synonyms(layers: &Layers, name: &str, with_listener_prefix: bool) -> Vec<ConfigSynonym> {
     let names = names_of(name, with_listener_prefix);
     let mut synonyms = Vec::new();

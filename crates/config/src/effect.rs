@@ -9,7 +9,8 @@ use super::validate;
 /// How fast partitions move between data folders; a setting that exists at run time only.
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
-/// Settings that are read where they are given, because their default means something else than the same value given.
+/// Settings that are read where they are given, because their default means something else than the same
+/// value given.
 const READ_RAW: &[&str] = &[
     "broker.id",
     "socket.send.buffer.bytes",
@@ -25,8 +26,8 @@ const AT_START: &[&str] = &[
     "num.recovery.threads.per.data.dir",
 ];
 
-/// Whether giving a broker setting a value changes anything: it has a field in the typed view, gives a topic setting that has
-/// one its default, or bounds the settings of groups.
+/// Whether giving a broker setting a value changes anything: it has a field in the typed view, gives a topic
+/// setting that has one its default, or bounds the settings of groups.
 pub(super) fn of_broker(name: &str) -> bool {
     let gives_topic_default = || {
         let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);

@@ -9,8 +9,8 @@ use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
 use super::unknown;
 
-/// All broker settings that have an effect, by name, with meaning and default, as a configuration file in which everything is
-/// commented out.
+/// All broker settings that have an effect, by name, with meaning and default, as a configuration file in
+/// which everything is commented out.
 pub fn list() -> String {
     let mut keys: Vec<&ConfigKey> = definitions::broker()
         .iter()

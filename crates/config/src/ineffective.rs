@@ -1,8 +1,8 @@
-//! Settings of Kafka's that have no effect here, and what becomes of whoever gives one a value: nothing, a warning, or no
-//! start. `tables/ineffective.tsv` decides setting by setting.
+//! Settings of Kafka's that have no effect here, and what becomes of whoever gives one a value: nothing, a
+//! warning, or no start. `tables/ineffective.tsv` decides setting by setting.
 //!
-//! A file that asks for protection must not start a node without it, and no setting may be passed over that changes
-//! what a cluster means. The same holds at run time.
+//! A file that asks for protection must not start a node without it, and no setting may be passed over that
+//! changes what a cluster means. The same holds at run time.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -97,8 +97,8 @@ fn find(name: &str) -> Option<Ineffective> {
         .map(|row| row.ineffective)
 }
 
-/// The row of a broker setting that has no effect, by a name that may carry a listener's prefix; `None` where it has one, or
-/// is unknown.
+/// The row of a broker setting that has no effect, by a name that may carry a listener's prefix; `None` where
+/// it has one, or is unknown.
 pub fn of_broker(name: &str) -> Option<Ineffective> {
     if effect::of_broker(name) {
         return None;
@@ -106,7 +106,8 @@ pub fn of_broker(name: &str) -> Option<Ineffective> {
     let Some(base) = definitions::listener_base_name(name) else {
         return find(name);
     };
-    // A mechanism may follow the listener: listener.name.{listener}.{mechanism}.sasl.jaas.config (KIP-103, KIP-342).
+    // A mechanism may follow the listener: listener.name.{listener}.{mechanism}.sasl.jaas.config (KIP-103,
+    // KIP-342).
     let of_mechanism = || base.split_once('.').and_then(|(_, base)| find(base));
     find(base).or_else(of_mechanism).or_else(|| {
         definitions::broker().get(base).map(|_| Ineffective {

@@ -1,6 +1,8 @@
-//! Recognises an ISO 8601 duration as Java's `Duration.parse` reads it (`PnDTnHnMn.nS`), for `share.auto.offset.reset`.
+//! Recognises an ISO 8601 duration as Java's `Duration.parse` reads it (`PnDTnHnMn.nS`), for
+//! `share.auto.offset.reset`.
 
-/// Whether `text` is a duration that is not negative: `P`, then days, then `T` with hours, minutes and seconds.
+/// Whether `text` is a duration that is not negative: `P`, then days, then `T` with hours, minutes and
+/// seconds.
 pub(super) fn is_iso_duration(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let Some(body) = upper.strip_prefix('P') else {

@@ -1,5 +1,5 @@
-//! The layers a broker setting's value comes from, strongest first: dynamic for this broker, dynamic for all brokers,
-//! the file and the command line, the default (KIP-226).
+//! The layers a broker setting's value comes from, strongest first: dynamic for this broker, dynamic for all
+//! brokers, the file and the command line, the default (KIP-226).
 //!
 //! The static layer never changes; a metadata delta that touches broker settings builds new layers from it.
 
@@ -78,8 +78,8 @@ impl Layers {
         }
     }
 
-    /// The value a topic setting has where the topic does not set it: the first broker synonym with a value in effect,
-    /// else the topic setting's own default.
+    /// The value a topic setting has where the topic does not set it: the first broker synonym with a value
+    /// in effect, else the topic setting's own default.
     ///
     /// # Errors
     /// As [`Layers::effective`].
@@ -104,8 +104,8 @@ impl Layers {
         key.default.map(|raw| Value::parse(key, raw)).transpose()
     }
 
-    /// The value a group setting has where the group does not set it: the broker's, else its default. Of a broker's list of
-    /// assignors that is the first.
+    /// The value a group setting has where the group does not set it: the broker's, else its default. Of a
+    /// broker's list of assignors that is the first.
     ///
     /// # Errors
     /// As [`Layers::effective`].

@@ -1,8 +1,10 @@
-//! The broker's configuration: Kafka's names, types, defaults and rules, where values come from, and typed views.
+//! The broker's configuration: Kafka's names, types, defaults and rules, where values come from, and typed
+//! views.
 //!
-//! `definitions` is what Kafka 4.4.0 knows; `load` reads file and command line into [`Settings`]; [`Layers`] puts the
-//! dynamic settings of the metadata image over them; [`BrokerConfig`] and [`TopicConfig`] are what handlers and cores
-//! read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and CreateTopics ask.
+//! `definitions` is what Kafka 4.4.0 knows; `load` reads file and command line into [`Settings`]; [`Layers`]
+//! puts the dynamic settings of the metadata image over them; [`BrokerConfig`] and [`TopicConfig`] are what
+//! handlers and cores read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and
+//! CreateTopics ask.
 
 mod controller_rules;
 pub mod definitions;

@@ -19,7 +19,8 @@ impl BrokerConfig {
     }
 }
 
-/// The address in a pair of `max.connections.per.ip.overrides`; `None` for the name of a host other than this one.
+/// The address in a pair of `max.connections.per.ip.overrides`; `None` for the name of a host other than this
+/// one.
 pub(super) fn limited_address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if text == "localhost" {

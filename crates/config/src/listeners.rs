@@ -1,5 +1,5 @@
-//! The listeners of a node: `listeners`, `advertised.listeners` and `listener.security.protocol.map` read together
-//! (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do.
+//! The listeners of a node: `listeners`, `advertised.listeners` and `listener.security.protocol.map` read
+//! together (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -42,8 +42,8 @@ struct Endpoint {
 /// The listeners that brokers and clients use; those of the controller are left out.
 ///
 /// # Errors
-/// In Kafka's words: an entry that is not `NAME://host:port`, names or ports used twice, a name without a security
-/// protocol, advertised names that are not listened on. In our own: a protocol other than PLAINTEXT.
+/// In Kafka's words: an entry that is not `NAME://host:port`, names or ports used twice, a name without a
+/// security protocol, advertised names that are not listened on. In our own: a protocol other than PLAINTEXT.
 pub fn broker_listeners(config: &BrokerConfig) -> Result<Vec<ListenerConfig>, ConfigException> {
     let listening = parse_all(&config.listeners)?;
     let ports_of = |port: u16| {

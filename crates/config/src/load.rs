@@ -1,7 +1,9 @@
-//! What a node is started with: the settings of a file, the command line's on top of them, checked and complete.
+//! What a node is started with: the settings of a file, the command line's on top of them, checked and
+//! complete.
 //!
-//! Order, weakest first: what one node needs (`process.roles` …), the file or, without one, the defaults of a node for
-//! development, `--override`s. What Kafka knows and this broker does not heed yet is reported as a warning.
+//! Order, weakest first: what one node needs (`process.roles` …), the file or, without one, the defaults of a
+//! node for development, `--override`s. What Kafka knows and this broker does not heed yet is reported as a
+//! warning.
 
 use std::path::{Path, PathBuf};
 
@@ -96,7 +98,8 @@ const DEVELOPMENT_DEFAULTS: &[(&str, &str)] = &[
 /// Reads and checks the settings.
 ///
 /// # Errors
-/// The file is malformed, a value is bad, values do not fit together, or they ask for what is not supported yet.
+/// The file is malformed, a value is bad, values do not fit together, or they ask for what is not supported
+/// yet.
 pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     let mut given = Settings::new();
     if let Some((path, bytes)) = &sources.file {
@@ -207,7 +210,8 @@ fn check_value(key: &ConfigKey, name: &str, raw: &str) -> Result<(), LoadError> 
     })
 }
 
-/// Clusters of several nodes and nodes with one role are not built yet: better no start than a silent lone node.
+/// Clusters of several nodes and nodes with one role are not built yet: better no start than a silent lone
+/// node.
 fn require_single_node(layers: &Layers, config: &BrokerConfig) -> Result<(), LoadError> {
     let unsupported = |why: String| Err(LoadError::Unsupported(why));
     for role in ["broker", "controller"] {

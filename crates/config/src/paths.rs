@@ -1,5 +1,6 @@
-//! Paths in settings, as Java normalises them: `java.io.File` joins repeated slashes and drops one at the end, and
-//! `getAbsolutePath` puts the working folder before a relative path. `.` and `..` stay what the system makes of them.
+//! Paths in settings, as Java normalises them: `java.io.File` joins repeated slashes and drops one at the
+//! end, and `getAbsolutePath` puts the working folder before a relative path. `.` and `..` stay what the
+//! system makes of them.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,9 @@
-//! Java's properties format, read from bytes as `java.util.Properties.load(InputStream)` reads it: ISO 8859-1, lines that
-//! end in LF, CR or CR LF, `=`, `:` or a blank between key and value, comments, continued lines and escapes.
+//! Java's properties format, read from bytes as `java.util.Properties.load(InputStream)` reads it: ISO
+//! 8859-1, lines that end in LF, CR or CR LF, `=`, `:` or a blank between key and value, comments, continued
+//! lines and escapes.
 //!
-//! Its documentation is the specification, and `properties.tsv` says what Java answers to some thousands of odd files.
+//! Its documentation is the specification, and `properties.tsv` says what Java answers to some thousands of
+//! odd files.
 
 /// An entry whose escape `\u` is not followed by four hexadecimal digits, which ends the reading as in Java.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,8 +49,8 @@ impl<'a> Lines<'a> {
         Some(line)
     }
 
-    /// The next entry: a line with what it is continued by, and the number of its first line. Comments and blank lines are
-    /// passed over.
+    /// The next entry: a line with what it is continued by, and the number of its first line. Comments and
+    /// blank lines are passed over.
     fn next_entry(&mut self) -> Option<(usize, Vec<u8>)> {
         let mut entry = Vec::new();
         let mut first = 0;
@@ -70,7 +72,8 @@ impl<'a> Lines<'a> {
                 return Some((first, entry));
             }
             entry.pop();
-            // Java takes a lone backslash for an entry, an empty one, where the file ends with it or one byte behind it.
+            // Java takes a lone backslash for an entry, an empty one, where the file ends with it or one byte
+            // behind it.
             let ends = self.rest.is_empty() && !before.ends_with(b"\r\n");
             if entry.is_empty() && ends {
                 return Some((first, entry));
@@ -207,8 +210,8 @@ mod tests {
         }
     }
 
-    /// Rows of scripts/properties-table: the file's bytes, and `key=value` for each entry or `malformed`, all in hexadecimal,
-    /// keys and values in UTF-16.
+    /// Rows of scripts/properties-table: the file's bytes, and `key=value` for each entry or `malformed`, all
+    /// in hexadecimal, keys and values in UTF-16.
     #[test]
     fn thousands_of_odd_files_are_read_as_java_reads_them() {
         let rows = include_str!("properties.tsv")

@@ -1,7 +1,7 @@
 //! What a parsed value must satisfy: Kafka's `ConfigDef` validators, read from the tables' rule column.
 //!
-//! A rule is a word and its arguments: `range 1..`, `one_of a,b`, `non_empty_list a,b`. The messages are Kafka's, for
-//! clients show them.
+//! A rule is a word and its arguments: `range 1..`, `one_of a,b`, `non_empty_list a,b`. The messages are
+//! Kafka's, for clients show them.
 
 use super::ConfigException;
 use super::iso_duration::is_iso_duration;

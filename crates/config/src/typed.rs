@@ -1,8 +1,8 @@
 //! Typed views of the settings: what the rest of the broker reads, one field per setting that has an effect.
 //!
 //! A view is resolved whole from [`Layers`] (and a topic's own settings) whenever one of them changes, and
-//! shared as an `Arc`; reading a field costs nothing. A setting that is not a field here has no effect yet, and whoever
-//! gives it a value is warned (see `effect`).
+//! shared as an `Arc`; reading a field costs nothing. A setting that is not a field here has no effect yet,
+//! and whoever gives it a value is warned (see `effect`).
 
 use super::ConfigException;
 use super::definitions::{self, ConfigKey};

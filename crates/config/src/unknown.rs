@@ -71,7 +71,8 @@ fn meant(name: &str) -> Option<&'static str> {
     nearest(name, definitions::broker().iter().map(|key| key.name))
 }
 
-/// The word that is written most like `word`, if one is: a letter in eight may be wrong, and two in any word of some length.
+/// The word that is written most like `word`, if one is: a letter in eight may be wrong, and two in any word
+/// of some length.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = word.chars().count();
     let allowed = (letters / 8).max(2).min(letters.saturating_sub(1) / 2);
@@ -83,7 +84,8 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
     (least <= allowed).then_some(other)
 }
 
-/// How many letters must be put in, left out, replaced or swapped with their neighbour to make one word of the other.
+/// How many letters must be put in, left out, replaced or swapped with their neighbour to make one word of
+/// the other.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (
         a.to_lowercase().chars().collect(),

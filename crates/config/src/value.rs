@@ -1,6 +1,7 @@
 //! A setting's value, parsed by its type as Apache Kafka's `ConfigDef` does: trimmed, then read strictly.
 //!
-//! Called by whoever accepts a value (the configuration file, CreateTopics, AlterConfigs) and by the typed views.
+//! Called by whoever accepts a value (the configuration file, CreateTopics, AlterConfigs) and by the typed
+//! views.
 
 use std::collections::HashSet;
 

@@ -1,6 +1,7 @@
 //! Settings in YAML: Kafka's names, which may be nested by their dots; a sequence is a list.
 //!
-//! A name that is given twice is an error however it is written, for one of the values would be lost without a word.
+//! A name that is given twice is an error however it is written, for one of the values would be lost without
+//! a word.
 
 use std::collections::HashSet;
 

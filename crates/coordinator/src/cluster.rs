@@ -1,7 +1,7 @@
 //! What the group coordinator has to know of the cluster: its topics, and the settings of groups.
 //!
-//! The broker gives each shard a view of every new metadata image ([`crate::GroupShard::set_cluster`]). A view never changes, so
-//! that one decision is made from one image.
+//! The broker gives each shard a view of every new metadata image ([`crate::GroupShard::set_cluster`]). A
+//! view never changes, so that one decision is made from one image.
 
 use std::sync::Arc;
 
@@ -18,14 +18,16 @@ pub struct Topic {
     pub partition_count: i32,
 }
 
-/// The settings of a group of the consumer protocol: its own (ConfigCommand on the group) or else the broker's.
+/// The settings of a group of the consumer protocol: its own (ConfigCommand on the group) or else the
+/// broker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConsumerSettings {
     /// `consumer.session.timeout.ms`
     pub session_timeout_ms: i32,
     /// `consumer.heartbeat.interval.ms`
     pub heartbeat_interval_ms: i32,
-    /// `consumer.assignment.interval.ms`: the least time between two computations of the target assignment (KIP-1263).
+    /// `consumer.assignment.interval.ms`: the least time between two computations of the target assignment
+    /// (KIP-1263).
     pub assignment_interval_ms: i32,
 }
 
@@ -53,7 +55,8 @@ pub trait ClusterView: std::fmt::Debug + Send + Sync {
     /// The topic of this id.
     fn topic_by_id(&self, id: &Uuid) -> Option<Topic>;
 
-    /// For each partition of the topic the racks of its replicas, sorted; a broker without a rack adds nothing.
+    /// For each partition of the topic the racks of its replicas, sorted; a broker without a rack adds
+    /// nothing.
     fn partition_racks(&self, name: &str) -> Vec<Vec<String>>;
 
     /// Shows the name of every topic, in no useful order.

@@ -59,7 +59,8 @@ impl GroupRecord {
     }
 
     /// The record that these bytes hold.
-    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type and version say.
+    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type
+    /// and version say.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<GroupRecord, CoordinatorError> {
         match GroupRecordKey::decode(key)? {
             GroupRecordKey::OffsetCommit(key) => Ok(GroupRecord::OffsetCommit {

@@ -108,12 +108,12 @@ impl Assignors {
     }
 }
 
-/// How long a new member's first JoinGroup may stay parked: it has no member id to send heartbeats with, and a client that
-/// gave up would otherwise stay in the group for ever (a constant in Kafka, too).
+/// How long a new member's first JoinGroup may stay parked: it has no member id to send heartbeats with, and
+/// a client that gave up would otherwise stay in the group for ever (a constant in Kafka, too).
 pub(crate) const NEW_MEMBER_JOIN_TIMEOUT_MS: i32 = 5 * 60 * 1000;
 
-/// The least time before a join phase that nobody came to is tried again: static members stay until their sessions end, and
-/// a client may claim a rebalance timeout of nothing.
+/// The least time before a join phase that nobody came to is tried again: static members stay until their
+/// sessions end, and a client may claim a rebalance timeout of nothing.
 pub(crate) const JOIN_RETRY_MS_MIN: i32 = 1_000;
 
 impl Default for GroupConfig {

@@ -2,7 +2,8 @@
 
 use barnabas_protocol::malformed::{Malformed, Unencodable};
 
-/// Errors of the coordinator crate. Requests never meet them: a request that cannot be served gets an error code.
+/// Errors of the coordinator crate. Requests never meet them: a request that cannot be served gets an error
+/// code.
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
     /// A type of record that this coordinator does not keep.

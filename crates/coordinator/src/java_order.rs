@@ -1,5 +1,5 @@
-//! The orders in which Java's and Kafka's hash tables list their keys. Kafka's answers come in them, and it costs little to
-//! answer the same, so that two brokers can be compared answer by answer.
+//! The orders in which Java's and Kafka's hash tables list their keys. Kafka's answers come in them, and it
+//! costs little to answer the same, so that two brokers can be compared answer by answer.
 
 /// Java's `String.hashCode`: over UTF-16 units, modulo 2^32.
 pub fn java_hash(text: &str) -> i32 {
@@ -14,7 +14,8 @@ fn bucket(hash: i32, capacity: usize) -> usize {
     (hash ^ (hash >> 16)) as usize & (capacity - 1)
 }
 
-/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that grew with them.
+/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that grew with
+/// them.
 pub fn hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     let mut capacity = 16;
     while keys.len() > capacity / 4 * 3 {
@@ -23,7 +24,8 @@ pub fn hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     keys.sort_by_key(|key| bucket(hash(key), capacity));
 }
 
-/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that began without room for one.
+/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that began
+/// without room for one.
 pub fn tight_hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     let mut capacity = 1;
     while keys.len() > capacity * 3 / 4 {
@@ -38,8 +40,8 @@ pub fn hash_set_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     keys.sort_by_key(|key| bucket(hash(key), capacity));
 }
 
-/// Brings distinct keys, given as they were put in, into the order of Kafka's `TimelineHashMap`: of those that share a slot the
-/// last comes first.
+/// Brings distinct keys, given as they were put in, into the order of Kafka's `TimelineHashMap`: of those
+/// that share a slot the last comes first.
 pub(crate) fn timeline_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     // It doubles when an element more would fill it to four thirds.
     let mut capacity: usize = 2;

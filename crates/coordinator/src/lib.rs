@@ -1,7 +1,7 @@
 //! Coordinators as pure state machines: no IO, no clock, no randomness.
 //!
-//! A [`GroupShard`] holds the groups of one partition of `__consumer_offsets`. [`runtime`], the one part that knows of a log, of
-//! waiting and of locks, drives it:
+//! A [`GroupShard`] holds the groups of one partition of `__consumer_offsets`. [`runtime`], the one part that
+//! knows of a log, of waiting and of locks, drives it:
 //!
 //! ```text
 //! records = shard.join(request, …, now)          decide: no IO
@@ -11,8 +11,9 @@
 //! after a restart: for r in log { shard.replay(r, now) }, then shard.finish_loading(now)
 //! ```
 //!
-//! If the append fails it calls [`GroupShard::append_failed`] instead of replaying. The rules and error codes are
-//! Apache Kafka 4.4's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it is.
+//! If the append fails it calls [`GroupShard::append_failed`] instead of replaying. The rules and error codes
+//! are Apache Kafka 4.4's (`GroupMetadataManager`, `OffsetMetadataManager`); a deviation is named where it
+//! is.
 
 mod assignor;
 mod classic;

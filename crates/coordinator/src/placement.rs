@@ -2,8 +2,8 @@
 
 use crate::java_order::java_hash;
 
-/// The partition, out of `num_partitions` (`offsets.topic.num.partitions` when the topic was created), whose leader
-/// coordinates the group. Kafka's absolute value of the least int is 0.
+/// The partition, out of `num_partitions` (`offsets.topic.num.partitions` when the topic was created), whose
+/// leader coordinates the group. Kafka's absolute value of the least int is 0.
 pub fn partition_for(group_id: &str, num_partitions: i32) -> i32 {
     java_hash(group_id).checked_abs().unwrap_or(0) % num_partitions.max(1)
 }

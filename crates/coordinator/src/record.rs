@@ -1,7 +1,7 @@
 //! The records of `__consumer_offsets` that a shard writes and replays.
 //!
-//! On disk they are Apache Kafka's: the key begins with its type, the value with its version, and a record without a value is
-//! a tombstone. [`crate::codec`] turns them into bytes and back.
+//! On disk they are Apache Kafka's: the key begins with its type, the value with its version, and a record
+//! without a value is a tombstone. [`crate::codec`] turns them into bytes and back.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! Deadlines of a shard, by key: the earliest one is known, and moving one further away costs a map lookup.
 //!
-//! Every heartbeat and every commit moves a session's deadline. The queue therefore keeps the place that a key first got and
-//! is corrected when that place comes up; [`Timers::next_deadline`] may be early, never late.
+//! Every heartbeat and every commit moves a session's deadline. The queue therefore keeps the place that a
+//! key first got and is corrected when that place comes up; [`Timers::next_deadline`] may be early, never
+//! late.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

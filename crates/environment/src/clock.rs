@@ -1,8 +1,9 @@
 //! Two kinds of time, which must not be mixed up.
 //!
-//! The wall clock says what people call the time; it jumps when someone sets it, and is for what is written into records
-//! and for what is compared with them (retention, the expiry of offsets and of transactional ids). The monotonic clock
-//! only ever goes on, at the pace of seconds; every timer, session, window, idle time and backoff is measured with it.
+//! The wall clock says what people call the time; it jumps when someone sets it, and is for what is written
+//! into records and for what is compared with them (retention, the expiry of offsets and of transactional
+//! ids). The monotonic clock only ever goes on, at the pace of seconds; every timer, session, window, idle
+//! time and backoff is measured with it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,14 +52,15 @@ impl Clock {
         })
     }
 
-    /// A clock that stands still until its [`SimulatedTime`] is moved. The wall clock begins at `wall_ms` milliseconds
-    /// since the epoch, the monotonic clock at 0.
+    /// A clock that stands still until its [`SimulatedTime`] is moved. The wall clock begins at `wall_ms`
+    /// milliseconds since the epoch, the monotonic clock at 0.
     pub fn simulated(wall_ms: i64) -> (Clock, SimulatedTime) {
         Clock::simulate(wall_ms, Elapsed::Moved(AtomicU64::new(0)))
     }
 
-    /// A clock that goes as `elapsed` says, which must never go back: with `let origin = tokio::time::Instant::now()`
-    /// and `move || origin.elapsed()` it is the paused clock of a tokio runtime, and goes on with it.
+    /// A clock that goes as `elapsed` says, which must never go back: with `let origin =
+    /// tokio::time::Instant::now()` and `move || origin.elapsed()` it is the paused clock of a tokio runtime,
+    /// and goes on with it.
     pub fn following(
         wall_ms: i64,
         elapsed: impl Fn() -> Duration + Send + Sync + 'static,
@@ -148,8 +150,8 @@ impl SimulatedTime {
         }
     }
 
-    /// Somebody sets the wall clock: forward by `by_ms` milliseconds, back where that is negative. The monotonic clock
-    /// does not notice.
+    /// Somebody sets the wall clock: forward by `by_ms` milliseconds, back where that is negative. The
+    /// monotonic clock does not notice.
     pub fn set_wall_clock_forward(&self, by_ms: i64) {
         self.0.wall_offset_ms.fetch_add(by_ms, Ordering::Relaxed);
     }

@@ -1,8 +1,9 @@
-//! What a node takes from the outside as arguments instead of globals: time ([`Clock`]), randomness ([`Random`]) and
-//! threads ([`Threads`]).
+//! What a node takes from the outside as arguments instead of globals: time ([`Clock`]), randomness
+//! ([`Random`]) and threads ([`Threads`]).
 //!
-//! Everything in a node that asks for the time, draws a number or works beside others does it through the [`Environment`] that its assembly
-//! was given. So a test moves the time itself, and several nodes can run in one process, in one seeded simulation.
+//! Everything in a node that asks for the time, draws a number or works beside others does it through the
+//! [`Environment`] that its assembly was given. So a test moves the time itself, and several nodes can run in
+//! one process, in one seeded simulation.
 
 #![forbid(unsafe_code)]
 

@@ -51,7 +51,8 @@ impl Random {
 
     /// A number in `0..bound`, all equally likely; 0 where `bound` is 0.
     pub fn below(&self, bound: u64) -> u64 {
-        // The high half of a product of 64 times 64 bits; what would favour some of the numbers is drawn again.
+        // The high half of a product of 64 times 64 bits; what would favour some of the numbers is drawn
+        // again.
         let favoured = bound.wrapping_neg().checked_rem(bound).unwrap_or(0);
         loop {
             let product = u128::from(self.u64()) * u128::from(bound);
@@ -71,8 +72,8 @@ impl Random {
         times > 0 && self.index(times) == 0
     }
 
-    /// A random id (version 4). In the base64 form in which Kafka writes ids it never begins with a dash: Kafka's tools
-    /// would take such an id for an option, so Kafka draws again, too.
+    /// A random id (version 4). In the base64 form in which Kafka writes ids it never begins with a dash:
+    /// Kafka's tools would take such an id for an option, so Kafka draws again, too.
     pub fn uuid(&self) -> Uuid {
         loop {
             let mut bytes = [0; 16];

@@ -11,7 +11,8 @@ pub enum Threads {
     /// On threads of its own, so that a runtime never waits.
     #[default]
     Own,
-    /// On the runtime that asks, one thing after the other: for simulations, in which everything happens in one order.
+    /// On the runtime that asks, one thing after the other: for simulations, in which everything happens in
+    /// one order.
     Runtime,
 }
 

@@ -4,8 +4,9 @@
 //! read the source ─→ plan, told ─→ copies, in a folder of their own ─→ into place ─→ checkpoints ─→ one metadata entry
 //! ```
 //!
-//! The source is only read, unless it is taken over in place. Nothing is served before the metadata entry is committed: an import
-//! that was interrupted leaves [`unfinished::FOLDER`], with which no node starts, and which the next import replaces.
+//! The source is only read, unless it is taken over in place. Nothing is served before the metadata entry is
+//! committed: an import that was interrupted leaves [`unfinished::FOLDER`], with which no node starts, and
+//! which the next import replaces.
 
 mod plan;
 mod source;

@@ -50,7 +50,8 @@ pub struct SourcePartition {
     pub leader_epoch: i32,
 }
 
-/// Files with an offset for each partition. The cleaner's is not known to every broker, and copied all the same.
+/// Files with an offset for each partition. The cleaner's is not known to every broker, and copied all the
+/// same.
 const CHECKPOINTS: [&str; 4] = [
     log_dir::RECOVERY_POINTS,
     log_dir::LOG_START_OFFSETS,
@@ -62,7 +63,8 @@ impl Source {
     /// Looks into it, and keeps brokers from starting on it meanwhile.
     ///
     /// # Errors
-    /// `Locked` while a broker runs on it; `Corrupt` for files that can't be understood; `Mismatch` for another kind of folder.
+    /// `Locked` while a broker runs on it; `Corrupt` for files that can't be understood; `Mismatch` for
+    /// another kind of folder.
     pub fn open(path: &Path) -> Result<Source, ImportError> {
         if !path.is_dir() {
             return Err(ImportError::Mismatch(format!(

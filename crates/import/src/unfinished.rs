@@ -1,4 +1,5 @@
-//! An import that has begun and isn't done: its folder, with the copies that are not in place yet and the names of those that are.
+//! An import that has begun and isn't done: its folder, with the copies that are not in place yet and the
+//! names of those that are.
 //!
 //! ```text
 //!  <data folder>/import.unfinished/folders          name and topic id of each partition folder, a line each
@@ -94,7 +95,8 @@ impl Unfinished {
         folders.peek().is_some() && folders.all(|(_, id)| image.topics.by_id(id).is_some())
     }
 
-    /// Removes the copies it made. They are copies: it never moves anything, and those of committed topics stay.
+    /// Removes the copies it made. They are copies: it never moves anything, and those of committed topics
+    /// stay.
     ///
     /// # Errors
     /// `Io`.

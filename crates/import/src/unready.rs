@@ -1,5 +1,6 @@
-//! Data folders that no node may start on: an import into it was interrupted, or it is Apache Kafka's and was not imported at all. (A
-//! node would know none of the topics in it, and start a cluster of its own beside them.)
+//! Data folders that no node may start on: an import into it was interrupted, or it is Apache Kafka's and was
+//! not imported at all. (A node would know none of the topics in it, and start a cluster of its own beside
+//! them.)
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The next start of a broker mends it and loses nothing that was flushed: the torn end of a log that was not closed in order.
+    /// The next start of a broker mends it and loses nothing that was flushed: the torn end of a log that was
+    /// not closed in order.
     Warning,
     /// The file is not what it must be.
     Fault,

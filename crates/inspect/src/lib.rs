@@ -1,7 +1,9 @@
-//! Looks into the files of a log directory without changing anything: what `barnabas log dump` and `barnabas log verify` do.
+//! Looks into the files of a log directory without changing anything: what `barnabas log dump` and `barnabas
+//! log verify` do.
 //!
-//! Works on folders of this broker and of Apache Kafka alike, since the files are the same, and best while no broker runs on
-//! them. Files are streamed: memory follows the largest sound batch, whatever a damaged length claims.
+//! Works on folders of this broker and of Apache Kafka alike, since the files are the same, and best while no
+//! broker runs on them. Files are streamed: memory follows the largest sound batch, whatever a damaged length
+//! claims.
 
 pub mod cluster;
 pub mod dump;

@@ -70,8 +70,8 @@ pub fn segments(names: &[String]) -> Vec<i64> {
     segments
 }
 
-/// The folders in a log directory that hold a partition's files, those being moved in or left over too; not those that wait to
-/// be deleted, nor the metadata log of this broker, which is no partition's.
+/// The folders in a log directory that hold a partition's files, those being moved in or left over too; not
+/// those that wait to be deleted, nor the metadata log of this broker, which is no partition's.
 ///
 /// # Errors
 /// `Io`.

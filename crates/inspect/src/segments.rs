@@ -1,6 +1,7 @@
 //! Streams the batches of a `.log` file (or of a metadata snapshot, which is of the same format).
 //!
-//! A batch whose CRC is wrong doesn't end the walk: as long as its length leads to another one, what follows is shown too.
+//! A batch whose CRC is wrong doesn't end the walk: as long as its length leads to another one, what follows
+//! is shown too.
 
 use std::fs::File;
 use std::io;
@@ -67,7 +68,8 @@ impl<'p> SegmentReader<'p> {
         self.len
     }
 
-    /// Whether nothing but zeros follows `position`: space that was reserved and not written yet (`preallocate`).
+    /// Whether nothing but zeros follows `position`: space that was reserved and not written yet
+    /// (`preallocate`).
     ///
     /// # Errors
     /// `Io`.

@@ -1,4 +1,5 @@
-//! The features of Apache Kafka 4.4 (KIP-584): which levels this broker can run, and what a new cluster starts with.
+//! The features of Apache Kafka 4.4 (KIP-584): which levels this broker can run, and what a new cluster
+//! starts with.
 
 use crate::records::{BrokerFeature, ConfigResource, MetadataRecord};
 
@@ -20,7 +21,8 @@ pub const KRAFT_VERSION: &str = "kraft.version";
 /// Eligible leader replicas (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
-/// How transactions are spoken of (KIP-890): from 1 on the log of transactions is flexible, from 2 on each end bumps the epoch.
+/// How transactions are spoken of (KIP-890): from 1 on the log of transactions is flexible, from 2 on each
+/// end bumps the epoch.
 pub const TRANSACTION_VERSION: &str = "transaction.version";
 /// The group protocols: from level 1 on there are consumer groups (KIP-848).
 pub const GROUP_VERSION: &str = "group.version";
@@ -75,9 +77,9 @@ pub fn feature(name: &str) -> Option<&'static Feature> {
     FEATURES.iter().find(|feature| feature.name == name)
 }
 
-/// What a new cluster starts with: every feature at its greatest level, and the min.insync.replicas that eligible leader
-/// replicas must find set for the whole cluster. With voters that the configuration names (`static_quorum`) kraft.version stays 0:
-/// such a quorum can't change its voters.
+/// What a new cluster starts with: every feature at its greatest level, and the min.insync.replicas that
+/// eligible leader replicas must find set for the whole cluster. With voters that the configuration names
+/// (`static_quorum`) kraft.version stays 0: such a quorum can't change its voters.
 pub fn bootstrap_records(min_insync_replicas: i32, static_quorum: bool) -> Vec<MetadataRecord> {
     let starts = |feature: &&Feature| !(static_quorum && feature.name == KRAFT_VERSION);
     let levels = FEATURES

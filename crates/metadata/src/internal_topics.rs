@@ -11,8 +11,8 @@ pub const TRANSACTION_STATE: &str = "__transaction_state";
 /// Share groups' delivery state.
 pub const SHARE_GROUP_STATE: &str = "__share_group_state";
 
-/// What the controller is asked for to create an internal topic, with the settings that Kafka gives it; `None` for the
-/// name of any other topic.
+/// What the controller is asked for to create an internal topic, with the settings that Kafka gives it;
+/// `None` for the name of any other topic.
 pub fn creatable(name: &str, config: &BrokerConfig) -> Option<CreatableTopic> {
     let (num_partitions, replication_factor, configs) = match name {
         CONSUMER_OFFSETS => (

@@ -1,11 +1,13 @@
-//! The cluster's facts: what brokers, topics, partitions, configs and features there are, and who may change them how.
+//! The cluster's facts: what brokers, topics, partitions, configs and features there are, and who may change
+//! them how.
 //!
 //! Three layers, each usable without the next:
-//! - [`records`] and [`image`]: every change is a [`MetadataRecord`](records::MetadataRecord); records applied in order give a
-//!   [`MetadataImage`](image::MetadataImage). No IO, no clock, no randomness.
-//! - [`controller`]: decides what a request changes. It reads an image and returns records and the reply; it never changes anything.
-//! - [`quorum`]: the shell. It commits records through raft, applies them, and publishes each new image. The only place that names
-//!   openraft and sled.
+//! - [`records`] and [`image`]: every change is a [`MetadataRecord`](records::MetadataRecord); records
+//!   applied in order give a [`MetadataImage`](image::MetadataImage). No IO, no clock, no randomness.
+//! - [`controller`]: decides what a request changes. It reads an image and returns records and the reply; it
+//!   never changes anything.
+//! - [`quorum`]: the shell. It commits records through raft, applies them, and publishes each new image. The
+//!   only place that names openraft and sled.
 
 #![forbid(unsafe_code)]
 

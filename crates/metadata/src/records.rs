@@ -1,9 +1,10 @@
 //! The records of the metadata log: facts, never requests, named after Apache Kafka's metadata records.
 //!
-//! A raft entry carries a list of them, encoded as JSON with serde ([`encoding`]). What is written must stay readable: a variant or
-//! a field is never renamed or given another meaning; a new field gets `#[serde(default)]` so that older entries still decode, and
-//! is not written while it is empty. `tests/golden` holds what each version wrote. They carry what Apache Kafka's metadata records
-//! do, but for what a raft entry makes needless (transactions over several batches) and what is of the time of ZooKeeper.
+//! A raft entry carries a list of them, encoded as JSON with serde ([`encoding`]). What is written must stay
+//! readable: a variant or a field is never renamed or given another meaning; a new field gets
+//! `#[serde(default)]` so that older entries still decode, and is not written while it is empty.
+//! `tests/golden` holds what each version wrote. They carry what Apache Kafka's metadata records do, but for
+//! what a raft entry makes needless (transactions over several batches) and what is of the time of ZooKeeper.
 //! Written by `controller`, read by `image`.
 
 mod broker;

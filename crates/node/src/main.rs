@@ -2,8 +2,8 @@
 //!
 //! `barnabas log …` looks into files instead, with exit codes of its own (`cli/log.rs`).
 //!
-//! Exit code 0 after SIGTERM, SIGINT, SIGHUP, `--help` and `--version`; 1 when the node can't start or could not stop
-//! cleanly.
+//! Exit code 0 after SIGTERM, SIGINT, SIGHUP, `--help` and `--version`; 1 when the node can't start or could
+//! not stop cleanly.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -227,7 +227,8 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         why = server.fatal() => return Err(why),
     }
     tracing::info!("stopping");
-    // Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL is left.
+    // Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL
+    // is left.
     let stopped = server.stop().await;
     stopped.map_err(|error| format!("did not stop cleanly: {error}"))
 }
@@ -310,7 +311,8 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP was ignored when the process began, as nohup asks; a handler would undo that. Only Linux tells.
+/// Whether SIGHUP was ignored when the process began, as nohup asks; a handler would undo that. Only Linux
+/// tells.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

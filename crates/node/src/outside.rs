@@ -1,4 +1,5 @@
-//! What a node takes from outside: nothing in it reaches for the machine's clock, disks, network or threads by itself.
+//! What a node takes from outside: nothing in it reaches for the machine's clock, disks, network or threads
+//! by itself.
 
 use barnabas_environment::Environment;
 use barnabas_metadata::quorum::MetadataDisk;

@@ -1,7 +1,8 @@
 //! The APIs of Apache Kafka 4.4.0: key, name, stable versions, first flexible version and listeners.
 //!
-//! This says what the protocol knows, not what the broker serves: that is the broker's dispatch table, which holds itself to
-//! these ranges. Keys 4 to 7 (LeaderAndIsr, StopReplica, UpdateMetadata, ControlledShutdown) went with ZooKeeper and are unknown here.
+//! This says what the protocol knows, not what the broker serves: that is the broker's dispatch table, which
+//! holds itself to these ranges. Keys 4 to 7 (LeaderAndIsr, StopReplica, UpdateMetadata, ControlledShutdown)
+//! went with ZooKeeper and are unknown here.
 
 use std::fmt;
 
@@ -58,7 +59,8 @@ macro_rules! api_keys {
                 }
             }
 
-            /// The least version that Apache Kafka serves. (ApiVersions advertises Produce from 0; it is served from 3.)
+            /// The least version that Apache Kafka serves. (ApiVersions advertises Produce from 0; it is
+            /// served from 3.)
             pub const fn min_version(self) -> i16 {
                 match self {
                     $(ApiKey::$variant => $min,)*
@@ -202,14 +204,17 @@ impl ApiKey {
         }
     }
 
-    /// The version of the header in front of a request: 2 (with tagged fields) if the body is flexible, else 1.
+    /// The version of the header in front of a request: 2 (with tagged fields) if the body is
+    /// flexible, else 1.
     pub const fn request_header_version(self, version: i16) -> i16 {
         if self.is_flexible(version) { 2 } else { 1 }
     }
 
-    /// The version of the header in front of a response: 1 (with tagged fields) if the body is flexible, else 0.
+    /// The version of the header in front of a response: 1 (with tagged fields) if the body is
+    /// flexible, else 0.
     ///
-    /// ApiVersions always answers with header 0, so that a client can read the answer before it knows what the broker speaks (KIP-511).
+    /// ApiVersions always answers with header 0, so that a client can read the answer before it knows what
+    /// the broker speaks (KIP-511).
     pub const fn response_header_version(self, version: i16) -> i16 {
         if matches!(self, ApiKey::ApiVersions) || !self.is_flexible(version) {
             0

@@ -9,7 +9,8 @@ use crate::guard;
 use crate::malformed::{Malformed, Unencodable};
 use crate::messages::{Encodable, Request};
 
-/// Decodes a request's body after [`guard::check`] has proven it. Bytes after the message are ignored, as in Apache Kafka.
+/// Decodes a request's body after [`guard::check`] has proven it. Bytes after the message are ignored, as in
+/// Apache Kafka.
 ///
 /// Strings and bytes in the message share `body`'s memory: copy what outlives the request.
 pub fn decode_request<T: Request>(version: i16, mut body: Bytes) -> Result<T, Malformed> {

@@ -1,4 +1,5 @@
-//! Every error code of the Kafka protocol (Apache Kafka 4.4.0's `Errors`), with its name and whether a client may retry.
+//! Every error code of the Kafka protocol (Apache Kafka 4.4.0's `Errors`), with its name and whether a client
+//! may retry.
 //!
 //! Handlers answer with these; a crate's own errors are mapped to one of them in a single exhaustive match.
 //! The code is what travels on the wire, so a row never changes once Apache Kafka has published it.

@@ -1,7 +1,7 @@
 //! FetchResponse 4–18, by hand: the records never pass through here.
 //!
-//! The encoder yields bytes up to a partition's records, then a place where so many bytes of records come from elsewhere (a file's
-//! range), and so on. Requests are decoded by [`crate::codec::decode_request`].
+//! The encoder yields bytes up to a partition's records, then a place where so many bytes of records come
+//! from elsewhere (a file's range), and so on. Requests are decoded by [`crate::codec::decode_request`].
 //!
 //! ```text
 //! response:  throttle_time_ms i32 │ v7: error i16, session_id i32 │ topics: name (to v12) or id (from v13) │ partitions │ tags
@@ -134,8 +134,9 @@ pub enum FetchChunk {
 }
 
 impl FetchResponse<'_> {
-    /// Encodes the body in this version. What comes before the first records is appended to `head` (which may hold the frame's
-    /// size and header already); the rest is returned, and begins with records if there are any.
+    /// Encodes the body in this version. What comes before the first records is appended to `head` (which may
+    /// hold the frame's size and header already); the rest is returned, and begins with records if there are
+    /// any.
     pub fn encode(&self, version: i16, head: &mut BytesMut) -> Result<Vec<FetchChunk>, Unencodable> {
         let api = ApiKey::Fetch;
         if !api.supports(version) {

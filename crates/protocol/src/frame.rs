@@ -1,8 +1,9 @@
 //! Frames: every request and response goes with its size in front, `size i32 │ size bytes`.
 //!
-//! A connection parses frames in place where they were received; only the start of one that has not fully arrived stays in a buffer
-//! of the connection's own. That buffer grows with the bytes received and never with the size announced: Apache Kafka allocates
-//! what a client announces, and a few dozen clients that announce 100 MB and send nothing are its end.
+//! A connection parses frames in place where they were received; only the start of one that has not fully
+//! arrived stays in a buffer of the connection's own. That buffer grows with the bytes received and never
+//! with the size announced: Apache Kafka allocates what a client announces, and a few dozen clients that
+//! announce 100 MB and send nothing are its end.
 
 use bytes::BytesMut;
 
@@ -11,7 +12,8 @@ pub const SIZE_PREFIX: usize = 4;
 
 /// The least room made for further bytes of a frame.
 const ROOM_MIN: usize = 512;
-/// Room made for further bytes, as a multiple of those received: a large frame moves few times, a lie costs little.
+/// Room made for further bytes, as a multiple of those received: a large frame moves few times, a lie costs
+/// little.
 const ROOM_PER_RECEIVED: usize = 3;
 
 /// A frame that can't be; the connection is closed.
@@ -30,7 +32,8 @@ pub enum FrameError {
     },
 }
 
-/// The size of the frame at the front of `received`, without the four bytes that say it; `None` while these haven't all arrived.
+/// The size of the frame at the front of `received`, without the four bytes that say it; `None` while these
+/// haven't all arrived.
 pub fn parse_frame_size(received: &[u8], frame_bytes_max: usize) -> Result<Option<usize>, FrameError> {
     let Some(prefix) = received.first_chunk::<SIZE_PREFIX>() else {
         return Ok(None);
@@ -47,8 +50,8 @@ pub fn parse_frame_size(received: &[u8], frame_bytes_max: usize) -> Result<Optio
     }
 }
 
-/// The capacity that a buffer for a frame which begins with `received` should have: at most four times the bytes received, and a few
-/// hundred more, and not past the frame's end.
+/// The capacity that a buffer for a frame which begins with `received` should have: at most four times the
+/// bytes received, and a few hundred more, and not past the frame's end.
 pub fn capacity(received: &[u8], frame_bytes_max: usize) -> Result<usize, FrameError> {
     let missing = match parse_frame_size(received, frame_bytes_max)? {
         Some(size) => (SIZE_PREFIX + size).saturating_sub(received.len()),
@@ -57,8 +60,8 @@ pub fn capacity(received: &[u8], frame_bytes_max: usize) -> Result<usize, FrameE
     Ok(received.len() + missing.min(ROOM_MIN.max(received.len() * ROOM_PER_RECEIVED)))
 }
 
-/// Whether a buffer of `capacity` bytes that holds `received`, the start of a frame, has no room for more of it worth a read: it has
-/// to move to a larger one, see [`capacity`].
+/// Whether a buffer of `capacity` bytes that holds `received`, the start of a frame, has no room for more of
+/// it worth a read: it has to move to a larger one, see [`capacity`].
 pub fn is_full(received: &[u8], capacity: usize, frame_bytes_max: usize) -> Result<bool, FrameError> {
     let wanted = self::capacity(received, frame_bytes_max)? - received.len();
     Ok(capacity - received.len() < wanted.min(ROOM_MIN))

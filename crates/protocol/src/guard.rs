@@ -1,12 +1,13 @@
 //! Proves a request's body before a decoder sees it.
 //!
-//! kafka-protocol's decoders allocate what a count asks for. The guard walks a body along its shape (`generated/shapes.rs`) and
-//! holds every length, count, varint and string against the bytes that remain. What passes can be decoded with memory bounded by
-//! the body's size and [`ELEMENTS_MAX`]. It allocates nothing, and it recurses along the shape only, never along the input.
+//! kafka-protocol's decoders allocate what a count asks for. The guard walks a body along its shape
+//! (`generated/shapes.rs`) and holds every length, count, varint and string against the bytes that remain.
+//! What passes can be decoded with memory bounded by the body's size and [`ELEMENTS_MAX`]. It allocates
+//! nothing, and it recurses along the shape only, never along the input.
 //!
-//! It accepts what Apache Kafka's parsers accept: bytes after the message, unknown tags, tags in any order or repeated, and a known
-//! tag's size is ignored. It is stricter in what no client sends: strings that are not UTF-8, lengths below -1, more than
-//! [`ELEMENTS_MAX`] elements.
+//! It accepts what Apache Kafka's parsers accept: bytes after the message, unknown tags, tags in any order or
+//! repeated, and a known tag's size is ignored. It is stricter in what no client sends: strings that are not
+//! UTF-8, lengths below -1, more than [`ELEMENTS_MAX`] elements.
 
 use crate::api::ApiKey;
 use crate::generated::shapes::REQUESTS;
@@ -16,14 +17,15 @@ use crate::shape::{Field, Kind, Shape};
 
 /// The most elements in one request: array entries other than plain numbers, and unknown tagged fields.
 ///
-/// An element may take 2 bytes on the wire and 200 decoded, so that the body's size alone is no bound worth the name. No client
-/// comes near this number; a Fetch of every partition of a very large cluster has fewer.
+/// An element may take 2 bytes on the wire and 200 decoded, so that the body's size alone is no bound worth
+/// the name. No client comes near this number; a Fetch of every partition of a very large cluster has fewer.
 pub const ELEMENTS_MAX: usize = 1 << 18;
 
 /// The least bytes of the count of tagged fields.
 const TAG_COUNT_BYTES_MIN: usize = 1;
 
-/// Proves that `body` (a request without its header) is a request of this API and version, whatever may follow it.
+/// Proves that `body` (a request without its header) is a request of this API and version, whatever may
+/// follow it.
 pub fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Malformed> {
     let unsupported = Malformed::UnsupportedVersion { api, version };
     let shape = shape_of(api).ok_or(unsupported)?;
@@ -117,7 +119,8 @@ impl Walk<'_> {
 
     fn elements(&mut self, element: &Kind, count: usize) -> Result<(), Malformed> {
         let size_min = self.size_min(element);
-        // A count never exceeds the bytes that remain, even where an element could be empty: so does Apache Kafka.
+        // A count never exceeds the bytes that remain, even where an element could be empty: so does Apache
+        // Kafka.
         let (needed, remaining) = (count.saturating_mul(size_min.max(1)), self.reader.remaining());
         if needed > remaining {
             return Err(Malformed::Truncated { needed, remaining });

@@ -7,7 +7,8 @@
 //! response v1: … the same │ tagged fields
 //! ```
 //!
-//! Connections decode the request's header in place before anything else; which header version applies follows from key and version.
+//! Connections decode the request's header in place before anything else; which header version applies
+//! follows from key and version.
 
 use bytes::{BufMut, BytesMut};
 
@@ -20,7 +21,8 @@ use crate::reader::Reader;
 pub struct RequestHeader<'a> {
     /// The API that is asked.
     pub api_key: ApiKey,
-    /// The version of the body; it may lie out of the API's range, what to do then is the dispatcher's choice.
+    /// The version of the body; it may lie out of the API's range, what to do then is the dispatcher's
+    /// choice.
     pub api_version: i16,
     /// Comes back in the response's header.
     pub correlation_id: i32,
@@ -31,7 +33,8 @@ pub struct RequestHeader<'a> {
 }
 
 impl<'a> RequestHeader<'a> {
-    /// Decodes the header at the front of `frame` (without its size prefix). Unknown tagged fields are skipped.
+    /// Decodes the header at the front of `frame` (without its size prefix). Unknown tagged fields are
+    /// skipped.
     pub fn decode(frame: &'a [u8]) -> Result<RequestHeader<'a>, Malformed> {
         let mut reader = Reader::new(frame);
         let key = reader.i16()?;

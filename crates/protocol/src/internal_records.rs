@@ -44,8 +44,8 @@ pub use crate::generated::transaction_log_value::{
 
 /// The version in which Apache Kafka 4.4 writes [`GroupMetadataValue`].
 pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
-/// The version in which Apache Kafka 4.4 writes [`OffsetCommitValue`]; an offset with an expiry time of its own (OffsetCommit
-/// before v5) is written in version 1, the only one with that field.
+/// The version in which Apache Kafka 4.4 writes [`OffsetCommitValue`]; an offset with an expiry time of its
+/// own (OffsetCommit before v5) is written in version 1, the only one with that field.
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
 /// The version of every value of a consumer group.
 pub const CONSUMER_GROUP_VALUE_VERSION: i16 = 0;
@@ -73,23 +73,29 @@ const CONSUMER_GROUP_REGULAR_EXPRESSION: i16 = 16;
 /// The key of a record in `__consumer_offsets`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupRecordKey {
-    /// A committed offset; its value is an [`OffsetCommitValue`]. Kafka's record types 0 (of old brokers) and 1.
+    /// A committed offset; its value is an [`OffsetCommitValue`]. Kafka's record types 0 (of old brokers)
+    /// and 1.
     OffsetCommit(OffsetCommitKey),
     /// A classic group; its value is a [`GroupMetadataValue`]. Record type 2.
     GroupMetadata(GroupMetadataKey),
     /// A consumer group's epoch; its value is a [`ConsumerGroupMetadataValue`]. Record type 3.
     ConsumerGroupMetadata(ConsumerGroupMetadataKey),
-    /// What Apache Kafka before 4.1 kept of a consumer group's topics; its value is a [`ConsumerGroupPartitionMetadataValue`]. Record type 4.
+    /// What Apache Kafka before 4.1 kept of a consumer group's topics; its value is a
+    /// [`ConsumerGroupPartitionMetadataValue`]. Record type 4.
     ConsumerGroupPartitionMetadata(ConsumerGroupPartitionMetadataKey),
     /// A member of a consumer group; its value is a [`ConsumerGroupMemberMetadataValue`]. Record type 5.
     ConsumerGroupMemberMetadata(ConsumerGroupMemberMetadataKey),
-    /// The epoch of a consumer group's target assignment; its value is a [`ConsumerGroupTargetAssignmentMetadataValue`]. Record type 6.
+    /// The epoch of a consumer group's target assignment; its value is a
+    /// [`ConsumerGroupTargetAssignmentMetadataValue`]. Record type 6.
     ConsumerGroupTargetAssignmentMetadata(ConsumerGroupTargetAssignmentMetadataKey),
-    /// What a member is to be assigned; its value is a [`ConsumerGroupTargetAssignmentMemberValue`]. Record type 7.
+    /// What a member is to be assigned; its value is a [`ConsumerGroupTargetAssignmentMemberValue`]. Record
+    /// type 7.
     ConsumerGroupTargetAssignmentMember(ConsumerGroupTargetAssignmentMemberKey),
-    /// What a member is assigned; its value is a [`ConsumerGroupCurrentMemberAssignmentValue`]. Record type 8.
+    /// What a member is assigned; its value is a [`ConsumerGroupCurrentMemberAssignmentValue`]. Record
+    /// type 8.
     ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey),
-    /// The topics that match a consumer group's regular expression; its value is a [`ConsumerGroupRegularExpressionValue`]. Record type 16.
+    /// The topics that match a consumer group's regular expression; its value is a
+    /// [`ConsumerGroupRegularExpressionValue`]. Record type 16.
     ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey),
     /// A record type that isn't known here, to be skipped.
     Unknown(i16),
@@ -173,7 +179,8 @@ pub fn encode_value<T: Encodable>(value: &T, version: i16) -> Result<Bytes, Unen
     encode_versioned(value, version, version)
 }
 
-/// Decodes a record's value in the version that stands in front of it. What it returns doesn't share `value`'s memory.
+/// Decodes a record's value in the version that stands in front of it. What it returns doesn't share
+/// `value`'s memory.
 pub fn decode_value<T: Decodable + Message>(value: &[u8]) -> Result<T, Malformed> {
     let (version, mut rest) = split_version(value)?;
     if version < T::VERSIONS.min || version > T::VERSIONS.max {

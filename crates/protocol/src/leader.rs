@@ -1,4 +1,5 @@
-//! The leader that a client should have asked, and where it is reached (KIP-951): parts of Produce's and Fetch's responses.
+//! The leader that a client should have asked, and where it is reached (KIP-951): parts of Produce's and
+//! Fetch's responses.
 
 use bytes::BufMut;
 

@@ -1,7 +1,7 @@
 //! What can be wrong with bytes from the network, and with an answer that its version can't carry.
 //!
-//! Every decoder of this crate returns [`Malformed`]. Apache Kafka closes the connection in all of these cases, and so does the
-//! broker: after malformed bytes there is no telling what a client meant.
+//! Every decoder of this crate returns [`Malformed`]. Apache Kafka closes the connection in all of these
+//! cases, and so does the broker: after malformed bytes there is no telling what a client meant.
 
 /// Why bytes are not the message that they claim to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +29,12 @@ pub enum Malformed {
     /// A string of more than 32,767 bytes, the most that the protocol allows.
     #[error("a string of {0} bytes is longer than 32767")]
     StringTooLong(usize),
-    /// A string that isn't UTF-8. (Java would replace the bad bytes; nothing good comes of a topic with such a name.)
+    /// A string that isn't UTF-8. (Java would replace the bad bytes; nothing good comes of a topic with such
+    /// a name.)
     #[error("a string is not UTF-8")]
     NotUtf8,
-    /// More elements than [`crate::guard::ELEMENTS_MAX`]: decoded, they would take many times the bytes that were sent.
+    /// More elements than [`crate::guard::ELEMENTS_MAX`]: decoded, they would take many times the bytes that
+    /// were sent.
     #[error("the request holds more than {max} elements", max = crate::guard::ELEMENTS_MAX)]
     TooManyElements,
     /// The API key is none that Apache Kafka 4.4 knows.
@@ -54,7 +56,8 @@ pub enum Malformed {
     Undecodable,
 }
 
-/// An answer sets a field that its version doesn't have, or holds a string too long for the wire. A bug of ours, never the client's.
+/// An answer sets a field that its version doesn't have, or holds a string too long for the wire. A bug of
+/// ours, never the client's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("can't encode: {0}")]
 pub struct Unencodable(pub String);

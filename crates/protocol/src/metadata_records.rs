@@ -1,4 +1,5 @@
-//! The records of Apache Kafka's metadata log (`__cluster_metadata`), read when its log directory is taken over.
+//! The records of Apache Kafka's metadata log (`__cluster_metadata`), read when its log directory is taken
+//! over.
 //!
 //! ```text
 //! value: frame version, unsigned varint = 1 │ record type, unsigned varint │ version, unsigned varint │ the struct in that version
@@ -76,7 +77,8 @@ impl ClusterRecord {
     /// Decodes a record's value.
     ///
     /// # Errors
-    /// `UnsupportedRecordVersion` for a frame or a struct of a newer release; `Undecodable`, `Truncated` and the like.
+    /// `UnsupportedRecordVersion` for a frame or a struct of a newer release; `Undecodable`, `Truncated` and
+    /// the like.
     pub fn decode(value: &[u8]) -> Result<ClusterRecord, Malformed> {
         let mut reader = Reader::new(value);
         let frame_version = reader.unsigned_varint()?;

@@ -90,7 +90,8 @@ impl<'a> Reader<'a> {
         Err(Malformed::VarintTooLong)
     }
 
-    /// A length or count: an int32 with -1 for null, or in flexible versions an unsigned varint of the length plus one.
+    /// A length or count: an int32 with -1 for null, or in flexible versions an unsigned varint of the length
+    /// plus one.
     #[inline]
     pub(crate) fn length(&mut self, flexible: bool) -> Result<Option<usize>, Malformed> {
         let length = if flexible {
@@ -144,7 +145,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a struct that may be null is there: 1 says yes and -1 no. (Java takes any other byte by its sign.)
+    /// Whether a struct that may be null is there: 1 says yes and -1 no. (Java takes any other byte by its
+    /// sign.)
     #[inline]
     pub(crate) fn presence(&mut self) -> Result<bool, Malformed> {
         match self.i8()? {

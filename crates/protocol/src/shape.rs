@@ -1,6 +1,8 @@
-//! The language in which the generated table (`generated/shapes.rs`) says what a request looks like on the wire.
+//! The language in which the generated table (`generated/shapes.rs`) says what a request looks like on the
+//! wire.
 //!
-//! The guard walks these shapes. They hold what matters for lengths (sizes, versions, null, tags) and no names.
+//! The guard walks these shapes. They hold what matters for lengths (sizes, versions, null, tags) and no
+//! names.
 
 /// What a value looks like on the wire.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! The primitive types of the protocol, read and written. The generated codecs stand on it.
 //!
-//! Reading is safe on any input: each value proves its bytes first, and an array grows with what is really read.
+//! Reading is safe on any input: each value proves its bytes first, and an array grows with what is really
+//! read.
 
 use anyhow::anyhow;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -15,7 +16,8 @@ const ENTRIES_AT_FIRST: usize = 1024;
 
 type Result<T> = std::result::Result<T, anyhow::Error>;
 
-/// Reads off the front of `buf` with a [`Reader`]. (Every buffer that messages are decoded from is contiguous.)
+/// Reads off the front of `buf` with a [`Reader`]. (Every buffer that messages are decoded from is
+/// contiguous.)
 fn read<T, B: ByteBuf>(
     buf: &mut B,
     read: impl FnOnce(&mut Reader<'_>) -> std::result::Result<T, Malformed>,

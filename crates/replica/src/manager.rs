@@ -26,8 +26,8 @@ pub struct ReplicaManager {
 }
 
 impl ReplicaManager {
-    /// The replicas of a node with these logs in its `log_dirs`; the images claim them. `stopping` is cancelled when the
-    /// process stops.
+    /// The replicas of a node with these logs in its `log_dirs`; the images claim them. `stopping` is
+    /// cancelled when the process stops.
     pub fn new(
         settings: Arc<DynamicBrokerConfig>,
         environment: Environment,

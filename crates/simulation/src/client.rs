@@ -37,8 +37,8 @@ impl Client {
     /// Asks for something, and waits for the answer.
     ///
     /// # Errors
-    /// The connection is lost or can't be made, or there is no answer in time. Whether the request has had its effect
-    /// is not known then.
+    /// The connection is lost or can't be made, or there is no answer in time. Whether the request has had
+    /// its effect is not known then.
     ///
     /// # Panics
     /// What comes is not the answer.

@@ -16,7 +16,8 @@ const WALL_MS: i64 = 1_700_000_000_000;
 pub struct World {
     /// Everything in the run follows from it.
     pub seed: u64,
-    /// The time of all machines: the paused clock of the runtime, which goes on when nothing else is to be done.
+    /// The time of all machines: the paused clock of the runtime, which goes on when nothing else is to be
+    /// done.
     pub clock: Clock,
     /// The network.
     pub network: SimulatedNetwork,
@@ -25,8 +26,8 @@ pub struct World {
 }
 
 impl World {
-    /// Runs a history to its end; answers all that the network has seen. On this thread alone, with neither the system's
-    /// sockets nor its clock.
+    /// Runs a history to its end; answers all that the network has seen. On this thread alone, with neither
+    /// the system's sockets nor its clock.
     pub fn run(seed: u64, history: impl AsyncFnOnce(World)) -> Vec<Event> {
         let runtime = Builder::new_current_thread()
             .enable_time()

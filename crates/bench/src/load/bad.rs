@@ -1,6 +1,8 @@
-//! Clients that misbehave beside those that are measured: a third reads slowly, a third never reads, a third sends a byte a second.
+//! Clients that misbehave beside those that are measured: a third reads slowly, a third never reads, a third
+//! sends a byte a second.
 //!
-//! They run on a thread of their own. A server may close their connections; they come back then, as such clients do.
+//! They run on a thread of their own. A server may close their connections; they come back then, as such
+//! clients do.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

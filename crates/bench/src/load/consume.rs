@@ -14,8 +14,8 @@ use crate::roles::sender::Sender;
 use crate::roles::session::SessionConsumer;
 use crate::shared::{Shared, Tail};
 
-/// Fills the topic, then consumers read it from the start again and again (hot: out of the page cache). With `--evict` the topic's
-/// files in that folder are dropped from the page cache before (cold).
+/// Fills the topic, then consumers read it from the start again and again (hot: out of the page cache). With
+/// `--evict` the topic's files in that folder are dropped from the page cache before (cold).
 pub fn fetch(mut options: Options) -> Result<Report, Failure> {
     let target = Target::open(&mut options)?;
     let content = Content::take(&mut options)?;
@@ -50,8 +50,8 @@ pub fn fetch(mut options: Options) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// A producer and consumers that follow it; the producer waits while the slowest is `--window` batches behind. With a window of 1 and
-/// one record in a batch: end to end, one record at a time.
+/// A producer and consumers that follow it; the producer waits while the slowest is `--window` batches
+/// behind. With a window of 1 and one record in a batch: end to end, one record at a time.
 pub fn tail(mut options: Options) -> Result<Report, Failure> {
     let target = Target::open(&mut options)?;
     let content = Content::take(&mut options)?;
@@ -81,7 +81,8 @@ pub fn tail(mut options: Options) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Consumers that each follow all partitions in one fetch session (KIP-227), while `--producers` send `--rate` batches a second.
+/// Consumers that each follow all partitions in one fetch session (KIP-227), while `--producers` send
+/// `--rate` batches a second.
 pub fn session(mut options: Options) -> Result<Report, Failure> {
     let target = Target::open(&mut options)?;
     let content = Content::take(&mut options)?;

@@ -1,4 +1,5 @@
-//! `mixed`: producers, consumers and committing groups at once, at a fixed rate: what the same work costs each server.
+//! `mixed`: producers, consumers and committing groups at once, at a fixed rate: what the same work costs
+//! each server.
 
 use std::rc::Rc;
 

@@ -1,4 +1,5 @@
-//! `produce`: connections that send batches, each to one partition after the other. `transact`: the same in transactions.
+//! `produce`: connections that send batches, each to one partition after the other. `transact`: the same in
+//! transactions.
 
 use std::rc::Rc;
 
@@ -20,7 +21,8 @@ use crate::shared::Shared;
 /// acks=0: bytes that a connection is ahead of the server, about.
 const UNANSWERED_BYTES: usize = 256 << 10;
 
-/// Closed loop with `--in-flight` requests on each connection, open loop with `--rate`; `--bad` clients misbehave meanwhile.
+/// Closed loop with `--in-flight` requests on each connection, open loop with `--rate`; `--bad` clients
+/// misbehave meanwhile.
 pub fn produce(mut options: Options) -> Result<Report, Failure> {
     let target = Target::open(&mut options)?;
     let content = Content::take(&mut options)?;

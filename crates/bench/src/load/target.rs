@@ -1,4 +1,5 @@
-//! What measurements have in common on the command line: the server and its topic, the window, what is produced.
+//! What measurements have in common on the command line: the server and its topic, the window, what is
+//! produced.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -39,7 +40,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Takes `--address`, `--floor`, `--topic`, `--partitions`, `--topic-configs`, `--keep`; creates the topic unless it is there.
+    /// Takes `--address`, `--floor`, `--topic`, `--partitions`, `--topic-configs`, `--keep`; creates the
+    /// topic unless it is there.
     pub fn open(options: &mut Options) -> Result<Target, Failure> {
         let address = options.required("address")?;
         let is_floor = options.flag("floor");

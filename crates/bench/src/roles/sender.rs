@@ -43,8 +43,8 @@ pub struct Manner {
     pub in_flight_max: usize,
     /// Sends at due times only.
     pub open_loop: bool,
-    /// The server answers (not acks=0). Otherwise the socket alone says how much is sent, and an ApiVersions at the end that all was
-    /// taken.
+    /// The server answers (not acks=0). Otherwise the socket alone says how much is sent, and an ApiVersions
+    /// at the end that all was taken.
     pub answered: bool,
     /// Waits for the consumers of the tail.
     pub gated: bool,

@@ -1,4 +1,5 @@
-//! A consumer of many partitions in one fetch session (KIP-227): after the first request only what changed is named.
+//! A consumer of many partitions in one fetch session (KIP-227): after the first request only what changed is
+//! named.
 
 use barnabas_protocol::messages::{Decodable, FetchResponse};
 use bytes::Bytes;

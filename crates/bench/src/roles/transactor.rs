@@ -1,4 +1,5 @@
-//! A transactional producer: some batches, a commit, the next transaction (KIP-98, with the verification of KIP-890).
+//! A transactional producer: some batches, a commit, the next transaction (KIP-98, with the verification of
+//! KIP-890).
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,7 +15,8 @@ use crate::frames::{PRODUCE_ERROR_AT, records_of, request};
 use crate::shared::{Class, Phase, Shared};
 
 const END_TXN: i16 = 5;
-/// The markers of the transaction before are still being written: the first request of the next is asked again.
+/// The markers of the transaction before are still being written: the first request of the next is asked
+/// again.
 const CONCURRENT_TRANSACTIONS: i16 = 51;
 /// Bytes of the header in front of an answer: correlation id, tags.
 const HEADER: usize = 5;

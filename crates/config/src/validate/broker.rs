@@ -4,7 +4,8 @@ use crate::definitions::{self, UpdateMode};
 use crate::limits::limited_address;
 use crate::{ConfigException, Layers, Settings, Value, ineffective};
 
-/// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over `layers`.
+/// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over
+/// `layers`.
 ///
 /// # Errors
 /// Kafka's message; AlterConfigs answers it with `INVALID_REQUEST`.
@@ -217,7 +218,8 @@ fn check_cordoned(layers: &Layers) -> Result<(), ConfigException> {
 
 const CONNECTION_OVERRIDES: &str = "max.connections.per.ip.overrides";
 
-/// Checks `address:count` pairs, in the words of Java's `substring` and `parseInt`, which is where Kafka fails.
+/// Checks `address:count` pairs, in the words of Java's `substring` and `parseInt`, which is where Kafka
+/// fails.
 fn check_connection_overrides(overrides: &str) -> Result<(), ConfigException> {
     for pair in overrides
         .split(',')

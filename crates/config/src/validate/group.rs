@@ -95,7 +95,8 @@ pub(crate) fn bounds_groups(name: &str) -> bool {
         .any(|(_, least, most)| *least == Some(name) || *most == Some(name))
 }
 
-/// Checks the whole set of settings a group will have; what the group does not set itself is the broker's concern.
+/// Checks the whole set of settings a group will have; what the group does not set itself is the broker's
+/// concern.
 ///
 /// # Errors
 /// An unknown name, a bad value, or one outside the broker's bounds.

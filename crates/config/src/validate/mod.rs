@@ -1,6 +1,8 @@
-//! What CreateTopics and the AlterConfigs requests may ask: checks over the whole set of settings a resource will have.
+//! What CreateTopics and the AlterConfigs requests may ask: checks over the whole set of settings a resource
+//! will have.
 //!
-//! Called by the controller (topics, groups, client metrics), by the AlterConfigs handlers (brokers) and at start.
+//! Called by the controller (topics, groups, client metrics), by the AlterConfigs handlers (brokers) and at
+//! start.
 
 mod broker;
 mod client_metrics;

@@ -1,8 +1,8 @@
-//! Uniform, where members subscribe to different topics: free partitions go to the least loaded subscribers, then topic by topic
-//! partitions move from the most to the least loaded until no move helps.
+//! Uniform, where members subscribe to different topics: free partitions go to the least loaded subscribers,
+//! then topic by topic partitions move from the most to the least loaded until no move helps.
 //!
-//! Where all subscribers of a topic subscribe alike the result is balanced in one round; overlapping subscriptions may take
-//! more, and [`ROUNDS_MAX`] bounds them.
+//! Where all subscribers of a topic subscribe alike the result is balanced in one round; overlapping
+//! subscriptions may take more, and [`ROUNDS_MAX`] bounds them.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Uniform, where all members subscribe to the same topics: shares differ by one partition at most, and a member keeps what it
-//! has up to its share.
+//! Uniform, where all members subscribe to the same topics: shares differ by one partition at most, and a
+//! member keeps what it has up to its share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,8 @@ pub(super) fn assign(members: &[AssigneeMember<'_>], sizes: &BTreeMap<Uuid, i32>
                 continue;
             }
             for partition in had {
-                // A topic that was deleted and made again with fewer partitions has another id; this is for the fool.
+                // A topic that was deleted and made again with fewer partitions has another id; this is for
+                // the fool.
                 let exists = *partition < size(topic);
                 if exists && quota > 0 {
                     quota -= 1;
@@ -56,7 +57,8 @@ pub(super) fn assign(members: &[AssigneeMember<'_>], sizes: &BTreeMap<Uuid, i32>
                 }
             }
         }
-        // The extra partitions stay with members that have one, as long as there are others left to take them.
+        // The extra partitions stay with members that have one, as long as there are others left to take
+        // them.
         if quota > 0 && takes_extra && members.len() - index > extras {
             quota -= 1;
             takes_extra = false;

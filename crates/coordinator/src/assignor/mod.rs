@@ -1,7 +1,8 @@
 //! The server-side assignors (KIP-848): who gets which partitions of the topics that a group's members read.
 //!
-//! Pure functions of the members, what they had, and the topics' sizes. Apache Kafka's results: where its order depends on its
-//! hash tables the caller gives the members in that order. Neither assignor looks at racks, as in Apache Kafka 4.4.
+//! Pure functions of the members, what they had, and the topics' sizes. Apache Kafka's results: where its
+//! order depends on its hash tables the caller gives the members in that order. Neither assignor looks at
+//! racks, as in Apache Kafka 4.4.
 
 mod heterogeneous;
 mod homogeneous;
@@ -43,7 +44,8 @@ impl Assignor {
         }
     }
 
-    /// What each of `members` gets, in their order. `sizes` has the number of partitions of every topic that is subscribed to.
+    /// What each of `members` gets, in their order. `sizes` has the number of partitions of every topic that
+    /// is subscribed to.
     pub(crate) fn assign(
         self,
         members: &[AssigneeMember<'_>],

@@ -1,5 +1,6 @@
-//! Range: of every topic each member gets a contiguous range, the same one of topics with as many partitions, so that they can
-//! be joined. Static members come first, by their instance ids, so that a restart doesn't move ranges.
+//! Range: of every topic each member gets a contiguous range, the same one of topics with as many partitions,
+//! so that they can be joined. Static members come first, by their instance ids, so that a restart doesn't
+//! move ranges.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -1,8 +1,10 @@
-//! A classic group: its members, who leads them, what they all support, and which of their requests are parked.
+//! A classic group: its members, who leads them, what they all support, and which of their requests are
+//! parked.
 //!
-//! Invariants: `leader` is a member or none; `static_members` maps to members; `awaiting_joins` counts the members with a
-//! parked JoinGroup; `supported` counts, for each protocol, the members that support it; a member is never pending.
-//! The shard's join, sync, membership and rebalance modules call this; nothing here knows of time limits or records.
+//! Invariants: `leader` is a member or none; `static_members` maps to members; `awaiting_joins` counts the
+//! members with a parked JoinGroup; `supported` counts, for each protocol, the members that support it; a
+//! member is never pending. The shard's join, sync, membership and rebalance modules call this; nothing here
+//! knows of time limits or records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -170,7 +172,8 @@ impl ClassicGroup {
         self.members.insert(member.id.clone(), member);
     }
 
-    /// Removes a member or a pending member; a leader's place goes to another member. The caller answers its parked requests.
+    /// Removes a member or a pending member; a leader's place goes to another member. The caller answers its
+    /// parked requests.
     pub(crate) fn remove(&mut self, id: &str) -> Option<ClassicMember> {
         let removed = self.members.remove(id);
         if let Some(member) = &removed {
@@ -188,8 +191,8 @@ impl ClassicGroup {
         removed
     }
 
-    /// Gives the static member `old_id` the id `new_id` and keeps everything else; its parked requests stay with the member
-    /// that is returned for the caller to answer.
+    /// Gives the static member `old_id` the id `new_id` and keeps everything else; its parked requests stay
+    /// with the member that is returned for the caller to answer.
     pub(crate) fn replace_static(
         &mut self,
         instance_id: &str,
@@ -213,7 +216,8 @@ impl ClassicGroup {
         Some(old)
     }
 
-    /// Takes over what a member's new JoinGroup says and parks it. Returns the request that was parked before, if any.
+    /// Takes over what a member's new JoinGroup says and parks it. Returns the request that was parked
+    /// before, if any.
     pub(crate) fn update_member(
         &mut self,
         id: &str,
@@ -277,8 +281,8 @@ impl ClassicGroup {
         }
     }
 
-    /// The protocol with the most votes among those that every member supports. Where votes are even, the one that
-    /// Kafka's hash table lists first wins.
+    /// The protocol with the most votes among those that every member supports. Where votes are even, the one
+    /// that Kafka's hash table lists first wins.
     pub(crate) fn select_protocol(&self) -> Option<Box<str>> {
         let mut votes: Vec<(&str, usize)> = Vec::new();
         for member in self.members.values() {
@@ -297,7 +301,8 @@ impl ClassicGroup {
             .map(|(name, _)| (*name).into())
     }
 
-    /// Starts the next generation with the members that are there: CompletingRebalance, or Empty if there are none.
+    /// Starts the next generation with the members that are there: CompletingRebalance, or Empty if there are
+    /// none.
     pub(crate) fn init_next_generation(&mut self, wall_ms: i64) {
         self.generation_id = self.generation_id.wrapping_add(1);
         self.protocol_name = self.select_protocol();
@@ -325,7 +330,8 @@ impl ClassicGroup {
         Some(subscribed)
     }
 
-    /// Whether the group reads the topic; a group of consumers whose subscriptions can't be read may read any.
+    /// Whether the group reads the topic; a group of consumers whose subscriptions can't be read may read
+    /// any.
     pub(crate) fn is_subscribed_to(&self, topic: &str) -> bool {
         match &self.subscribed_topics {
             Some(topics) => topics.contains(topic),

@@ -1,7 +1,8 @@
 //! JoinGroup, versions 0 to 9: who may come in, under which id, and whether that starts a rebalance.
 //!
-//! A member without an id gets one; from version 4 on a dynamic member must come back with it (MEMBER_ID_REQUIRED, KIP-394),
-//! so that a client that never learns its id leaves no dead member behind. Every answer goes out as an effect.
+//! A member without an id gets one; from version 4 on a dynamic member must come back with it
+//! (MEMBER_ID_REQUIRED, KIP-394), so that a client that never learns its id leaves no dead member behind.
+//! Every answer goes out as an effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -100,7 +101,8 @@ pub(super) fn generation_of(group: &ClassicGroup, member_id: &str, tell_members:
 }
 
 impl GroupConfig {
-    /// What a JoinGroup request is held to whatever the group's state, and before its coordinator is looked for.
+    /// What a JoinGroup request is held to whatever the group's state, and before its coordinator is looked
+    /// for.
     ///
     /// # Errors
     /// INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT.
@@ -182,8 +184,8 @@ impl GroupShard {
         made_way
     }
 
-    /// Whether the group has room. While it rebalances the places go to those who join first: the count of members may be
-    /// above a limit that was lowered.
+    /// Whether the group has room. While it rebalances the places go to those who join first: the count of
+    /// members may be above a limit that was lowered.
     fn accepts(&self, group_id: &str, member_id: &str) -> bool {
         let Some(group) = self.groups.get(group_id) else {
             return false;
@@ -268,7 +270,8 @@ impl GroupShard {
         Vec::new()
     }
 
-    /// A member joins again. A rebalance starts if it says something new, or if it leads and asks for one by joining.
+    /// A member joins again. A rebalance starts if it says something new, or if it leads and asks for one by
+    /// joining.
     fn rejoin(&mut self, group_id: &Arc<str>, join: &Join<'_>) -> Vec<GroupRecord> {
         let member_id = join.request.member_id.as_str();
         let Some(group) = self.groups.get_mut(group_id) else {
@@ -306,7 +309,8 @@ impl GroupShard {
         records
     }
 
-    /// Everyone has joined and yet there is no protocol, for the member names one twice: Kafka fails on this unexpectedly, too.
+    /// Everyone has joined and yet there is no protocol, for the member names one twice: Kafka fails on this
+    /// unexpectedly, too.
     fn refuse_without_protocol(&mut self, group_id: &str, member_id: &str) {
         let Some(group) = self.groups.get_mut(group_id) else {
             return;
@@ -353,7 +357,8 @@ impl GroupShard {
         self.maybe_prepare_rebalance_or_complete_join(group_id, join.now)
     }
 
-    /// The client has sent the same JoinGroup again and will read only that answer; Kafka never answers the earlier one.
+    /// The client has sent the same JoinGroup again and will read only that answer; Kafka never answers the
+    /// earlier one.
     pub(super) fn answer_superseded_join(&mut self, superseded: Option<Token>, member_id: &str) {
         if let Some(token) = superseded {
             self.respond(

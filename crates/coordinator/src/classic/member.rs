@@ -1,4 +1,5 @@
-//! One member of a classic group: what it supports, what it was assigned, and which of its requests are parked.
+//! One member of a classic group: what it supports, what it was assigned, and which of its requests are
+//! parked.
 
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ pub struct ClassicMember {
     pub(crate) awaiting_join: Option<Token>,
     /// The SyncGroup request that waits for the leader's assignment.
     pub(crate) awaiting_sync: Option<Token>,
-    /// Has never been told its member id: it cannot send heartbeats yet, so a parked join does not keep it alive.
+    /// Has never been told its member id: it cannot send heartbeats yet, so a parked join does not keep it
+    /// alive.
     pub(crate) is_new: bool,
 }
 

@@ -96,7 +96,8 @@ impl GroupShard {
         Ok(())
     }
 
-    /// A member (or pending member) was silent for too long. A parked request shows that its client is still there.
+    /// A member (or pending member) was silent for too long. A parked request shows that its client is still
+    /// there.
     pub(crate) fn expire_session(
         &mut self,
         group_id: &Arc<str>,
@@ -127,7 +128,8 @@ impl GroupShard {
         }
     }
 
-    /// Removes a member or pending member, ends its session and answers what it waits for: a live client will join anew.
+    /// Removes a member or pending member, ends its session and answers what it waits for: a live client will
+    /// join anew.
     pub(super) fn drop_member(&mut self, group_id: &Arc<str>, member_id: &str) {
         self.cancel_session(group_id, member_id);
         let Some(group) = self.groups.get_mut(group_id) else {

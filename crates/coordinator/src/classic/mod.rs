@@ -1,7 +1,9 @@
-//! The classic group protocol: members elect a leader, the leader assigns (JoinGroup, SyncGroup, Heartbeat, LeaveGroup).
+//! The classic group protocol: members elect a leader, the leader assigns (JoinGroup, SyncGroup, Heartbeat,
+//! LeaveGroup).
 //!
-//! [`group`] keeps a group's members and counters consistent and knows nothing of records, timers or time; the request
-//! modules ([`join`], [`sync`], [`membership`]) and [`rebalance`] are `impl GroupShard` blocks that drive it.
+//! [`group`] keeps a group's members and counters consistent and knows nothing of records, timers or time;
+//! the request modules ([`join`], [`sync`], [`membership`]) and [`rebalance`] are `impl GroupShard` blocks
+//! that drive it.
 
 pub(crate) mod group;
 pub(crate) mod join;

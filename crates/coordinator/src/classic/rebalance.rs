@@ -98,7 +98,8 @@ impl GroupShard {
         }
     }
 
-    /// The join phase's time is up. A first rebalance goes on while members keep coming and its time is not used up.
+    /// The join phase's time is up. A first rebalance goes on while members keep coming and its time is not
+    /// used up.
     pub(crate) fn expire_join(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
         let Some(group) = self.groups.get_mut(group_id) else {
             return Vec::new();
@@ -154,7 +155,8 @@ impl GroupShard {
             return Vec::new();
         }
         if group.members().len() > 0 && group.select_protocol().is_none() {
-            // Only a member that names a protocol twice brings this about. As in Kafka it waits until its session ends.
+            // Only a member that names a protocol twice brings this about. As in Kafka it waits until its
+            // session ends.
             return Vec::new();
         }
         group.initial_rebalance = None;

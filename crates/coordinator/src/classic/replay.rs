@@ -1,4 +1,5 @@
-//! A classic group's generation as a record: taken from the group, made into a group, applied to the group that wrote it.
+//! A classic group's generation as a record: taken from the group, made into a group, applied to the group
+//! that wrote it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,8 +100,9 @@ impl ClassicGroup {
 }
 
 impl GroupShard {
-    /// The record that this very group wrote is in the log: its assignment holds and goes to the members that wait for it.
-    /// Nothing else of the group can differ from the record, for nothing happens between deciding and replaying.
+    /// The record that this very group wrote is in the log: its assignment holds and goes to the members that
+    /// wait for it. Nothing else of the group can differ from the record, for nothing happens between
+    /// deciding and replaying.
     pub(crate) fn replay_live(&mut self, group_id: &Arc<str>, value: GroupMetadata, now: Now) {
         let Some(group) = self.groups.get_mut(group_id) else {
             return;

@@ -7,7 +7,8 @@
 //!    └── last member is gone ───┘  └── a member joins, leaves or expires ───────────────────┘
 //! ```
 //!
-//! A group that is gone is not in the shard at all; Kafka answers for it with the name of its fifth state, `Dead`.
+//! A group that is gone is not in the shard at all; Kafka answers for it with the name of its fifth state,
+//! `Dead`.
 
 /// State of a classic group (Kafka's `ClassicGroupState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
-//! Static members (KIP-345): a restarted client takes over the place, the assignment and the leadership of its former self.
+//! Static members (KIP-345): a restarted client takes over the place, the assignment and the leadership of
+//! its former self.
 //!
-//! In a stable group whose protocol stays the same that needs no rebalance, only a record with the new member id. Until it is
-//! in the log a [`Replacement`] remembers how to answer, and how to go back if the append fails.
+//! In a stable group whose protocol stays the same that needs no rebalance, only a record with the new member
+//! id. Until it is in the log a [`Replacement`] remembers how to answer, and how to go back if the append
+//! fails.
 
 use std::sync::Arc;
 
@@ -74,7 +76,8 @@ impl GroupShard {
                 vec![group.to_record(|member| member.assignment.clone())]
             }
             ClassicState::Stable => self.maybe_prepare_rebalance_or_complete_join(group_id, join.now),
-            // The old id may already be with the leader: the new one would get no assignment in this generation.
+            // The old id may already be with the leader: the new one would get no assignment in this
+            // generation.
             ClassicState::CompletingRebalance => self.prepare_rebalance(group_id, join.now),
             ClassicState::PreparingRebalance | ClassicState::Empty => {
                 self.maybe_complete_join_phase(group_id, join.now)
@@ -110,7 +113,8 @@ impl GroupShard {
         let mut response =
             generation_of(group, &replacement.new_id, skip_assignment).with_skip_assignment(skip_assignment);
         if !skips {
-            // An old client must not believe that it leads, or it would assign: it is told its former self does.
+            // An old client must not believe that it leads, or it would assign: it is told its former self
+            // does.
             let old_leader = replacement.old_leader.as_deref().unwrap_or_default();
             response = response.with_leader(StrBytes::from_string(old_leader.to_owned()));
         }

@@ -1,4 +1,5 @@
-//! The topics in a consumer's subscription (Kafka's embedded consumer protocol, ConsumerProtocolSubscription.json).
+//! The topics in a consumer's subscription (Kafka's embedded consumer protocol,
+//! ConsumerProtocolSubscription.json).
 //!
 //! Every version begins with version 0's fields, so version 0 is all that is read:
 //!
@@ -8,7 +9,8 @@
 
 use bytes::Buf;
 
-/// Topics of the subscription; `None` if the bytes don't comply with the schema, for then the group's topics are unknown.
+/// Topics of the subscription; `None` if the bytes don't comply with the schema, for then the group's topics
+/// are unknown.
 pub(crate) fn topics(subscription: &[u8]) -> Option<Vec<String>> {
     topics_and_rest(subscription).map(|(topics, _)| topics)
 }

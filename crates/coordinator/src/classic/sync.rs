@@ -1,6 +1,7 @@
 //! SyncGroup, versions 0 to 5: the leader brings the assignment, everyone takes theirs home.
 //!
-//! The assignment is a record before it is anyone's: it is handed out when the record is replayed (see `replay_live`).
+//! The assignment is a record before it is anyone's: it is handed out when the record is replayed (see
+//! `replay_live`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -102,7 +103,8 @@ impl GroupShard {
         }
         let superseded = member.awaiting_sync.replace(token);
         let records = if group.is_leader(member_id) {
-            // Copied, for the record outlives the request's frame. The last of two for the same member counts.
+            // Copied, for the record outlives the request's frame. The last of two for the same member
+            // counts.
             let assignments: BTreeMap<&str, &Bytes> = request
                 .assignments
                 .iter()
@@ -124,7 +126,8 @@ impl GroupShard {
         records
     }
 
-    /// Gives every member that waits its assignment; its session starts anew, for it could not send heartbeats meanwhile.
+    /// Gives every member that waits its assignment; its session starts anew, for it could not send
+    /// heartbeats meanwhile.
     pub(super) fn propagate_assignment(&mut self, group_id: &Arc<str>, now: Now) {
         self.answer_syncs(group_id, now, |group, assignment| {
             assignment_of(group, assignment)

@@ -1,5 +1,5 @@
-//! SyncGroup, Heartbeat and LeaveGroup of classic members of a consumer group. A classic member learns of a rebalance by
-//! REBALANCE_IN_PROGRESS and comes back with JoinGroup; the others of the group go on meanwhile.
+//! SyncGroup, Heartbeat and LeaveGroup of classic members of a consumer group. A classic member learns of a
+//! rebalance by REBALANCE_IN_PROGRESS and comes back with JoinGroup; the others of the group go on meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -133,7 +133,8 @@ impl GroupShard {
             .schedule(session, now.monotonic_ms.saturating_add(i64::from(session_ms)));
     }
 
-    /// The member was told to join again; it has its rebalance timeout for that, from the first time it was told.
+    /// The member was told to join again; it has its rebalance timeout for that, from the first time it was
+    /// told.
     fn await_rejoin(&mut self, group_id: &Arc<str>, member_id: &Arc<str>, rebalance_ms: i32, now: Now) {
         let key = TimerKey::MemberJoin {
             group: group_id.clone(),

@@ -1,5 +1,6 @@
-//! Members that leave or are put out: their partitions are free, and the group's epoch goes up. Where the last member of the
-//! consumer protocol goes and classic ones stay, the group becomes a classic one (`migrate.rs`).
+//! Members that leave or are put out: their partitions are free, and the group's epoch goes up. Where the
+//! last member of the consumer protocol goes and classic ones stay, the group becomes a classic one
+//! (`migrate.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The state of a consumer group, and what follows from it. Changed by replay only (`replay.rs`).
 //!
-//! Invariants: the counts are those of the members; a partition has an epoch in `partition_epochs` exactly if a member has it
-//! assigned or must give it back; `static_members` maps to members.
+//! Invariants: the counts are those of the members; a partition has an epoch in `partition_epochs` exactly if
+//! a member has it assigned or must give it back; `static_members` maps to members.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use super::record::{GroupEpoch, ResolvedRegex, TargetEpoch};
 use super::refusal::Refusal;
 use crate::assignor::Partitions;
 
-/// The epoch of a group before its first record: the target assignment's begins below it, so that the first member is assigned.
+/// The epoch of a group before its first record: the target assignment's begins below it, so that the first
+/// member is assigned.
 pub(super) const FIRST_EPOCH: GroupEpoch = GroupEpoch {
     epoch: 1,
     metadata_hash: 0,
@@ -72,7 +73,8 @@ pub struct ConsumerGroup {
     pub(super) classic_protocols: BTreeMap<Box<str>, usize>,
     /// Whether the log has a record with the topics' metadata, as Apache Kafka before 4.1 wrote.
     pub(crate) has_legacy_topics: bool,
-    /// The group epoch for which the topics were last looked at; `None` when they may have changed since. Not in the log.
+    /// The group epoch for which the topics were last looked at; `None` when they may have changed since. Not
+    /// in the log.
     pub(crate) topics_seen_at: Option<i32>,
 }
 
@@ -160,7 +162,8 @@ impl ConsumerGroup {
             .is_some_and(|partitions| partitions.contains_key(&partition))
     }
 
-    /// Whether the topics may have changed since they were looked at, or the epoch that was decided then is not in the log.
+    /// Whether the topics may have changed since they were looked at, or the epoch that was decided then is
+    /// not in the log.
     pub(crate) fn must_look_at_topics(&self) -> bool {
         self.topics_seen_at.is_none_or(|epoch| self.epoch.epoch < epoch)
     }
@@ -203,8 +206,8 @@ impl ConsumerGroup {
         most.map(|(name, _)| name)
     }
 
-    /// How many members read each topic, were `old` replaced by `new`. What a regular expression matches is counted once for
-    /// the group.
+    /// How many members read each topic, were `old` replaced by `new`. What a regular expression matches is
+    /// counted once for the group.
     pub(crate) fn topics_after(
         &self,
         old: &[&ConsumerMember],

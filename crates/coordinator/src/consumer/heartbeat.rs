@@ -1,6 +1,7 @@
 //! ConsumerGroupHeartbeat, versions 0 and 1: joining, going on, and leaving.
 //!
-//! A member joins with epoch 0, and again so after it was fenced; it leaves with -1, and a static member for a while with -2.
+//! A member joins with epoch 0, and again so after it was fenced; it leaves with -1, and a static member for
+//! a while with -2.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ fn said(timeout_ms: i32) -> Option<i32> {
 }
 
 impl GroupConfig {
-    /// What a ConsumerGroupHeartbeat request is held to whatever the group's state, and before its coordinator is looked for.
+    /// What a ConsumerGroupHeartbeat request is held to whatever the group's state, and before its
+    /// coordinator is looked for.
     ///
     /// # Errors
     /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR.
@@ -168,7 +170,8 @@ impl GroupShard {
                 let holder = group.static_member(instance_id);
                 if joins {
                     if let Some(holder) = holder {
-                        // Its own first heartbeat again, or one that comes back, or one that takes over from a classic client.
+                        // Its own first heartbeat again, or one that comes back, or one that takes over from
+                        // a classic client.
                         if !holder.is_classic() {
                             check_released(holder, &update.member.id, instance_id)?;
                         }

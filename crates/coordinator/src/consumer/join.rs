@@ -1,5 +1,5 @@
-//! JoinGroup of a classic client to a consumer group: it becomes a member whose generation is its epoch, and is assigned by the
-//! coordinator like everybody; what it gets it learns from SyncGroup.
+//! JoinGroup of a classic client to a consumer group: it becomes a member whose generation is its epoch, and
+//! is assigned by the coordinator like everybody; what it gets it learns from SyncGroup.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

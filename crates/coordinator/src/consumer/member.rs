@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::classic::member::MemberProtocol;
 
-/// Assigned partitions by topic id, each with the epoch at which the member got it (KIP-1251). No topic is without a partition.
+/// Assigned partitions by topic id, each with the epoch at which the member got it (KIP-1251). No topic is
+/// without a partition.
 pub type Assigned = BTreeMap<Uuid, BTreeMap<i32, i32>>;
 
 /// The epoch of a static member that has left for a while (KIP-345 in KIP-848).

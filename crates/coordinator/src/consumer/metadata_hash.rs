@@ -1,5 +1,6 @@
-//! The hash over the topics that a group reads, as Apache Kafka computes it (KIP-1101): when it differs from the one in the
-//! group's record, topics were created, grown, deleted or moved to other racks, and the group must be assigned anew.
+//! The hash over the topics that a group reads, as Apache Kafka computes it (KIP-1101): when it differs from
+//! the one in the group's record, topics were created, grown, deleted or moved to other racks, and the group
+//! must be assigned anew.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! From the classic protocol to the consumer protocol and back while the group goes on (`group.consumer.migration.policy`).
+//! From the classic protocol to the consumer protocol and back while the group goes on
+//! (`group.consumer.migration.policy`).
 //!
-//! Up: a consumer's first heartbeat comes to a classic group. Its members stay as classic members of the consumer group, with
-//! what they have; those who wait for a rebalance are told to join again.
-//! Down: the last member of the consumer protocol goes. The others become members of a classic group, with what they were to
+//! Up: a consumer's first heartbeat comes to a classic group. Its members stay as classic members of the
+//! consumer group, with what they have; those who wait for a rebalance are told to join again. Down: the last
+//! member of the consumer protocol goes. The others become members of a classic group, with what they were to
 //! have, and rebalance.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,8 @@ pub(crate) struct Downgrade {
 }
 
 impl GroupShard {
-    /// The consumer group for a heartbeat: `None` if the shard has it. A group that does not exist is made if the heartbeat
-    /// `joins`, and so is one from a classic group; the records come with it.
+    /// The consumer group for a heartbeat: `None` if the shard has it. A group that does not exist is made if
+    /// the heartbeat `joins`, and so is one from a classic group; the records come with it.
     ///
     /// # Errors
     /// GROUP_ID_NOT_FOUND.
@@ -120,8 +121,9 @@ impl GroupShard {
             && group.members.len() <= self.config.group_max_size
     }
 
-    /// The records that make a consumer group a classic one, without `leaving`, and with a static member that comes back as a
-    /// classic one (it, its former id, and whether its subscription has changed). `None` if a subscription can't be read.
+    /// The records that make a consumer group a classic one, without `leaving`, and with a static member that
+    /// comes back as a classic one (it, its former id, and whether its subscription has changed). `None` if a
+    /// subscription can't be read.
     pub(super) fn downgrade(
         &mut self,
         group_id: &Arc<str>,

@@ -1,15 +1,18 @@
-//! Groups of the consumer protocol (KIP-848): the coordinator assigns, and members come to their assignments one by one.
+//! Groups of the consumer protocol (KIP-848): the coordinator assigns, and members come to their assignments
+//! one by one.
 //!
 //! ```text
 //! heartbeat ─▶ member changed? ─▶ group epoch + 1 ─▶ target assignment ─▶ reconcile this member ─▶ answer
 //! ```
 //!
-//! A group has three epochs: of the group (bumped when members, subscriptions or topics change), of the target assignment
-//! (the group epoch that it was computed for), and of each member (the target's epoch that the member has reached). A member
-//! keeps its epoch until it has revoked what is no longer its own; a partition is given on only when nobody holds it.
+//! A group has three epochs: of the group (bumped when members, subscriptions or topics change), of the
+//! target assignment (the group epoch that it was computed for), and of each member (the target's epoch that
+//! the member has reached). A member keeps its epoch until it has revoked what is no longer its own; a
+//! partition is given on only when nobody holds it.
 //!
-//! Everything is decided from a [`group::ConsumerGroup`] that only replay changes, so a decision that can't be appended leaves
-//! no trace. The decisions are `impl` blocks of the shard in this module's files; rules and messages are Apache Kafka 4.4's.
+//! Everything is decided from a [`group::ConsumerGroup`] that only replay changes, so a decision that can't
+//! be appended leaves no trace. The decisions are `impl` blocks of the shard in this module's files; rules
+//! and messages are Apache Kafka 4.4's.
 
 pub(crate) mod classic_member;
 pub(crate) mod codec;

@@ -12,8 +12,9 @@ use crate::group::txn_commit::GROUP_ERRORS_SINCE;
 const MEMBER_EPOCH_SINCE: i16 = 9;
 
 impl ConsumerGroup {
-    /// Whether a commit is taken: from anyone while the group has no members, else from a member in its epoch. An older epoch
-    /// will do for partitions that the member has had since then (KIP-1251); one that will not fails the request.
+    /// Whether a commit is taken: from anyone while the group has no members, else from a member in its
+    /// epoch. An older epoch will do for partitions that the member has had since then (KIP-1251); one that
+    /// will not fails the request.
     pub(crate) fn validate_offset_commit(
         &self,
         request: &OffsetCommitRequest,

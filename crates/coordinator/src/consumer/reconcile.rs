@@ -5,9 +5,9 @@
 //!  Stable ─────────────────▶ Unrevoked ──────────────▶ Stable ◀──────────────────────▶ Unreleased
 //! ```
 //!
-//! While it has something to give back a member stays in its epoch. After that it goes to the target's epoch at once and gets
-//! what is free; what others have yet to give back it gets when they have. So nobody waits for a slow member but those who want
-//! its partitions.
+//! While it has something to give back a member stays in its epoch. After that it goes to the target's epoch
+//! at once and gets what is free; what others have yet to give back it gets when they have. So nobody waits
+//! for a slow member but those who want its partitions.
 
 use std::collections::BTreeSet;
 

@@ -11,7 +11,8 @@ use crate::assignor::Partitions;
 pub enum ConsumerRecord {
     /// ConsumerGroupMetadata: the group's epoch. The tombstone deletes the group.
     Epoch(Option<GroupEpoch>),
-    /// ConsumerGroupPartitionMetadata, which Apache Kafka wrote before 4.1: whether it is there is all that counts.
+    /// ConsumerGroupPartitionMetadata, which Apache Kafka wrote before 4.1: whether it is there is all that
+    /// counts.
     LegacyTopics(Option<()>),
     /// ConsumerGroupMemberMetadata.
     Member {

@@ -1,5 +1,5 @@
-//! Regular expressions that members subscribe to: checked when they come, resolved against the topics' names apart from the
-//! heartbeat that asks for it, and again when topics come or time has passed.
+//! Regular expressions that members subscribe to: checked when they come, resolved against the topics' names
+//! apart from the heartbeat that asks for it, and again when topics come or time has passed.
 //!
 //! A name has to match as a whole ([`crate::re2`]). The topics that match are in the log, so that every
 //! coordinator assigns the same.
@@ -43,7 +43,8 @@ pub(super) fn must_resolve(update: &Update<'_>, brings_new: bool) -> bool {
         return false;
     }
     let last = group.resolved.values().next();
-    // The last time is a record's, so it is compared with the wall clock; one that was set back does not hold anything up.
+    // The last time is a record's, so it is compared with the wall clock; one that was set back does not hold
+    // anything up.
     let has_passed = |last: &ResolvedRegex, interval_ms: i64| {
         update.wall_ms < last.timestamp_ms || update.wall_ms > last.timestamp_ms.saturating_add(interval_ms)
     };

@@ -11,7 +11,8 @@ use crate::assignor::Partitions;
 use crate::group::GroupShard;
 
 impl GroupShard {
-    /// Applies a record of a consumer group. A tombstone for what isn't there says nothing: what it deleted was compacted away.
+    /// Applies a record of a consumer group. A tombstone for what isn't there says nothing: what it deleted
+    /// was compacted away.
     pub(crate) fn replay_consumer(&mut self, group_id: Arc<str>, record: ConsumerRecord) {
         if let ConsumerRecord::Epoch(None) = record {
             self.consumer_groups.remove(&group_id);

@@ -1,5 +1,6 @@
-//! What a new or changed member means for its group: records of the member, of the group's epoch, of the target assignment and
-//! of what the member gets. Heartbeats and joins of the classic protocol both come here.
+//! What a new or changed member means for its group: records of the member, of the group's epoch, of the
+//! target assignment and of what the member gets. Heartbeats and joins of the classic protocol both come
+//! here.
 
 use std::sync::Arc;
 
@@ -131,7 +132,8 @@ impl<'a> Update<'a> {
                 regex::check(new)?;
                 is_new = true;
             } else {
-                // It is assigned what the expression is known to match. One that is not resolved yet will bump the epoch then.
+                // It is assigned what the expression is known to match. One that is not resolved yet will
+                // bump the epoch then.
                 change.bumps = self.group.resolved.contains_key(new);
             }
         }
@@ -139,8 +141,8 @@ impl<'a> Update<'a> {
         Ok(change)
     }
 
-    /// Bumps the group's epoch if it must be, or if the topics turn out to have changed. Returns the group's epoch, and whether
-    /// all members subscribe to the same topics.
+    /// Bumps the group's epoch if it must be, or if the topics turn out to have changed. Returns the group's
+    /// epoch, and whether all members subscribe to the same topics.
     pub(super) fn set_epoch(&mut self, bumps: bool) -> (i32, bool) {
         let old = self.is_known().then_some(&self.old);
         let topics = self.group.topics_after(old.as_slice(), Some(&self.member));
@@ -164,7 +166,8 @@ impl<'a> Update<'a> {
         (epoch, alike)
     }
 
-    /// The target assignment's epoch and what it gives this member; computed anew if the group is ahead of it and time allows.
+    /// The target assignment's epoch and what it gives this member; computed anew if the group is ahead of it
+    /// and time allows.
     pub(super) fn set_target(
         &mut self,
         group_epoch: i32,
@@ -241,7 +244,8 @@ pub(super) fn tombstones_of_member(id: &Arc<str>) -> [ConsumerRecord; 3] {
     ]
 }
 
-/// A member's epoch must be the one it was told, or the one before, if it has nothing that it should not have.
+/// A member's epoch must be the one it was told, or the one before, if it has nothing that it should not
+/// have.
 pub(super) fn check_epoch(
     member: &ConsumerMember,
     epoch: i32,

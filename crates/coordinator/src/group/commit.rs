@@ -1,4 +1,5 @@
-//! OffsetCommit, versions 2 to 10: a member of the current generation, or anyone while the group has no members.
+//! OffsetCommit, versions 2 to 10: a member of the current generation, or anyone while the group has no
+//! members.
 
 use std::sync::Arc;
 
@@ -13,14 +14,16 @@ use super::{GroupShard, Outcome};
 use crate::classic::state::ClassicState;
 use crate::record::{CommittedOffset, GroupRecord};
 
-/// From this version on a commit to a group that does not exist says so instead of ILLEGAL_GENERATION (KIP-848).
+/// From this version on a commit to a group that does not exist says so instead of ILLEGAL_GENERATION
+/// (KIP-848).
 const GROUP_ID_NOT_FOUND_SINCE: i16 = 9;
 
 /// The retention time that means "as the broker is configured".
 const DEFAULT_RETENTION_TIME_MS: i64 = -1;
 
 impl GroupShard {
-    /// Handles an OffsetCommit request whose topics exist, each with its name and its id. An error stands for every partition.
+    /// Handles an OffsetCommit request whose topics exist, each with its name and its id. An error stands for
+    /// every partition.
     pub fn commit_offsets(
         &mut self,
         request: &OffsetCommitRequest,

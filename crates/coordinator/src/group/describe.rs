@@ -19,7 +19,8 @@ const CLASSIC: &str = "classic";
 const CONSUMER: &str = "consumer";
 
 impl GroupShard {
-    /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups only.
+    /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups
+    /// only.
     pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
         let described = DescribedGroup::default().with_group_id(GroupId(text(group_id)));
         let Some(group) = self.groups.get(group_id) else {

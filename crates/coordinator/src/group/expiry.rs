@@ -1,7 +1,8 @@
 //! Offsets that expire (KIP-211) or whose topic was deleted, and groups that have nothing left.
 //!
-//! An offset expires `offsets.retention.minutes` after the group became empty if the group has a protocol, else after its
-//! commit; in a stable group of consumers those of topics that it no longer reads do. A time of its own overrides that.
+//! An offset expires `offsets.retention.minutes` after the group became empty if the group has a protocol,
+//! else after its commit; in a stable group of consumers those of topics that it no longer reads do. A time
+//! of its own overrides that.
 
 use std::sync::Arc;
 
@@ -98,8 +99,8 @@ impl GroupShard {
         all_expired
     }
 
-    /// The tombstones of all offsets of deleted topics, given with their ids: a new topic of the same name keeps its own.
-    /// They need not be appended in one batch.
+    /// The tombstones of all offsets of deleted topics, given with their ids: a new topic of the same name
+    /// keeps its own. They need not be appended in one batch.
     pub fn delete_topics(&self, deleted: &[(Arc<str>, Uuid)]) -> Vec<GroupRecord> {
         let is_deleted = |topic: &str, id: Uuid| {
             deleted

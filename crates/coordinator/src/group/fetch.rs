@@ -18,9 +18,10 @@ use crate::record::CommittedOffset;
 const NO_OFFSET: i64 = -1;
 
 impl GroupShard {
-    /// The group's offsets for the partitions asked for (-1 where there is none), or all it has if no topics are named.
-    /// A group that does not exist has none. An offset of an earlier topic of the same name does not count. With `require_stable`
-    /// a partition for which a transaction has an offset that is not decided has UNSTABLE_OFFSET_COMMIT instead (KIP-447).
+    /// The group's offsets for the partitions asked for (-1 where there is none), or all it has if no topics
+    /// are named. A group that does not exist has none. An offset of an earlier topic of the same name does
+    /// not count. With `require_stable` a partition for which a transaction has an offset that is not decided
+    /// has UNSTABLE_OFFSET_COMMIT instead (KIP-447).
     pub fn fetch_offsets(
         &self,
         request: &OffsetFetchRequestGroup,

@@ -1,7 +1,8 @@
 //! [`GroupShard`]: the groups and offsets of one partition of `__consumer_offsets`.
 //!
-//! This file is the machine's frame: state, replay, loading, timers, effects. What a request does is in `impl` blocks beside
-//! it: the classic protocol in [`crate::classic`], offsets and administration in this module's children.
+//! This file is the machine's frame: state, replay, loading, timers, effects. What a request does is in
+//! `impl` blocks beside it: the classic protocol in [`crate::classic`], offsets and administration in this
+//! module's children.
 
 mod commit;
 mod describe;
@@ -84,8 +85,9 @@ impl GroupShard {
         }
     }
 
-    /// The cluster has changed. `topics_changed` are the names of the topics that were created, grown, moved or deleted since
-    /// the last view: the groups that read them are assigned anew with their next heartbeats.
+    /// The cluster has changed. `topics_changed` are the names of the topics that were created, grown, moved
+    /// or deleted since the last view: the groups that read them are assigned anew with their next
+    /// heartbeats.
     pub fn set_cluster(&mut self, cluster: Arc<dyn ClusterView>, topics_changed: &[Arc<str>]) {
         self.cluster = cluster;
         for group in self.consumer_groups.values_mut() {
@@ -105,7 +107,8 @@ impl GroupShard {
         self.groups.get(group_id)
     }
 
-    /// Applies a record of the log: what loading does with all of them is what the live path does with its own.
+    /// Applies a record of the log: what loading does with all of them is what the live path does with its
+    /// own.
     pub fn replay(&mut self, record: GroupRecord, now: Now) {
         match record {
             GroupRecord::OffsetCommit {
@@ -156,7 +159,8 @@ impl GroupShard {
         }
     }
 
-    /// The whole log has been replayed: sessions begin. A group that is larger than `group.max.size` allows rebalances.
+    /// The whole log has been replayed: sessions begin. A group that is larger than `group.max.size` allows
+    /// rebalances.
     pub fn finish_loading(&mut self, now: Now) -> Vec<GroupRecord> {
         self.loading = false;
         self.schedule_expiry(now);
@@ -193,7 +197,8 @@ impl GroupShard {
         records
     }
 
-    /// The partition has another leader: every parked request is answered with NOT_COORDINATOR. The shard is then dropped.
+    /// The partition has another leader: every parked request is answered with NOT_COORDINATOR. The shard is
+    /// then dropped.
     pub fn unload(&mut self) {
         let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for group_id in group_ids {
@@ -206,8 +211,8 @@ impl GroupShard {
         self.timers.next_deadline()
     }
 
-    /// Does one thing that is due at `now`, if any is. Call it until the next deadline lies ahead: one timer's records are
-    /// replayed before the next timer is looked at.
+    /// Does one thing that is due at `now`, if any is. Call it until the next deadline lies ahead: one
+    /// timer's records are replayed before the next timer is looked at.
     pub fn on_timer(&mut self, now: Now) -> Vec<GroupRecord> {
         match self.timers.pop_expired(now.monotonic_ms) {
             Some(TimerKey::Session { group, member }) if self.consumer_groups.contains_key(&group) => {
@@ -226,8 +231,9 @@ impl GroupShard {
         }
     }
 
-    /// The append of `records` failed: what waits for them is answered with `error`. A group that falls empty by it is known to be
-    /// so without a record, as in Apache Kafka: the log that refused these is not asked again.
+    /// The append of `records` failed: what waits for them is answered with `error`. A group that falls empty
+    /// by it is known to be so without a record, as in Apache Kafka: the log that refused these is not asked
+    /// again.
     pub fn append_failed(&mut self, records: &[GroupRecord], error: ErrorCode, now: Now) {
         self.downgrades.clear();
         for record in records {

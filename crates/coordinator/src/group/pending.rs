@@ -1,4 +1,5 @@
-//! Offsets committed in transactions that are not decided: they count when the transaction commits. Changed by replay only.
+//! Offsets committed in transactions that are not decided: they count when the transaction commits. Changed
+//! by replay only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,8 +88,8 @@ impl PendingOffsets {
         }
     }
 
-    /// The producer's transaction has ended: what was pending, in the log's order, without what was superseded. The offsets
-    /// that come to count supersede older ones of other producers.
+    /// The producer's transaction has ended: what was pending, in the log's order, without what was
+    /// superseded. The offsets that come to count supersede older ones of other producers.
     pub(crate) fn end(&mut self, producer_id: i64, committed: bool) -> Vec<(Place, CommittedOffset)> {
         let places = self.by_producer.remove(&producer_id).unwrap_or_default();
         for place in places.keys() {

@@ -17,7 +17,8 @@ use crate::consumer::migrate::tombstones_of_group;
 use crate::record::GroupRecord;
 
 impl GroupShard {
-    /// Deletes a group without members (DeleteGroups): GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, or its tombstones.
+    /// Deletes a group without members (DeleteGroups): GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, or its
+    /// tombstones.
     pub fn delete_group(&self, group_id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
         let (group_id, is_empty) = match (self.consumer_groups.get(group_id), self.groups.get(group_id)) {
             (Some(group), _) => (&group.id, group.members.is_empty()),

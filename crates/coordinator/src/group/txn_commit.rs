@@ -1,4 +1,5 @@
-//! TxnOffsetCommit: offsets that count when the producer's transaction commits; and what the transaction's end does to them.
+//! TxnOffsetCommit: offsets that count when the producer's transaction commits; and what the transaction's
+//! end does to them.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use crate::record::{CommittedOffset, GroupRecord};
 pub(crate) const GROUP_ERRORS_SINCE: i16 = 6;
 
 impl GroupShard {
-    /// Handles a TxnOffsetCommit request whose topics have names and ids and whose partitions exist. The records belong in a
-    /// batch of the producer's transaction. An error stands for every partition.
+    /// Handles a TxnOffsetCommit request whose topics have names and ids and whose partitions exist. The
+    /// records belong in a batch of the producer's transaction. An error stands for every partition.
     pub fn commit_offsets_in_transaction(
         &self,
         request: &TxnOffsetCommitRequest,

@@ -1,9 +1,10 @@
-//! Regular expressions of clients, in the syntax of RE2/J, which Apache Kafka reads them with (KIP-848, KIP-1152).
+//! Regular expressions of clients, in the syntax of RE2/J, which Apache Kafka reads them with (KIP-848,
+//! KIP-1152).
 //!
-//! The regex crate is of RE2's family, but takes and refuses other things: it nests repetitions (`a++`), counts them beyond
-//! 1,000, calculates with classes (`[a&&b]`) and means Unicode by `\d`. So an expression is read by RE2/J's rules and written
-//! anew for the crate; what RE2/J refuses is refused in its words. An expression that takes too much memory is refused, too;
-//! RE2/J has no such limit.
+//! The regex crate is of RE2's family, but takes and refuses other things: it nests repetitions (`a++`),
+//! counts them beyond 1,000, calculates with classes (`[a&&b]`) and means Unicode by `\d`. So an expression
+//! is read by RE2/J's rules and written anew for the crate; what RE2/J refuses is refused in its words. An
+//! expression that takes too much memory is refused, too; RE2/J has no such limit.
 
 mod class;
 #[cfg(test)]
@@ -201,7 +202,8 @@ impl<'a> Translation<'a> {
         Ok(Some(format!("{{{counts}}}")))
     }
 
-    /// What follows an opening parenthesis. Names of groups are checked and left out: nobody asks for what they match.
+    /// What follows an opening parenthesis. Names of groups are checked and left out: nobody asks for what
+    /// they match.
     fn group(&mut self) -> Result<(), InvalidPattern> {
         if !self.take("?") {
             return self.open("(?:");

@@ -1,4 +1,5 @@
-//! A loaded shard: its state machine, and how far its log goes. What the log doesn't take, the state machine doesn't see.
+//! A loaded shard: its state machine, and how far its log goes. What the log doesn't take, the state machine
+//! doesn't see.
 
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
@@ -46,7 +47,8 @@ impl<M: Machine> Active<M> {
         self.end_offset = end_offset;
     }
 
-    /// Appends records that the state machine decided, and replays them. A failure is told to those that wait for them.
+    /// Appends records that the state machine decided, and replays them. A failure is told to those that wait
+    /// for them.
     ///
     /// # Errors
     /// What a failed append means to a client; the records were not replayed.

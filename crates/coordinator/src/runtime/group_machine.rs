@@ -71,8 +71,8 @@ impl GroupMachine {
 }
 
 impl<L: PartitionLog> Shard<GroupMachine, L> {
-    /// Lets `act` give the state machine a request that may be parked. Its answer comes through the channel, which closes
-    /// should the shard go away without one.
+    /// Lets `act` give the state machine a request that may be parked. Its answer comes through the channel,
+    /// which closes should the shard go away without one.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.

@@ -1,8 +1,9 @@
 //! Reading a shard's state back from the log of its partition.
 //!
-//! A record of an unknown type, of a version from the future or with unreadable bytes says nothing to this coordinator. It is
-//! passed over with a warning and stays in the log, and compaction keeps it: whoever wrote it may come back. Apache Kafka
-//! does so with unknown types and gives a partition with any other such record up; here it takes nothing else away.
+//! A record of an unknown type, of a version from the future or with unreadable bytes says nothing to this
+//! coordinator. It is passed over with a warning and stays in the log, and compaction keeps it: whoever wrote
+//! it may come back. Apache Kafka does so with unknown types and gives a partition with any other such record
+//! up; here it takes nothing else away.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -52,8 +53,8 @@ impl PassedOver {
     }
 }
 
-/// Shows every record of the log that has a key to `load`, in order: its batch, key and value. What `load` refuses, and what
-/// can't be read at all, is passed over. Returns the offset after the last one.
+/// Shows every record of the log that has a key to `load`, in order: its batch, key and value. What `load`
+/// refuses, and what can't be read at all, is passed over. Returns the offset after the last one.
 ///
 /// # Errors
 /// The log can't be read.

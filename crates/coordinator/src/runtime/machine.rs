@@ -26,8 +26,8 @@ pub trait Machine: Sized + Send + 'static {
     /// Applies a record that the live path has appended.
     fn replay(&mut self, record: Self::Record, now: Now);
 
-    /// Applies a record of the log while it is loaded. Errors: it is of an unknown type, or not what it claims to be; nothing
-    /// was applied then, and the loading goes on.
+    /// Applies a record of the log while it is loaded. Errors: it is of an unknown type, or not what it
+    /// claims to be; nothing was applied then, and the loading goes on.
     fn load(
         &mut self,
         batch: &BatchHeader,

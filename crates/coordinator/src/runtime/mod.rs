@@ -1,5 +1,5 @@
-//! Runs the coordinators' state machines: a shard follows the leadership of its partition, loads from its log, and works inline on
-//! the thread of the connection that asks, under a short lock.
+//! Runs the coordinators' state machines: a shard follows the leadership of its partition, loads from its
+//! log, and works inline on the thread of the connection that asks, under a short lock.
 //!
 //! ```text
 //! image ─▶ Shards::follow: shards start and stop     ─▶ Loading, on a thread of its own, for logs that hold something
@@ -7,9 +7,9 @@
 //! timer task: sleeps until the earliest deadline of all shards, then does the same without a request
 //! ```
 //!
-//! The log is a [`PartitionLog`]: the broker's partition, or memory in the tests. Every append carries the leader epoch in which
-//! the state was loaded. Who answers waits for the commit in the same epoch, so that nobody is told what another leader would
-//! not know. Deadlines are on the monotonic clock.
+//! The log is a [`PartitionLog`]: the broker's partition, or memory in the tests. Every append carries the
+//! leader epoch in which the state was loaded. Who answers waits for the commit in the same epoch, so that
+//! nobody is told what another leader would not know. Deadlines are on the monotonic clock.
 
 mod active;
 mod group_machine;

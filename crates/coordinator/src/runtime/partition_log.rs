@@ -25,21 +25,24 @@ pub trait PartitionLog: Clone + PartialEq + Send + Sync + 'static {
     /// No batch may be larger.
     fn batch_bytes_max(&self) -> usize;
 
-    /// Whole batches from the one that holds `offset` on, up to the end of the log and about `max_bytes`; the first comes
-    /// whatever its size. Empty where there is none.
+    /// Whole batches from the one that holds `offset` on, up to the end of the log and about `max_bytes`; the
+    /// first comes whatever its size. Empty where there is none.
     ///
     /// # Errors
     /// The log can't be read.
     fn read(&self, offset: i64, max_bytes: u32) -> io::Result<Vec<u8>>;
 
-    /// Appends batches, if this broker still leads the partition since `leader_epoch` and enough replicas are in sync: both are
-    /// checked, and the batches appended, under one lock. Returns the offset after the last record.
+    /// Appends batches, if this broker still leads the partition since `leader_epoch` and enough replicas are
+    /// in sync: both are checked, and the batches appended, under one lock. Returns the offset after the last
+    /// record.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR and what else a log answers. Nothing was appended then.
+    /// NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR and what else a log answers. Nothing
+    /// was appended then.
     fn append(&self, batches: &mut [u8], leader_epoch: i32, wall_ms: i64) -> Result<i64, ErrorCode>;
 
-    /// Whether all before `end_offset`, which was there in `leader_epoch`, is committed: `None` if it is, else what will tell.
+    /// Whether all before `end_offset`, which was there in `leader_epoch`, is committed: `None` if it is,
+    /// else what will tell.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER: the leader epoch is over, so that nobody here will ever know.

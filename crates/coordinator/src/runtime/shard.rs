@@ -1,8 +1,8 @@
 //! One shard on this broker: its state machine and the log it writes.
 //!
-//! Everything a shard does happens under its lock and on the thread that asks. What is decided is appended and replayed
-//! before the lock is released; answers leave when the log's high watermark has passed what was appended, so that nobody is
-//! told what another leader would not know.
+//! Everything a shard does happens under its lock and on the thread that asks. What is decided is appended
+//! and replayed before the lock is released; answers leave when the log's high watermark has passed what was
+//! appended, so that nobody is told what another leader would not know.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -82,7 +82,8 @@ impl<M: Machine, L: PartitionLog> Shard<M, L> {
         self.deadline_ms.load(Ordering::Acquire)
     }
 
-    /// Lets `act` ask the state machine and appends the records it returns. The answer may leave after [`Self::committed`].
+    /// Lets `act` ask the state machine and appends the records it returns. The answer may leave after
+    /// [`Self::committed`].
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, and what a failed append means to a client.
@@ -104,7 +105,8 @@ impl<M: Machine, L: PartitionLog> Shard<M, L> {
         })?
     }
 
-    /// Gives the state machine something whose failure it answers itself, and appends the records that `act` returns.
+    /// Gives the state machine something whose failure it answers itself, and appends the records that `act`
+    /// returns.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR.
@@ -131,8 +133,8 @@ impl<M: Machine, L: PartitionLog> Shard<M, L> {
         Ok(answered.value)
     }
 
-    /// Lets `act` append something of its own and tell the state machine; it returns the offset after it, if it did. Returns the
-    /// offset after all that was appended.
+    /// Lets `act` append something of its own and tell the state machine; it returns the offset after it, if
+    /// it did. Returns the offset after all that was appended.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act`.
@@ -176,8 +178,8 @@ impl<M: Machine, L: PartitionLog> Shard<M, L> {
         }
     }
 
-    /// The leader epoch is over, or the topic is gone: whoever is parked is told, the state is dropped, and nothing is served any
-    /// more.
+    /// The leader epoch is over, or the topic is gone: whoever is parked is told, the state is dropped, and
+    /// nothing is served any more.
     pub fn resign(&self) {
         let stage = std::mem::replace(&mut *self.stage.lock(), Stage::Resigned);
         self.deadline_ms.store(NO_DEADLINE, Ordering::Release);

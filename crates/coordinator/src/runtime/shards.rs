@@ -28,7 +28,8 @@ pub struct Shards<M: Machine, L> {
     clock: Clock,
 }
 
-/// Shards whose logs hold something: they answer COORDINATOR_LOAD_IN_PROGRESS if those are large, until they are loaded.
+/// Shards whose logs hold something: they answer COORDINATOR_LOAD_IN_PROGRESS if those are large, until they
+/// are loaded.
 #[must_use = "somebody has to load them"]
 pub struct Loading<M: Machine, L> {
     shards: Vec<Arc<Shard<M, L>>>,
@@ -58,9 +59,10 @@ impl<M: Machine, L: PartitionLog> Shards<M, L> {
         }
     }
 
-    /// Starts and stops shards. `led` has each partition of the topic: its log and since which leader epoch this broker leads it,
-    /// or `None` where another does. Called after the partitions have followed; the shards that stop are dropped with all they
-    /// know, also where this broker leads anew. Answers what is to be loaded, on a thread that may take its time.
+    /// Starts and stops shards. `led` has each partition of the topic: its log and since which leader epoch
+    /// this broker leads it, or `None` where another does. Called after the partitions have followed; the
+    /// shards that stop are dropped with all they know, also where this broker leads anew. Answers what is to
+    /// be loaded, on a thread that may take its time.
     pub fn follow(&self, led: Vec<Option<(L, i32)>>) -> Option<Loading<M, L>> {
         let old = self.all();
         let known = |index: usize| old.get(index).cloned().flatten();

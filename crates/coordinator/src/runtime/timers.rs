@@ -28,10 +28,12 @@ impl TimerSignal {
         }
     }
 
-    /// Runs `tick(now)`, which does what is due and returns the next deadline, whenever one has come. Never ends.
+    /// Runs `tick(now)`, which does what is due and returns the next deadline, whenever one has come. Never
+    /// ends.
     pub(super) async fn run(&self, clock: &Clock, tick: impl Fn(Now) -> i64) {
         loop {
-            // Whoever gets an earlier deadline from here on notifies, so that none falls between looking and sleeping.
+            // Whoever gets an earlier deadline from here on notifies, so that none falls between looking and
+            // sleeping.
             self.wake_at_ms.store(NO_DEADLINE, Ordering::Release);
             let wake_at_ms = tick(clock.now());
             self.wake_at_ms.store(wake_at_ms, Ordering::Release);

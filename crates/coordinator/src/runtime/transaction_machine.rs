@@ -1,4 +1,5 @@
-//! The transaction coordinator's machine: the transactional ids of a partition, and how the cluster speaks of them.
+//! The transaction coordinator's machine: the transactional ids of a partition, and how the cluster speaks of
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};

@@ -1,4 +1,5 @@
-//! AddPartitionsToTxn, and what is like it: AddOffsetsToTxn, and the implicit additions of Produce and TxnOffsetCommit.
+//! AddPartitionsToTxn, and what is like it: AddOffsetsToTxn, and the implicit additions of Produce and
+//! TxnOffsetCommit.
 
 use barnabas_protocol::error::ErrorCode;
 
@@ -36,7 +37,8 @@ impl TransactionShard {
     /// Whether each partition is in the producer's transaction: NONE, or TRANSACTION_ABORTABLE.
     ///
     /// # Errors
-    /// INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS: of all partitions.
+    /// INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS: of all
+    /// partitions.
     pub fn verify_partitions(
         &self,
         transactional_id: &str,

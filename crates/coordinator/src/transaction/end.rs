@@ -1,4 +1,5 @@
-//! EndTxn: the producer's decision, under both ways of speaking; and the decision that is taken from a producer.
+//! EndTxn: the producer's decision, under both ways of speaking; and the decision that is taken from a
+//! producer.
 
 use barnabas_protocol::error::ErrorCode;
 
@@ -14,10 +15,12 @@ const NO_PRODUCER: ProducerIdAndEpoch = ProducerIdAndEpoch {
 };
 
 impl TransactionShard {
-    /// Commits or aborts the producer's transaction. The answer is the producer id and epoch to go on with (version 5 on).
+    /// Commits or aborts the producer's transaction. The answer is the producer id and epoch to go on with
+    /// (version 5 on).
     ///
     /// # Errors
-    /// INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS, INVALID_TXN_STATE.
+    /// INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS,
+    /// INVALID_TXN_STATE.
     pub fn end_transaction(
         &self,
         transactional_id: &str,
@@ -68,8 +71,9 @@ impl TransactionMetadata {
         }
     }
 
-    /// The abort of an open transaction whose producer is fenced: it timed out, or another was initialized. Its epoch may be the
-    /// last one, which no producer is ever given: who is initialized next gets another producer id.
+    /// The abort of an open transaction whose producer is fenced: it timed out, or another was initialized.
+    /// Its epoch may be the last one, which no producer is ever given: who is initialized next gets another
+    /// producer id.
     pub(super) fn fence(&self, transaction_version: i16, wall_ms: i64) -> TransactionMetadata {
         let bumps_epoch = transaction_version >= TRANSACTION_VERSION_2;
         if bumps_epoch && !self.is_epoch_exhausted() {
@@ -81,7 +85,8 @@ impl TransactionMetadata {
         fenced
     }
 
-    /// transaction.version 0 and 1: the epoch stays, and the same end again is fine. `None` if there is nothing to decide.
+    /// transaction.version 0 and 1: the epoch stays, and the same end again is fine. `None` if there is
+    /// nothing to decide.
     fn end_keeping_epoch(
         &self,
         producer: ProducerIdAndEpoch,

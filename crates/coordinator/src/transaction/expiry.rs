@@ -1,4 +1,5 @@
-//! What time does: transactions that take too long are aborted, transactional ids that nobody uses are forgotten.
+//! What time does: transactions that take too long are aborted, transactional ids that nobody uses are
+//! forgotten.
 
 use std::sync::Arc;
 

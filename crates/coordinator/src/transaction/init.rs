@@ -24,8 +24,8 @@ pub struct InitProducerId<'a> {
 
 impl TransactionShard {
     /// Initializes a producer. `new_producer_id` is one that was never given out; it is asked for by
-    /// [`Refusal::NeedsProducerId`]. The inner error is for the client, after the records are committed: an open transaction
-    /// is aborted first, and the client comes again.
+    /// [`Refusal::NeedsProducerId`]. The inner error is for the client, after the records are committed: an
+    /// open transaction is aborted first, and the client comes again.
     ///
     /// # Errors
     /// INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS.
@@ -80,8 +80,8 @@ fn initialized(
     (vec![record(&id, metadata)], Ok(producer))
 }
 
-/// Whether a producer that says who it was may go on: it is the current one (its epoch is looked at when it is bumped), or the
-/// one before, whose epochs were used up and which may not have heard of it.
+/// Whether a producer that says who it was may go on: it is the current one (its epoch is looked at when it
+/// is bumped), or the one before, whose epochs were used up and which may not have heard of it.
 fn may_go_on(known: &TransactionMetadata, expected: ProducerIdAndEpoch) -> bool {
     known.producer_epoch == NO_PRODUCER_EPOCH
         || expected.producer_id == known.producer_id

@@ -1,4 +1,5 @@
-//! What becomes of a transactional id's metadata: each function gives the next record's content. Nothing changes in place.
+//! What becomes of a transactional id's metadata: each function gives the next record's content. Nothing
+//! changes in place.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +9,8 @@ use super::TRANSACTION_VERSION_2;
 use super::record::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_TIMESTAMP, TopicPartition, TransactionMetadata};
 use super::state::TransactionState;
 
-/// From this epoch on a producer id is used up: the greatest epoch is left to the coordinator, which must always be able to
-/// fence a producer.
+/// From this epoch on a producer id is used up: the greatest epoch is left to the coordinator, which must
+/// always be able to fence a producer.
 pub(super) const LAST_EPOCH: i16 = i16::MAX - 1;
 
 impl TransactionMetadata {
@@ -115,7 +116,8 @@ impl TransactionMetadata {
         next
     }
 
-    /// With the outcome decided. Under transaction.version 2 the epoch is bumped, to `next_producer_id`'s if it is used up.
+    /// With the outcome decided. Under transaction.version 2 the epoch is bumped, to `next_producer_id`'s if
+    /// it is used up.
     pub(super) fn prepare(
         &self,
         commit: bool,

@@ -7,11 +7,13 @@
 //!                       └──────── init ─────────────┴──▶ PrepareAbort
 //! ```
 //!
-//! The outcome is decided by one record, PrepareCommit or PrepareAbort, and never changes after it: whoever loads the log goes on
-//! to write the markers. The shell gets them as [`MarkerWork`] and tells [`TransactionShard::complete`] when all are written.
+//! The outcome is decided by one record, PrepareCommit or PrepareAbort, and never changes after it: whoever
+//! loads the log goes on to write the markers. The shell gets them as [`MarkerWork`] and tells
+//! [`TransactionShard::complete`] when all are written.
 //!
-//! Two ways of speaking live side by side (KIP-890). Clients of transaction.version 0 and 1 add partitions themselves and keep their
-//! epoch; those of 2 get a new epoch with every transaction, so that a late message of an earlier one can't join the next.
+//! Two ways of speaking live side by side (KIP-890). Clients of transaction.version 0 and 1 add partitions
+//! themselves and keep their epoch; those of 2 get a new epoch with every transaction, so that a late message
+//! of an earlier one can't join the next.
 
 mod add_partitions;
 mod describe;
@@ -40,7 +42,8 @@ pub use state::TransactionState;
 /// The transaction.version from which on a transaction's end bumps the epoch (KIP-890).
 pub const TRANSACTION_VERSION_2: i16 = 2;
 
-/// The broker's settings that the transaction coordinator reads; the names are Kafka's, with dots as underscores.
+/// The broker's settings that the transaction coordinator reads; the names are Kafka's, with dots as
+/// underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionConfig {
     /// `transaction.max.timeout.ms`
@@ -159,7 +162,8 @@ impl TransactionShard {
         self.transactions.get(transactional_id)
     }
 
-    /// Applies a record of the log: what loading does with all of them is what the live path does with its own.
+    /// Applies a record of the log: what loading does with all of them is what the live path does with its
+    /// own.
     pub fn replay(&mut self, record: TransactionRecord, now: Now) {
         let id = record.transactional_id;
         let before = self.ongoing.remove(&id);

@@ -1,7 +1,8 @@
 //! How long a transaction has been going on.
 //!
-//! Its record holds the wall clock's time of its begin, as Apache Kafka's. Apache Kafka compares that with the wall clock, too;
-//! here the monotonic clock decides, so that a clock that is set aborts no transaction and keeps none open.
+//! Its record holds the wall clock's time of its begin, as Apache Kafka's. Apache Kafka compares that with
+//! the wall clock, too; here the monotonic clock decides, so that a clock that is set aborts no transaction
+//! and keeps none open.
 
 use barnabas_environment::Now;
 
@@ -17,8 +18,9 @@ pub(super) struct Ongoing {
 }
 
 impl Ongoing {
-    /// A transaction of which this shard hears for the first time. That it has been going on before, under another
-    /// coordinator, only the wall clock can tell; it is believed up to the time that the transaction may take.
+    /// A transaction of which this shard hears for the first time. That it has been going on before, under
+    /// another coordinator, only the wall clock can tell; it is believed up to the time that the transaction
+    /// may take.
     pub(super) fn begun(metadata: &TransactionMetadata, now: Now) -> Ongoing {
         let lasted_ms = now.wall_ms.saturating_sub(metadata.start_timestamp_ms);
         let lasted_ms = lasted_ms.min(i64::from(metadata.timeout_ms)).max(0);

@@ -40,12 +40,13 @@ pub struct TransactionMetadata {
     pub producer_id: i64,
     /// The producer id before the last change of this record; -1 for none.
     pub previous_producer_id: i64,
-    /// The producer id that follows when the markers are written, because the epochs are used up; -1 for none.
+    /// The producer id that follows when the markers are written, because the epochs are used up; -1 for
+    /// none.
     pub next_producer_id: i64,
     /// The producer's epoch.
     pub producer_epoch: i16,
-    /// The epoch before the last bump that the producer itself asked for. Not in the log, in Kafka neither: a retry that
-    /// spans a change of coordinator is fenced.
+    /// The epoch before the last bump that the producer itself asked for. Not in the log, in Kafka neither: a
+    /// retry that spans a change of coordinator is fenced.
     pub last_producer_epoch: i16,
     /// How long a transaction may take.
     pub timeout_ms: i32,
@@ -62,7 +63,8 @@ pub struct TransactionMetadata {
 }
 
 impl TransactionRecord {
-    /// The record's bytes, for a cluster with this `transaction.version`. Errors: a string too long for Kafka's format.
+    /// The record's bytes, for a cluster with this `transaction.version`. Errors: a string too long for
+    /// Kafka's format.
     pub fn encode(&self, transaction_version: i16) -> Result<EncodedRecord, CoordinatorError> {
         let id = StrBytes::from_string(self.transactional_id.to_string());
         let key = TransactionLogKey::default().with_transactional_id(id);
@@ -88,7 +90,8 @@ impl TransactionRecord {
     }
 
     /// The record that these bytes hold.
-    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type and version say.
+    /// Errors: a type of record that this coordinator does not keep, or bytes that are not what their type
+    /// and version say.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<TransactionRecord, CoordinatorError> {
         let key = TransactionLogKey::from_record_key(key)?.map_err(CoordinatorError::UnknownType)?;
         let value = value

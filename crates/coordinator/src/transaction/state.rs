@@ -49,7 +49,8 @@ impl TransactionState {
         }
     }
 
-    /// Whether Kafka knows a state of this name. Two of its states are never seen from outside, nor kept here.
+    /// Whether Kafka knows a state of this name. Two of its states are never seen from outside, nor kept
+    /// here.
     pub fn is_known(name: &str) -> bool {
         matches!(name, "Dead" | "PrepareEpochFence") || Self::ALL.iter().any(|state| state.name() == name)
     }

@@ -10,7 +10,8 @@ use barnabas_config::load::StartSettings;
 use barnabas_config::{ControllerRules, Settings, validate};
 
 impl Plan {
-    /// The configs of topics that are taken over, of the node under its new id, of all brokers, groups and subscriptions.
+    /// The configs of topics that are taken over, of the node under its new id, of all brokers, groups and
+    /// subscriptions.
     pub(super) fn configs_of_cluster(&mut self, cluster: &Cluster, node_id: i32, settings: &StartSettings) {
         let rules = ControllerRules::new(settings.layers.clone());
         for ((code, name), configs) in &cluster.configs {

@@ -143,7 +143,8 @@ impl Plan {
         }
     }
 
-    /// Refuses data folders in which a folder of a partition is in the way, except for those that an unfinished import has put there.
+    /// Refuses data folders in which a folder of a partition is in the way, except for those that an
+    /// unfinished import has put there.
     ///
     /// # Errors
     /// `Mismatch` with the first.
@@ -226,7 +227,8 @@ impl Plan {
         }
         self.next_producer_id = cluster.next_producer_id;
         for feature in &features::FEATURES {
-            // A cluster of voters named in the configuration has none at all of this one, and a node of ours needs none.
+            // A cluster of voters named in the configuration has none at all of this one, and a node of ours
+            // needs none.
             if feature.name == features::KRAFT_VERSION {
                 continue;
             }

@@ -11,8 +11,9 @@ use crate::source::Source;
 use crate::{ImportError, Mode};
 
 impl Plan {
-    /// Says where each folder goes: where it is, if it is taken over in place; folder by folder in the order they are named, where there
-    /// are as many on both sides; otherwise to the data folder with the fewest partitions, as Apache Kafka places new ones.
+    /// Says where each folder goes: where it is, if it is taken over in place; folder by folder in the order
+    /// they are named, where there are as many on both sides; otherwise to the data folder with the fewest
+    /// partitions, as Apache Kafka places new ones.
     ///
     /// # Errors
     /// `Io`.

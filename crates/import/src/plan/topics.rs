@@ -1,4 +1,5 @@
-//! Which topics are taken over: those of the metadata log whose partitions are here, or without one those that have folders.
+//! Which topics are taken over: those of the metadata log whose partitions are here, or without one those
+//! that have folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,8 @@ use crate::source::{Source, SourcePartition};
 use barnabas_config::load::StartSettings;
 use barnabas_metadata::internal_topics;
 
-/// So many partitions a topic without metadata may seem to have: a stray folder of number two billion makes no topic.
+/// So many partitions a topic without metadata may seem to have: a stray folder of number two billion makes
+/// no topic.
 const PARTITIONS_MAX: i32 = 100_000;
 
 /// Folders by topic and number.

@@ -23,8 +23,8 @@ impl Cluster {
     /// Reads the metadata log in `folder`; `None` when there is none.
     ///
     /// # Errors
-    /// `Corrupt` with file and position where it isn't sound, or was written by a newer release; `Io`. A log whose very end is torn
-    /// is read up to there, see [`Cluster::torn`].
+    /// `Corrupt` with file and position where it isn't sound, or was written by a newer release; `Io`. A log
+    /// whose very end is torn is read up to there, see [`Cluster::torn`].
     pub fn read(folder: &Path) -> Result<Option<Cluster>> {
         let names = place::names(folder)?;
         let segments = place::segments(&names);
@@ -101,7 +101,8 @@ impl Replay {
         let mut wrong: Option<(u64, String)> = None;
         while let Some(step) = reader.step()? {
             match step {
-                // Behind what can't be read only what can't be read either may come: else it isn't a torn end.
+                // Behind what can't be read only what can't be read either may come: else it isn't a torn
+                // end.
                 Step::Batch(position, batch) => match wrong.take() {
                     Some((at, what)) => return Err(corrupt(path, at, what).into()),
                     None if batch.header.last_offset() < self.next_offset => {}

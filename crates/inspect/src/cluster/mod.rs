@@ -1,5 +1,5 @@
-//! What Apache Kafka's metadata log says of its cluster: topics, configs, features, and what else must be named when a log directory
-//! is taken over.
+//! What Apache Kafka's metadata log says of its cluster: topics, configs, features, and what else must be
+//! named when a log directory is taken over.
 //!
 //! [`Cluster::read`] replays snapshot and log; [`Cluster::apply`] is the pure part.
 
@@ -63,7 +63,8 @@ pub struct Partition {
     pub replicas: Vec<i32>,
     /// Those in sync.
     pub isr: Vec<i32>,
-    /// Those that were in sync when the ISR became too small (KIP-966); the last node to stop in order is here alone.
+    /// Those that were in sync when the ISR became too small (KIP-966); the last node to stop in order is
+    /// here alone.
     pub eligible: Vec<i32>,
     /// Goes up with every election.
     pub leader_epoch: i32,

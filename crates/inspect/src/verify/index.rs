@@ -19,7 +19,8 @@ struct IndexEntries<E> {
 }
 
 impl<E: IndexEntry> IndexEntries<E> {
-    /// Reads an index. Zeros at the end are space that was reserved while the segment was written (`may_be_open`).
+    /// Reads an index. Zeros at the end are space that was reserved while the segment was written
+    /// (`may_be_open`).
     fn read(path: PathBuf, severity: Severity, may_be_open: bool, report: &mut Report<'_>) -> Result<Self> {
         let mut bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -79,7 +80,8 @@ impl<E: IndexEntry> IndexEntries<E> {
 pub struct OffsetIndexCheck {
     index: IndexEntries<OffsetEntry>,
     base_offset: i64,
-    /// An entry whose offset is of a later batch than its position, as Kafka 3 wrote for appends of several batches.
+    /// An entry whose offset is of a later batch than its position, as Kafka 3 wrote for appends of several
+    /// batches.
     awaited: Option<i64>,
 }
 

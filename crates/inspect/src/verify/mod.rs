@@ -1,7 +1,8 @@
 //! `barnabas log verify`: reads all there is of partitions and says what is wrong, where.
 //!
-//! Every CRC, the order of offsets and epochs, what each batch claims (counts, deltas, timestamps, decompression), each index
-//! entry against the log, aborted transactions against their markers, producer snapshots, checkpoints. Changes nothing.
+//! Every CRC, the order of offsets and epochs, what each batch claims (counts, deltas, timestamps,
+//! decompression), each index entry against the log, aborted transactions against their markers, producer
+//! snapshots, checkpoints. Changes nothing.
 
 mod batch;
 mod index;
@@ -35,7 +36,8 @@ pub fn verify(folders: &[PathBuf], sink: &mut dyn FnMut(&Finding)) -> Result<Sum
     Ok(report.summary)
 }
 
-/// A partition's folder; the checkpoints of the log directory around it, if there is one, say what of it was flushed.
+/// A partition's folder; the checkpoints of the log directory around it, if there is one, say what of it was
+/// flushed.
 fn one_partition(folder: &Path, report: &mut Report<'_>) -> Result<()> {
     let absolute = folder.canonicalize().map_err(crate::InspectError::io(folder))?;
     let log_dir = absolute

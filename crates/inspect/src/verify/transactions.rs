@@ -11,8 +11,8 @@ use barnabas_storage::{AbortedTxn, StorageError, txn_index};
 use super::report::Report;
 use crate::{InspectError, Result, Severity};
 
-/// Transactions that are open while the log is walked: producer id to the offset of the first record. Kept from one segment to
-/// the next; as large as the number of open transactions.
+/// Transactions that are open while the log is walked: producer id to the offset of the first record. Kept
+/// from one segment to the next; as large as the number of open transactions.
 #[derive(Debug, Default)]
 pub struct OpenTransactions {
     first_offsets: HashMap<i64, i64>,

@@ -1,5 +1,5 @@
-//! AlterConfigs (key 33) and IncrementalAlterConfigs (key 44), once the broker has sorted out what is its own.
-//! Kafka's `ConfigurationControlManager`.
+//! AlterConfigs (key 33) and IncrementalAlterConfigs (key 44), once the broker has sorted out what is its
+//! own. Kafka's `ConfigurationControlManager`.
 
 use std::collections::BTreeMap;
 
@@ -156,7 +156,8 @@ fn operate(
     Ok(Some(list.join(",")))
 }
 
-/// The items between commas as Java's `String.split` gives them: empty ones at the end are dropped, unless there is nothing else.
+/// The items between commas as Java's `String.split` gives them: empty ones at the end are dropped, unless
+/// there is nothing else.
 fn java_split(items: &str) -> impl Iterator<Item = &str> {
     let trimmed = items.trim_end_matches(',');
     let nothing = trimmed.is_empty() && !items.is_empty();

@@ -79,7 +79,8 @@ pub(super) fn place(
     })
 }
 
-/// Whether all log directories of a broker are cordoned (KIP-1066), by its setting at run time: it gets no new partitions.
+/// Whether all log directories of a broker are cordoned (KIP-1066), by its setting at run time: it gets no
+/// new partitions.
 fn is_cordoned(broker: &BrokerRegistration, image: &MetadataImage) -> bool {
     let name = broker.broker_id.to_string();
     let configs = image

@@ -1,4 +1,5 @@
-//! AlterClientQuotas (key 49, KIP-546): sets and removes the quotas of client entities. Kafka's `ClientQuotaControlManager`.
+//! AlterClientQuotas (key 49, KIP-546): sets and removes the quotas of client entities. Kafka's
+//! `ClientQuotaControlManager`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

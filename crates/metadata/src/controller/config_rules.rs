@@ -7,8 +7,8 @@ use super::{ApiError, topic_name};
 use crate::image::ConfigMap;
 use crate::records::{ConfigResource, ConfigResourceType};
 
-/// Checks the resource's name and the whole set of configs that it will have: unknown names, types, ranges, combinations
-/// (Kafka's `ControllerConfigurationValidator`).
+/// Checks the resource's name and the whole set of configs that it will have: unknown names, types, ranges,
+/// combinations (Kafka's `ControllerConfigurationValidator`).
 pub fn validate_configs(
     rules: &ControllerRules,
     resource: &ConfigResource,

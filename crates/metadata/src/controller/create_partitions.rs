@@ -1,4 +1,5 @@
-//! CreatePartitions (key 37): more partitions for topics. Kafka's `ReplicationControlManager.createPartitions`.
+//! CreatePartitions (key 37): more partitions for topics. Kafka's
+//! `ReplicationControlManager.createPartitions`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! CreateTopics (key 19): new topics, their partitions and configs. Kafka's `ReplicationControlManager.createTopics`.
+//! CreateTopics (key 19): new topics, their partitions and configs. Kafka's
+//! `ReplicationControlManager.createTopics`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +24,8 @@ const PARTITIONS_MAX: i64 = 10_000;
 
 /// Creates topics.
 ///
-/// The reply's `configs` stay empty: the effective configs of a new topic are the broker's to describe. An error is about the
-/// whole request.
+/// The reply's `configs` stay empty: the effective configs of a new topic are the broker's to describe. An
+/// error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CreateTopics(#[serde(with = "wire")] pub CreateTopicsRequest);
 

@@ -1,4 +1,5 @@
-//! ElectLeaders (key 43): preferred and unclean elections (KIP-460). Kafka's `ReplicationControlManager.electLeaders`.
+//! ElectLeaders (key 43): preferred and unclean elections (KIP-460). Kafka's
+//! `ReplicationControlManager.electLeaders`.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};

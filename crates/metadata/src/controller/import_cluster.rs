@@ -1,4 +1,5 @@
-//! Taking over the metadata of an Apache Kafka cluster whose log directory is being imported. All or nothing, in one entry of the log.
+//! Taking over the metadata of an Apache Kafka cluster whose log directory is being imported. All or nothing,
+//! in one entry of the log.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
-//! The controller: what a request changes, decided against an image. Pure; the quorum's shell calls it and commits the records.
+//! The controller: what a request changes, decided against an image. Pure; the quorum's shell calls it and
+//! commits the records.
 //!
-//! A decision never changes anything itself. Decisions are serialised: each sees an image with all earlier ones applied.
-//! Rules, codes and messages are those of Apache Kafka 4.4's controller; a module names the class it answers to.
+//! A decision never changes anything itself. Decisions are serialised: each sees an image with all earlier
+//! ones applied. Rules, codes and messages are those of Apache Kafka 4.4's controller; a module names the
+//! class it answers to.
 
 mod alter_configs;
 mod api_error;

@@ -1,8 +1,9 @@
-//! Which brokers get the replicas of new partitions: striped over racks and brokers, as Kafka's `StripedReplicaPlacer` does it.
+//! Which brokers get the replicas of new partitions: striped over racks and brokers, as Kafka's
+//! `StripedReplicaPlacer` does it.
 //!
-//! Leaders go round the racks, and within a rack round its unfenced brokers; the further replicas of a partition go round the
-//! racks from there, so that no rack has two before every rack has one. When every broker has led once, the lists are shuffled,
-//! so that the same brokers don't always follow each other.
+//! Leaders go round the racks, and within a rack round its unfenced brokers; the further replicas of a
+//! partition go round the racks from there, so that no rack has two before every rack has one. When every
+//! broker has led once, the lists are shuffled, so that the same brokers don't always follow each other.
 
 use std::collections::BTreeMap;
 

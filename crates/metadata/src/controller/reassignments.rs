@@ -177,8 +177,8 @@ fn changed(
     Ok((change != PartitionChangeRecord::default()).then_some(change))
 }
 
-/// The reassignments under way: of all topics, or of the partitions named; topics without any are left out. As in Apache Kafka
-/// the request's timeout means nothing here.
+/// The reassignments under way: of all topics, or of the partitions named; topics without any are left out.
+/// As in Apache Kafka the request's timeout means nothing here.
 pub fn list_partition_reassignments(
     image: &MetadataImage,
     request: &ListPartitionReassignmentsRequest,

@@ -1,4 +1,5 @@
-//! Requests to the controller as data: what can wait in a queue, be decided with others, and be sent to another node.
+//! Requests to the controller as data: what can wait in a queue, be decided with others, and be sent to
+//! another node.
 
 use serde::{Deserialize, Serialize};
 

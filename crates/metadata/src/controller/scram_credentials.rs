@@ -1,6 +1,8 @@
-//! AlterUserScramCredentials (key 51, KIP-554): sets and removes what users' passwords are checked with. Kafka's `ScramControlManager`.
+//! AlterUserScramCredentials (key 51, KIP-554): sets and removes what users' passwords are checked with.
+//! Kafka's `ScramControlManager`.
 //!
-//! The request carries a password that is salted and hashed already. Only keys that follow from it are kept, as RFC 5802 has them.
+//! The request carries a password that is salted and hashed already. Only keys that follow from it are kept,
+//! as RFC 5802 has them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

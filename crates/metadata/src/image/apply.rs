@@ -1,7 +1,8 @@
 //! From one image to the next: the one function that changes metadata, live and at start.
 //!
-//! Records were checked when they were decided. One that doesn't fit the image (a partition of an unknown topic) can only come
-//! from a log that was tampered with; it is skipped and reported, so that every node skips the same.
+//! Records were checked when they were decided. One that doesn't fit the image (a partition of an unknown
+//! topic) can only come from a log that was tampered with; it is skipped and reported, so that every node
+//! skips the same.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::records::{
 };
 
 impl MetadataImage {
-    /// The image after `records`, which are the entry at `offset` of the metadata log, written in term `epoch`.
+    /// The image after `records`, which are the entry at `offset` of the metadata log, written in term
+    /// `epoch`.
     pub fn apply(
         &self,
         records: &[MetadataRecord],
@@ -273,7 +275,8 @@ impl Step {
         }
     }
 
-    /// Changes a topic. It is taken out of the maps first, so that many records for a new topic don't copy it once each.
+    /// Changes a topic. It is taken out of the maps first, so that many records for a new topic don't copy it
+    /// once each.
     fn change_topic(&mut self, topic_id: &Uuid, change: impl FnOnce(&mut TopicImage)) {
         if let Some(mut topic) = self.image.topics.remove(topic_id) {
             change(Arc::make_mut(&mut topic));

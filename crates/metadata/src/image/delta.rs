@@ -1,7 +1,7 @@
 //! What a list of records changed: what a broker has to do about a new image.
 //!
-//! The delta names what changed; how it is now, the new image says. Partitions that were created and deleted by the same
-//! records are in neither list.
+//! The delta names what changed; how it is now, the new image says. Partitions that were created and deleted
+//! by the same records are in neither list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,8 +48,8 @@ pub struct PartitionDelta {
 }
 
 impl MetadataDelta {
-    /// What leads from one image to another: from the empty one what a node that has just loaded its metadata has to do, from any
-    /// other what a snapshot brings.
+    /// What leads from one image to another: from the empty one what a node that has just loaded its metadata
+    /// has to do, from any other what a snapshot brings.
     pub fn between(old: &MetadataImage, new: &MetadataImage) -> Self {
         let mut delta = Self {
             topics_deleted: old

@@ -1,8 +1,9 @@
 //! The image: the cluster's metadata at one offset of the metadata log, immutable.
 //!
-//! [`MetadataImage::apply`] is the only way from one image to the next, live and at start. Images share what didn't change
-//! (a topic behind its `Arc`, the topic maps in shards), so a change costs the same with ten topics and with ten thousand.
-//! Read by every handler through the broker's metadata cache; written by nobody.
+//! [`MetadataImage::apply`] is the only way from one image to the next, live and at start. Images share what
+//! didn't change (a topic behind its `Arc`, the topic maps in shards), so a change costs the same with ten
+//! topics and with ten thousand. Read by every handler through the broker's metadata cache; written by
+//! nobody.
 
 mod apply;
 mod configs;

@@ -9,7 +9,8 @@ pub const CLIENT_ID: &str = "client-id";
 /// The entity type of an address.
 pub const IP: &str = "ip";
 
-/// A client entity: type ([`USER`], [`CLIENT_ID`], [`IP`]) to name, `None` for the default entity of that type.
+/// A client entity: type ([`USER`], [`CLIENT_ID`], [`IP`]) to name, `None` for the default entity of that
+/// type.
 pub type QuotaEntity = BTreeMap<String, Option<String>>;
 
 /// The quotas of every entity that has some.

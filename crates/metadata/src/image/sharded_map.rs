@@ -1,7 +1,8 @@
 //! A map whose copies share what they have in common.
 //!
-//! Entries are spread over a fixed number of shards by a hash; each shard is a `BTreeMap` behind an `Arc`. A copy clones one
-//! `Arc`; a write copies the table of shards and the one shard that it touches: with 10,000 entries about 40 of them.
+//! Entries are spread over a fixed number of shards by a hash; each shard is a `BTreeMap` behind an `Arc`. A
+//! copy clones one `Arc`; a write copies the table of shards and the one shard that it touches: with 10,000
+//! entries about 40 of them.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! An image as records: applying them to the empty image gives the image again.
 //!
-//! Snapshots on disk are such lists, so there is one format to keep readable and one function that rebuilds an image.
+//! Snapshots on disk are such lists, so there is one format to keep readable and one function that rebuilds
+//! an image.
 
 use std::sync::Arc;
 

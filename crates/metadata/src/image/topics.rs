@@ -129,7 +129,8 @@ impl PartitionImage {
         })
     }
 
-    /// This partition after a change. The partition epoch goes up always, the leader epoch when the record names a leader.
+    /// This partition after a change. The partition epoch goes up always, the leader epoch when the record
+    /// names a leader.
     pub(super) fn merge(&self, change: &PartitionChangeRecord) -> Self {
         let pick = |new: &Option<Vec<i32>>, old: &Vec<i32>| new.clone().unwrap_or_else(|| old.clone());
         Self {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::records::encoding::add_missing;
 use crate::records::{ConfigResource, ExtendedRecord, MetadataRecord, ScramMechanism, UnknownRecord};
 
-/// Records and fields that were passed over. Both lists are empty unless a newer version has written to the log.
+/// Records and fields that were passed over. Both lists are empty unless a newer version has written to the
+/// log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnknownImage {
     records: Arc<Vec<UnknownRecord>>,
@@ -34,7 +35,8 @@ enum RecordKey {
 }
 
 impl RecordKey {
-    /// The key of a record, and whether it tells all about it. `None` for removals: what is gone has no fields.
+    /// The key of a record, and whether it tells all about it. `None` for removals: what is gone has no
+    /// fields.
     fn of(record: &MetadataRecord) -> Option<(Self, bool)> {
         Some(match record {
             MetadataRecord::BrokerRegistrationChange(change) => (Self::Broker(change.broker_id), false),

@@ -1,11 +1,12 @@
-//! The one task that decides. Requests wait in a queue; those that have gathered while a commit was on its way are decided together,
-//! each against an image with the earlier ones applied, and committed as one entry of the log.
+//! The one task that decides. Requests wait in a queue; those that have gathered while a commit was on its
+//! way are decided together, each against an image with the earlier ones applied, and committed as one entry
+//! of the log.
 //!
 //! ```text
 //! request, request, request ─→ decide one after the other on a copy of the image ─→ one entry ─→ applied ─→ published ─→ replies
 //! ```
-//! One entry is on its way at a time, and it says in which term it was decided: raft applies it in that term or not at all. So
-//! every decision sees all earlier ones, also when the leadership comes and goes.
+//! One entry is on its way at a time, and it says in which term it was decided: raft applies it in that term
+//! or not at all. So every decision sees all earlier ones, also when the leadership comes and goes.
 
 use std::sync::Arc;
 
@@ -156,8 +157,8 @@ impl Decider {
         batch
     }
 
-    /// Has a batch committed and answered. A node that has lost its majority answers that it is not the controller, whatever
-    /// becomes of what is on its way, and goes on deciding only when that is known.
+    /// Has a batch committed and answered. A node that has lost its majority answers that it is not the
+    /// controller, whatever becomes of what is on its way, and goes on deciding only when that is known.
     async fn commit(&mut self, epoch: i32, mut batch: Batch, inbox: &mut mpsc::Receiver<Job>) {
         let offset = if batch.records.is_empty() {
             self.state_machine.offered()

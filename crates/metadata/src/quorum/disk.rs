@@ -1,5 +1,6 @@
-//! What the quorum needs of a disk: a small ordered store for vote and log, and a file for the snapshot. On a node it is a folder
-//! ([`super::folder`]), in a simulation memory that forgets what wasn't synced ([`super::simulated_disk`]).
+//! What the quorum needs of a disk: a small ordered store for vote and log, and a file for the snapshot. On a
+//! node it is a folder ([`super::folder`]), in a simulation memory that forgets what wasn't synced
+//! ([`super::simulated_disk`]).
 
 use std::fmt;
 use std::io;

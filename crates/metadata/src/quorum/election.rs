@@ -1,7 +1,9 @@
-//! When this voter stands for election: it has heard of no leader for a while, and most voters say that they miss one too.
+//! When this voter stands for election: it has heard of no leader for a while, and most voters say that they
+//! miss one too.
 //!
-//! Raft alone would raise its term at every timeout; a node that was cut off would come back with a term so high that the healthy
-//! leader had to go. Asking first (Kafka's KIP-996) keeps its term where it was: raft's own timeouts are off.
+//! Raft alone would raise its term at every timeout; a node that was cut off would come back with a term so
+//! high that the healthy leader had to go. Asking first (Kafka's KIP-996) keeps its term where it was: raft's
+//! own timeouts are off.
 
 use std::time::Duration;
 

@@ -104,8 +104,8 @@ impl LogDisk for SledLog {
         self.db.apply_batch(batch).map_err(|error| self.broken(error))
     }
 
-    /// sled's own flush on Linux is sync_file_range, which doesn't reach the disk's platter nor the file's size; the sync of the
-    /// file does.
+    /// sled's own flush on Linux is sync_file_range, which doesn't reach the disk's platter nor the file's
+    /// size; the sync of the file does.
     fn sync(&self) -> io::Result<()> {
         self.db.flush()?;
         self.file.sync_data()

@@ -1,5 +1,5 @@
-//! What every version wrote stays readable. `tests/golden` holds a log and a snapshot of each format; a format is never changed, a
-//! new one gets files of its own.
+//! What every version wrote stays readable. `tests/golden` holds a log and a snapshot of each format; a
+//! format is never changed, a new one gets files of its own.
 
 use std::collections::BTreeMap;
 

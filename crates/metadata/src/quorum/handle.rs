@@ -18,12 +18,12 @@ pub struct ControllerHandle {
 }
 
 impl ControllerHandle {
-    /// Has a request decided and its records committed, and returns the reply. When it returns, the image that the request led to
-    /// has taken effect on this node.
+    /// Has a request decided and its records committed, and returns the reply. When it returns, the image
+    /// that the request led to has taken effect on this node.
     ///
     /// # Errors
-    /// [`MetadataError::NotController`]: another node decides; it tells which, if this one knows. When the node lost its majority
-    /// meanwhile, the request may yet take effect.
+    /// [`MetadataError::NotController`]: another node decides; it tells which, if this one knows. When the
+    /// node lost its majority meanwhile, the request may yet take effect.
     pub async fn submit<R: Request>(&self, request: R) -> Result<R::Reply, MetadataError> {
         let reply = self.submit_any(request.into()).await?;
         R::reply_of(reply).ok_or_else(|| MetadataError::Storage("the reply is to another request".into()))

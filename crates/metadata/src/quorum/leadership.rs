@@ -1,4 +1,5 @@
-//! Whether this node is the active controller: it leads, most voters still follow, and it has applied all that came before.
+//! Whether this node is the active controller: it leads, most voters still follow, and it has applied all
+//! that came before.
 
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ impl Leadership {
                     return Err(not_controller(&now));
                 }
                 let term = now.current_term as i32;
-                // A leader that comes back in its term has no new entry that would tell it that the old ones count.
+                // A leader that comes back in its term has no new entry that would tell it that the old ones
+                // count.
                 let all_applied = now.last_applied.map(|log_id| log_id.index) == now.last_log_index;
                 if all_applied && state_machine.image().epoch == term {
                     return Ok(term);

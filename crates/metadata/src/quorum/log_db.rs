@@ -6,8 +6,8 @@
 //! "p"                       the last purged log id, JSON
 //! "e" index:u64be part:u16be  a part of an entry's JSON, at most PART_BYTES_MAX
 //! ```
-//! Entries are cut because sled keeps values over a quarter of a segment in files of their own and leaks them.
-//! Nothing here is durable until [`LogDb::flush`] has returned.
+//! Entries are cut because sled keeps values over a quarter of a segment in files of their own and leaks
+//! them. Nothing here is durable until [`LogDb::flush`] has returned.
 
 use std::io;
 use std::ops::{Bound, RangeBounds};

@@ -1,11 +1,13 @@
-//! The quorum: records are committed through raft and applied to the image, whose every version takes effect in order.
+//! The quorum: records are committed through raft and applied to the image, whose every version takes effect
+//! in order.
 //!
 //! ```text
 //! submit(request) ─→ queue ─→ decided with those that wait too ─→ raft: log on disk, synced, on most voters ─→ applied
 //!                                                                     publisher: takes effect on this node ─→ replies
 //! ```
-//! The only place that names openraft and sled. It runs on the runtime that called [`Quorum::start`]; [`ControllerHandle`]s may be
-//! used from any. A quorum of one takes the same way as a larger one; it only needs no timer and no peers.
+//! The only place that names openraft and sled. It runs on the runtime that called [`Quorum::start`];
+//! [`ControllerHandle`]s may be used from any. A quorum of one takes the same way as a larger one; it only
+//! needs no timer and no peers.
 //!
 //! On disk, in a folder: `log/` (sled: vote and log) and `snapshot.json`.
 
@@ -85,7 +87,8 @@ pub struct StartingQuorum {
 }
 
 impl Quorum {
-    /// Starts this node's member and returns when it has caught up: [`Quorum::open`] and [`StartingQuorum::caught_up`].
+    /// Starts this node's member and returns when it has caught up: [`Quorum::open`] and
+    /// [`StartingQuorum::caught_up`].
     ///
     /// # Errors
     /// Those of both.
@@ -98,8 +101,8 @@ impl Quorum {
 
     /// Opens the log and begins to vote, to lead and to follow.
     ///
-    /// `publish` is called with every image in order, on a thread of its own; the first time once this node has caught up, with
-    /// the whole image as the delta. Images that come while it is busy come as one.
+    /// `publish` is called with every image in order, on a thread of its own; the first time once this node
+    /// has caught up, with the whole image as the delta. Images that come while it is busy come as one.
     ///
     /// # Errors
     /// The folder can't be read or written, or isn't a log.
@@ -243,8 +246,8 @@ impl StartingQuorum {
         self.quorum.door()
     }
 
-    /// Waits until this node knows the cluster's metadata and it has taken effect. In a quorum of several that takes as long as
-    /// there is no majority, and the newest changes may still be on their way.
+    /// Waits until this node knows the cluster's metadata and it has taken effect. In a quorum of several
+    /// that takes as long as there is no majority, and the newest changes may still be on their way.
     ///
     /// # Errors
     /// The log is another cluster's; the log has failed.

@@ -89,8 +89,8 @@ pub struct Voters {
 pub struct QuorumTiming {
     /// How often a leader is heard at least; an append that isn't answered for so long is sent again.
     pub heartbeat: Duration,
-    /// So long after they heard of it voters stay with a leader, and a leader that has heard of no majority holds itself for
-    /// deposed after half as long again (`controller.quorum.fetch.timeout.ms`).
+    /// So long after they heard of it voters stay with a leader, and a leader that has heard of no majority
+    /// holds itself for deposed after half as long again (`controller.quorum.fetch.timeout.ms`).
     pub fetch_timeout: Duration,
     /// How long an election may take (`controller.quorum.election.timeout.ms`).
     pub election_timeout: Duration,
@@ -113,8 +113,8 @@ impl QuorumTiming {
     }
 }
 
-/// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing while idle. In a larger
-/// one raft's own elections are off: [`super::election`] asks before it stands.
+/// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing
+/// while idle. In a larger one raft's own elections are off: [`super::election`] asks before it stands.
 pub(super) fn raft_config(
     snapshot_every: u64,
     timing: Option<&QuorumTiming>,

@@ -36,8 +36,8 @@ impl PeerDoor {
     /// Answers a frame.
     ///
     /// # Errors
-    /// The frame is from another cluster or from nobody that votes, it isn't what its kind says, or the quorum has stopped. The
-    /// sender had better be disconnected.
+    /// The frame is from another cluster or from nobody that votes, it isn't what its kind says, or the
+    /// quorum has stopped. The sender had better be disconnected.
     pub async fn handle(&self, frame: Frame) -> Result<Frame, PeerError> {
         if *frame.cluster_id != *self.cluster_id {
             return Err(PeerError::OtherCluster(frame.cluster_id));
@@ -81,7 +81,8 @@ impl PeerDoor {
         }
     }
 
-    /// Whether this node would vote for a candidate: it misses a leader too, and the candidate has all that it has.
+    /// Whether this node would vote for a candidate: it misses a leader too, and the candidate has all that
+    /// it has.
     pub(super) fn would_vote(&self, request: &PreVote) -> bool {
         let complete = request.last_log_id >= self.raft.data_metrics().borrow().last_log;
         complete && self.heard.lock().elapsed() > self.lease && !self.leadership.is_active()

@@ -1,4 +1,5 @@
-//! What voters say to each other, and the seam behind which it travels: a controller listener, or a simulated network.
+//! What voters say to each other, and the seam behind which it travels: a controller listener, or a simulated
+//! network.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +13,8 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum FrameKind {
-    /// Whether a voter would vote for the sender: asked before an election, so that a node that was cut off deposes nobody.
+    /// Whether a voter would vote for the sender: asked before an election, so that a node that was cut off
+    /// deposes nobody.
     PreVote = 1,
     /// A vote.
     Vote = 2,
@@ -46,7 +48,8 @@ impl FrameKind {
 /// ```text
 /// body: head_bytes:u32be head data
 /// ```
-/// The head is JSON, so that a newer version may add fields; the data is a piece of a snapshot and empty otherwise.
+/// The head is JSON, so that a newer version may add fields; the data is a piece of a snapshot and empty
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// What it asks for, or answers.
@@ -82,8 +85,8 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Frame, PeerError>> + Send>>
 
 /// The way to the other voters.
 pub trait Peers: Send + Sync + 'static {
-    /// Sends a frame to a voter and brings its answer, or says that there is none. Whoever waits gives up in time; frames may
-    /// overtake each other.
+    /// Sends a frame to a voter and brings its answer, or says that there is none. Whoever waits gives up in
+    /// time; frames may overtake each other.
     fn send(&self, voter: i32, frame: Frame) -> Answer;
 }
 

@@ -1,7 +1,9 @@
-//! Images take effect one after the other, away from raft: what raft applies is put here, and a thread of its own lets it take
-//! effect. Opening and deleting folders there holds up neither the quorum nor the next decision.
+//! Images take effect one after the other, away from raft: what raft applies is put here, and a thread of its
+//! own lets it take effect. Opening and deleting folders there holds up neither the quorum nor the next
+//! decision.
 //!
-//! While one image takes effect, those that follow wait as one: the newest image, and what has changed up to it.
+//! While one image takes effect, those that follow wait as one: the newest image, and what has changed up to
+//! it.
 
 use std::sync::Arc;
 use std::thread;

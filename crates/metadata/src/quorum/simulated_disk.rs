@@ -41,7 +41,8 @@ impl SimulatedDisk {
         }
     }
 
-    /// Takes the power away: what wasn't synced is gone, and nothing is read or written until [`SimulatedDisk::power_on`].
+    /// Takes the power away: what wasn't synced is gone, and nothing is read or written until
+    /// [`SimulatedDisk::power_on`].
     pub fn power_off(&self) {
         let mut state = self.0.lock();
         state.powered = false;

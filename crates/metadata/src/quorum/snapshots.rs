@@ -1,4 +1,5 @@
-//! Snapshots for raft: made from an image, taken over, read for a follower. All of it on a thread that may be slow.
+//! Snapshots for raft: made from an image, taken over, read for a follower. All of it on a thread that may be
+//! slow.
 
 use std::io::Cursor;
 use std::mem;

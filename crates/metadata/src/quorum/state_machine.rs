@@ -1,7 +1,7 @@
 //! Raft's state machine: the image. Applies committed batches and puts what they make before the publisher.
 //!
-//! Nothing here waits: images take effect elsewhere ([`super::publisher`]), and snapshots are written from an image that doesn't
-//! change any more ([`super::snapshots`]).
+//! Nothing here waits: images take effect elsewhere ([`super::publisher`]), and snapshots are written from an
+//! image that doesn't change any more ([`super::snapshots`]).
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ use crate::image::{MetadataDelta, MetadataImage};
 pub enum Applied {
     /// Its records are in the image.
     Taken,
-    /// It was decided in an earlier term, without knowing of all that came before: it changes nothing, on any node.
+    /// It was decided in an earlier term, without knowing of all that came before: it changes nothing, on any
+    /// node.
     Outdated,
 }
 
@@ -78,7 +79,8 @@ impl StateMachine {
         self.state.lock().image.clone()
     }
 
-    /// The offset of the last image that was put before the publisher: what a decision has seen has taken effect with it.
+    /// The offset of the last image that was put before the publisher: what a decision has seen has taken
+    /// effect with it.
     pub fn offered(&self) -> i64 {
         self.state.lock().offered
     }

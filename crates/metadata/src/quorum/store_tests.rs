@@ -30,7 +30,8 @@ fn openrafts_suite_passes() {
     Suite::test_all(InTempDir).unwrap();
 }
 
-/// A record from a newer version in the log or in the snapshot is no reason not to start; what stands beside it is there.
+/// A record from a newer version in the log or in the snapshot is no reason not to start; what stands beside
+/// it is there.
 #[test]
 fn odd_records_take_nothing_else_away() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! The thread that makes the raft log durable.
 //!
-//! A sync takes milliseconds in which the control runtime has other work. Requests that gather while one sync is under way share
-//! the next one. The thread ends when the last [`SyncThread`] is dropped; by then it holds the last handle on the database.
+//! A sync takes milliseconds in which the control runtime has other work. Requests that gather while one sync
+//! is under way share the next one. The thread ends when the last [`SyncThread`] is dropped; by then it holds
+//! the last handle on the database.
 
 use std::io;
 use std::sync::Arc;

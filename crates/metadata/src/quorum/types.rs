@@ -14,7 +14,8 @@ use crate::records::{MetadataRecord, encoding};
 /// What one raft entry carries: the records of some decisions, applied all or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RecordBatch {
-    /// The term in which they were decided; `None` in entries of the first format, which were a list of records alone.
+    /// The term in which they were decided; `None` in entries of the first format, which were a list of
+    /// records alone.
     pub epoch: Option<i32>,
     /// The records.
     #[serde(with = "encoding::records")]
@@ -59,7 +60,8 @@ impl<'de> Visitor<'de> for BatchVisitor {
 }
 
 openraft::declare_raft_types!(
-    /// Barnabas' raft: record batches in, and out whether they count (replies come from decisions, not from the state machine).
+    /// Barnabas' raft: record batches in, and out whether they count (replies come from decisions, not from
+    /// the state machine).
     pub RaftTypes:
         D = RecordBatch,
         R = Applied,

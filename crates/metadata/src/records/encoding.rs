@@ -3,8 +3,9 @@
 //! ```text
 //! {"Topic":{"name":"orders","topic_id":"…"}}
 //! ```
-//! A newer version may have written kinds and fields that this one doesn't know. Neither takes away what stands beside it: the
-//! record or the field is passed over with a warning, and written again when the record is, so that the newer version finds it.
+//! A newer version may have written kinds and fields that this one doesn't know. Neither takes away what
+//! stands beside it: the record or the field is passed over with a warning, and written again when the record
+//! is, so that the newer version finds it.
 
 use serde::Serializer;
 use serde::de::{Deserializer, SeqAccess, Visitor};

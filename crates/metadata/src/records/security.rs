@@ -44,8 +44,8 @@ pub struct ScramCredentialRecord {
     pub iterations: i32,
 }
 
-/// One entry of the access control lists. The codes are those of Kafka's requests (KIP-140): a code that this version doesn't
-/// know stays what it is.
+/// One entry of the access control lists. The codes are those of Kafka's requests (KIP-140): a code that this
+/// version doesn't know stays what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessControlEntryRecord {
     /// The entry's id.

@@ -1,6 +1,8 @@
-//! `barnabas log dump` and `barnabas log verify`: arguments and exit codes; the work is done by `barnabas-inspect`.
+//! `barnabas log dump` and `barnabas log verify`: arguments and exit codes; the work is done by
+//! `barnabas-inspect`.
 //!
-//! Exit code 0: nothing is wrong. 1: something is. 2: the arguments aren't understood, or a file can't be read.
+//! Exit code 0: nothing is wrong. 1: something is. 2: the arguments aren't understood, or a file can't be
+//! read.
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -6,6 +6,7 @@ mod architecture;
 mod authorization;
 mod bad_input;
 mod command_line;
+mod comments;
 mod compatibility;
 mod connections;
 mod disk_faults;

@@ -1,7 +1,7 @@
 //! ProduceRequest 3–13, parsed from the connection's buffer.
 //!
-//! Each partition's records are a mutable slice of the buffer, so that the log can patch offsets in place. The parser proves its own
-//! bounds; what comes out needs no guard.
+//! Each partition's records are a mutable slice of the buffer, so that the log can patch offsets in place.
+//! The parser proves its own bounds; what comes out needs no guard.
 //!
 //! ```text
 //! transactional_id │ acks i16 │ timeout_ms i32 │ topics: name (to v12) or id (from v13) │ partitions: index i32 │ records
@@ -29,11 +29,13 @@ pub struct ProducePartition<'a> {
 pub struct ProduceRequest<'a> {
     /// The producer's transactional id, if it has one.
     pub transactional_id: Option<&'a str>,
-    /// 0: no answer; 1: the leader has it; -1: all in-sync replicas have it. Other values are for the handler to refuse.
+    /// 0: no answer; 1: the leader has it; -1: all in-sync replicas have it. Other values are for the handler
+    /// to refuse.
     pub acks: i16,
     /// How long the client waits for acknowledgments, in milliseconds.
     pub timeout_ms: i32,
-    /// What is to be appended, in the order of the request. A topic without partitions leaves no trace, as in Apache Kafka.
+    /// What is to be appended, in the order of the request. A topic without partitions leaves no trace, as in
+    /// Apache Kafka.
     pub partitions: Vec<ProducePartition<'a>>,
 }
 

@@ -71,8 +71,8 @@ impl ProducePartitionResponse {
 /// A ProduceResponse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProduceResponse<'a> {
-    /// The partitions' answers, each with its topic as the request named it. A topic is named once for a run of its
-    /// partitions.
+    /// The partitions' answers, each with its topic as the request named it. A topic is named once for a run
+    /// of its partitions.
     pub partitions: Vec<(TopicRef<'a>, ProducePartitionResponse)>,
     /// How long the client was throttled, in milliseconds.
     pub throttle_time_ms: i32,
@@ -81,7 +81,8 @@ pub struct ProduceResponse<'a> {
 }
 
 impl ProduceResponse<'_> {
-    /// Appends the body in this version. A topic given by name can't be sent in a version that has ids, nor the reverse.
+    /// Appends the body in this version. A topic given by name can't be sent in a version that has ids, nor
+    /// the reverse.
     pub fn encode(&self, version: i16, buffer: &mut BytesMut) -> Result<(), Unencodable> {
         let api = ApiKey::Produce;
         if !api.supports(version) {

@@ -1,7 +1,8 @@
 //! Walking a buffer of consecutive batches.
 //!
-//! Like Kafka's reader, the walk ends quietly where the last batch is cut off (a Fetch may cut it) and fails where a
-//! size or magic cannot be. [`Batches::rest`] says what was not consumed, for callers to whom a cut batch is an error.
+//! Like Kafka's reader, the walk ends quietly where the last batch is cut off (a Fetch may cut it) and fails
+//! where a size or magic cannot be. [`Batches::rest`] says what was not consumed, for callers to whom a cut
+//! batch is an error.
 
 use super::{BATCH_OVERHEAD, BatchHeader, Records, RecordsError, batch_crc};
 

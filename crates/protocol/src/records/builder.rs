@@ -116,7 +116,8 @@ impl BatchBuilder {
         self
     }
 
-    /// Takes codec-independent header fields over from a batch that is being rebuilt: offset, epoch, producer, flags.
+    /// Takes codec-independent header fields over from a batch that is being rebuilt: offset, epoch,
+    /// producer, flags.
     #[must_use]
     pub fn like(mut self, source: &BatchHeader) -> Self {
         let attributes = Attributes::default()
@@ -142,7 +143,8 @@ impl BatchBuilder {
         self.end_record();
     }
 
-    /// Appends a copy of a record read from another batch, with its timestamp (ms) made absolute by the caller.
+    /// Appends a copy of a record read from another batch, with its timestamp (ms) made absolute by the
+    /// caller.
     pub fn append_record(&mut self, timestamp: i64, record: &Record<'_>) {
         let delta = self.start_record(timestamp);
         put_varint(&mut self.body, delta);

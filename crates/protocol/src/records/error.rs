@@ -1,4 +1,5 @@
-//! What can be wrong with record batches. Texts are worded for a client's log; storage maps variants to error codes.
+//! What can be wrong with record batches. Texts are worded for a client's log; storage maps variants to error
+//! codes.
 
 use super::Compression;
 

@@ -1,5 +1,5 @@
-//! Batches made by Apache Kafka's own `MemoryRecords` (fixtures/records/Golden.java writes them) are read as they were
-//! meant, and what is built here without compression equals them byte for byte.
+//! Batches made by Apache Kafka's own `MemoryRecords` (fixtures/records/Golden.java writes them) are read as
+//! they were meant, and what is built here without compression equals them byte for byte.
 
 use super::compression::{Decompressor, decompress};
 use super::*;

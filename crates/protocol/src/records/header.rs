@@ -16,7 +16,8 @@
 //!        +-----------+----------+----------+---------+------------------ ... ----+
 //!
 //!  batch length counts everything behind itself (whole batch = 12 + batch length).
-//!  The CRC covers attributes (byte 21) to the end: base offset and leader epoch may be patched without touching it.
+//!  The CRC covers attributes (byte 21) to the end: base offset and leader epoch may be patched without
+//!  touching it.
 //!
 //!  attributes  15..7 unused | 6 delete horizon | 5 control | 4 transactional | 3 timestamp type | 2..0 codec
 //! ```
@@ -143,7 +144,8 @@ impl Attributes {
 
 /// All fields of a batch's header, in wire order.
 ///
-/// Parsing proves only that the frame is sound (size and magic); the CRC and the records are the caller's to check.
+/// Parsing proves only that the frame is sound (size and magic); the CRC and the records are the caller's to
+/// check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchHeader {
     /// Offset of the first record.
@@ -178,8 +180,8 @@ impl BatchHeader {
     /// Reads the header at the front of `bytes`, which may hold less than the whole batch.
     ///
     /// # Errors
-    /// `Truncated` under 61 bytes (under 17 when the magic is not 2), `SizeBelowMinimum`, `SizeBelowOverhead`,
-    /// `LegacyMagic`, `UnknownMagic`.
+    /// `Truncated` under 61 bytes (under 17 when the magic is not 2), `SizeBelowMinimum`,
+    /// `SizeBelowOverhead`, `LegacyMagic`, `UnknownMagic`.
     pub fn parse(bytes: &[u8]) -> Result<BatchHeader, RecordsError> {
         let truncated = |needed| RecordsError::Truncated {
             needed,
@@ -315,17 +317,20 @@ pub fn batch_crc(batch: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(batch.get(ATTRIBUTES_OFFSET..).unwrap_or_default())
 }
 
-/// Sets the base offset in place; the CRC does not cover it. Nothing happens to a slice shorter than a header.
+/// Sets the base offset in place; the CRC does not cover it. Nothing happens to a slice shorter than a
+/// header.
 pub fn set_base_offset(batch: &mut [u8], base_offset: i64) {
     put(batch, 0, &base_offset.to_be_bytes());
 }
 
-/// Sets the leader epoch in place; the CRC does not cover it. Nothing happens to a slice shorter than a header.
+/// Sets the leader epoch in place; the CRC does not cover it. Nothing happens to a slice shorter than a
+/// header.
 pub fn set_partition_leader_epoch(batch: &mut [u8], leader_epoch: i32) {
     put(batch, LEADER_EPOCH_OFFSET, &leader_epoch.to_be_bytes());
 }
 
-/// Sets timestamp type and largest timestamp (ms) of a whole batch and seals it anew; untouched when both are so already.
+/// Sets timestamp type and largest timestamp (ms) of a whole batch and seals it anew; untouched when both are
+/// so already.
 pub fn set_max_timestamp(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: i64) {
     let (Some(attributes), Some(current)) = (
         field(batch, ATTRIBUTES_OFFSET),

@@ -1,13 +1,14 @@
 //! Record batches, format v2: the bytes that Produce carries, segments store and Fetch returns.
 //!
-//! Everything here works on borrowed bytes. A [`BatchHeader`] is parsed out of the first 61 bytes, [`batches`] walks a
-//! buffer of consecutive batches and [`Records`] walks the records of one, all without allocating. Only
-//! [`compression`] and [`BatchBuilder`] produce new buffers.
+//! Everything here works on borrowed bytes. A [`BatchHeader`] is parsed out of the first 61 bytes,
+//! [`batches`] walks a buffer of consecutive batches and [`Records`] walks the records of one, all without
+//! allocating. Only [`compression`] and [`BatchBuilder`] produce new buffers.
 //!
-//! Invariants: no length, count or delta that came from outside is believed before it is proven against the bytes that
-//! remain; no function panics on any input.
+//! Invariants: no length, count or delta that came from outside is believed before it is proven against the
+//! bytes that remain; no function panics on any input.
 //!
-//! Callers: storage (append, recovery, lookup, validation), coordinator (internal topics), broker (Produce, Fetch).
+//! Callers: storage (append, recovery, lookup, validation), coordinator (internal topics), broker (Produce,
+//! Fetch).
 
 mod batches;
 mod builder;

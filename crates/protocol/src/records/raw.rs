@@ -71,8 +71,8 @@ impl<'a> RawRecord<'a> {
     }
 }
 
-/// Iterates over exactly the declared number of records and then proves that nothing follows them. Ends after the
-/// first error.
+/// Iterates over exactly the declared number of records and then proves that nothing follows them. Ends after
+/// the first error.
 #[derive(Debug, Clone)]
 pub struct RawRecords<'a> {
     rest: &'a [u8],

@@ -61,8 +61,8 @@ impl<R: BufRead> Skim<R> {
     /// The next record, or `None` once all declared records were read and the stream ends there.
     ///
     /// # Errors
-    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too large, too few or too many,
-    /// `DecompressedTooLarge` once the cap is reached.
+    /// `Compression` when the decoder fails, `InvalidRecord` for records that are malformed, too large, too
+    /// few or too many, `DecompressedTooLarge` once the cap is reached.
     pub fn next_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
         if self.declared < 0 {
             return Err(InvalidRecord::RecordCount(self.declared).into());
@@ -104,7 +104,8 @@ impl<R: BufRead> Skim<R> {
         Ok(Some(record))
     }
 
-    /// The next record if the reader's buffer holds all of it and it is sound and certainly not too large; most are read this way.
+    /// The next record if the reader's buffer holds all of it and it is sound and certainly not too large;
+    /// most are read this way.
     fn buffered_record(&mut self) -> Result<Option<SkimmedRecord>, RecordsError> {
         let buffer = self.fill()?;
         let Ok((record, rest)) = Record::parse(buffer) else {
@@ -179,7 +180,8 @@ impl<R: BufRead> Skim<R> {
         decode_varint(|| self.body_byte())
     }
 
-    /// Skips a length-prefixed byte string and returns its length; -1 for null, which any negative length means.
+    /// Skips a length-prefixed byte string and returns its length; -1 for null, which any negative length
+    /// means.
     fn skip_nullable(&mut self) -> Result<i32, RecordsError> {
         let declared = self.body_varint()?;
         if let Ok(len) = usize::try_from(declared) {

@@ -1,6 +1,7 @@
 //! Zigzag variable-length integers as records use them, and a bounds-checked cursor over a slice.
 //!
-//! Kafka's reader takes at most five bytes for an int and ten for a long and drops bits beyond the width; so does this one.
+//! Kafka's reader takes at most five bytes for an int and ten for a long and drops bits beyond the width; so
+//! does this one.
 
 use super::InvalidRecord;
 

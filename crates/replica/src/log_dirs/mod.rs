@@ -1,8 +1,9 @@
-//! The data folders (`log.dirs`): which of them serve, where new partitions go, and what becomes of one that fails.
+//! The data folders (`log.dirs`): which of them serve, where new partitions go, and what becomes of one that
+//! fails.
 //!
 //! A folder fails with the first error of its disk and serves nothing from then on; its partitions answer
-//! KAFKA_STORAGE_ERROR, those of other folders go on. A process whose folders have all failed, or the one with the
-//! metadata, ends. A folder comes back with the next start.
+//! KAFKA_STORAGE_ERROR, those of other folders go on. A process whose folders have all failed, or the one
+//! with the metadata, ends. A folder comes back with the next start.
 
 pub mod open;
 
@@ -90,7 +91,8 @@ impl DataDir {
 }
 
 impl LogDirs {
-    /// The folders with their files, or why those can't be used. `metadata` is the index of the one with the metadata.
+    /// The folders with their files, or why those can't be used. `metadata` is the index of the one with the
+    /// metadata.
     pub fn new(disk: &Disk, dirs: Vec<(PathBuf, Result<LogDir, String>)>, metadata: usize) -> Option<Self> {
         let failed = Arc::new(Notify::new());
         let dir = |(path, storage): (PathBuf, Result<LogDir, String>)| {
@@ -156,8 +158,8 @@ impl LogDirs {
         self.dirs.iter().find(|dir| dir.is_failed())
     }
 
-    /// Where a new partition goes: the folder with the fewest, as in Apache Kafka. Those that are `cordoned` get none while
-    /// there are others.
+    /// Where a new partition goes: the folder with the fewest, as in Apache Kafka. Those that are `cordoned`
+    /// get none while there are others.
     pub fn place(&self, cordoned: &Cordoned) -> Option<&Arc<DataDir>> {
         let live = || self.dirs.iter().filter(|dir| !dir.is_failed());
         let fewest = |dir: &&Arc<DataDir>| dir.partitions.load(Ordering::Relaxed);

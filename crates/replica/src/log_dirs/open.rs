@@ -1,8 +1,8 @@
 //! Taking hold of the data folders at the start: locks, `meta.properties`, logs.
 //!
-//! A folder that can't be used is left out and named in the log, as Apache Kafka does, as long as it isn't the only one or
-//! that of the metadata. What says that the configuration is wrong (another process, another node, another cluster) ends
-//! the start. Nothing is deleted here.
+//! A folder that can't be used is left out and named in the log, as Apache Kafka does, as long as it isn't
+//! the only one or that of the metadata. What says that the configuration is wrong (another process, another
+//! node, another cluster) ends the start. Nothing is deleted here.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -80,8 +80,8 @@ pub struct Found {
     pub moves: Vec<Unfinished>,
 }
 
-/// Takes hold of all folders. `metadata` is one of `paths`. Where that comes to nothing, what was made of new ones is gone
-/// again.
+/// Takes hold of all folders. `metadata` is one of `paths`. Where that comes to nothing, what was made of new
+/// ones is gone again.
 ///
 /// # Errors
 /// No folder, or not that of the metadata, can be used; one belongs to another process, node or cluster.

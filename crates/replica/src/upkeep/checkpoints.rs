@@ -1,7 +1,7 @@
 //! Writing the checkpoint files: high watermarks, recovery points and log start offsets of all partitions.
 //!
-//! Each at its own interval from [`super::scheduled`], and the log start offsets at once when records were deleted, so
-//! that no crash brings them back.
+//! Each at its own interval from [`super::scheduled`], and the log start offsets at once when records were
+//! deleted, so that no crash brings them back.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -42,8 +42,8 @@ impl Checkpoint {
     }
 }
 
-/// Hashes of what the files hold, by log directory, as [`Checkpoint`] counts them. Its lock is held while they are written:
-/// one writer at a time, and never an older state after a newer one.
+/// Hashes of what the files hold, by log directory, as [`Checkpoint`] counts them. Its lock is held while
+/// they are written: one writer at a time, and never an older state after a newer one.
 #[derive(Debug, Default)]
 pub struct Checkpoints {
     written: Mutex<HashMap<PathBuf, [Option<u64>; 3]>>,
@@ -83,8 +83,9 @@ pub async fn write_apart(replicas: &Arc<ReplicaManager>, checkpoint: Checkpoint)
     }
 }
 
-/// What a checkpoint should hold, by log directory, in a fixed order. Where the log of a partition on the move begins is told
-/// in both its directories: whichever file a crash leaves behind as the last one, what was deleted stays deleted.
+/// What a checkpoint should hold, by log directory, in a fixed order. Where the log of a partition on the
+/// move begins is told in both its directories: whichever file a crash leaves behind as the last one, what
+/// was deleted stays deleted.
 fn current(replicas: &ReplicaManager, checkpoint: Checkpoint) -> BTreeMap<PathBuf, Vec<LogCheckpoint>> {
     let mut rows: BTreeMap<PathBuf, Vec<LogCheckpoint>> = BTreeMap::new();
     for partition in replicas.partitions().all() {

@@ -74,7 +74,8 @@ impl Deletions {
         }
     }
 
-    /// Waits until something is due or added, `until_ms` of the monotonic clock has come, or the broker stops: then the answer is `false`.
+    /// Waits until something is due or added, `until_ms` of the monotonic clock has come, or the broker
+    /// stops: then the answer is `false`.
     pub fn wait(&self, until_ms: i64) -> bool {
         let mut state = self.state.lock();
         if state.stopped {

@@ -1,9 +1,9 @@
-//! The threads that move partitions between data folders (AlterReplicaLogDirs), a piece of each in turn, together no faster
-//! than `replica.alter.log.dirs.io.max.bytes.per.second`.
+//! The threads that move partitions between data folders (AlterReplicaLogDirs), a piece of each in turn,
+//! together no faster than `replica.alter.log.dirs.io.max.bytes.per.second`.
 //!
-//! A move is in the hands of one thread at a time, and waits in the queue otherwise; so is a partition, which may be asked to
-//! go on while the folder that it has left is still being given up. A move that the end of the process interrupts begins anew
-//! with the next start: its folder's name says where it led.
+//! A move is in the hands of one thread at a time, and waits in the queue otherwise; so is a partition, which
+//! may be asked to go on while the folder that it has left is still being given up. A move that the end of
+//! the process interrupts begins anew with the next start: its folder's name says where it led.
 
 use std::collections::VecDeque;
 use std::io;
@@ -183,7 +183,8 @@ impl Queue {
         Err(pause)
     }
 
-    /// The first move that is wanted and whose partition no other thread has in its hands; from now on this one has.
+    /// The first move that is wanted and whose partition no other thread has in its hands; from now on this
+    /// one has.
     fn take(&mut self, wanted: impl Fn(&Active) -> bool) -> Option<Active> {
         let found = |active: &Active| self.is_free(active) && wanted(active);
         let index = self.waiting.iter().position(found)?;
@@ -197,7 +198,8 @@ impl Queue {
     }
 }
 
-/// Starts the threads, `num.replica.alter.log.dirs.threads` or one for each folder; they end with [`LogMoves::stop`].
+/// Starts the threads, `num.replica.alter.log.dirs.threads` or one for each folder; they end with
+/// [`LogMoves::stop`].
 ///
 /// # Errors
 /// The system refuses a thread; none is left running.

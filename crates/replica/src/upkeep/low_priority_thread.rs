@@ -1,4 +1,5 @@
-//! Threads for work that must not be felt by those who produce and consume: cleaning logs, removing files, copying partitions.
+//! Threads for work that must not be felt by those who produce and consume: cleaning logs, removing files,
+//! copying partitions.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};

@@ -1,7 +1,8 @@
-//! What is done for the replicas while nobody asks: checkpoints, flushes, retention, compaction, moves between log directories.
+//! What is done for the replicas while nobody asks: checkpoints, flushes, retention, compaction, moves
+//! between log directories.
 //!
-//! What may take long has threads of its own, of low priority; what comes at intervals runs on the runtime that the node was
-//! started on. A node without threads of its own does all of it there ([`turns`]).
+//! What may take long has threads of its own, of low priority; what comes at intervals runs on the runtime
+//! that the node was started on. A node without threads of its own does all of it there ([`turns`]).
 
 pub mod checkpoints;
 pub mod deletions;
@@ -31,8 +32,8 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// Starts it, and goes on with the moves that an earlier process left unfinished. The node's stopping token ends what
-    /// runs at intervals, [`Upkeep::stop`] the threads.
+    /// Starts it, and goes on with the moves that an earlier process left unfinished. The node's stopping
+    /// token ends what runs at intervals, [`Upkeep::stop`] the threads.
     ///
     /// # Errors
     /// The system refuses a thread; none is left running then.

@@ -1,8 +1,8 @@
-//! The thread that frees disk space: it removes old segments (`log.retention.check.interval.ms`) and the files of what was
-//! deleted (`file.delete.delay.ms`).
+//! The thread that frees disk space: it removes old segments (`log.retention.check.interval.ms`) and the
+//! files of what was deleted (`file.delete.delay.ms`).
 //!
-//! A thread of its own, since both may wait for the disk. A partition's lock is held only to look at its segments and to
-//! take them out.
+//! A thread of its own, since both may wait for the disk. A partition's lock is held only to look at its
+//! segments and to take them out.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use super::low_priority_thread;
 use crate::ReplicaManager;
 use crate::partition::Partition;
 
-/// Apache Kafka lets a broker start in peace before it looks for old segments (`log.initial.task.delay.ms`, internal).
+/// Apache Kafka lets a broker start in peace before it looks for old segments (`log.initial.task.delay.ms`,
+/// internal).
 const FIRST_CHECK_MS: i64 = 30_000;
 
 /// Starts the thread; it ends with [`Deletions::stop`].

@@ -1,4 +1,5 @@
-//! The upkeep of a node that has no threads of its own: what the threads do is done in turns on the runtime, by its time.
+//! The upkeep of a node that has no threads of its own: what the threads do is done in turns on the runtime,
+//! by its time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -120,8 +120,8 @@ impl Log {
         })
     }
 
-    /// Numbers the batches, and checks that their producers may append them; nothing has changed for others yet. The
-    /// one walk over the batches' headers.
+    /// Numbers the batches, and checks that their producers may append them; nothing has changed for others
+    /// yet. The one walk over the batches' headers.
     fn stage_as_leader(
         &mut self,
         bytes: &mut [u8],
@@ -159,8 +159,8 @@ impl Log {
         }
     }
 
-    /// Checks that a batch continues the log and its producer, and adds it to the `sum`; answers the original of one that
-    /// was appended before.
+    /// Checks that a batch continues the log and its producer, and adds it to the `sum`; answers the original
+    /// of one that was appended before.
     fn stage(
         &mut self,
         batch: &Batch<'_>,

@@ -1,4 +1,5 @@
-//! gzip as Java's `GZIPInputStream` reads it: members one after another, and whatever follows the last one is ignored.
+//! gzip as Java's `GZIPInputStream` reads it: members one after another, and whatever follows the last one is
+//! ignored.
 
 use std::io::{self, Read, Write};
 

@@ -7,9 +7,9 @@
 //!  block    size u32 (bit 31: stored as it is) | bytes | checksum u32?
 //! ```
 //!
-//! All integers are little-endian. Java's reader wants independent blocks, proves header and block checksums, skips the
-//! content size and the content checksum, and stops after one frame whatever follows. So does this one, which is why
-//! it stands here in place of lz4_flex's frame decoder.
+//! All integers are little-endian. Java's reader wants independent blocks, proves header and block checksums,
+//! skips the content size and the content checksum, and stops after one frame whatever follows. So does this
+//! one, which is why it stands here in place of lz4_flex's frame decoder.
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -136,7 +136,8 @@ fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::E
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// Appends `records` to `out` as one frame of independent 64 KiB blocks without checksums, as Java's writer makes it.
+/// Appends `records` to `out` as one frame of independent 64 KiB blocks without checksums, as Java's writer
+/// makes it.
 pub(super) fn write_frame(records: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     let info = FrameInfo::new()
         .block_mode(BlockMode::Independent)

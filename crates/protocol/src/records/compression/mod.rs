@@ -135,7 +135,8 @@ impl BufRead for Decompressor<'_> {
 /// Decompresses a whole payload to the end of `out`, which may be reused between calls.
 ///
 /// # Errors
-/// `DecompressedTooLarge` as soon as more than `cap` bytes would come out, `Compression` when the stream is unsound.
+/// `DecompressedTooLarge` as soon as more than `cap` bytes would come out, `Compression` when the stream is
+/// unsound.
 pub fn decompress(
     codec: Compression,
     payload: &[u8],
@@ -158,8 +159,8 @@ pub fn decompress(
 
 /// Compresses `records` to the end of `out`.
 ///
-/// `level` counts for gzip (1 to 9, -1 for the default) and zstd (-131072 to 22); `None` is the codec's default. LZ4
-/// takes its levels 1 to 17 without effect: its encoder has one strength.
+/// `level` counts for gzip (1 to 9, -1 for the default) and zstd (-131072 to 22); `None` is the codec's
+/// default. LZ4 takes its levels 1 to 17 without effect: its encoder has one strength.
 ///
 /// # Errors
 /// `Compression` when an encoder refuses, which none does for sound levels.

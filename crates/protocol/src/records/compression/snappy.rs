@@ -5,8 +5,9 @@
 //!  chunk    compressed length i32 | one snappy block
 //! ```
 //!
-//! snappy-java takes a stream that does not start so for one raw block; so does this reader. Where a chunk's length
-//! would be, another stream header may stand (concatenated streams), and fewer than four bytes there end the stream.
+//! snappy-java takes a stream that does not start so for one raw block; so does this reader. Where a chunk's
+//! length would be, another stream header may stand (concatenated streams), and fewer than four bytes there
+//! end the stream.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,5 +1,6 @@
-//! Codecs against themselves, and streams at the edge of what Java's readers take: what is expected of those was seen in
-//! the answers of Apache Kafka 4.4.0 to the same bytes (block checksums of LZ4: read off its classes).
+//! Codecs against themselves, and streams at the edge of what Java's readers take: what is expected of those
+//! was seen in the answers of Apache Kafka 4.4.0 to the same bytes (block checksums of LZ4: read off its
+//! classes).
 
 use super::*;
 

@@ -80,8 +80,8 @@ fn look(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option
     None
 }
 
-/// `None` for a log that is known to need no cleaning, or is cleaned now; else what is to be remembered of a closed one if
-/// it turns out to need none.
+/// `None` for a log that is known to need no cleaning, or is cleaned now; else what is to be remembered of a
+/// closed one if it turns out to need none.
 fn quiet_now(
     cleanings: &Cleanings,
     partition: &Partition,

@@ -1,4 +1,5 @@
-//! What the log cleaners share: where each log was last cleaned to, which can't be cleaned, and the wish to end.
+//! What the log cleaners share: where each log was last cleaned to, which can't be cleaned, and the wish to
+//! end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Compaction of topics with `cleanup.policy=compact` (`log.cleaner.*`): threads of their own that choose the log which needs
-//! it most and clean it with [`barnabas_storage::cleaner`].
+//! Compaction of topics with `cleanup.policy=compact` (`log.cleaner.*`): threads of their own that choose the
+//! log which needs it most and clean it with [`barnabas_storage::cleaner`].
 //!
-//! The first thread starts the others, as `log.cleaner.threads` says at the time, and waits for them at the end. A thread
-//! without work holds no memory and sleeps `log.cleaner.backoff.ms`, or until a broker setting changes. A partition's
-//! lock is taken to look at its segments and to exchange them.
+//! The first thread starts the others, as `log.cleaner.threads` says at the time, and waits for them at the
+//! end. A thread without work holds no memory and sleeps `log.cleaner.backoff.ms`, or until a broker setting
+//! changes. A partition's lock is taken to look at its segments and to exchange them.
 
 mod choice;
 mod cleanings;
@@ -82,7 +82,8 @@ fn supervise(replicas: &Arc<ReplicaManager>) {
     }
 }
 
-/// Cleans for as long as there is something to clean, then waits. Answers whether this cleaner is still wanted.
+/// Cleans for as long as there is something to clean, then waits. Answers whether this cleaner is still
+/// wanted.
 fn work(replicas: &ReplicaManager, index: i32) -> bool {
     let cleanings = replicas.partitions().cleanings();
     let config = replicas.config().clone();

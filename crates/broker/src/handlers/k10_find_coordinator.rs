@@ -4,6 +4,8 @@
 //! there. Kafka then answers COORDINATOR_NOT_AVAILABLE once; here the answer waits for the topic. Errors:
 //! COORDINATOR_NOT_AVAILABLE; GROUP_, TRANSACTIONAL_ID_ and, for share partitions, CLUSTER_AUTHORIZATION_FAILED; INVALID_REQUEST for a key type that does not exist, or a share key that is none.
 
+use std::ops::RangeInclusive;
+
 use barnabas_coordinator::partition_for;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::find_coordinator_response::Coordinator;
@@ -19,6 +21,8 @@ use barnabas_metadata::internal_topics::{CONSUMER_OFFSETS, SHARE_GROUP_STATE, TR
 
 /// From this version on a request may name several keys (KIP-699).
 const KEYS_SINCE: i16 = 4;
+/// Groups, transactional ids and share partitions.
+const KEY_TYPES: RangeInclusive<i8> = 0..=2;
 /// From this version on there are share groups.
 const SHARE_SINCE: i16 = 6;
 
@@ -49,10 +53,18 @@ pub async fn handle(
     for key in request.coordinator_keys {
         let found = find(broker, context, request.key_type, &key).await;
         let (node, error) = parts(found);
+        // Apache Kafka says why only where the request fails as a whole.
+        let as_a_whole =
+            !KEY_TYPES.contains(&request.key_type) || error == ErrorCode::ClusterAuthorizationFailed;
+        let why = if as_a_whole {
+            message(error)
+        } else {
+            StrBytes::default()
+        };
         let coordinator = Coordinator::default()
             .with_key(key)
             .with_error_code(error.code())
-            .with_error_message(Some(message(error)))
+            .with_error_message(Some(why))
             .with_node_id(BrokerId(node.id))
             .with_host(StrBytes::from_string(node.host))
             .with_port(node.port);

@@ -12,6 +12,7 @@ use barnabas_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, Str
 use barnabas_security::{AclOperation, Rights};
 use uuid::Uuid;
 
+use crate::authorization;
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
@@ -87,12 +88,9 @@ fn take_forbidden(
         // By name a topic is deleted by who may describe it too, as Apache Kafka has it.
         let allowed = rights.on_topic(AclOperation::Delete, &shown) && (may_describe || name.is_none());
         if !allowed {
-            let error = ApiError::bare(ErrorCode::TopicAuthorizationFailed);
-            forbidden.push(result(
-                Some(shown).filter(|_| may_describe || name.is_some()),
-                id,
-                &error,
-            ));
+            let error = authorization::failed(ErrorCode::TopicAuthorizationFailed);
+            let refused = result(Some(shown).filter(|_| may_describe || name.is_some()), id, &error);
+            forbidden.push(refused.with_error_message(error.wire_message()));
         }
         !allowed
     };

@@ -38,11 +38,11 @@ pub fn handle(
                 .with_error_message(Some(StrBytes::default()))
                 .with_entries(Some(matching.map(entry).collect()))
         }
-        Err(error) => refused(context, &request, &error),
+        Err(error) => refused(context, &request, &error).with_error_message(error.wire_message()),
     }
 }
 
-/// The answer with an error.
+/// The answer with an error, without its text.
 pub fn refused(
     _: &RequestContext,
     _: &DescribeClientQuotasRequest,
@@ -50,7 +50,7 @@ pub fn refused(
 ) -> DescribeClientQuotasResponse {
     DescribeClientQuotasResponse::default()
         .with_error_code(error.code.code())
-        .with_error_message(error.wire_message())
+        .with_error_message(None)
         .with_entries(None)
 }
 

@@ -1,6 +1,8 @@
 //! DescribeUserScramCredentials (key 50): for which mechanisms users have credentials, and with how many iterations (KIP-554).
 //!
 //! Version 0. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors, each for one user: RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE for a user that is named twice.
+//!
+//! Deviation: who asks for all users by null and may not is told; Apache Kafka never answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ pub fn handle(
         .with_results(results.collect())
 }
 
-/// The answer with an error for the whole and for each user, who isn't named: Apache Kafka doesn't either.
+/// The answer with an error for the whole and for each user, who isn't named, and without a text: as Apache Kafka's.
 pub fn refused(
     _: &RequestContext,
     request: &DescribeUserScramCredentialsRequest,
@@ -50,11 +52,11 @@ pub fn refused(
 ) -> DescribeUserScramCredentialsResponse {
     let result = DescribeUserScramCredentialsResult::default()
         .with_error_code(error.code.code())
-        .with_error_message(error.wire_message());
+        .with_error_message(None);
     let named = request.users.as_ref().map_or(0, Vec::len);
     DescribeUserScramCredentialsResponse::default()
         .with_error_code(error.code.code())
-        .with_error_message(error.wire_message())
+        .with_error_message(None)
         .with_results(vec![result; named])
 }
 

@@ -15,7 +15,6 @@ use barnabas_protocol::messages::alter_user_scram_credentials_request::ScramCred
 use barnabas_protocol::messages::create_acls_request::AclCreation;
 use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use barnabas_protocol::messages::delete_acls_request::DeleteAclsFilter;
-use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
 use barnabas_protocol::messages::incremental_alter_configs_request;
 use barnabas_protocol::messages::update_features_request::FeatureUpdateKey;
@@ -47,19 +46,7 @@ pub fn resources(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
             newest(client, MetadataRequest::default().with_topics(None)),
         ),
         (ApiKey::CreateTopics, newest(client, create_topic("mine"))),
-        (
-            ApiKey::DeleteTopics,
-            newest(
-                client,
-                DeleteTopicsRequest::default()
-                    .with_timeout_ms(10_000)
-                    .with_topics(vec![
-                        DeleteTopicState::default()
-                            .with_name(None)
-                            .with_topic_id(topic_id),
-                    ]),
-            ),
-        ),
+        (ApiKey::DeleteTopics, newest(client, delete_topic(Ok(topic_id)))),
         (
             ApiKey::DescribeConfigs,
             newest(client, describe_configs(2, TOPIC)),

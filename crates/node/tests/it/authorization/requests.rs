@@ -3,6 +3,7 @@
 use crate::node::{Client, batch};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
+use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use barnabas_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use barnabas_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -16,6 +17,7 @@ use barnabas_protocol::messages::txn_offset_commit_request::{
 };
 use barnabas_protocol::messages::*;
 use std::fmt::Debug;
+use uuid::Uuid;
 
 /// A topic that exists.
 pub const TOPIC: &str = "secret-topic";
@@ -85,6 +87,16 @@ pub fn create_topic(name: &str) -> CreateTopicsRequest {
         .with_num_partitions(1)
         .with_replication_factor(1);
     CreateTopicsRequest::default()
+        .with_timeout_ms(10_000)
+        .with_topics(vec![topic])
+}
+
+pub fn delete_topic(named: Result<Uuid, &str>) -> DeleteTopicsRequest {
+    let topic = match named {
+        Ok(id) => DeleteTopicState::default().with_name(None).with_topic_id(id),
+        Err(name) => DeleteTopicState::default().with_name(Some(TopicName(text(name)))),
+    };
+    DeleteTopicsRequest::default()
         .with_timeout_ms(10_000)
         .with_topics(vec![topic])
 }

@@ -127,6 +127,7 @@ fn coordinators_are_found_by_who_may_describe_what_they_coordinate() {
     );
     let other = ask(&mut client, 6, find_coordinator(1, TRANSACTIONAL_ID));
     assert_eq!(errors(&other), codes(OF_TRANSACTIONAL_ID));
+    assert!(!other.contains("authorization failed"), "{other}");
     let share = ask(
         &mut client,
         6,
@@ -159,6 +160,31 @@ fn topics_are_created_by_the_clusters_right_or_their_own() {
     let created = ask(&mut client, 7, create_topic("theirs"));
     assert_eq!(errors(&created), codes(NONE), "{created}");
     assert!(created.contains("retention.ms"), "{created}");
+}
+
+#[test]
+fn the_name_of_a_deleted_topic_is_told_to_who_may_describe_it() {
+    let (node, mut client, topic_id, rules) = secrets();
+    let mut delete = |by_name: bool, allowed: &[Rule]| {
+        rules.allow_only(allowed);
+        ask(
+            &mut client,
+            6,
+            delete_topic(if by_name { Err(TOPIC) } else { Ok(topic_id) }),
+        )
+    };
+    let refused = delete(false, &[]);
+    assert_eq!(errors(&refused), codes(OF_TOPIC));
+    assert!(!refused.contains(TOPIC), "{refused}");
+    assert!(refused.contains("Topic authorization failed."), "{refused}");
+    let refused = delete(false, &[topic_rule(Describe)]);
+    assert_eq!(errors(&refused), codes(OF_TOPIC));
+    assert!(refused.contains(TOPIC), "{refused}");
+    // By name both rights are needed, by id one.
+    assert_eq!(errors(&delete(true, &[topic_rule(Delete)])), codes(OF_TOPIC));
+    assert!(node.broker.image().topics.by_name(TOPIC).is_some());
+    assert_eq!(errors(&delete(false, &[topic_rule(Delete)])), codes(NONE));
+    assert!(node.broker.image().topics.by_name(TOPIC).is_none());
 }
 
 #[test]

@@ -105,9 +105,24 @@ impl Machine {
         }
     }
 
-    /// The power goes: the disk keeps what was synced, and what `loss` leaves of the rest.
+    /// The power will go after so many more changes of the disk, in the middle of whatever that is. The node goes on without
+    /// noticing: nothing that it does is kept or seen any more. [`Machine::lose_power`] ends that.
+    pub fn cut_power_after(&self, changes: usize) {
+        self.disk.cut_power_after(changes);
+        let disk = self.disk.clone();
+        let has_power = move || disk.has_power();
+        self.world.network.power(self.address(), has_power);
+    }
+
+    /// Whether the power is there.
+    pub fn has_power(&self) -> bool {
+        self.disk.has_power()
+    }
+
+    /// The power goes, unless it has gone already: the disk keeps what was synced, and what `loss` leaves of the rest.
     pub async fn lose_power(&mut self, loss: Loss) {
         self.world.network.power_off(self.address());
+        self.world.network.power(self.address(), || true);
         self.metadata.power_off();
         self.disk = self.disk.after_crash(loss, &self.random);
         // What is left of the process can't reach anything any more; it only has to end.

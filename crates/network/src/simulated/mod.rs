@@ -9,6 +9,7 @@ mod tests;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -44,8 +45,18 @@ struct State {
     cut: BTreeSet<(IpAddr, IpAddr)>,
     listeners: BTreeMap<SocketAddr, Arc<Backlog>>,
     pipes: Vec<Weak<Pipe>>,
+    power: BTreeMap<IpAddr, Power>,
     outgoing: RangeInclusive<u16>,
     events: Vec<Event>,
+}
+
+/// Says whether a host has power.
+struct Power(Box<dyn Fn() -> bool + Send>);
+
+impl fmt::Debug for Power {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Power").field(&(self.0)()).finish()
+    }
 }
 
 /// Connections that wait to be accepted.
@@ -65,6 +76,7 @@ impl SimulatedNetwork {
             cut: BTreeSet::new(),
             listeners: BTreeMap::new(),
             pipes: Vec::new(),
+            power: BTreeMap::new(),
             outgoing: OUTGOING_PORTS,
             events: Vec::new(),
         })))
@@ -102,6 +114,11 @@ impl SimulatedNetwork {
         }
     }
 
+    /// From now on a host has power for as long as `has_power` says; what it sends without reaches nobody.
+    pub fn power(&self, host: IpAddr, has_power: impl Fn() -> bool + Send + 'static) {
+        self.lock().power.insert(host, Power(Box::new(has_power)));
+    }
+
     /// The power of a host goes: it listens no more, and its connections are lost on both ends.
     pub fn power_off(&self, host: IpAddr) {
         let mut state = self.lock();
@@ -136,6 +153,10 @@ impl State {
         let (least, most) = (*self.delay_ms.start(), *self.delay_ms.end());
         let spread = self.random.below(most.saturating_sub(least) + 1);
         Duration::from_millis(least + spread)
+    }
+
+    fn has_power(&self, host: IpAddr) -> bool {
+        self.power.get(&host).is_none_or(|power| (power.0)())
     }
 
     /// When what is sent now arrives; `None` while the link is cut.

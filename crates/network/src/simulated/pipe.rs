@@ -77,6 +77,9 @@ impl Pipe {
             .take(room)
             .collect();
         let sent = bytes.len();
+        if !state.has_power(self.from.ip()) {
+            return Ok(sent);
+        }
         self.note(&mut state, Happened::Sent(Piece::of(&bytes)));
         flow.push(&mut state, self, bytes);
         self.changed.notify_waiters();

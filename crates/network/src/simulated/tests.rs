@@ -1,5 +1,6 @@
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::timeout;
 
@@ -105,6 +106,20 @@ async fn a_host_without_power_is_lost_to_its_peers_and_listens_no_more() {
     let _after = network.host(SERVER).listen(address).unwrap();
     drop(before);
     network.host(CLIENT).connect(address).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_without_power_reaches_nobody() {
+    let network = SimulatedNetwork::new(6);
+    let (client, server) = connected(&network).await;
+    let powered = Arc::new(AtomicBool::new(true));
+    let asked = powered.clone();
+    network.power(SERVER, move || asked.load(Ordering::Relaxed));
+    send(&server, b"with").await.unwrap();
+    powered.store(false, Ordering::Relaxed);
+    send(&server, b"without").await.unwrap();
+    assert_eq!(receive(&client, 4).await.unwrap(), b"with");
+    assert_eq!(receive(&client, 1).await.unwrap_err().kind(), ErrorKind::TimedOut);
 }
 
 #[tokio::test(start_paused = true)]

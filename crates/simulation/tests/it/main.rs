@@ -5,7 +5,7 @@
 mod three_nodes;
 mod user;
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use barnabas_network::simulated::Event;
 
@@ -13,8 +13,8 @@ fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs a history twice for each of so many seeds.
-fn with_seeds(seeds: u64, run: fn(u64) -> Vec<Event>) {
+/// Runs a history twice for each of so many seeds; answers whether it was for all of them.
+fn with_seeds(seeds: u64, run: impl Fn(u64) -> Vec<Event>) -> bool {
     let twice = |seed: u64| {
         let (first, second) = (run(seed), run(seed));
         let differs = (0..first.len().max(second.len())).find(|&index| first.get(index) != second.get(index));
@@ -30,14 +30,15 @@ fn with_seeds(seeds: u64, run: fn(u64) -> Vec<Event>) {
     };
     if let Some(seed) = from_environment("BARNABAS_SIMULATION_SEED") {
         println!("{} events", twice(seed));
-        return;
+        return false;
     }
     let seeds = from_environment("BARNABAS_SIMULATION_SEEDS").unwrap_or(seeds);
     let failed: Vec<u64> = (0..seeds)
-        .filter(|seed| catch_unwind(|| twice(*seed)).is_err())
+        .filter(|seed| catch_unwind(AssertUnwindSafe(|| twice(*seed))).is_err())
         .collect();
     assert!(
         failed.is_empty(),
         "try BARNABAS_SIMULATION_SEED= each of {failed:?}"
     );
+    true
 }

@@ -41,7 +41,7 @@ const AGAIN: [ErrorCode; 3] = [
 ];
 
 /// How often something was seen.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     /// A request was sent again.
     pub retries: usize,

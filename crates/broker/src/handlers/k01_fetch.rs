@@ -127,8 +127,8 @@ impl Fetch {
         };
         // Made once: each new one takes locks that others share.
         let over = tokio::time::sleep(self.max_wait);
-        let stopping = self.broker.stopping.clone();
-        let stopped = stopping.cancelled();
+        let broker = self.broker.clone();
+        let stopped = broker.stopping.cancelled();
         tokio::pin!(over, stopped);
         loop {
             let missing_bytes = self.targets.min_bytes - read.bytes;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
-use crate::metadata_cache::MetadataCache;
+use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
 use barnabas_config::BrokerConfig;
@@ -31,7 +31,7 @@ pub struct Broker {
     /// Numbers and ids.
     pub random: Random,
     /// Image, settings and partitions.
-    pub metadata: Arc<MetadataCache>,
+    pub metadata: Arc<MetadataPublisher>,
     /// The way to the active controller.
     pub controller: ControllerHandle,
     /// Who may do what.
@@ -54,7 +54,7 @@ impl Broker {
     pub fn new(
         node_id: i32,
         environment: Environment,
-        metadata: Arc<MetadataCache>,
+        metadata: Arc<MetadataPublisher>,
         controller: ControllerHandle,
         replicas: Arc<ReplicaManager>,
         listeners: Vec<Arc<Listener>>,

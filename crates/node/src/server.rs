@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use barnabas_broker::broker::Broker;
 use barnabas_broker::dispatch::BrokerService;
-use barnabas_broker::metadata_cache::MetadataCache;
+use barnabas_broker::metadata_publisher::MetadataPublisher;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{BrokerConfig, ConfigException, DynamicBrokerConfig, Layers, ListenerConfig};
 use barnabas_import as import;
@@ -141,7 +141,7 @@ impl Server {
             stopping.clone(),
         ));
         replicas.partitions().deletions().add(found.deleted, 0);
-        let metadata = Arc::new(MetadataCache::new(settings, replicas.clone()));
+        let metadata = Arc::new(MetadataPublisher::new(settings, replicas.clone()));
 
         let cache = metadata.clone();
         let metadata_disk = match metadata_disk {

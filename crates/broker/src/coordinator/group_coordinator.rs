@@ -16,10 +16,10 @@ use barnabas_protocol::records::compression::Compression;
 use barnabas_storage::{ProducerSequence, VerificationGuard};
 use tokio_util::sync::CancellationToken;
 
-use super::background;
 use super::cluster_view::ImageView;
 use super::group_transactions;
 use super::led_partition::{LedPartition, led_partitions};
+use super::short_lived_threads;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 use barnabas_replica::partition::append::Pending;
@@ -75,7 +75,7 @@ impl GroupCoordinator {
     ) {
         self.show(image, delta, config);
         if let Some(led) = led_partitions(image, delta, CONSUMER_OFFSETS, self.node_id, partitions) {
-            background::load(self.shards.follow(led), self.environment.threads);
+            short_lived_threads::load(self.shards.follow(led), self.environment.threads);
         }
         let deleted: Vec<_> = delta
             .topics_deleted
@@ -84,7 +84,7 @@ impl GroupCoordinator {
             .collect();
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
-            background::delete_topics(shards, deleted, self.environment.clone());
+            short_lived_threads::delete_topics(shards, deleted, self.environment.clone());
         }
     }
 

@@ -20,9 +20,9 @@ use barnabas_protocol::records::compression::Compression;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::background;
 use super::led_partition::{LedPartition, led_partitions};
 use super::markers::{self, Outcome};
+use super::short_lived_threads;
 use crate::broker::Broker;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::TRANSACTION_STATE;
@@ -74,7 +74,7 @@ impl TransactionCoordinator {
             self.transaction_version.store(level, Ordering::Release);
         }
         if let Some(led) = led_partitions(image, delta, TRANSACTION_STATE, self.node_id, partitions) {
-            background::load(self.shards.follow(led), self.threads);
+            short_lived_threads::load(self.shards.follow(led), self.threads);
         }
     }
 

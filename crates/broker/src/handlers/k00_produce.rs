@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 use self::transactional::Verdicts;
 use crate::broker::Broker;
-use crate::last_words::keep_last_words;
+use crate::duplicates::keep_last_of_each;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_replica::partition::Partition;
@@ -90,7 +90,7 @@ fn produce(
     verdicts: &Verdicts,
 ) -> Outcome {
     let acks = request.acks;
-    keep_last_words(&mut request.partitions, |a, b| {
+    keep_last_of_each(&mut request.partitions, |a, b| {
         (a.topic, a.index).cmp(&(b.topic, b.index))
     });
     let refused = refuse_all(request);

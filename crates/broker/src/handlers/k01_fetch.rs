@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::dispatch::decode;
+use crate::duplicates::keep_last_of_each;
 use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
 use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
 use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
-use crate::last_words::keep_last_words;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_replica::partition::fetch::FetchPartition;
@@ -287,7 +287,7 @@ fn asked(request: &FetchRequest, uses_topic_ids: bool) -> (Vec<Planned>, Vec<Fet
         })
     });
     let mut wanted: Vec<Planned> = wanted.collect();
-    keep_last_words(&mut wanted, |a, b| a.key.cmp(&b.key));
+    keep_last_of_each(&mut wanted, |a, b| a.key.cmp(&b.key));
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
         let partitions = topic.partitions.iter();
         partitions.map(|&partition| key(&topic.topic, topic.topic_id, partition, uses_topic_ids))

@@ -21,7 +21,7 @@ use barnabas_security::{AclOperation, Rights};
 use tokio::time::Instant;
 
 use crate::broker::Broker;
-use crate::last_words::keep_last_words;
+use crate::duplicates::keep_last_of_each;
 use crate::request::RequestContext;
 use barnabas_replica::partition::Partition;
 use barnabas_replica::partition::append::outcome_of;
@@ -45,7 +45,7 @@ pub async fn handle(
     for topic in &request.topics {
         wanted.extend(topic.partitions.iter().map(|partition| (&topic.name, partition)));
     }
-    keep_last_words(&mut wanted, |a, b| {
+    keep_last_of_each(&mut wanted, |a, b| {
         (a.0, a.1.partition_index).cmp(&(b.0, b.1.partition_index))
     });
     let deleted = wanted

@@ -21,7 +21,7 @@ use barnabas_storage::{ProducerSequence, VerificationGuard};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
-use crate::verification::{self, Speech};
+use crate::transaction_verification::{self, TransactionSupport};
 use barnabas_metadata::internal_topics::CONSUMER_OFFSETS;
 
 /// First version whose client knows TRANSACTION_ABORTABLE.
@@ -106,13 +106,13 @@ async fn verify(
     request: &TxnOffsetCommitRequest,
     batch: ProducerSequence,
 ) -> Result<Option<VerificationGuard>, ErrorCode> {
-    let speech = match version {
-        IMPLICIT_SINCE.. => Speech::AddsImplicitly,
-        ABORTABLE_SINCE => Speech::KnowsAbortable,
-        _ => Speech::Old,
+    let support = match version {
+        IMPLICIT_SINCE.. => TransactionSupport::AddPartition,
+        ABORTABLE_SINCE => TransactionSupport::GenericError,
+        _ => TransactionSupport::DefaultError,
     };
     let groups = broker.groups();
-    let bumps_epoch = speech == Speech::AddsImplicitly;
+    let bumps_epoch = support == TransactionSupport::AddPartition;
     let Some(guard) = groups.begin_verification(&request.group_id, batch, bumps_epoch)? else {
         return Ok(None);
     };
@@ -127,11 +127,13 @@ async fn verify(
         Arc::from(CONSUMER_OFFSETS),
         groups.partition_of(&request.group_id),
     )];
-    let answers = verification::ask(broker, &request.transactional_id, producer, &partitions, speech).await;
+    let answers =
+        transaction_verification::ask(broker, &request.transactional_id, producer, &partitions, support)
+            .await;
     match answers.first().copied().unwrap_or(ErrorCode::UnknownServerError) {
         ErrorCode::None => Ok(Some(guard)),
         error => {
-            if !verification::is_retriable(error) {
+            if !transaction_verification::is_retriable(error) {
                 groups.end_verification(&request.group_id, batch.producer_id);
             }
             Err(error)

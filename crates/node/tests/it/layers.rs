@@ -66,8 +66,8 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("broker", &[
         &["authorization", "logging", "producer_ids", "request"],
         &["fetch"],
-        &["broker", "coordinator", "metadata_cache"],
-        &["config_changes", "last_words", "topic_creation", "verification"],
+        &["broker", "coordinator", "metadata_publisher"],
+        &["config_changes", "duplicates", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
 ];

@@ -13,7 +13,7 @@ use barnabas_storage::{VerificationGuard, Verified};
 use super::{find, rejection};
 use crate::broker::Broker;
 use crate::request::RequestContext;
-use crate::verification::{self, Speech};
+use crate::transaction_verification::{self, TransactionSupport};
 use barnabas_replica::partition::Partition;
 
 /// First version whose client knows TRANSACTION_ABORTABLE.
@@ -86,10 +86,10 @@ pub fn begin(
     request: &ProduceRequest<'_>,
     transactional_id: &str,
 ) -> Result<Option<Verifying>, ErrorCode> {
-    let speech = match context.api_version {
-        IMPLICIT_SINCE.. => Speech::AddsImplicitly,
-        ABORTABLE_SINCE => Speech::KnowsAbortable,
-        _ => Speech::Old,
+    let support = match context.api_version {
+        IMPLICIT_SINCE.. => TransactionSupport::AddPartition,
+        ABORTABLE_SINCE => TransactionSupport::GenericError,
+        _ => TransactionSupport::DefaultError,
     };
     let now_ms = broker.clock.wall_ms();
     let mut producer: Option<ProducerIdAndEpoch> = None;
@@ -109,7 +109,7 @@ pub fn begin(
         let Ok(partition) = find(broker, broker.rights(context), produced) else {
             continue;
         };
-        let bumps_epoch = speech == Speech::AddsImplicitly;
+        let bumps_epoch = support == TransactionSupport::AddPartition;
         if let Ok(Some(guard)) = partition.begin_verification((&header).into(), bumps_epoch, now_ms) {
             questions.push(Question { partition, guard });
         }
@@ -119,7 +119,7 @@ pub fn begin(
     };
     let (broker, id) = (broker.clone(), transactional_id.to_owned());
     Ok(Some(Box::pin(async move {
-        verify(&broker, &id, producer, questions, speech).await
+        verify(&broker, &id, producer, questions, support).await
     })))
 }
 
@@ -134,23 +134,24 @@ async fn verify(
     transactional_id: &str,
     producer: ProducerIdAndEpoch,
     questions: Vec<Question>,
-    speech: Speech,
+    support: TransactionSupport,
 ) -> Verdicts {
     let name = |question: &Question| -> TopicPartition {
         let id = question.partition.id();
         (id.topic.clone(), id.partition)
     };
     let partitions: Vec<_> = questions.iter().map(name).collect();
-    let answers = verification::ask(broker, transactional_id, producer, &partitions, speech).await;
+    let answers =
+        transaction_verification::ask(broker, transactional_id, producer, &partitions, support).await;
     let verdict = |(question, error): (Question, ErrorCode)| {
         let Question { partition, guard } = question;
         if error == ErrorCode::None {
             return (partition, Ok(guard));
         }
-        if !verification::is_retriable(error) {
+        if !transaction_verification::is_retriable(error) {
             partition.end_verification(producer.producer_id);
         }
-        (partition, Err(refused(error, speech)))
+        (partition, Err(refused(error, support)))
     };
     Verdicts {
         verified: questions.into_iter().zip(answers).map(verdict).collect(),
@@ -160,9 +161,10 @@ async fn verify(
 
 /// What the client is told. A retriable error that old clients don't retry becomes one that they do, and that makes them look for
 /// no other leader.
-fn refused(error: ErrorCode, speech: Speech) -> Rejection {
-    let is_retried = error == ErrorCode::ConcurrentTransactions && speech == Speech::AddsImplicitly;
-    if verification::is_retriable(error) && !is_retried {
+fn refused(error: ErrorCode, support: TransactionSupport) -> Rejection {
+    let is_retried =
+        error == ErrorCode::ConcurrentTransactions && support == TransactionSupport::AddPartition;
+    if transaction_verification::is_retriable(error) && !is_retried {
         let message = format!(
             "Unable to verify the partition has been added to the transaction. Underlying error: {}",
             error.name()

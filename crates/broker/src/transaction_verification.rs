@@ -17,15 +17,16 @@ use crate::broker::Broker;
 const RETRY_MAX: Duration = Duration::from_millis(100);
 const RETRY_BACKOFF: Duration = Duration::from_millis(20);
 
-/// What a client's version lets it be told, and have done for it.
+/// What a client's version of Produce or TxnOffsetCommit lets it be told, and have done for it
+/// (Kafka's `TransactionSupportedOperation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Speech {
+pub enum TransactionSupport {
     /// It adds partitions itself, and knows old errors only.
-    Old,
+    DefaultError,
     /// It adds partitions itself, and knows TRANSACTION_ABORTABLE.
-    KnowsAbortable,
+    GenericError,
     /// Its partitions are added for it.
-    AddsImplicitly,
+    AddPartition,
 }
 
 /// Asks the coordinator about, or tells it of, the partitions of a producer's transaction: an answer for
@@ -35,12 +36,12 @@ pub async fn ask(
     transactional_id: &str,
     producer: ProducerIdAndEpoch,
     partitions: &[TopicPartition],
-    speech: Speech,
+    support: TransactionSupport,
 ) -> Vec<ErrorCode> {
     if !broker.transactions().has_topic() {
         return vec![ErrorCode::CoordinatorNotAvailable; partitions.len()];
     }
-    let answers = if speech == Speech::AddsImplicitly {
+    let answers = if support == TransactionSupport::AddPartition {
         vec![add(broker, transactional_id, producer, partitions).await; partitions.len()]
     } else {
         let asked = broker
@@ -53,7 +54,9 @@ pub async fn ask(
     };
     let told = |error| match error {
         ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
-        ErrorCode::TransactionAbortable if speech == Speech::Old => ErrorCode::InvalidTxnState,
+        ErrorCode::TransactionAbortable if support == TransactionSupport::DefaultError => {
+            ErrorCode::InvalidTxnState
+        }
         other => other,
     };
     answers.into_iter().map(told).collect()

@@ -1,6 +1,6 @@
 //! The latest metadata image and what this broker derived from it.
 //!
-//! [`MetadataCache::publish`] is the one place where an image takes effect, in one order: settings,
+//! [`MetadataPublisher::publish`] is the one place where an image takes effect, in one order: settings,
 //! partitions, coordinators, the image itself. Whoever finds something in the image finds the rest done.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
 
 /// Image, settings, partitions and coordinators of this broker.
-pub struct MetadataCache {
+pub struct MetadataPublisher {
     image: ArcSwap<MetadataImage>,
     settings: Arc<DynamicBrokerConfig>,
     replicas: Arc<ReplicaManager>,
@@ -24,13 +24,13 @@ pub struct MetadataCache {
     transactions: TransactionCoordinator,
 }
 
-impl MetadataCache {
+impl MetadataPublisher {
     /// The cache of a broker that has not loaded an image yet.
     pub fn new(settings: Arc<DynamicBrokerConfig>, replicas: Arc<ReplicaManager>) -> Self {
         let environment = replicas.environment();
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
-        MetadataCache {
+        MetadataPublisher {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             settings,
             replicas,

@@ -1,11 +1,11 @@
-//! Requests that name a partition twice: the last words count, in the place of the first. Produce, Fetch and
+//! Requests that name a partition twice: the last mention counts, in the place of the first. Produce, Fetch and
 //! DeleteRecords ask.
 
 use std::cmp::Ordering;
 
 /// Keeps of the items that `compare` takes for equal only the last, in the place of the first. Costs next to
 /// nothing where the items rise strictly, as a single one does.
-pub fn keep_last_words<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
+pub fn keep_last_of_each<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
     if items.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
         return;
     }
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_stand_where_the_first_stood() {
+    fn the_last_of_each_stands_where_the_first_stood() {
         let cases: &[(&[(i32, char)], &str)] = &[
             (&[], ""),
             (&[(1, 'a')], "a"),
@@ -46,7 +46,7 @@ mod tests {
         ];
         for (items, expected) in cases {
             let mut items = items.to_vec();
-            keep_last_words(&mut items, |a, b| a.0.cmp(&b.0));
+            keep_last_of_each(&mut items, |a, b| a.0.cmp(&b.0));
             assert_eq!(items.iter().map(|item| item.1).collect::<String>(), *expected);
         }
     }

@@ -1,5 +1,5 @@
-//! What clients are told that may not do what they ask for. Whether they may is asked of [`Rights`](barnabas_security::Rights), by
-//! the dispatch table or by the handler.
+//! What clients are told that may not do what they ask for. Whether they may is asked of
+//! [`Rights`](barnabas_security::Rights), by the dispatch table or by the handler.
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::records::ConfigResourceType;
@@ -21,7 +21,8 @@ pub fn failed(error: ErrorCode) -> ApiError {
     ApiError::new(error, message(error))
 }
 
-/// Asks whether settings may be described or altered: those of topics and groups belong to these, all others to the cluster.
+/// Asks whether settings may be described or altered: those of topics and groups belong to these, all others
+/// to the cluster.
 ///
 /// # Errors
 /// TOPIC_, GROUP_ and CLUSTER_AUTHORIZATION_FAILED.

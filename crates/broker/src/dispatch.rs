@@ -23,7 +23,8 @@ use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_network::{ConnectionContext, Limits, Service};
 
-/// Starts a request whose header has been read. The body lies in the connection's buffer and is gone afterwards.
+/// Starts a request whose header has been read. The body lies in the connection's buffer and is gone
+/// afterwards.
 type Start = fn(&Arc<Broker>, RequestContext, &mut [u8]) -> Outcome;
 
 /// One API that is served. On which listeners is [`ApiKey::listeners`].
@@ -76,10 +77,11 @@ pub enum Throttle {
 /// - `raw`: `fn start`, which reads the body and writes the response itself;
 /// - `ready`: `fn handle(&Broker, &RequestContext, Request) -> Response`, which waits for nothing;
 /// - `checked`: as `ready`, where `fn is_understood(&Request)` says whether the connection is closed instead;
-/// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the connection start when it
-///   is done.
+/// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the
+///   connection start when it is done.
 ///
-/// Where the table authorises, `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer to who may not.
+/// Where the table authorises, `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer
+/// to who may not.
 macro_rules! start {
     (raw $module:ident, ByHandler) => {
         $module::start
@@ -251,8 +253,9 @@ fn places(setting: i32) -> usize {
     usize::try_from(setting).unwrap_or(0)
 }
 
-/// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or a
-/// version out of range closes the connection, as Apache Kafka does; ApiVersions alone answers for any version.
+/// Starts the request in `frame` (its size prefix taken off). A header that can't be read, an unknown key or
+/// a version out of range closes the connection, as Apache Kafka does; ApiVersions alone answers for any
+/// version.
 fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
     let refuse = |why: std::fmt::Arguments<'_>| {
         tracing::info!(client = %connection.client_host, "connection closed: {why}");
@@ -323,8 +326,8 @@ pub fn decode<T: messages::Request>(context: &RequestContext, body: &[u8]) -> Op
         .ok()
 }
 
-/// Encodes a response frame. A response that can't be encoded is a fault of the broker: the connection is closed,
-/// so that the client sees an error and not silence.
+/// Encodes a response frame. A response that can't be encoded is a fault of the broker: the connection is
+/// closed, so that the client sees an error and not silence.
 pub fn encode<T: Encodable>(context: &RequestContext, response: &T) -> Reply {
     let mut buffer = frame_buffer(RESPONSE_BYTES);
     encode_response_header(

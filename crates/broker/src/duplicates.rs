@@ -1,5 +1,5 @@
-//! Requests that name a partition twice: the last mention counts, in the place of the first. Produce, Fetch and
-//! DeleteRecords ask.
+//! Requests that name a partition twice: the last mention counts, in the place of the first. Produce, Fetch
+//! and DeleteRecords ask.
 
 use std::cmp::Ordering;
 

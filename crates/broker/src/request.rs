@@ -24,7 +24,8 @@ pub struct RequestContext {
     pub client_id: Rc<str>,
 }
 
-/// Where the client of a connection finds `broker`, by its listener of the same name: host and port. `node_id` is this node's.
+/// Where the client of a connection finds `broker`, by its listener of the same name: host and port.
+/// `node_id` is this node's.
 pub fn endpoint<'a>(
     connection: &'a ConnectionContext,
     node_id: i32,

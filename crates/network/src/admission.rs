@@ -1,7 +1,8 @@
-//! How many connections the broker takes: in all (`max.connections`) and from one address (`max.connections.per.ip`).
+//! How many connections the broker takes: in all (`max.connections`) and from one address
+//! (`max.connections.per.ip`).
 //!
-//! As in Apache Kafka, a listener waits while all places are taken, and closes a connection from an address that has
-//! too many at once. Both limits may change at run time.
+//! As in Apache Kafka, a listener waits while all places are taken, and closes a connection from an address
+//! that has too many at once. Both limits may change at run time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,8 +1,9 @@
 //! One connection: frames in, responses out, in request order.
 //!
-//! Bytes are read into the thread's scratch buffer and requests start from there in place; only a frame that has
-//! not fully arrived gets a buffer of its own. The next request is read before the last one has finished, unless
-//! that one is [`Outcome::Exclusive`]. A client that does not read its responses is not read from either.
+//! Bytes are read into the thread's scratch buffer and requests start from there in place; only a frame that
+//! has not fully arrived gets a buffer of its own. The next request is read before the last one has finished,
+//! unless that one is [`Outcome::Exclusive`]. A client that does not read its responses is not read from
+//! either.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -29,7 +30,8 @@ const SCRATCH_BYTES: usize = 256 * 1024;
 const READ_BYTES_PER_TURN: usize = 512 * 1024;
 /// Requests of one connection that may be outstanding.
 const REQUESTS_IN_FLIGHT_MAX: usize = 256;
-/// Bytes of requests whose replies are outstanding, beyond which none is started: a parked Fetch keeps what it asked for.
+/// Bytes of requests whose replies are outstanding, beyond which none is started: a parked Fetch keeps what
+/// it asked for.
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// Response bytes that may wait for the client, or for an older response, before its next request starts.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
@@ -42,8 +44,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
 
-/// Serves a connection until either side closes it, or the process stops and the client had its time to take what
-/// was in flight.
+/// Serves a connection until either side closes it, or the process stops and the client had its time to take
+/// what was in flight.
 pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: CancellationToken) {
     let Accepted {
         incoming,
@@ -142,7 +144,8 @@ struct Connection {
 
 impl Connection {
     async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), Ended> {
-        // Something has happened since the idle timer was set: a flag, because the time is not read for every request.
+        // Something has happened since the idle timer was set: a flag, because the time is not read for every
+        // request.
         let mut active = false;
         let idle_timer = tokio::time::sleep(self.idle_max);
         // One wait for the whole life: each new one takes locks that all connections of the thread share.
@@ -220,14 +223,14 @@ impl Connection {
             && self.output.len() + self.replies_bytes < OUTPUT_BYTES_MAX
     }
 
-    /// Whether more bytes may be received: while requests can't start, only a little beyond them, so that the end
-    /// of the connection is still noticed.
+    /// Whether more bytes may be received: while requests can't start, only a little beyond them, so that the
+    /// end of the connection is still noticed.
     fn may_read(&self) -> bool {
         self.reading && !self.starved && (self.may_start() || self.input.len() < HELD_BYTES_MAX)
     }
 
-    /// Takes what the socket has. Requests start from the thread's scratch buffer; what is left of it, the start
-    /// of a frame most likely, moves to the connection's own buffer.
+    /// Takes what the socket has. Requests start from the thread's scratch buffer; what is left of it, the
+    /// start of a frame most likely, moves to the connection's own buffer.
     async fn read(&mut self) -> Result<(), Ended> {
         let mut taken = 0;
         while self.may_read() {
@@ -301,8 +304,8 @@ impl Connection {
         Ok(started > 0)
     }
 
-    /// Starts requests from the front of `bytes` for as long as they are whole and may start; answers how many
-    /// bytes those were.
+    /// Starts requests from the front of `bytes` for as long as they are whole and may start; answers how
+    /// many bytes those were.
     fn start_frames(&mut self, bytes: &mut [u8]) -> Result<usize, Ended> {
         let mut position = 0;
         while self.may_start() {

@@ -16,7 +16,8 @@ pub struct Listener {
     pub advertised_host: String,
     /// Port that clients are told.
     pub advertised_port: u16,
-    /// Whether a client is told the address by which it came: the listener has all of the machine's, and none is advertised.
+    /// Whether a client is told the address by which it came: the listener has all of the machine's, and none
+    /// is advertised.
     pub tells_address: bool,
 }
 
@@ -59,7 +60,8 @@ impl ConnectionContext {
         *self.principal.borrow_mut() = Rc::new(principal);
     }
 
-    /// The client's address as Java prints it, which is how groups show their members: a slash, and no short form of IPv6.
+    /// The client's address as Java prints it, which is how groups show their members: a slash, and no short
+    /// form of IPv6.
     pub fn java_address(&self) -> String {
         match self.client_host.to_canonical() {
             IpAddr::V4(address) => format!("/{address}"),
@@ -80,8 +82,8 @@ impl ConnectionContext {
     }
 }
 
-/// An address in the form in which clients are told it. One of a link alone means nothing without the client's own name for
-/// the link.
+/// An address in the form in which clients are told it. One of a link alone means nothing without the
+/// client's own name for the link.
 fn told(reached: IpAddr) -> Option<String> {
     match reached.to_canonical() {
         IpAddr::V6(address) if address.is_unicast_link_local() => None,

@@ -1,9 +1,9 @@
 //! The bytes of a frame that has not fully arrived.
 //!
-//! Small ones lie on the heap. Large ones are mapped apart from it: the heap keeps what it was given for as long as
-//! anything younger lives behind it, and a burst of large requests would stay for good. A thread keeps a few of its
-//! mappings for the next frames, because fresh ones cost a page fault for every 4 KiB, and gives them back when it has
-//! not used them for a while ([`release_unused`]).
+//! Small ones lie on the heap. Large ones are mapped apart from it: the heap keeps what it was given for as
+//! long as anything younger lives behind it, and a burst of large requests would stay for good. A thread
+//! keeps a few of its mappings for the next frames, because fresh ones cost a page fault for every 4 KiB, and
+//! gives them back when it has not used them for a while ([`release_unused`]).
 
 use std::cell::RefCell;
 use std::io;

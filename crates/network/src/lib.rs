@@ -1,11 +1,12 @@
 //! From a listening socket to a request's bytes and back: acceptor, worker threads, connections.
 //!
-//! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last; nothing on
-//! the way from socket to log to response changes threads. `acceptor` hands a new connection to the least loaded
-//! worker, `connection` reads frames in place and keeps the responses in request order, `output` writes them.
-//! What lies under it is a [`Transport`], and where connections come from a [`Network`]: the system's sockets, or for a
-//! simulation one in memory.
-//! `request_memory` bounds what the requests of all connections may take. What the requests mean is a [`Service`]'s affair.
+//! A connection lives on one worker thread (a current-thread runtime) from its first byte to its last;
+//! nothing on the way from socket to log to response changes threads. `acceptor` hands a new connection to
+//! the least loaded worker, `connection` reads frames in place and keeps the responses in request order,
+//! `output` writes them. What lies under it is a [`Transport`], and where connections come from a
+//! [`Network`]: the system's sockets, or for a simulation one in memory.
+//! `request_memory` bounds what the requests of all connections may take. What the requests mean is a
+//! [`Service`]'s affair.
 
 pub mod acceptor;
 pub mod admission;

@@ -39,11 +39,12 @@ impl Output {
         self.len == 0
     }
 
-    /// Writes until the socket takes no more (`Ok(false)`), or nothing is left or it was enough for one turn (`Ok(true)`).
+    /// Writes until the socket takes no more (`Ok(false)`), or nothing is left or it was enough for one turn
+    /// (`Ok(true)`).
     ///
     /// # Errors
-    /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can not
-    /// be completed, the connection has to go.
+    /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can
+    /// not be completed, the connection has to go.
     pub fn write(&mut self, transport: &Transport) -> io::Result<bool> {
         let mut written = 0;
         while written < WRITE_BYTES_PER_TURN

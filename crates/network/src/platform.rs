@@ -1,4 +1,5 @@
-//! The system calls on sockets that only Linux has, each with a portable form beside it. On Linux the tests run both forms.
+//! The system calls on sockets that only Linux has, each with a portable form beside it. On Linux the tests
+//! run both forms.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::{send_file, send_vectored};
@@ -16,8 +17,8 @@ mod linux {
     /// Bytes moved by one `sendfile`. 64 KiB exactly is a cliff on loopback, a little less is not.
     const SENDFILE_MAX: usize = 60 * 1024;
 
-    /// Sends what a socket takes of a file's `len` bytes from `position` on, without their passing through user memory; 0
-    /// means that the file ends there.
+    /// Sends what a socket takes of a file's `len` bytes from `position` on, without their passing through
+    /// user memory; 0 means that the file ends there.
     ///
     /// # Errors
     /// The system's; `WouldBlock` when the socket takes nothing.
@@ -27,8 +28,8 @@ mod linux {
         Ok(rustix::fs::sendfile(socket, file, Some(&mut position), len)?)
     }
 
-    /// Sends what a socket takes of `buffers`. `more` says that the rest of the frame follows at once, so that a header and
-    /// the file range after it share a segment.
+    /// Sends what a socket takes of `buffers`. `more` says that the rest of the frame follows at once, so
+    /// that a header and the file range after it share a segment.
     ///
     /// # Errors
     /// The system's; `WouldBlock` when the socket takes nothing.
@@ -50,7 +51,8 @@ mod portable {
     /// Bytes that pass through user memory at a time.
     const COPIED_MAX: usize = 64 * 1024;
 
-    /// Sends what a socket takes of a file's `len` bytes from `position` on; 0 means that the file ends there.
+    /// Sends what a socket takes of a file's `len` bytes from `position` on; 0 means that the file ends
+    /// there.
     ///
     /// # Errors
     /// The system's; `WouldBlock` when the socket takes nothing.

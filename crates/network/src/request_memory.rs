@@ -1,15 +1,15 @@
 //! The memory that requests may take while they arrive and while they wait, for the whole process
 //! (`queued.max.request.bytes`).
 //!
-//! Most requests never ask: they are parsed in their thread's read buffer. A connection keeps bytes of its own for a
-//! frame that has not fully arrived, and for requests whose answer is outstanding; all of that is counted. While the
-//! count has reached the limit, no connection's buffer grows beyond [`GRANTED_BYTES`], but for that of the one whose
-//! turn it is: so the process goes on however many half requests fill the memory. Whoever has the turn and sends next
-//! to nothing while others wait loses its connection.
+//! Most requests never ask: they are parsed in their thread's read buffer. A connection keeps bytes of its
+//! own for a frame that has not fully arrived, and for requests whose answer is outstanding; all of that is
+//! counted. While the count has reached the limit, no connection's buffer grows beyond [`GRANTED_BYTES`], but
+//! for that of the one whose turn it is: so the process goes on however many half requests fill the memory.
+//! Whoever has the turn and sends next to nothing while others wait loses its connection.
 //!
-//! As in Apache Kafka's memory pool, what is asked for while there is room is granted whole, and each worker thread may find
-//! room before another has counted what it took: the count may exceed the limit by one request of each thread, and by that of
-//! the one whose turn it is.
+//! As in Apache Kafka's memory pool, what is asked for while there is room is granted whole, and each worker
+//! thread may find room before another has counted what it took: the count may exceed the limit by one
+//! request of each thread, and by that of the one whose turn it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 /// What every connection may hold without asking.
 pub const GRANTED_BYTES: usize = 16 * 1024;
-/// The limit where none is configured. Large enough that no pattern of clients measured was slowed down by it: frames
-/// that wait do so in the sockets' buffers.
+/// The limit where none is configured. Large enough that no pattern of clients measured was slowed down by
+/// it: frames that wait do so in the sockets' buffers.
 const DEFAULT_BYTES: usize = 32 << 20;
 /// How often progress is looked at.
 const TURN_CHECK: Duration = Duration::from_secs(5);
@@ -132,8 +132,8 @@ impl Share {
         self.memory.has_room()
     }
 
-    /// Waits for what changes the connection's standing, `starved` saying that it may not hold what it needs, `received`
-    /// how much of its frame it has; for ever if nothing will.
+    /// Waits for what changes the connection's standing, `starved` saying that it may not hold what it needs,
+    /// `received` how much of its frame it has; for ever if nothing will.
     pub async fn changed(&mut self, starved: bool, received: usize) -> Verdict {
         if starved {
             self.granted(received).await;

@@ -97,10 +97,10 @@ pub type PendingReply = Pin<Box<dyn Future<Output = Reply>>>;
 pub enum Outcome {
     /// The reply is there.
     Ready(Reply),
-    /// The request's effects have taken place, only its reply is outstanding: the connection's next request may
-    /// start (a Produce that waits for the high watermark, a parked Fetch).
+    /// The request's effects have taken place, only its reply is outstanding: the connection's next request
+    /// may start (a Produce that waits for the high watermark, a parked Fetch).
     Staged(PendingReply),
-    /// Effects are still to come: no later request of the connection starts before this one is done, which is the
-    /// order Apache Kafka keeps.
+    /// Effects are still to come: no later request of the connection starts before this one is done, which is
+    /// the order Apache Kafka keeps.
     Exclusive(PendingReply),
 }

@@ -22,7 +22,8 @@ pub struct Limits {
 
 /// Answers the requests of a listener's connections.
 pub trait Service: Send + Sync {
-    /// Starts the request in `frame`, its size prefix taken off. The bytes lie in the connection's buffer and are gone afterwards.
+    /// Starts the request in `frame`, its size prefix taken off. The bytes lie in the connection's buffer and
+    /// are gone afterwards.
     fn start(&self, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome;
 
     /// What connections may take now.

@@ -1,5 +1,5 @@
-//! The worker threads: each a current-thread runtime whose connections never leave it. Where a node has no threads of its
-//! own, one task of the runtime that it was started on takes their place.
+//! The worker threads: each a current-thread runtime whose connections never leave it. Where a node has no
+//! threads of its own, one task of the runtime that it was started on takes their place.
 
 use std::io;
 use std::net::SocketAddr;
@@ -62,8 +62,8 @@ enum Running {
 }
 
 impl Workers {
-    /// Starts `count` threads, or one task of the local set that calls. They end when `shutdown` is cancelled and
-    /// their connections have finished what was in flight.
+    /// Starts `count` threads, or one task of the local set that calls. They end when `shutdown` is cancelled
+    /// and their connections have finished what was in flight.
     ///
     /// # Errors
     /// When the system grants no thread or no runtime.
@@ -150,7 +150,8 @@ async fn serve(
     shutdown: CancellationToken,
 ) {
     let connections = TaskTracker::new();
-    // A token of the thread's own: every connection registers with it, and the threads should not share its lock.
+    // A token of the thread's own: every connection registers with it, and the threads should not share its
+    // lock.
     let shutdown = shutdown.child_token();
     let mut releases = tokio::time::interval(RELEASE_PERIOD);
     loop {

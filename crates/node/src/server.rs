@@ -1,5 +1,5 @@
-//! Starting and stopping a node: log directory, quorum, registration, listeners, worker threads, in this order, and
-//! back.
+//! Starting and stopping a node: log directory, quorum, registration, listeners, worker threads, in this
+//! order, and back.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -75,9 +75,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a node; when it returns, the node answers. Runs on the calling runtime, as the quorum and the acceptors
-    /// do from then on; connections have threads of their own, unless all is to run on this runtime: then within a
-    /// local set.
+    /// Starts a node; when it returns, the node answers. Runs on the calling runtime, as the quorum and the
+    /// acceptors do from then on; connections have threads of their own, unless all is to run on this
+    /// runtime: then within a local set.
     ///
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
@@ -243,8 +243,8 @@ impl Server {
     }
 }
 
-/// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the system from
-/// adapting them.
+/// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the
+/// system from adapting them.
 fn socket_options(layers: &Layers, backlog: i32) -> SocketOptions {
     let bytes = |name| layers.given(name).and_then(|bytes| bytes.trim().parse().ok());
     SocketOptions {
@@ -292,8 +292,8 @@ fn bind(
         .collect()
 }
 
-/// Opens a listener's sockets, one for each address of its host, all on one port. Families of addresses that the machine
-/// has switched off are passed over.
+/// Opens a listener's sockets, one for each address of its host, all on one port. Families of addresses that
+/// the machine has switched off are passed over.
 fn bind_one(
     network: &Network,
     config: &ListenerConfig,

@@ -13,7 +13,8 @@ pub struct Requester<'a> {
     pub host: IpAddr,
 }
 
-/// Decides who may do what. Asked on the threads of the connections, often many times for one request: it must not wait.
+/// Decides who may do what. Asked on the threads of the connections, often many times for one request: it
+/// must not wait.
 pub trait Authorizer: Send + Sync {
     /// Whether `requester` may do `operation` to the resource of this type and name.
     fn authorize(
@@ -24,7 +25,8 @@ pub trait Authorizer: Send + Sync {
         name: &str,
     ) -> bool;
 
-    /// Whether there can be a resource of this type, whatever its name, that `requester` may do `operation` to (KIP-679).
+    /// Whether there can be a resource of this type, whatever its name, that `requester` may do `operation`
+    /// to (KIP-679).
     fn authorize_by_resource_type(
         &self,
         requester: Requester<'_>,

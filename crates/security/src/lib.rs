@@ -1,5 +1,5 @@
-//! Who a client is and what it may do: principals, the words of ACLs, and the one trait by which every request is
-//! authorised. Pure: no IO, no clock.
+//! Who a client is and what it may do: principals, the words of ACLs, and the one trait by which every
+//! request is authorised. Pure: no IO, no clock.
 
 mod acl;
 mod authorized_operations;

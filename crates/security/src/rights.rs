@@ -53,7 +53,8 @@ impl<'a> Rights<'a> {
         self.on(operation, ResourceType::TransactionalId, id)
     }
 
-    /// Whether it may write as an idempotent producer: IDEMPOTENT_WRITE on the cluster, or WRITE on any topic (KIP-679).
+    /// Whether it may write as an idempotent producer: IDEMPOTENT_WRITE on the cluster, or WRITE on any topic
+    /// (KIP-679).
     pub fn to_write_idempotently(&self) -> bool {
         self.on_cluster(AclOperation::IdempotentWrite)
             || self.authorizer.authorize_by_resource_type(

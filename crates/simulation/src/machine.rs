@@ -105,8 +105,9 @@ impl Machine {
         }
     }
 
-    /// The power will go after so many more changes of the disk, in the middle of whatever that is. The node goes on without
-    /// noticing: nothing that it does is kept or seen any more. [`Machine::lose_power`] ends that.
+    /// The power will go after so many more changes of the disk, in the middle of whatever that is. The node
+    /// goes on without noticing: nothing that it does is kept or seen any more. [`Machine::lose_power`] ends
+    /// that.
     pub fn cut_power_after(&self, changes: usize) {
         self.disk.cut_power_after(changes);
         let disk = self.disk.clone();
@@ -119,7 +120,8 @@ impl Machine {
         self.disk.has_power()
     }
 
-    /// The power goes, unless it has gone already: the disk keeps what was synced, and what `loss` leaves of the rest.
+    /// The power goes, unless it has gone already: the disk keeps what was synced, and what `loss` leaves of
+    /// the rest.
     pub async fn lose_power(&mut self, loss: Loss) {
         self.world.network.power_off(self.address());
         self.world.network.power(self.address(), || true);

@@ -64,8 +64,8 @@ impl GroupCoordinator {
         self.setup.config()
     }
 
-    /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after the partitions
-    /// have followed it.
+    /// Starts and stops shards as an image asks for, and deletes the offsets of deleted topics. Called after
+    /// the partitions have followed it.
     pub fn apply(
         &self,
         image: &Arc<MetadataImage>,
@@ -153,8 +153,8 @@ impl GroupCoordinator {
         }
     }
 
-    /// Before offsets are committed in a transaction: what the commit must bring back once the transaction coordinator was
-    /// asked; `None` if the transaction has begun in the group's partition already.
+    /// Before offsets are committed in a transaction: what the commit must bring back once the transaction
+    /// coordinator was asked; `None` if the transaction has begun in the group's partition already.
     ///
     /// # Errors
     /// COORDINATOR_NOT_AVAILABLE while there is no topic, NOT_COORDINATOR; those of the partition.
@@ -182,8 +182,8 @@ impl GroupCoordinator {
         }
     }
 
-    /// Asks the shard that coordinates `group_id` for records in a producer's transaction, and gives its answer once they are
-    /// committed to the log; they count when the transaction commits.
+    /// Asks the shard that coordinates `group_id` for records in a producer's transaction, and gives its
+    /// answer once they are committed to the log; they count when the transaction commits.
     ///
     /// # Errors
     /// NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, and what a failed append means to a client.
@@ -236,7 +236,8 @@ impl GroupCoordinator {
         Ok(answers)
     }
 
-    /// The groups by the shard that coordinates them; answers come in the order in which Kafka goes through its shards.
+    /// The groups by the shard that coordinates them; answers come in the order in which Kafka goes through
+    /// its shards.
     pub fn by_shard(&self, group_ids: Vec<GroupId>) -> Vec<Vec<GroupId>> {
         let count = self.partitions_count();
         let mut shards: Vec<(i32, Vec<GroupId>)> = Vec::new();

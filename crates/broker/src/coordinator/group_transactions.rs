@@ -1,5 +1,5 @@
-//! Offsets that are committed in a producer's transaction: the one thing that a group's shard writes as a producer, and the
-//! markers that let them count.
+//! Offsets that are committed in a producer's transaction: the one thing that a group's shard writes as a
+//! producer, and the markers that let them count.
 
 use barnabas_coordinator::runtime::{Answered, GroupMachine, Shard, client_error};
 use barnabas_coordinator::{GroupRecord, GroupShard};
@@ -14,7 +14,8 @@ use barnabas_storage::{ProducerSequence, VerificationGuard, Verified};
 
 use super::led_partition::{LedPartition, append_as};
 
-/// Appends what `act` decides in a batch of a producer's transaction, which was verified; it counts when that commits.
+/// Appends what `act` decides in a batch of a producer's transaction, which was verified; it counts when that
+/// commits.
 ///
 /// # Errors
 /// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of `act` and of a transactional append.
@@ -53,11 +54,12 @@ pub(super) fn decide<R>(
     Ok(Answered { value, end_offset })
 }
 
-/// Ends a producer's transaction: appends the marker, and lets its offsets count, or drops them. What is waited for until this
-/// is committed is `None` if it is already.
+/// Ends a producer's transaction: appends the marker, and lets its offsets count, or drops them. What is
+/// waited for until this is committed is `None` if it is already.
 ///
 /// # Errors
-/// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of [`barnabas_replica::partition::Partition::append_marker`].
+/// COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR, those of
+/// [`barnabas_replica::partition::Partition::append_marker`].
 pub(super) fn end(
     shard: &Shard<GroupMachine, LedPartition>,
     marker: &Marker,

@@ -1,4 +1,5 @@
-//! A partition of an internal topic as its coordinator sees it: a log, and the leader epoch that it may write in.
+//! A partition of an internal topic as its coordinator sees it: a log, and the leader epoch that it may write
+//! in.
 
 use std::fmt::Display;
 use std::io;
@@ -18,8 +19,8 @@ use barnabas_storage::{AppendOrigin, Verified};
 #[derive(Clone)]
 pub(super) struct LedPartition(Arc<Partition>);
 
-/// The partitions of a topic, by index, with the leader epoch: those that `node_id` leads in the image and has a log of. `None` if
-/// the delta changes nothing of them.
+/// The partitions of a topic, by index, with the leader epoch: those that `node_id` leads in the image and
+/// has a log of. `None` if the delta changes nothing of them.
 pub(super) fn led_partitions(
     image: &MetadataImage,
     delta: &MetadataDelta,

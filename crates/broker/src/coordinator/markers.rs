@@ -1,4 +1,5 @@
-//! Writing the markers of decided transactions: to partitions' logs, and to the groups whose offsets were in the transaction.
+//! Writing the markers of decided transactions: to partitions' logs, and to the groups whose offsets were in
+//! the transaction.
 
 use barnabas_coordinator::{MarkerWork, TRANSACTION_VERSION_2};
 use barnabas_protocol::error::ErrorCode;
@@ -57,8 +58,8 @@ pub(super) async fn write_all(broker: &Broker, work: &MarkerWork) -> Outcome {
     outcome
 }
 
-/// Writes one marker; answers what is waited for until it is committed, `None` if it is already. The group coordinator writes
-/// those of its own partitions, because they settle its groups' offsets.
+/// Writes one marker; answers what is waited for until it is committed, `None` if it is already. The group
+/// coordinator writes those of its own partitions, because they settle its groups' offsets.
 ///
 /// # Errors
 /// Those of the partition; those of a group coordinator that is not there, or loading.

@@ -1,4 +1,5 @@
-//! The coordinators of this broker: which partitions of their topics it leads, the requests they are asked, the markers they write.
+//! The coordinators of this broker: which partitions of their topics it leads, the requests they are asked,
+//! the markers they write.
 //!
 //! The rules are in the crate barnabas-coordinator, and what runs them in its `runtime`. Here are its log
 //! ([`led_partition`]), its view of the cluster ([`cluster_view`]) and its threads ([`short_lived_threads`]).

@@ -1,4 +1,5 @@
-//! Work that would hold up the thread that causes it: reading logs and deleting the offsets of deleted topics.
+//! Work that would hold up the thread that causes it: reading logs and deleting the offsets of deleted
+//! topics.
 //!
 //! A thread that ends with its work, so that a broker at rest has none.
 

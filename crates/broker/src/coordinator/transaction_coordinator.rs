@@ -1,8 +1,10 @@
-//! The transaction coordinator of this broker: a shard for each partition of `__transaction_state` that it leads.
+//! The transaction coordinator of this broker: a shard for each partition of `__transaction_state` that it
+//! leads.
 //!
-//! A transaction's end is decided by a record. The markers follow when that is committed: at once, on the thread of the request
-//! that decided, so that the producer's next transaction finds this one complete; what has to wait, or was decided by time or
-//! by loading, is left to the marker task ([`TransactionCoordinator::run_markers`]).
+//! A transaction's end is decided by a record. The markers follow when that is committed: at once, on the
+//! thread of the request that decided, so that the producer's next transaction finds this one complete; what
+//! has to wait, or was decided by time or by loading, is left to the marker task
+//! ([`TransactionCoordinator::run_markers`]).
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -93,12 +95,13 @@ impl TransactionCoordinator {
         self.transaction_version.load(Ordering::Acquire)
     }
 
-    /// Asks the shard that coordinates `transactional_id`, gives its answer once it is committed, and writes the markers of what
-    /// it decided. `act` gets a new producer id if it asked for one.
+    /// Asks the shard that coordinates `transactional_id`, gives its answer once it is committed, and writes
+    /// the markers of what it decided. `act` gets a new producer id if it asked for one.
     ///
     /// # Errors
-    /// INVALID_REQUEST for an empty id, wherever its coordinator may be; NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, what a
-    /// failed append means to a client; COORDINATOR_NOT_AVAILABLE if there is no producer id to be had.
+    /// INVALID_REQUEST for an empty id, wherever its coordinator may be; NOT_COORDINATOR,
+    /// COORDINATOR_LOAD_IN_PROGRESS, what a failed append means to a client; COORDINATOR_NOT_AVAILABLE if
+    /// there is no producer id to be had.
     pub async fn request<R>(
         &self,
         broker: &Arc<Broker>,

@@ -1,21 +1,23 @@
-//! Records that have left the page cache: they are read back on a thread that may wait for the disk, before the connection
-//! sends them. A consumer of an old log must not stall the connections that share its thread.
+//! Records that have left the page cache: they are read back on a thread that may wait for the disk, before
+//! the connection sends them. A consumer of an old log must not stall the connections that share its thread.
 //!
-//! Finding the place of a record (an index entry, a few batch headers) still reads on the connection's thread. For whoever
-//! reads on and on those pages were read ahead with the range before.
+//! Finding the place of a record (an index entry, a few batch headers) still reads on the connection's
+//! thread. For whoever reads on and on those pages were read ahead with the range before.
 
 use std::io;
 
 use barnabas_network::response::FileRange;
 
-/// Most bytes asked for ahead of those waited for, within the range and behind it: the next Fetch of the same reader.
+/// Most bytes asked for ahead of those waited for, within the range and behind it: the next Fetch of the same
+/// reader.
 const READ_AHEAD_BYTES: u64 = 2 * 1024 * 1024;
 /// Bytes asked for, and waited for, at a time.
 const STEP_BYTES: usize = 128 * 1024;
 /// Steps asked for with each that is waited for.
 const ASKED_STEPS: u64 = 2;
 
-/// Ranges of one Fetch that have to be read from the disk, each with its place among all that the Fetch has read.
+/// Ranges of one Fetch that have to be read from the disk, each with its place among all that the Fetch has
+/// read.
 pub struct ColdRanges(Vec<(usize, FileRange)>);
 
 /// A range that can't be read.
@@ -46,13 +48,14 @@ impl ColdRanges {
                 load(range).map_err(|error| Unreadable { place: *place, error })
             })
         };
-        // Not loaded is not unreadable: the connection reads what the runtime's end has kept this from reading.
+        // Not loaded is not unreadable: the connection reads what the runtime's end has kept this from
+        // reading.
         tokio::task::spawn_blocking(load_all).await.unwrap_or(Ok(()))
     }
 }
 
-/// Asks for some more and waits for what it asked for first, by its last byte, again and again: in bursts this short nobody who
-/// shares the core has to wait for long, and the disk has something to do all the time.
+/// Asks for some more and waits for what it asked for first, by its last byte, again and again: in bursts
+/// this short nobody who shares the core has to wait for long, and the disk has something to do all the time.
 fn load(range: &FileRange) -> io::Result<()> {
     let end = range.position + range.len as u64;
     let mut asked = range.position;

@@ -51,11 +51,11 @@ impl FetchRead {
 }
 
 impl FetchTargets {
-    /// Reads what is there. The first records found are delivered whole however small the limits, so that a consumer
-    /// gets over a batch that is larger than them (KIP-74).
+    /// Reads what is there. The first records found are delivered whole however small the limits, so that a
+    /// consumer gets over a batch that is larger than them (KIP-74).
     ///
-    /// Where less is found than is asked for, the partitions tell of every change from the moment at which they were read:
-    /// nothing is missed that comes while others are read, or before the Fetch waits.
+    /// Where less is found than is asked for, the partitions tell of every change from the moment at which
+    /// they were read: nothing is missed that comes while others are read, or before the Fetch waits.
     pub fn read(&mut self) -> FetchRead {
         let FetchTargets {
             targets,
@@ -120,8 +120,8 @@ impl FetchTargets {
         }
     }
 
-    /// Has records that were read in the page cache, so that sending them keeps no other connection waiting. Where that fails,
-    /// so has the partition's folder, and the answer says it.
+    /// Has records that were read in the page cache, so that sending them keeps no other connection waiting.
+    /// Where that fails, so has the partition's folder, and the answer says it.
     pub async fn load(&mut self, read: FetchRead, cold: ColdRanges) -> FetchRead {
         let Err(Unreadable { place, error }) = cold.load().await else {
             return read;

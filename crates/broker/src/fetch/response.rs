@@ -28,7 +28,8 @@ impl FetchReply {
         self.encode(error, INVALID_SESSION_ID, Vec::new(), &[])
     }
 
-    /// A reply that is an error as a whole and, where topics have names, of every partition as it was asked for.
+    /// A reply that is an error as a whole and, where topics have names, of every partition as it was asked
+    /// for.
     pub fn failure(&self, error: ErrorCode, request: &FetchRequest) -> Reply {
         let named = request.topics.iter().filter(|_| !self.uses_topic_ids);
         let topics = named.map(|topic| {

@@ -1,9 +1,9 @@
-//! An incremental fetch session (KIP-227): what a consumer asked for is remembered, so that it sends and gets only what
-//! changed, and so that only what changed is read.
+//! An incremental fetch session (KIP-227): what a consumer asked for is remembered, so that it sends and gets
+//! only what changed, and so that only what changed is read.
 //!
-//! A partition of a session is *pending* when its answer may differ from the last: it was asked for anew, has changed, had
-//! records or an error. The others were read to their end; their [`Interest`]s say when that is over. So a request costs what
-//! has happened, however large the session.
+//! A partition of a session is *pending* when its answer may differ from the last: it was asked for anew, has
+//! changed, had records or an error. The others were read to their end; their [`Interest`]s say when that is
+//! over. So a request costs what has happened, however large the session.
 //!
 //! Pure. Called by the [`SessionCache`](super::session_cache::SessionCache), under its lock.
 

@@ -1,4 +1,5 @@
-//! All incremental fetch sessions of the broker (KIP-227): which request belongs to which, and how it is answered.
+//! All incremental fetch sessions of the broker (KIP-227): which request belongs to which, and how it is
+//! answered.
 //!
 //! Pure: time and session ids are arguments. Called by the Fetch handler; one lock around [`SessionCache`].
 
@@ -81,8 +82,8 @@ impl SessionCache {
     /// Finds out what a request reads and how it is to be answered.
     ///
     /// # Errors
-    /// FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR: the error of the whole
-    /// response.
+    /// FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR: the error of
+    /// the whole response.
     pub fn open(
         &mut self,
         request: SessionRequest,
@@ -138,7 +139,8 @@ impl SessionCache {
     /// What a parked incremental request has to read now.
     ///
     /// # Errors
-    /// INVALID_FETCH_SESSION_EPOCH when another request of the session has come in between, or it was evicted.
+    /// INVALID_FETCH_SESSION_EPOCH when another request of the session has come in between, or it was
+    /// evicted.
     pub fn plan(&mut self, session_id: i32, epoch: i32) -> Result<FetchPlan, ErrorCode> {
         Ok(self.at_epoch(session_id, epoch)?.plan())
     }
@@ -150,8 +152,9 @@ impl SessionCache {
             .ok_or(ErrorCode::InvalidFetchSessionEpoch)
     }
 
-    /// Remembers the answers to a [`FetchContext::Full`] request; the id of its session, [`INVALID_SESSION_ID`] when
-    /// there is no room for one or nothing to remember. `propose_id` gives candidates until one is free.
+    /// Remembers the answers to a [`FetchContext::Full`] request; the id of its session,
+    /// [`INVALID_SESSION_ID`] when there is no room for one or nothing to remember. `propose_id` gives
+    /// candidates until one is free.
     pub fn create(
         &mut self,
         uses_topic_ids: bool,
@@ -184,7 +187,8 @@ impl SessionCache {
     /// Which of the `answers` to an incremental request, given by their slots, have to be sent.
     ///
     /// # Errors
-    /// INVALID_FETCH_SESSION_EPOCH when another request of the session has come in between, or it was evicted.
+    /// INVALID_FETCH_SESSION_EPOCH when another request of the session has come in between, or it was
+    /// evicted.
     pub fn answer(
         &mut self,
         session_id: i32,
@@ -198,7 +202,8 @@ impl SessionCache {
         Ok(sent)
     }
 
-    /// Whether a session of `size` partitions may be added: a free slot, or one whose session is stale or smaller.
+    /// Whether a session of `size` partitions may be added: a free slot, or one whose session is stale or
+    /// smaller.
     fn make_room(&mut self, size: usize, now_ms: i64) -> bool {
         if self.sessions.len() < self.slots {
             return true;

@@ -1,14 +1,16 @@
 //! Produce: records from the connection's buffer to the logs, in place.
 //!
-//! Versions 3–13. Answered when the leader has the records (acks=1; on disk where `flush.messages` says so), when all in-sync replicas have them (acks=all), or
-//! never (acks=0: an error closes the connection, which is all a client can notice). Errors of a partition:
-//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
+//! Versions 3–13. Answered when the leader has the records (acks=1; on disk where `flush.messages` says so),
+//! when all in-sync replicas have them (acks=all), or never (acks=0: an error closes the connection, which is
+//! all a client can notice). Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+//! UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
 //! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, REQUEST_TIMED_OUT,
-//! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic cannot be,
-//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id that the client may write with.
+//! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic
+//! cannot be, TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id that
+//! the client may write with.
 //!
-//! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE, INVALID_PRODUCER_ID_MAPPING,
-//! INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
+//! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE,
+//! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
@@ -42,8 +44,9 @@ const ACKS_ALL: i16 = -1;
 /// acks: no answer.
 const ACKS_NONE: i16 = 0;
 
-/// Appends every partition's records; what is left to wait for is the high watermark. A transaction's first batch in a
-/// partition waits for the transaction coordinator, which on this broker has answered before it is waited for.
+/// Appends every partition's records; what is left to wait for is the high watermark. A transaction's first
+/// batch in a partition waits for the transaction coordinator, which on this broker has answered before it is
+/// waited for.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
     let version = context.api_version;
     let Ok(mut request) = ProduceRequest::parse(version, body) else {

@@ -1,9 +1,10 @@
 //! Fetch: records of many partitions, from their segment files to the socket.
 //!
-//! Versions 4–18: sessions (KIP-227), topic ids from 13, long poll with min_bytes and max_wait_ms. Errors of the whole
-//! response: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR. Of a partition:
-//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER,
-//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+//! Versions 4–18: sessions (KIP-227), topic ids from 13, long poll with min_bytes and max_wait_ms. Errors of
+//! the whole response: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH, FETCH_SESSION_TOPIC_ID_ERROR.
+//! Of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID,
+//! OFFSET_OUT_OF_RANGE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH,
+//! KAFKA_STORAGE_ERROR.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,8 +115,8 @@ impl Fetch {
         read.bytes >= self.targets.min_bytes || read.urgent || (self.targets.is_empty() && !self.has_others)
     }
 
-    /// Waits for more than `read`, which the partitions told of changes since: no append is missed in between. What has not
-    /// changed is not read again.
+    /// Waits for more than `read`, which the partitions told of changes since: no append is missed in
+    /// between. What has not changed is not read again.
     async fn wait(mut self, mut read: FetchRead) -> Reply {
         let watch = match &self.session {
             FetchContext::Incremental { watch, .. } => watch.clone(),
@@ -228,7 +229,8 @@ impl Fetch {
     }
 }
 
-/// Finds the partitions. As in Apache Kafka: first what can be read, then unknown topic ids, then what else is unknown.
+/// Finds the partitions. As in Apache Kafka: first what can be read, then unknown topic ids, then what else
+/// is unknown.
 fn find(broker: &Broker, plan: FetchPlan, reply: &FetchReply, reader: Reader) -> Vec<Target> {
     let uses_topic_ids = reply.uses_topic_ids;
     let authorizes = !broker.rights(&reply.context).are_unlimited();

@@ -1,9 +1,9 @@
 //! ListOffsets: the offset at a time, or at one of the places that negative timestamps stand for.
 //!
-//! Versions 1–11. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
-//! FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (a new leader that can't tell yet), INVALID_REQUEST for one named
-//! twice, UNSUPPORTED_VERSION for a sentinel that the version doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an
-//! isolation level that isn't one.
+//! Versions 1–11. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+//! NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE (a new leader that
+//! can't tell yet), INVALID_REQUEST for one named twice, UNSUPPORTED_VERSION for a sentinel that the version
+//! doesn't know, KAFKA_STORAGE_ERROR; of all: UNKNOWN_SERVER_ERROR for an isolation level that isn't one.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

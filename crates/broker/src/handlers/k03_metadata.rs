@@ -1,8 +1,11 @@
-//! Metadata (key 3): brokers, topics, and who leads which partition; creates topics that are asked for and missing.
+//! Metadata (key 3): brokers, topics, and who leads which partition; creates topics that are asked for and
+//! missing.
 //!
-//! Versions 0–13. Errors of the whole: INVALID_REQUEST for a topic without a name or with an id before version 12. Of a topic:
-//! TOPIC_AUTHORIZATION_FAILED (asked for all, topics that the client may not describe are left out), UNKNOWN_TOPIC_OR_PARTITION (also while it is being created), UNKNOWN_TOPIC_ID, INVALID_TOPIC_EXCEPTION. Of a partition:
-//! LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND (from version 6), REPLICA_NOT_AVAILABLE (version 0).
+//! Versions 0–13. Errors of the whole: INVALID_REQUEST for a topic without a name or with an id before
+//! version 12. Of a topic: TOPIC_AUTHORIZATION_FAILED (asked for all, topics that the client may not describe
+//! are left out), UNKNOWN_TOPIC_OR_PARTITION (also while it is being created), UNKNOWN_TOPIC_ID,
+//! INVALID_TOPIC_EXCEPTION. Of a partition: LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND (from version 6),
+//! REPLICA_NOT_AVAILABLE (version 0).
 
 use std::collections::BTreeSet;
 

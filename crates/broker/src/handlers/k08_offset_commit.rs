@@ -1,8 +1,9 @@
 //! OffsetCommit: what a group has read.
 //!
-//! Versions 2–10; topics by name, from version 10 on by id. Errors of a partition: TOPIC_AUTHORIZATION_FAILED,
-//! UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and one for all where the group refuses: GROUP_AUTHORIZATION_FAILED, GROUP_ID_NOT_FOUND,
-//! UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, and the coordinator's own.
+//! Versions 2–10; topics by name, from version 10 on by id. Errors of a partition:
+//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and
+//! one for all where the group refuses: GROUP_AUTHORIZATION_FAILED, GROUP_ID_NOT_FOUND, UNKNOWN_MEMBER_ID,
+//! FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, and the coordinator's own.
 
 use barnabas_metadata::image::TopicImage;
 use barnabas_protocol::error::ErrorCode;

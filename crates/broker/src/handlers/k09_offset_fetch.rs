@@ -1,9 +1,10 @@
 //! OffsetFetch: what groups have committed.
 //!
-//! Versions 1–10: one group with its topics, or all of its topics from version 2 on; several groups from version 8 on;
-//! topics by id from version 10 on. Errors of a group: GROUP_AUTHORIZATION_FAILED and those of the coordinator, for each
-//! partition in version 1. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_ID.
-//! UNSTABLE_OFFSET_COMMIT for one that a transaction may yet change, if the client asks for stable ones (version 7 on).
+//! Versions 1–10: one group with its topics, or all of its topics from version 2 on; several groups from
+//! version 8 on; topics by id from version 10 on. Errors of a group: GROUP_AUTHORIZATION_FAILED and those of
+//! the coordinator, for each partition in version 1. Errors of a partition: TOPIC_AUTHORIZATION_FAILED,
+//! UNKNOWN_TOPIC_ID. UNSTABLE_OFFSET_COMMIT for one that a transaction may yet change, if the client asks for
+//! stable ones (version 7 on).
 
 use barnabas_metadata::image::MetadataImage;
 use barnabas_protocol::error::ErrorCode;

@@ -1,8 +1,10 @@
 //! FindCoordinator: the broker that coordinates a group, a transactional id or a share partition.
 //!
-//! Versions 0–6; one key, or several from version 4 on. The topic a coordinator keeps its state in is created when it isn't
-//! there. Kafka then answers COORDINATOR_NOT_AVAILABLE once; here the answer waits for the topic. Errors:
-//! COORDINATOR_NOT_AVAILABLE; GROUP_, TRANSACTIONAL_ID_ and, for share partitions, CLUSTER_AUTHORIZATION_FAILED; INVALID_REQUEST for a key type that does not exist, or a share key that is none.
+//! Versions 0–6; one key, or several from version 4 on. The topic a coordinator keeps its state in is created
+//! when it isn't there. Kafka then answers COORDINATOR_NOT_AVAILABLE once; here the answer waits for the
+//! topic. Errors: COORDINATOR_NOT_AVAILABLE; GROUP_, TRANSACTIONAL_ID_ and, for share partitions,
+//! CLUSTER_AUTHORIZATION_FAILED; INVALID_REQUEST for a key type that does not exist, or a share key that is
+//! none.
 
 use std::ops::RangeInclusive;
 

@@ -1,8 +1,9 @@
 //! JoinGroup: a member asks to be in the next generation of its group.
 //!
-//! Versions 0–9. The answer comes when the generation is complete, unless the member is refused: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID,
-//! INVALID_SESSION_TIMEOUT, MEMBER_ID_REQUIRED, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL,
-//! GROUP_MAX_SIZE_REACHED, and the coordinator's own errors.
+//! Versions 0–9. The answer comes when the generation is complete, unless the member is refused:
+//! GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, MEMBER_ID_REQUIRED,
+//! UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INCONSISTENT_GROUP_PROTOCOL, GROUP_MAX_SIZE_REACHED, and the
+//! coordinator's own errors.
 
 use barnabas_coordinator::{Caller, Reply};
 use barnabas_protocol::error::ErrorCode;

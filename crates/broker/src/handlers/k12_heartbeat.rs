@@ -1,7 +1,8 @@
 //! Heartbeat: a member is there.
 //!
-//! Versions 0–4. REBALANCE_IN_PROGRESS asks it to join again; other errors: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, UNKNOWN_MEMBER_ID,
-//! FENCED_INSTANCE_ID, ILLEGAL_GENERATION, and the coordinator's own. While the coordinator loads every member is believed.
+//! Versions 0–4. REBALANCE_IN_PROGRESS asks it to join again; other errors: GROUP_AUTHORIZATION_FAILED,
+//! INVALID_GROUP_ID, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, and the coordinator's own.
+//! While the coordinator loads every member is believed.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{HeartbeatRequest, HeartbeatResponse};

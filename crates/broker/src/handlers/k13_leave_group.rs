@@ -1,7 +1,8 @@
 //! LeaveGroup: members go, by themselves or by an administrator's hand.
 //!
 //! Versions 0–5; one member, or several from version 3 on, each with its own error: UNKNOWN_MEMBER_ID,
-//! FENCED_INSTANCE_ID. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID and the coordinator's own.
+//! FENCED_INSTANCE_ID. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID and the
+//! coordinator's own.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::leave_group_request::MemberIdentity;

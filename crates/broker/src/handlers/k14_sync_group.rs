@@ -1,7 +1,7 @@
 //! SyncGroup: the leader brings the assignment, every member waits for its own.
 //!
-//! Versions 0–5. Errors: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION,
-//! INCONSISTENT_GROUP_PROTOCOL, REBALANCE_IN_PROGRESS, and the coordinator's own.
+//! Versions 0–5. Errors: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
+//! ILLEGAL_GENERATION, INCONSISTENT_GROUP_PROTOCOL, REBALANCE_IN_PROGRESS, and the coordinator's own.
 
 use barnabas_coordinator::Reply;
 use barnabas_protocol::error::ErrorCode;

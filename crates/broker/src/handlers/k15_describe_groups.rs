@@ -1,7 +1,7 @@
 //! DescribeGroups: state, protocol and members of groups.
 //!
-//! Versions 0–6. Errors of a group: GROUP_AUTHORIZATION_FAILED, the coordinator's own, and GROUP_ID_NOT_FOUND from version 6 on; before, a group that
-//! does not exist is `Dead`.
+//! Versions 0–6. Errors of a group: GROUP_AUTHORIZATION_FAILED, the coordinator's own, and GROUP_ID_NOT_FOUND
+//! from version 6 on; before, a group that does not exist is `Dead`.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_groups_response::DescribedGroup;

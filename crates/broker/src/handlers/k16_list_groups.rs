@@ -1,7 +1,7 @@
 //! ListGroups: the groups that this broker coordinates.
 //!
-//! Versions 0–5; filtered by state from version 4 on and by type from version 5 on. Groups that the client may not
-//! describe are left out. Errors: COORDINATOR_LOAD_IN_PROGRESS.
+//! Versions 0–5; filtered by state from version 4 on and by type from version 5 on. Groups that the client
+//! may not describe are left out. Errors: COORDINATOR_LOAD_IN_PROGRESS.
 
 use barnabas_protocol::messages::{ListGroupsRequest, ListGroupsResponse};
 use barnabas_security::AclOperation;

@@ -1,10 +1,10 @@
 //! ApiVersions (KIP-511): the APIs and features of this broker.
 //!
-//! Versions 0–5. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the versions of
-//! ApiVersions itself, so that the client can choose another. Errors: UNSUPPORTED_VERSION, INVALID_REQUEST for a client software name or
-//! version that is not made of letters, digits, dots and dashes, and for a cluster without a node or a node without a cluster,
-//! REBOOTSTRAP_REQUIRED for a client that names a cluster and a node and
-//! looks for another than this (KIP-1242).
+//! Versions 0–5. A version that is not served is answered in version 0 with UNSUPPORTED_VERSION and the
+//! versions of ApiVersions itself, so that the client can choose another. Errors: UNSUPPORTED_VERSION,
+//! INVALID_REQUEST for a client software name or version that is not made of letters, digits, dots and
+//! dashes, and for a cluster without a node or a node without a cluster, REBOOTSTRAP_REQUIRED for a client
+//! that names a cluster and a node and looks for another than this (KIP-1242).
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! CreateTopics (key 19): topics with so many partitions, or with partitions on chosen brokers.
 //!
-//! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`; TOPIC_AUTHORIZATION_FAILED. The answer tells the configs that a new
-//! topic has (from version 5).
+//! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`;
+//! TOPIC_AUTHORIZATION_FAILED. The answer tells the configs that a new topic has (from version 5).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,7 +47,8 @@ pub async fn handle(
     }
 }
 
-/// Takes the topics out that the client may not create. Those that are named twice stay, for the controller to refuse.
+/// Takes the topics out that the client may not create. Those that are named twice stay, for the controller
+/// to refuse.
 fn take_forbidden(request: &mut CreateTopicsRequest, rights: Rights<'_>) -> Vec<CreatableTopicResult> {
     if rights.on_cluster(AclOperation::Create) {
         return Vec::new();

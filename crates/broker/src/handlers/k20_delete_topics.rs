@@ -1,7 +1,8 @@
 //! DeleteTopics (key 20): by name, from version 6 by id too.
 //!
-//! Versions 1–6. Errors: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID; with delete.topic.enable=false
-//! TOPIC_DELETION_DISABLED, before version 3 INVALID_REQUEST.
+//! Versions 1–6. Errors: TOPIC_AUTHORIZATION_FAILED, INVALID_REQUEST, UNKNOWN_TOPIC_OR_PARTITION,
+//! UNKNOWN_TOPIC_ID; with delete.topic.enable=false TOPIC_DELETION_DISABLED, before version 3
+//! INVALID_REQUEST.
 
 use std::collections::HashMap;
 
@@ -46,8 +47,9 @@ pub async fn handle(
     }
 }
 
-/// Takes the topics out that the client may not delete. An id that stands for no topic stays, and what is named twice: the
-/// controller refuses them. The name of a topic that is given by id is told to who may describe it.
+/// Takes the topics out that the client may not delete. An id that stands for no topic stays, and what is
+/// named twice: the controller refuses them. The name of a topic that is given by id is told to who may
+/// describe it.
 fn take_forbidden(
     request: &mut DeleteTopicsRequest,
     broker: &Broker,

@@ -1,10 +1,11 @@
 //! DeleteRecords (KIP-107): the records before an offset go, -1 stands for the high watermark.
 //!
-//! Versions 0–2. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (an internal topic),
-//! UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION (a topic that is compacted only), OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR,
-//! REQUEST_TIMED_OUT (a replica still has the records).
+//! Versions 0–2. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (an internal
+//! topic), UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION (a topic that is compacted
+//! only), OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT (a replica still has the records).
 //!
-//! Deviation: the log start offset is on disk before the answer leaves; Apache Kafka writes it within a minute.
+//! Deviation: the log start offset is on disk before the answer leaves; Apache Kafka writes it within a
+//! minute.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use barnabas_replica::upkeep::checkpoints::{self, Checkpoint};
 /// The low watermark of a partition with an error.
 const NO_LOW_WATERMARK: i64 = -1;
 
-/// Deletes what is asked for and answers with the partitions' low watermarks, once all replicas that are alive have
-/// reached them or the time is up.
+/// Deletes what is asked for and answers with the partitions' low watermarks, once all replicas that are
+/// alive have reached them or the time is up.
 pub async fn handle(
     broker: &Arc<Broker>,
     context: &RequestContext,

@@ -1,11 +1,12 @@
-//! InitProducerId: an id under which a producer's batches are told apart from their duplicates (KIP-98), and with a
-//! transactional id the epoch that fences whoever had it before.
+//! InitProducerId: an id under which a producer's batches are told apart from their duplicates (KIP-98), and
+//! with a transactional id the epoch that fences whoever had it before.
 //!
-//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.4). Errors: TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-//! CLUSTER_AUTHORIZATION_FAILED without a transactional id, INVALID_REQUEST for an empty transactional id
-//! and for a producer id without its epoch or the other way round, INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED (up to
-//! version 3 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS while an open transaction is aborted, those of the transaction
-//! coordinator, COORDINATOR_NOT_AVAILABLE while the controller can't be asked.
+//! Versions 0–5 (6, two-phase commit, is not stable in Apache Kafka 4.4). Errors:
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED without a transactional id,
+//! INVALID_REQUEST for an empty transactional id and for a producer id without its epoch or the other way
+//! round, INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED (up to version 3 INVALID_PRODUCER_EPOCH),
+//! CONCURRENT_TRANSACTIONS while an open transaction is aborted, those of the transaction coordinator,
+//! COORDINATOR_NOT_AVAILABLE while the controller can't be asked.
 
 use std::sync::Arc;
 

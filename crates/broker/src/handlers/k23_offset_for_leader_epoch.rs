@@ -1,8 +1,8 @@
-//! OffsetForLeaderEpoch (KIP-101, KIP-320): where the records of a leader epoch end, so that a client can tell whether
-//! its position is still on our history.
+//! OffsetForLeaderEpoch (KIP-101, KIP-320): where the records of a leader epoch end, so that a client can
+//! tell whether its position is still on our history.
 //!
-//! Versions 2–4. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH,
-//! UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+//! Versions 2–4. Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+//! NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::offset_for_leader_epoch_request::OffsetForLeaderPartition;

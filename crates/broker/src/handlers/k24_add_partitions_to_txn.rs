@@ -1,10 +1,13 @@
-//! AddPartitionsToTxn: partitions that a transaction writes to (KIP-98), or, from version 4 on, whether they are in it (KIP-890).
+//! AddPartitionsToTxn: partitions that a transaction writes to (KIP-98), or, from version 4 on, whether they
+//! are in it (KIP-890).
 //!
-//! Versions 0–5. Up to version 3 a client asks for one transaction; from version 4 on brokers ask for several. Errors of the
-//! whole: CLUSTER_AUTHORIZATION_FAILED (version 4 on). Errors of a partition: TRANSACTIONAL_ID_AUTHORIZATION_FAILED and
-//! TOPIC_AUTHORIZATION_FAILED (up to version 3; also for an internal topic), UNKNOWN_TOPIC_OR_PARTITION, then OPERATION_NOT_ATTEMPTED for the others; INVALID_REQUEST,
-//! INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH), CONCURRENT_TRANSACTIONS,
-//! TRANSACTION_ABORTABLE for a partition that is not in the transaction, those of the coordinator.
+//! Versions 0–5. Up to version 3 a client asks for one transaction; from version 4 on brokers ask for
+//! several. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED (version 4 on). Errors of a partition:
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED and TOPIC_AUTHORIZATION_FAILED (up to version 3; also for an
+//! internal topic), UNKNOWN_TOPIC_OR_PARTITION, then OPERATION_NOT_ATTEMPTED for the others; INVALID_REQUEST,
+//! INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH),
+//! CONCURRENT_TRANSACTIONS, TRANSACTION_ABORTABLE for a partition that is not in the transaction, those of
+//! the coordinator.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -121,8 +124,8 @@ fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Vec<TopicPartition> {
     named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The answer for all partitions if one may not be written to or does not exist: no other is added either. A broker that asks has
-/// authorised its client itself.
+/// The answer for all partitions if one may not be written to or does not exist: no other is added either. A
+/// broker that asks has authorised its client itself.
 fn unusable(
     broker: &Broker,
     context: &RequestContext,

@@ -1,8 +1,9 @@
 //! EndTxn: a producer commits or aborts its transaction (KIP-98).
 //!
-//! Versions 0–5; from version 5 on the answer holds the producer id and epoch of the next transaction (KIP-890). Errors:
-//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH),
-//! INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, those of the coordinator.
+//! Versions 0–5; from version 5 on the answer holds the producer id and epoch of the next transaction
+//! (KIP-890). Errors: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_PRODUCER_ID_MAPPING,
+//! PRODUCER_FENCED (versions 0 and 1 INVALID_PRODUCER_EPOCH), INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS,
+//! those of the coordinator.
 
 use std::sync::Arc;
 

@@ -1,7 +1,10 @@
-//! WriteTxnMarkers: ends transactions in partitions; sent by transaction coordinators, and by tools that abort a hanging one.
+//! WriteTxnMarkers: ends transactions in partitions; sent by transaction coordinators, and by tools that
+//! abort a hanging one.
 //!
-//! Versions 1–2. Errors of a partition: CLUSTER_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED,
-//! NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, KAFKA_STORAGE_ERROR, and for `__consumer_offsets` those of the group coordinator; UNKNOWN_SERVER_ERROR for a negative producer id or epoch.
+//! Versions 1–2. Errors of a partition: CLUSTER_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
+//! INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS,
+//! KAFKA_STORAGE_ERROR, and for `__consumer_offsets` those of the group coordinator; UNKNOWN_SERVER_ERROR for
+//! a negative producer id or epoch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,11 +1,13 @@
 //! TxnOffsetCommit: offsets of a group that count when a transaction commits (KIP-98).
 //!
-//! Versions 0–6; from version 5 on the group's partition is added to the transaction by the broker (KIP-890), from version 6 on
-//! topics are named by their ids (KIP-1319). Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
-//! UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and one for all where the group or the transaction coordinator refuses or the client may
-//! not: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, STALE_MEMBER_EPOCH
-//! (both ILLEGAL_GENERATION before version 6), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, INVALID_PRODUCER_ID_MAPPING,
-//! INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the coordinators' own.
+//! Versions 0–6; from version 5 on the group's partition is added to the transaction by the broker (KIP-890),
+//! from version 6 on topics are named by their ids (KIP-1319). Errors of a partition:
+//! TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, OFFSET_METADATA_TOO_LARGE, and
+//! one for all where the group or the transaction coordinator refuses or the client may not:
+//! TRANSACTIONAL_ID_AUTHORIZATION_FAILED, GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND,
+//! STALE_MEMBER_EPOCH (both ILLEGAL_GENERATION before version 6), UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
+//! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, CONCURRENT_TRANSACTIONS, and the
+//! coordinators' own.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! DescribeAcls (key 29): answered as Apache Kafka does without an authorizer.
 //!
-//! Versions 1–3. Errors: CLUSTER_AUTHORIZATION_FAILED; else SECURITY_DISABLED, always. The code UNKNOWN closes the connection.
+//! Versions 1–3. Errors: CLUSTER_AUTHORIZATION_FAILED; else SECURITY_DISABLED, always. The code UNKNOWN
+//! closes the connection.
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::error::ErrorCode;

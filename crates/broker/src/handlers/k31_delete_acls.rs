@@ -1,6 +1,7 @@
 //! DeleteAcls (key 31): answered as Apache Kafka does without an authorizer.
 //!
-//! Versions 1–3. Errors of every filter: CLUSTER_AUTHORIZATION_FAILED, SECURITY_DISABLED; the code UNKNOWN closes the connection.
+//! Versions 1–3. Errors of every filter: CLUSTER_AUTHORIZATION_FAILED, SECURITY_DISABLED; the code UNKNOWN
+//! closes the connection.
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::error::ErrorCode;

@@ -1,8 +1,9 @@
 //! DescribeConfigs: the settings of topics, brokers, loggers, groups and client metrics subscriptions.
 //!
-//! Versions 1–4. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST for another
-//! broker's id, an empty name or a kind of resource that is unknown.
-//! Deviations: documentation is our own; the only logger is `root`.
+//! Versions 1–4. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED,
+//! INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST for another broker's id, an empty
+//! name or a kind of resource that is unknown. Deviations: documentation is our own; the only logger is
+//! `root`.
 
 use barnabas_metadata::controller::{ApiError, topic_name};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};

@@ -1,7 +1,7 @@
 //! AlterConfigs: replaces all dynamic settings of topics, brokers, groups and client metrics subscriptions.
 //!
-//! Versions 0–2. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
-//! controller answers.
+//! Versions 0–2. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST,
+//! INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the controller answers.
 
 use barnabas_metadata::controller::{AlterConfigs, ApiError, code_and_message};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};

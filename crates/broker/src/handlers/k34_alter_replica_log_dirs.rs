@@ -1,8 +1,9 @@
 //! AlterReplicaLogDirs (KIP-113): moves partitions to other folders of this broker's `log.dirs`.
 //!
-//! Versions 1–2. Errors of a partition, as Apache Kafka checks them: CLUSTER_AUTHORIZATION_FAILED, INVALID_TOPIC_EXCEPTION (no room for the suffix of the
-//! copy's folder), LOG_DIR_NOT_FOUND, KAFKA_STORAGE_ERROR, INVALID_REPLICA_ASSIGNMENT (the folder is cordoned),
-//! UNKNOWN_TOPIC_OR_PARTITION, REPLICA_NOT_AVAILABLE. The answer comes when the move has begun.
+//! Versions 1–2. Errors of a partition, as Apache Kafka checks them: CLUSTER_AUTHORIZATION_FAILED,
+//! INVALID_TOPIC_EXCEPTION (no room for the suffix of the copy's folder), LOG_DIR_NOT_FOUND,
+//! KAFKA_STORAGE_ERROR, INVALID_REPLICA_ASSIGNMENT (the folder is cordoned), UNKNOWN_TOPIC_OR_PARTITION,
+//! REPLICA_NOT_AVAILABLE. The answer comes when the move has begun.
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::error::ErrorCode;
@@ -15,7 +16,8 @@ use crate::broker::Broker;
 use crate::request::RequestContext;
 use barnabas_replica::log_dirs::Cordoned;
 
-/// `-N.` and 32 digits and `-future` take so much of a folder's name of 255 bytes, without the partition's digits.
+/// `-N.` and 32 digits and `-future` take so much of a folder's name of 255 bytes, without the partition's
+/// digits.
 const FUTURE_NAME_REST_MAX: usize = 255 - "-.-future".len() - 32;
 
 /// Begins the moves and answers for each partition.

@@ -1,6 +1,8 @@
-//! DescribeLogDirs (key 35): the log directories, how much of their disks is left, and how much each partition takes.
+//! DescribeLogDirs (key 35): the log directories, how much of their disks is left, and how much each
+//! partition takes.
 //!
-//! Versions 1–5. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED (from version 3; before, nothing is told). Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
+//! Versions 1–5. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED (from version 3; before, nothing is told).
+//! Errors of a directory: KAFKA_STORAGE_ERROR. Topics and partitions that aren't here are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! CreatePartitions (key 37): more partitions for a topic.
 //!
-//! Versions 0–3. Errors: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST.
+//! Versions 0–3. Errors: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS,
+//! INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST.
 
 use std::collections::HashMap;
 
@@ -38,7 +39,8 @@ pub async fn handle(
     CreatePartitionsResponse::default().with_results(forbidden.into_iter().chain(results).collect())
 }
 
-/// Takes the topics out that the client may not alter. Those that are named twice stay, for the controller to refuse.
+/// Takes the topics out that the client may not alter. Those that are named twice stay, for the controller to
+/// refuse.
 fn take_forbidden(
     request: &mut CreatePartitionsRequest,
     rights: Rights<'_>,

@@ -1,7 +1,7 @@
 //! DeleteGroups: groups without members go, with their offsets.
 //!
-//! Versions 0–3. Errors of a group: GROUP_AUTHORIZATION_FAILED, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own;
-//! version 3's message is null for all of them, as in Apache Kafka.
+//! Versions 0–3. Errors of a group: GROUP_AUTHORIZATION_FAILED, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the
+//! coordinator's own; version 3's message is null for all of them, as in Apache Kafka.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! ElectLeaders (key 43): has partitions led by their preferred replica, or by any that is alive (KIP-460).
 //!
-//! Versions 0–2. Errors of a partition: ELECTION_NOT_NEEDED, UNKNOWN_TOPIC_OR_PARTITION, PREFERRED_LEADER_NOT_AVAILABLE,
-//! ELIGIBLE_LEADERS_NOT_AVAILABLE; INVALID_REQUEST for an election type that doesn't exist;
-//! CLUSTER_AUTHORIZATION_FAILED.
+//! Versions 0–2. Errors of a partition: ELECTION_NOT_NEEDED, UNKNOWN_TOPIC_OR_PARTITION,
+//! PREFERRED_LEADER_NOT_AVAILABLE, ELIGIBLE_LEADERS_NOT_AVAILABLE; INVALID_REQUEST for an election type that
+//! doesn't exist; CLUSTER_AUTHORIZATION_FAILED.
 
 use barnabas_metadata::controller::{ApiError, ElectLeaders};
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;

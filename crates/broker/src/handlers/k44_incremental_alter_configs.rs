@@ -1,8 +1,9 @@
-//! IncrementalAlterConfigs (KIP-339): sets, deletes, appends to and subtracts from single settings; for loggers, sets
-//! their levels (KIP-412).
+//! IncrementalAlterConfigs (KIP-339): sets, deletes, appends to and subtracts from single settings; for
+//! loggers, sets their levels (KIP-412).
 //!
-//! Versions 0–1. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST, INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the
-//! controller answers; UNKNOWN_SERVER_ERROR for an operation that does not exist.
+//! Versions 0–1. Errors of a resource: CLUSTER_, TOPIC_ and GROUP_AUTHORIZATION_FAILED, INVALID_REQUEST,
+//! INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the controller answers; UNKNOWN_SERVER_ERROR for
+//! an operation that does not exist.
 
 use barnabas_metadata::controller::{AlterConfigOp, ApiError, IncrementalAlterConfigs, code_and_message};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
@@ -104,7 +105,8 @@ fn operation(config: &AlterableConfig) -> Option<(String, AlterConfigOp)> {
     Some((config.name.to_string(), operation))
 }
 
-/// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to do.
+/// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to
+/// do.
 fn preprocess(
     broker: &Broker,
     rights: Rights<'_>,

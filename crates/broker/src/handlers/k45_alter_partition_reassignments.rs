@@ -1,7 +1,7 @@
 //! AlterPartitionReassignments (key 45): moves replicas to other brokers, or stops moving them (KIP-455).
 //!
-//! Versions 0–1. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT, INVALID_REPLICATION_FACTOR,
-//! NO_REASSIGNMENT_IN_PROGRESS; of all: CLUSTER_AUTHORIZATION_FAILED.
+//! Versions 0–1. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT,
+//! INVALID_REPLICATION_FACTOR, NO_REASSIGNMENT_IN_PROGRESS; of all: CLUSTER_AUTHORIZATION_FAILED.
 
 use barnabas_metadata::controller::{AlterPartitionReassignments, ApiError};
 use barnabas_protocol::messages::alter_partition_reassignments_request::ReassignableTopic;

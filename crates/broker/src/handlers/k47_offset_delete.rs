@@ -1,7 +1,8 @@
 //! OffsetDelete: offsets go that a group committed for topics it does not read.
 //!
-//! Version 0. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own. Errors
-//! of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
+//! Version 0. Errors of the whole: GROUP_AUTHORIZATION_FAILED, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND,
+//! NON_EMPTY_GROUP, and the coordinator's own. Errors of a partition: TOPIC_AUTHORIZATION_FAILED,
+//! UNKNOWN_TOPIC_OR_PARTITION, GROUP_SUBSCRIBED_TO_TOPIC.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::offset_delete_request::OffsetDeleteRequestPartition;

@@ -1,6 +1,7 @@
 //! DescribeClientQuotas (key 48): the quotas of the client entities that a filter matches (KIP-546).
 //!
-//! Versions 0–1. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST for a filter that makes no sense, UNSUPPORTED_VERSION for an unknown entity type.
+//! Versions 0–1. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST for a filter that makes no sense,
+//! UNSUPPORTED_VERSION for an unknown entity type.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +64,8 @@ fn entity_data(entity: &QuotaEntity) -> Vec<EntityData> {
     entity.iter().map(part).collect()
 }
 
-/// The values in the order in which Apache Kafka's hash map has them once one request has set them all: clients have come to
-/// compare it.
+/// The values in the order in which Apache Kafka's hash map has them once one request has set them all:
+/// clients have come to compare it.
 fn values(quotas: &BTreeMap<String, f64>) -> Vec<ValueData> {
     let mut values: Vec<_> = quotas.iter().collect();
     hash_map_order(&mut values, |(key, _)| java_hash(key));

@@ -1,6 +1,7 @@
 //! AlterClientQuotas (key 49): sets and removes the quotas of client entities (KIP-546).
 //!
-//! Versions 0–1. Errors, each for one entity: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST. Deviation: quotas are kept and described, not enforced.
+//! Versions 0–1. Errors, each for one entity: CLUSTER_AUTHORIZATION_FAILED, INVALID_REQUEST. Deviation:
+//! quotas are kept and described, not enforced.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,6 +1,8 @@
-//! DescribeUserScramCredentials (key 50): for which mechanisms users have credentials, and with how many iterations (KIP-554).
+//! DescribeUserScramCredentials (key 50): for which mechanisms users have credentials, and with how many
+//! iterations (KIP-554).
 //!
-//! Version 0. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors, each for one user: RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE for a user that is named twice.
+//! Version 0. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors, each for one user:
+//! RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE for a user that is named twice.
 //!
 //! Deviation: who asks for all users by null and may not is told; Apache Kafka never answers.
 
@@ -44,7 +46,8 @@ pub fn handle(
         .with_results(results.collect())
 }
 
-/// The answer with an error for the whole and for each user, who isn't named, and without a text: as Apache Kafka's.
+/// The answer with an error for the whole and for each user, who isn't named, and without a text: as Apache
+/// Kafka's.
 pub fn refused(
     _: &RequestContext,
     request: &DescribeUserScramCredentialsRequest,

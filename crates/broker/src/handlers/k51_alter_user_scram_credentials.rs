@@ -1,6 +1,7 @@
 //! AlterUserScramCredentials (key 51): sets and removes users' SCRAM credentials (KIP-554).
 //!
-//! Version 0. Errors, each for one user: CLUSTER_AUTHORIZATION_FAILED, UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE.
+//! Version 0. Errors, each for one user: CLUSTER_AUTHORIZATION_FAILED, UNACCEPTABLE_CREDENTIAL,
+//! UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND, DUPLICATE_RESOURCE.
 
 use std::collections::BTreeMap;
 

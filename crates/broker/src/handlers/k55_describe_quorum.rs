@@ -1,6 +1,7 @@
 //! DescribeQuorum (key 55): who leads the metadata quorum, and how far its voters are (KIP-595).
 //!
-//! Versions 0–2. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one partition of
+//! Versions 0–2. Errors of the whole: CLUSTER_AUTHORIZATION_FAILED. Errors of a partition:
+//! UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one partition of
 //! `__cluster_metadata`.
 
 use barnabas_metadata::controller::ApiError;

@@ -1,6 +1,7 @@
 //! UpdateFeatures (key 57): finalizes features at other levels (KIP-584).
 //!
-//! Versions 0–2. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_UPDATE_VERSION; one feature that can't be updated fails all.
+//! Versions 0–2. Errors: CLUSTER_AUTHORIZATION_FAILED, INVALID_UPDATE_VERSION; one feature that can't be
+//! updated fails all.
 
 use barnabas_metadata::controller::{ApiError, UpdateFeatures};
 use barnabas_protocol::error::ErrorCode;

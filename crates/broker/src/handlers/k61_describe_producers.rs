@@ -1,7 +1,7 @@
 //! DescribeProducers (KIP-664): who has written to a partition lately.
 //!
-//! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER,
-//! KAFKA_STORAGE_ERROR.
+//! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED,
+//! UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
 
 use barnabas_metadata::controller::topic_name;
 use barnabas_protocol::error::ErrorCode;

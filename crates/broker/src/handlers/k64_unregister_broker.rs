@@ -1,7 +1,8 @@
 //! UnregisterBroker (key 64): forgets a broker that won't come back.
 //!
-//! Version 0. Errors: CLUSTER_AUTHORIZATION_FAILED, BROKER_ID_NOT_REGISTERED. Deviation: a broker that is told to forget itself registers again at once; Apache
-//! Kafka's serves nobody any more until it is restarted.
+//! Version 0. Errors: CLUSTER_AUTHORIZATION_FAILED, BROKER_ID_NOT_REGISTERED. Deviation: a broker that is
+//! told to forget itself registers again at once; Apache Kafka's serves nobody any more until it is
+//! restarted.
 
 use barnabas_metadata::controller::{ApiError, RegisterBroker, UnregisterBroker};
 use barnabas_metadata::records::BrokerRegistration;

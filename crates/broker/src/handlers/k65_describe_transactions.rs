@@ -1,7 +1,8 @@
 //! DescribeTransactions (KIP-664): what the coordinator knows of transactional ids.
 //!
-//! Version 0. Errors of a transactional id: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST for an empty one, TRANSACTIONAL_ID_NOT_FOUND,
-//! those of the coordinator. Topics that the client may not describe are left out.
+//! Version 0. Errors of a transactional id: TRANSACTIONAL_ID_AUTHORIZATION_FAILED, INVALID_REQUEST for an
+//! empty one, TRANSACTIONAL_ID_NOT_FOUND, those of the coordinator. Topics that the client may not describe
+//! are left out.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
-//! ListTransactions (KIP-664): the transactional ids of this broker, by state, producer id, duration (version 1, KIP-994) and a
-//! pattern of the id (version 2, KIP-1152).
+//! ListTransactions (KIP-664): the transactional ids of this broker, by state, producer id, duration (version
+//! 1, KIP-994) and a pattern of the id (version 2, KIP-1152).
 //!
-//! Versions 0–2. Errors: COORDINATOR_LOAD_IN_PROGRESS, INVALID_REGULAR_EXPRESSION. States that don't exist are named in the answer; transactional ids
-//! that the client may not describe are left out.
+//! Versions 0–2. Errors: COORDINATOR_LOAD_IN_PROGRESS, INVALID_REGULAR_EXPRESSION. States that don't exist
+//! are named in the answer; transactional ids that the client may not describe are left out.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! ConsumerGroupHeartbeat (KIP-848): a consumer joins its group, goes on, or leaves, and learns what it is assigned.
+//! ConsumerGroupHeartbeat (KIP-848): a consumer joins its group, goes on, or leaves, and learns what it is
+//! assigned.
 //!
 //! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Other errors: GROUP_AUTHORIZATION_FAILED,
 //! TOPIC_AUTHORIZATION_FAILED for a topic that it subscribes to, INVALID_REQUEST, GROUP_ID_NOT_FOUND,

@@ -1,8 +1,8 @@
 //! ConsumerGroupDescribe (KIP-848): state, epochs, members and assignments of consumer groups.
 //!
 //! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Errors of a group: GROUP_AUTHORIZATION_FAILED,
-//! TOPIC_AUTHORIZATION_FAILED for one with a topic that the client may not describe, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, and
-//! the coordinator's own.
+//! TOPIC_AUTHORIZATION_FAILED for one with a topic that the client may not describe, INVALID_GROUP_ID,
+//! GROUP_ID_NOT_FOUND, and the coordinator's own.
 
 use barnabas_metadata::features::GROUP_VERSION;
 use barnabas_protocol::error::ErrorCode;

@@ -1,4 +1,5 @@
-//! ListConfigResources (KIP-1142): the names of what has settings, by kind. Version 0 is ListClientMetricsResources.
+//! ListConfigResources (KIP-1142): the names of what has settings, by kind. Version 0 is
+//! ListClientMetricsResources.
 //!
 //! Versions 0–1. Errors: CLUSTER_AUTHORIZATION_FAILED, UNSUPPORTED_VERSION for a kind that can't be listed.
 

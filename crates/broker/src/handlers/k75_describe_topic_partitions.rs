@@ -1,7 +1,9 @@
 //! DescribeTopicPartitions (key 75): topics and their partitions in pages (KIP-966).
 //!
-//! Version 0. Topics come sorted by name; the answer ends after so many partitions, and a cursor says where to go on. Errors of a
-//! topic: TOPIC_AUTHORIZATION_FAILED where it is asked for by name, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION; of all topics: INVALID_REQUEST for a cursor that fits none.
+//! Version 0. Topics come sorted by name; the answer ends after so many partitions, and a cursor says where
+//! to go on. Errors of a topic: TOPIC_AUTHORIZATION_FAILED where it is asked for by name,
+//! UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC_EXCEPTION; of all topics: INVALID_REQUEST for a cursor that fits
+//! none.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! One file for each API, sorted by its key. A handler translates, authorises and delegates; the logic lives in the
-//! core that owns it.
+//! One file for each API, sorted by its key. A handler translates, authorises and delegates; the logic lives
+//! in the core that owns it.
 
 pub mod k00_produce;
 pub mod k01_fetch;

@@ -1,5 +1,6 @@
-//! A network in memory, for simulations: hosts have addresses, bytes take their time, links can be cut and hosts can lose
-//! their power. Deterministic by its seed on a runtime with one thread and a paused clock, whose time it follows.
+//! A network in memory, for simulations: hosts have addresses, bytes take their time, links can be cut and
+//! hosts can lose their power. Deterministic by its seed on a runtime with one thread and a paused clock,
+//! whose time it follows.
 //!
 //! A node gets a [`SimulatedHost`]; the simulation keeps the [`SimulatedNetwork`] and steers it.
 
@@ -67,7 +68,8 @@ struct Backlog {
 }
 
 impl SimulatedNetwork {
-    /// A network without hosts whose delays follow from a seed. To be called on the runtime that all of it runs on.
+    /// A network without hosts whose delays follow from a seed. To be called on the runtime that all of it
+    /// runs on.
     pub fn new(seed: u64) -> SimulatedNetwork {
         SimulatedNetwork(Arc::new(Mutex::new(State {
             began: Instant::now(),

@@ -1,8 +1,9 @@
-//! What lies under a connection: a stream of bytes that is asked whether it is ready, and then takes or gives what it can.
+//! What lies under a connection: a stream of bytes that is asked whether it is ready, and then takes or gives
+//! what it can.
 //!
-//! [`Transport::Tcp`] is the system's socket: each call is the system call that it was before there was a choice, and without
-//! the feature `simulation` there is no other. A transport that has to see the bytes (one in memory, later TLS) reads file
-//! ranges through a buffer.
+//! [`Transport::Tcp`] is the system's socket: each call is the system call that it was before there was a
+//! choice, and without the feature `simulation` there is no other. A transport that has to see the bytes (one
+//! in memory, later TLS) reads file ranges through a buffer.
 
 mod tcp;
 

@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use super::COPIED_MAX;
 use crate::response::FileRange;
 
-/// Receives into `buffer`; the second value says that the socket has nothing more for now. A read that did not fill
-/// the buffer has emptied the socket: reporting that as "would block" inside makes the runtime wait for the next
-/// event instead of asking the kernel a second time after every request.
+/// Receives into `buffer`; the second value says that the socket has nothing more for now. A read that did
+/// not fill the buffer has emptied the socket: reporting that as "would block" inside makes the runtime wait
+/// for the next event instead of asking the kernel a second time after every request.
 pub fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
     let mut received = 0;
     let outcome = stream.try_io(Interest::READABLE, || {

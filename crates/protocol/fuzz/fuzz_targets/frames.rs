@@ -1,4 +1,5 @@
-//! Any bytes in any portions as what a connection receives: memory follows the bytes received, and every frame comes out whole.
+//! Any bytes in any portions as what a connection receives: memory follows the bytes received, and every
+//! frame comes out whole.
 #![no_main]
 
 use barnabas_protocol::frame::{self, SIZE_PREFIX};

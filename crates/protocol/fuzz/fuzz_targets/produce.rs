@@ -1,4 +1,5 @@
-//! A version and any bytes as the body of a Produce: the parser takes what the guard takes, and its records lie within the body.
+//! A version and any bytes as the body of a Produce: the parser takes what the guard takes, and its records
+//! lie within the body.
 #![no_main]
 
 use barnabas_protocol::api::ApiKey;

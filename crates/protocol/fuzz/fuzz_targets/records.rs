@@ -1,4 +1,5 @@
-//! Any bytes as record batches: headers, CRC, decompression under a cap, records and their headers; skimming agrees with reading.
+//! Any bytes as record batches: headers, CRC, decompression under a cap, records and their headers; skimming
+//! agrees with reading.
 #![no_main]
 
 use barnabas_protocol::records::compression::{Decompressor, decompress};

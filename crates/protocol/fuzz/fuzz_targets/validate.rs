@@ -1,6 +1,7 @@
 //! A Produce's records through the leader's validation: what is accepted can be read back.
 //!
-//! The first byte chooses the topic's settings; the CRC is put right so that the records behind it are reached.
+//! The first byte chooses the topic's settings; the CRC is put right so that the records behind it are
+//! reached.
 #![no_main]
 
 use barnabas_protocol::records::compression::decompress;

@@ -1,12 +1,12 @@
 //! The one way by which records get into the log of a partition that this broker leads.
 //!
-//! Who leads and since when, whether enough replicas are in sync, what the producer may do, the append itself, what it
-//! commits and who waits for the rest: all under one lock taken once, so that nothing that was checked can change
-//! before what follows from it is done.
+//! Who leads and since when, whether enough replicas are in sync, what the producer may do, the append
+//! itself, what it commits and who waits for the rest: all under one lock taken once, so that nothing that
+//! was checked can change before what follows from it is done.
 //!
-//! NOT_ENOUGH_REPLICAS_AFTER_APPEND does not occur: while too few replicas are in sync the high watermark stands still
-//! (KIP-966), and who waits for it is told under the lock under which it moves. Until then, or until it times out, a
-//! Produce waits for replicas to come back, as in Apache Kafka.
+//! NOT_ENOUGH_REPLICAS_AFTER_APPEND does not occur: while too few replicas are in sync the high watermark
+//! stands still (KIP-966), and who waits for it is told under the lock under which it moves. Until then, or
+//! until it times out, a Produce waits for replicas to come back, as in Apache Kafka.
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{AppendInfo, AppendOrigin, Verified};
@@ -24,7 +24,8 @@ pub enum RequiredAcks {
     Leader,
     /// All in sync, and enough of them (acks=all).
     All,
-    /// As [`RequiredAcks::All`], but whoever appends asks for the commit itself, by [`Partition::wait_for_commit`].
+    /// As [`RequiredAcks::All`], but whoever appends asks for the commit itself, by
+    /// [`Partition::wait_for_commit`].
     AllLater,
 }
 
@@ -128,9 +129,9 @@ impl Partition {
     /// Appends validated batches as the leader: their offsets and leader epoch are patched in place.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, also where the leader epoch is another than the batches rest on; NOT_ENOUGH_REPLICAS with
-    /// acks=all; INVALID_TXN_STATE if a verified transaction has ended meanwhile, what else idempotent producers are
-    /// refused for; KAFKA_STORAGE_ERROR.
+    /// NOT_LEADER_OR_FOLLOWER, also where the leader epoch is another than the batches rest on;
+    /// NOT_ENOUGH_REPLICAS with acks=all; INVALID_TXN_STATE if a verified transaction has ended meanwhile,
+    /// what else idempotent producers are refused for; KAFKA_STORAGE_ERROR.
     pub fn append(&self, batches: &mut [u8], how: &AppendAs) -> Result<Appended, Refused> {
         let mut state = self.lock();
         let appended = self.append_locked(&mut state, batches, how);
@@ -146,7 +147,8 @@ impl Partition {
         Ok(Appended { info, pending })
     }
 
-    /// Whether anything but the batches themselves is in the way of an append: answers where the log begins if not.
+    /// Whether anything but the batches themselves is in the way of an append: answers where the log begins
+    /// if not.
     ///
     /// # Errors
     /// As [`Partition::append`].

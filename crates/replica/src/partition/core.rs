@@ -1,7 +1,7 @@
 //! Leader, ISR and high watermark of one partition, decided from offsets and epochs alone, never from bytes.
 //!
-//! Pure. [`super::Partition`] feeds it with what its log, its followers and the metadata image say. Nothing outside of
-//! it assumes how many replicas there are.
+//! Pure. [`super::Partition`] feeds it with what its log, its followers and the metadata image say. Nothing
+//! outside of it assumes how many replicas there are.
 
 use std::fmt;
 
@@ -78,8 +78,8 @@ struct Follower {
 }
 
 impl PartitionCore {
-    /// A partition whose log ends at `log_end_offset` and is known to be replicated up to `high_watermark`, of which a log
-    /// that has lost its end may have less.
+    /// A partition whose log ends at `log_end_offset` and is known to be replicated up to `high_watermark`,
+    /// of which a log that has lost its end may have less.
     pub fn new(
         node_id: i32,
         assignment: Assignment,
@@ -164,8 +164,8 @@ impl PartitionCore {
         self.high_watermark
     }
 
-    /// The least log start of the leader, whose log starts at `log_start_offset`, and of the followers that are alive;
-    /// -1 while one of them hasn't said where its log starts.
+    /// The least log start of the leader, whose log starts at `log_start_offset`, and of the followers that
+    /// are alive; -1 while one of them hasn't said where its log starts.
     pub fn low_watermark(&self, log_start_offset: i64, is_alive: impl Fn(i32) -> bool) -> i64 {
         let alive = self
             .followers
@@ -228,8 +228,9 @@ impl PartitionCore {
         !self.followers.is_empty()
     }
 
-    /// Whether what was committed before this leader was elected may reach beyond what it knows to be committed. Until the
-    /// high watermark has come to the start of its epoch, it can't tell where a consumer's records end (KIP-207).
+    /// Whether what was committed before this leader was elected may reach beyond what it knows to be
+    /// committed. Until the high watermark has come to the start of its epoch, it can't tell where a
+    /// consumer's records end (KIP-207).
     pub fn is_catching_up(&self) -> bool {
         self.high_watermark < self.epoch_start_offset
     }
@@ -253,8 +254,9 @@ impl PartitionCore {
             .and_then(|follower| follower.log)
     }
 
-    /// The high watermark is the least log end offset of the ISR; it never goes back while the leader stays. A
-    /// follower's offset is unknown until it has fetched. With too few in sync it stays where it is (KIP-966).
+    /// The high watermark is the least log end offset of the ISR; it never goes back while the leader stays.
+    /// A follower's offset is unknown until it has fetched. With too few in sync it stays where it is
+    /// (KIP-966).
     fn advance(&mut self) -> bool {
         if self.check_leader().is_err() || !self.has_enough_in_sync() {
             return false;

@@ -15,8 +15,8 @@ pub enum LowWatermark {
 }
 
 impl Partition {
-    /// Deletes the records before `offset`, or before the high watermark where it is -1; answers the offset before which they
-    /// are gone here; [`Partition::low_watermark`] tells when they are everywhere.
+    /// Deletes the records before `offset`, or before the high watermark where it is -1; answers the offset
+    /// before which they are gone here; [`Partition::low_watermark`] tells when they are everywhere.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION where records go by compaction alone, OFFSET_OUT_OF_RANGE,

@@ -42,7 +42,8 @@ pub struct FetchedPartition {
     pub aborted_transactions: Option<Vec<AbortedTxn>>,
     /// The records' place in their segment file.
     pub records: Option<FileRange>,
-    /// Whether all that may be read has been: the same request is answered the same until the partition changes.
+    /// Whether all that may be read has been: the same request is answered the same until the partition
+    /// changes.
     pub is_at_end: bool,
 }
 
@@ -81,12 +82,13 @@ impl FetchedPartition {
 }
 
 impl Partition {
-    /// Reads at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` is asked, with the bytes that
-    /// were read, whom the partition is to tell of every change from this moment on. A follower's fetch says what it has.
+    /// Reads at most `max_bytes`, but a first batch whole if `min_one_message`. `interest` is asked, with the
+    /// bytes that were read, whom the partition is to tell of every change from this moment on. A follower's
+    /// fetch says what it has.
     ///
     /// # Errors
-    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative limit where
-    /// there are records.
+    /// What is wrong with leader, epoch or offset, KAFKA_STORAGE_ERROR, UNKNOWN_SERVER_ERROR for a negative
+    /// limit where there are records.
     pub fn fetch<'i>(
         &self,
         request: &FetchPartition,
@@ -165,7 +167,8 @@ impl Partition {
             .read(request.fetch_offset, max_bytes, bound, min_one_message)
             .map_err(|error| self.failed(&error))?;
         fetched.aborted_transactions = slice.aborted_transactions;
-        // A part of a first batch helps nobody: the client could not read it, and would ask again for the same.
+        // A part of a first batch helps nobody: the client could not read it, and would ask again for the
+        // same.
         fetched.records = slice
             .file
             .filter(|_| slice.len > 0 && !slice.first_batch_incomplete)

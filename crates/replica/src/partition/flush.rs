@@ -1,8 +1,9 @@
 //! Flushing for `flush.messages`: an append that is due waits for a sync that others share.
 //!
-//! Apache Kafka syncs in the append, under the log's lock, and only then moves the high watermark. Here the append
-//! leaves its partition in the queue of the [`Flusher`], and the high watermark waits at the [`FlushGate`] until a thread
-//! has synced the log. Appends that come meanwhile are served together by the next sync: one for all who wait.
+//! Apache Kafka syncs in the append, under the log's lock, and only then moves the high watermark. Here the
+//! append leaves its partition in the queue of the [`Flusher`], and the high watermark waits at the
+//! [`FlushGate`] until a thread has synced the log. Appends that come meanwhile are served together by the
+//! next sync: one for all who wait.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,7 +18,8 @@ use super::{Partition, State};
 /// Partitions that are synced at the same time. File systems commit syncs together that come together.
 const THREADS_MAX: usize = 8;
 
-/// How many bytes a part of what was appended has, or the end of a transaction reveals: readers look for themselves.
+/// How many bytes a part of what was appended has, or the end of a transaction reveals: readers look for
+/// themselves.
 const NOT_KNOWN: i64 = i64::MAX;
 
 /// How far a partition's log may be acknowledged.
@@ -80,8 +82,8 @@ impl State {
         self.change(|core| core.appended(end));
     }
 
-    /// Lets `act` tell the core what has changed. If it answers that this moved the high watermark, those who waited for
-    /// that are woken.
+    /// Lets `act` tell the core what has changed. If it answers that this moved the high watermark, those who
+    /// waited for that are woken.
     pub(super) fn change(&mut self, act: impl FnOnce(&mut PartitionCore) -> bool) {
         let State {
             log,
@@ -119,8 +121,8 @@ impl Partition {
         self.flush_what(Log::begin_flush)
     }
 
-    /// Syncs segments that were closed, so that a crash costs a check of the last ones only. The partition's lock is free
-    /// meanwhile.
+    /// Syncs segments that were closed, so that a crash costs a check of the last ones only. The partition's
+    /// lock is free meanwhile.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR: the log is offline.
@@ -159,8 +161,8 @@ impl Partition {
     }
 }
 
-/// The threads that sync, and what waits for them. Threads start when there is something to do, and end with the value. A
-/// node without threads of its own syncs on the runtime, whenever there is something to do.
+/// The threads that sync, and what waits for them. Threads start when there is something to do, and end with
+/// the value. A node without threads of its own syncs on the runtime, whenever there is something to do.
 pub struct Flusher {
     threads: Threads,
     threads_max: usize,

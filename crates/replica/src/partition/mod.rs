@@ -1,7 +1,7 @@
 //! One partition: its log, its part in replication and those who wait for it, under one short lock.
 //!
-//! Nothing awaits while the lock is held. Appends run inline on the connection's thread; there is no actor and no
-//! queue. What the high watermark may do, [`core`] decides.
+//! Nothing awaits while the lock is held. Appends run inline on the connection's thread; there is no actor
+//! and no queue. What the high watermark may do, [`core`] decides.
 
 pub mod append;
 pub mod core;
@@ -88,8 +88,8 @@ struct State {
 }
 
 impl Partition {
-    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log; without a log its `dir`
-    /// has failed.
+    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log; without
+    /// a log its `dir` has failed.
     pub fn new(
         id: TopicPartition,
         node_id: i32,
@@ -179,7 +179,8 @@ impl Partition {
         }
     }
 
-    /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state from it.
+    /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state
+    /// from it.
     ///
     /// # Errors
     /// OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
@@ -217,8 +218,8 @@ impl Partition {
         log.active_producers().map_err(|error| self.failed(&error))
     }
 
-    /// Takes the log out, with the high watermark, because the partition is deleted or the process stops. Whoever
-    /// waits gets `error`.
+    /// Takes the log out, with the high watermark, because the partition is deleted or the process stops.
+    /// Whoever waits gets `error`.
     pub fn take_log(&self, error: ErrorCode) -> Option<(Log, i64)> {
         let mut state = self.lock();
         state.waiters.interrupt(error);
@@ -234,8 +235,8 @@ impl Partition {
         self.lock().waiters.interrupt(error);
     }
 
-    /// Lets `act` do something to the log and its high watermark under the lock: flushes, checkpoints, shutdown. `None`
-    /// where there is no log, or none that can be relied on.
+    /// Lets `act` do something to the log and its high watermark under the lock: flushes, checkpoints,
+    /// shutdown. `None` where there is no log, or none that can be relied on.
     pub fn with_log<T>(&self, act: impl FnOnce(&mut Log, i64) -> T) -> Option<T> {
         self.check_online().ok()?;
         let mut guard = self.lock();

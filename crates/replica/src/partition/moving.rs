@@ -1,7 +1,8 @@
-//! A partition's move to another data folder (KIP-113): a copy of its log catches up beside it and then takes its place.
+//! A partition's move to another data folder (KIP-113): a copy of its log catches up beside it and then takes
+//! its place.
 //!
-//! The copy belongs to a thread of [`crate::upkeep::log_moves`]. The partition's lock is held to read where the next bytes lie, and
-//! at the end for the last of them and a rename.
+//! The copy belongs to a thread of [`crate::upkeep::log_moves`]. The partition's lock is held to read where
+//! the next bytes lie, and at the end for the last of them and a rename.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -102,7 +103,8 @@ impl Partition {
         self.lock_moving().take_if(|known| Arc::ptr_eq(known, moving));
     }
 
-    /// An empty copy of the log in the folder that `moving` leads to, whose name `id` makes unique; `None` if the log is gone.
+    /// An empty copy of the log in the folder that `moving` leads to, whose name `id` makes unique; `None` if
+    /// the log is gone.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR of that folder.
@@ -113,8 +115,8 @@ impl Partition {
         copy.map(|mut copy| copy.create().map(|()| copy)).transpose()
     }
 
-    /// Copies up to `max_bytes` of what the copy lacks; what is left when that is little, and lets it take over. An error is
-    /// the copy's unless this partition's folder has failed.
+    /// Copies up to `max_bytes` of what the copy lacks; what is left when that is little, and lets it take
+    /// over. An error is the copy's unless this partition's folder has failed.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.

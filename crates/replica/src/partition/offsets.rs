@@ -90,8 +90,8 @@ impl Partition {
         }
     }
 
-    /// Where the records of `leader_epoch` end: the greatest epoch not above it, and the offset after its last record.
-    /// -1 and -1 if nothing is known of it.
+    /// Where the records of `leader_epoch` end: the greatest epoch not above it, and the offset after its
+    /// last record. -1 and -1 if nothing is known of it.
     ///
     /// # Errors
     /// What is wrong with leader or epoch, KAFKA_STORAGE_ERROR.

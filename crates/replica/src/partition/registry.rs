@@ -1,7 +1,7 @@
 //! Every partition of which this broker holds a replica, by topic name and by topic id.
 //!
-//! Changed by metadata deltas alone, before the image they lead to is published: whoever sees a partition in the
-//! image finds it here.
+//! Changed by metadata deltas alone, before the image they lead to is published: whoever sees a partition in
+//! the image finds it here.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -245,8 +245,8 @@ impl Partitions {
         self.write().put(topic, index, Some(partition));
     }
 
-    /// The log that was found at the start, or a new one. Without a log the partition is offline: it may lie in a folder
-    /// that failed.
+    /// The log that was found at the start, or a new one. Without a log the partition is offline: it may lie
+    /// in a folder that failed.
     fn claim(
         &self,
         topic: &TopicImage,

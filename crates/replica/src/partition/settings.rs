@@ -1,4 +1,5 @@
-//! A topic's settings in effect, in the shapes that its partitions, their logs and the validation of batches want.
+//! A topic's settings in effect, in the shapes that its partitions, their logs and the validation of batches
+//! want.
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ impl TopicSettings {
         Arc::new(Self::new(config, broker))
     }
 
-    /// The settings of `topic`. Values in the image were validated before they got there; should one not parse all
-    /// the same, the topic goes on with `defaults`.
+    /// The settings of `topic`. Values in the image were validated before they got there; should one not
+    /// parse all the same, the topic goes on with `defaults`.
     pub fn of_topic(
         image: &MetadataImage,
         topic: &str,

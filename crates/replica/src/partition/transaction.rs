@@ -22,8 +22,8 @@ pub struct Marker {
 }
 
 impl Partition {
-    /// Before a transactional batch is appended: what the append must bring back once the transaction coordinator was asked;
-    /// `None` if the transaction has begun here already.
+    /// Before a transactional batch is appended: what the append must bring back once the transaction
+    /// coordinator was asked; `None` if the transaction has begun here already.
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.

@@ -1,7 +1,8 @@
 //! Who waits for a partition: fetches for bytes, produces for the high watermark.
 //!
-//! A fetch waits with a [`FetchWatch`] of its own, or that of its session, and has an [`Interest`] in each partition it
-//! reads. Partitions only point at interests: one that nobody holds any more is over, and is dropped when met.
+//! A fetch waits with a [`FetchWatch`] of its own, or that of its session, and has an [`Interest`] in each
+//! partition it reads. Partitions only point at interests: one that nobody holds any more is over, and is
+//! dropped when met.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -15,8 +16,8 @@ use super::{Isolation, Reader};
 /// What is not waited for.
 const NOTHING: i64 = i64::MAX;
 
-/// What a reader of many partitions learns from them: which have changed since it last looked, and, while it is parked,
-/// that enough bytes have come in all.
+/// What a reader of many partitions learns from them: which have changed since it last looked, and, while it
+/// is parked, that enough bytes have come in all.
 #[derive(Debug)]
 pub struct FetchWatch {
     state: Mutex<WatchState>,
@@ -43,8 +44,8 @@ impl FetchWatch {
         })
     }
 
-    /// From now on `missing_bytes` more that this reader may see end its wait. False if a partition has changed since
-    /// [`FetchWatch::take_changed`]: what was read since then is not all there is.
+    /// From now on `missing_bytes` more that this reader may see end its wait. False if a partition has
+    /// changed since [`FetchWatch::take_changed`]: what was read since then is not all there is.
     #[must_use]
     pub fn arm(&self, missing_bytes: i64, isolation: Isolation) -> bool {
         let mut state = self.lock();
@@ -68,7 +69,8 @@ impl FetchWatch {
         self.woken.notified().await;
     }
 
-    /// The slots of the partitions that have changed since the last call. A slot may be that of an interest that is over.
+    /// The slots of the partitions that have changed since the last call. A slot may be that of an interest
+    /// that is over.
     pub fn take_changed(&self) -> Vec<u32> {
         std::mem::take(&mut self.lock().changed)
     }
@@ -144,7 +146,8 @@ enum Awaited {
     FollowerStart,
 }
 
-/// A Produce whose records are not yet where they have to be, or a DeleteRecords whose are not yet gone everywhere.
+/// A Produce whose records are not yet where they have to be, or a DeleteRecords whose are not yet gone
+/// everywhere.
 #[derive(Debug)]
 struct OffsetWaiter {
     awaited: Awaited,
@@ -225,8 +228,8 @@ impl Waiters {
         });
     }
 
-    /// The high watermark has come to `high_watermark`, which made `bytes` readable, and `stable_bytes` for those who read what
-    /// is committed only.
+    /// The high watermark has come to `high_watermark`, which made `bytes` readable, and `stable_bytes` for
+    /// those who read what is committed only.
     pub fn advanced(&mut self, high_watermark: i64, bytes: i64, stable_bytes: i64) {
         self.tell(|interest| {
             if interest.follows.load(Ordering::Relaxed) {
@@ -258,7 +261,8 @@ impl Waiters {
         });
     }
 
-    /// The partition has changed its leader, or is gone: everybody looks again, who waits for an offset gets `error`.
+    /// The partition has changed its leader, or is gone: everybody looks again, who waits for an offset gets
+    /// `error`.
     pub fn interrupt(&mut self, error: ErrorCode) {
         for interest in self.interests.drain(..).filter_map(|interest| interest.upgrade()) {
             interest.registered.store(false, Ordering::Relaxed);

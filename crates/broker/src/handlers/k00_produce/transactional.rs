@@ -159,8 +159,8 @@ async fn verify(
     }
 }
 
-/// What the client is told. A retriable error that old clients don't retry becomes one that they do, and that makes them look for
-/// no other leader.
+/// What the client is told. A retriable error that old clients don't retry becomes one that they do, and that
+/// makes them look for no other leader.
 fn refused(error: ErrorCode, support: TransactionSupport) -> Rejection {
     let is_retried =
         error == ErrorCode::ConcurrentTransactions && support == TransactionSupport::AddPartition;

@@ -219,7 +219,11 @@ impl Loader<'_> {
         Ok((epochs, noted))
     }
 
-    fn epochs_of(&self, segments: &[Segment]) -> Result<LeaderEpochs> {
+    /// The leader epochs as the batches of `segments` tell of them.
+    pub(super) fn epochs_of<'s>(
+        &self,
+        segments: impl IntoIterator<Item = &'s Segment>,
+    ) -> Result<LeaderEpochs> {
         let mut epochs = LeaderEpochs::default();
         for segment in segments {
             let file = segment.log_file(self.folder)?;

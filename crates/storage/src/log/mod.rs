@@ -19,6 +19,7 @@ mod removal;
 mod retention;
 mod snapshots;
 mod swap;
+mod told_epochs;
 mod transactions;
 mod truncate;
 mod types;

@@ -7,6 +7,7 @@ use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
 
 use super::load::Loader;
 use super::open::OpenLog;
+use super::told_epochs::ToldEpochs;
 use crate::disk::File;
 use crate::error::{Result, StorageError};
 use crate::layout::SegmentFile;
@@ -14,6 +15,13 @@ use crate::segment::{ActiveSegment, Segment};
 
 /// How often recovery tells how far it is in a segment: a large one on a slow disk takes long.
 const PROGRESS_BYTES: u32 = 16 << 20;
+
+const NEGATIVE: &str = "the last offset delta is negative";
+
+/// Whether the last offset lies before the first: it would pass for one before the recovery point.
+fn ends_before_it_begins(header: &BatchHeader) -> bool {
+    header.last_offset() < header.base_offset
+}
 
 impl Loader<'_> {
     /// Checks all from the recovery point on. Answers how many bytes had to be cut off.
@@ -82,24 +90,41 @@ impl Loader<'_> {
         // What was flushed is believed, but its indexes need not have reached the disk. Should a header be
         // wrong all the same, the checks that follow see it.
         let mut scan = segment.scan(&file, self.folder, 0);
+        let mut told_epochs = ToldEpochs::new(self.log_start_offset);
         while let Some((_, header)) = scan.next_sound()? {
-            if header.last_offset() >= recovery_point || header.base_offset < active.next_offset() {
+            if ends_before_it_begins(&header) || header.base_offset < active.next_offset() {
                 break;
             }
+            told_epochs.note(&header);
+            if header.last_offset() >= recovery_point {
+                break;
+            }
+            told_epochs.compare(&header, &open.epochs);
             active.note_batch(&header, self.config);
         }
+        if told_epochs.refute_checkpoint() {
+            tracing::warn!(folder = %self.folder.display(), noted = ?open.epochs.entries(),
+                "the leader epochs are not those of the log's batches; rebuilding them");
+            open.epochs = self.epochs_of(open.closed.iter().chain([&segment]))?;
+            open.epochs.truncate_from_end(recovery_point);
+        }
         let believed = next_base.is_some_and(|base_offset| base_offset <= recovery_point);
-        let rest = segment.scan(&file, self.folder, active.segment.size).next();
+        let mut rest = segment.scan(&file, self.folder, active.segment.size);
+        let wrong = match rest.next() {
+            Some(Err(error @ StorageError::Io { .. })) => return Err(error),
+            Some(Err(error)) => Some(error.to_string()),
+            Some(Ok((_, header))) if ends_before_it_begins(&header) => Some(NEGATIVE.to_owned()),
+            _ => None,
+        };
         // Behind the last record can only be what an earlier recovery has cut off.
         let lacks = next_base.is_some_and(|base_offset| active.next_offset() < base_offset);
         if believed
             && lacks
-            && let Some(Err(error)) = rest
+            && let Some(reason) = wrong
         {
-            if let StorageError::Io { .. } = error {
-                return Err(error);
-            }
-            tracing::error!(%error, "corrupt before the recovery point; left as it is, reads of it fail");
+            tracing::error!(folder = %self.folder.display(), base_offset = segment.base_offset,
+                position = active.segment.size, reason,
+                "corrupt before the recovery point; left as it is, reads of it fail");
             active.segment.size = file_size;
             return Ok((active, 0));
         }
@@ -186,8 +211,8 @@ impl Loader<'_> {
         file.read_exact_at(buffer, u64::from(position))?;
         let checked = Batch::parse(buffer).and_then(|batch| batch.verify_crc().map(|()| batch.header));
         Ok(checked.map_err(|error| error.to_string()).and_then(|header| {
-            if header.last_offset_delta < 0 {
-                Err("the last offset delta is negative".to_owned())
+            if ends_before_it_begins(&header) {
+                Err(NEGATIVE.to_owned())
             } else {
                 Ok(header)
             }

@@ -6,7 +6,8 @@
 //! | records before it | by whoever reads them: the CRC is wrong, the read fails, or (a wrong last offset) they are passed over |
 //! | an offset index | by the lookup, which goes through the segment then |
 //! | a producer snapshot, the manifest | by their CRC; they are made anew |
-//! | `partition.metadata`, the leader epochs | by the start, which leaves the log offline; or as the id of another topic, as other epochs |
+//! | `partition.metadata` | by the start, which leaves the log offline; or as the id of another topic |
+//! | the leader epochs | by the start, which rebuilds them; by recovery, for the records it reads; or as other epochs |
 //! | checkpoints, time and transaction indexes | only where the text or an entry makes no sense: Apache Kafka's files have no checksum |
 //!
 //! A batch's base offset and leader epoch lie outside of its CRC, too: none is hit here.

@@ -19,3 +19,4 @@ mod model;
 mod moving;
 mod steps;
 mod three_nodes;
+mod wrong_bits;

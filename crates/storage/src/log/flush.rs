@@ -158,7 +158,8 @@ impl Log {
 
     /// Whether a power cut after a stop in order could take anything back.
     pub(crate) fn is_unsynced(&self) -> bool {
-        self.changed || self.is_unflushed()
+        let epochs_unsynced = matches!(&self.state, State::Open(open) if open.epochs_unsynced);
+        self.changed || epochs_unsynced || self.is_unflushed()
     }
 
     /// Whether there is anything a [`Log::flush`] would write.
@@ -195,6 +196,7 @@ impl OpenLog {
         for (path, file) in files {
             file.sync_all().map_err(StorageError::io("sync", path))?;
         }
+        self.epochs_unsynced = false;
         Ok(())
     }
 

@@ -270,6 +270,7 @@ impl Log {
     /// KAFKA_STORAGE_ERROR.
     pub fn release(&mut self) -> Result<()> {
         if let State::Open(open) = &mut self.state {
+            self.changed |= open.epochs_unsynced;
             open.save(&self.config, self.log_end_offset)?;
             let newest = open.epochs.entries().last();
             self.unwritten_epoch = newest

@@ -34,6 +34,8 @@ pub struct OpenLog {
     pub(super) epochs: LeaderEpochs,
     /// The newest epoch is not in its checkpoint yet.
     pub(super) epochs_unsaved: bool,
+    /// The epochs' checkpoint was written, and not synced for a stop in order.
+    pub(super) epochs_unsynced: bool,
     pub(super) producers: ProducerState,
     pub(super) snapshots: Snapshots,
     pub(super) recent_aborts: RecentAborts,
@@ -51,6 +53,7 @@ impl OpenLog {
             closed: Vec::new(),
             epochs: LeaderEpochs::default(),
             epochs_unsaved: false,
+            epochs_unsynced: false,
             producers: ProducerState::default(),
             snapshots: Snapshots::default(),
             recent_aborts: RecentAborts::default(),
@@ -171,6 +174,7 @@ impl OpenLog {
     /// Writes `leader-epoch-checkpoint`; the next flush makes it durable.
     pub fn write_epochs(&mut self) -> Result<()> {
         (self.folder_unsynced, self.epochs_unsaved) = (true, true);
+        self.epochs_unsynced = true;
         self.epochs.write(&self.folder, Durability::PageCache)?;
         self.epochs_unsaved = false;
         Ok(())

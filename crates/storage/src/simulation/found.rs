@@ -299,3 +299,29 @@ fn what_was_deleted_from_one_of_two_equal_logs_is_deleted() {
     first.supersede(&second).unwrap();
     assert_eq!(keys(&mut first), [b"b"]);
 }
+
+#[test]
+fn leader_epochs_outlive_a_power_cut_after_a_stop_in_order() {
+    let change: [fn(&mut Log); 2] = [
+        |log| log.assign_leader_epoch(4).unwrap(),
+        |log| assert!(log.advance_log_start_offset(1, 2).unwrap()),
+    ];
+    for change in change {
+        let machine = Machine::new(LogConfig::default());
+        let (log_dir, mut log) = machine.open("data");
+        append_by(&mut log, b"a", 0, None);
+        append_by(&mut log, b"b", 3, None);
+        log_dir.shut_down(&mut std::iter::once((&mut log, 2))).unwrap();
+        drop((log, log_dir));
+        let (log_dir, mut log) = machine.open("data");
+        assert_eq!(log.epoch_for_offset(1).unwrap(), Some(3));
+        change(&mut log);
+        log_dir.shut_down(&mut std::iter::once((&mut log, 2))).unwrap();
+        drop((log, log_dir));
+        let path = machine.path("data/t-0").join("leader-epoch-checkpoint");
+        let sound = machine.door().read(&path).unwrap();
+        let machine = machine.cut_power();
+        assert_eq!(machine.door().read(&path).unwrap(), sound);
+        assert_eq!(machine.open("data").1.epoch_for_offset(1).unwrap(), Some(3));
+    }
+}

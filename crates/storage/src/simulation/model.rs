@@ -69,6 +69,8 @@ pub struct Model {
     /// All that was ever written at an offset, whatever has become of it.
     ever: HashMap<i64, Vec<Written>>,
     pub log_start_offset: i64,
+    /// Where the log was cut or found to end; there may be a gap before that.
+    ended_at: i64,
     /// All before this was said to be on disk.
     pub promised: i64,
     /// Deleted for ever.
@@ -92,7 +94,7 @@ impl Model {
 
     pub fn log_end_offset(&self) -> i64 {
         let end = self.batches.last().map_or(0, |batch| batch.header.next_offset());
-        end.max(self.log_start_offset)
+        end.max(self.log_start_offset).max(self.ended_at)
     }
 
     /// Batches of one append; `records` are those of each.
@@ -121,6 +123,7 @@ impl Model {
     pub fn truncate(&mut self, offset: i64) {
         self.batches.retain(|batch| batch.header.next_offset() <= offset);
         self.promised = self.promised.min(offset);
+        self.ended_at = offset;
     }
 
     /// All before `offset` is on disk.
@@ -152,13 +155,12 @@ impl Model {
         })
     }
 
-    /// Whether these batches followed each other before.
-    pub fn has_gap(&self, before: &Written, behind: &BatchHeader) -> bool {
-        let mut pairs = self.batches.windows(2);
-        pairs.any(|pair| {
-            pair[0].header.base_offset == before.header.base_offset
-                && pair[1].header.base_offset == behind.base_offset
-        })
+    /// Whether there was nothing between two offsets before: what is missing there was so already.
+    pub fn has_gap(&self, from: i64, to: i64) -> bool {
+        !self
+            .batches
+            .iter()
+            .any(|batch| (from..to).contains(&batch.header.base_offset))
     }
 
     /// Goes on with what a start has found, behind what had been deleted before or compacted.
@@ -170,6 +172,7 @@ impl Model {
         self.batches.retain(|batch| batch.header.next_offset() <= kept);
         self.batches.extend(served);
         self.log_start_offset = log_start_offset;
+        self.ended_at = log_end_offset;
         self.promised = self.promised.min(log_end_offset);
     }
 

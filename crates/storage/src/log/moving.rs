@@ -110,7 +110,7 @@ impl Log {
     pub fn take_place_of(&mut self, original: &mut Log, high_watermark: i64) -> Result<()> {
         if self.log_end_offset < original.log_end_offset {
             // The end of the log is a gap, or there are no records at all.
-            self.truncate_fully_and_start_at(original.log_end_offset)?;
+            self.end_at(original.log_end_offset)?;
         }
         self.advance_log_start_offset(original.log_start_offset, high_watermark)?;
         if original.recovery_point > self.recovery_point {
@@ -121,6 +121,17 @@ impl Log {
         self.open()?;
         self.promote()?;
         self.continue_from(original);
+        Ok(())
+    }
+
+    /// Lets the log end at `offset` without records up to there. The name of a segment keeps it.
+    fn end_at(&mut self, offset: i64) -> Result<()> {
+        if self.size_bytes == 0 {
+            return self.truncate_fully_and_start_at(offset);
+        }
+        let config = self.config.clone();
+        self.open_for_writing()?.roll(offset, &config)?;
+        self.log_end_offset = offset;
         Ok(())
     }
 
@@ -173,6 +184,9 @@ impl Log {
         self.choose_jitter();
         self.truncations = original.truncations.wrapping_add(1);
         self.names_in_flight += original.names_in_flight;
+        // Until its new name is on disk a crash leaves the original alone, and what was flushed of that.
+        self.recovery_point = self.recovery_point.min(original.recovery_point);
+        self.flush_begun = self.flush_begun.min(original.recovery_point);
         self.unwritten_epoch = self.unwritten_epoch.take().or(original.unwritten_epoch);
         if self.is_unflushed() {
             self.unflushed_since_ms = self.unflushed_since_ms.or(original.unflushed_since_ms);

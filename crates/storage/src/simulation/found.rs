@@ -325,3 +325,58 @@ fn leader_epochs_outlive_a_power_cut_after_a_stop_in_order() {
         assert_eq!(machine.open("data").1.epoch_for_offset(1).unwrap(), Some(3));
     }
 }
+
+/// Lets a log move from the directory it lies in to another.
+fn move_to(target: &LogDir, log: &mut Log, meanwhile: impl FnOnce(&mut Log)) -> Log {
+    let mut copy = target.create_future(log, Uuid::from_u128(1));
+    copy.create().unwrap();
+    loop {
+        let missing = log.missing_in(&copy, 1 << 20).unwrap().read().unwrap();
+        if copy.catch_up(&missing, 100).unwrap() == 0 {
+            break;
+        }
+    }
+    meanwhile(&mut copy);
+    let end = log.log_end_offset();
+    copy.take_place_of(log, end).unwrap();
+    copy
+}
+
+#[test]
+fn what_is_flushed_of_a_log_that_has_moved_is_on_disk_under_its_name() {
+    let machine = Machine::new(LogConfig {
+        flush_messages: 1,
+        ..LogConfig::default()
+    });
+    let [(_a, mut log), (b, _)] = ["a", "b"].map(|name| machine.open(name));
+    append(&mut log, b"a");
+    let mut copy = move_to(&b, &mut log, |copy| copy.flush().unwrap());
+    assert!(copy.flush_is_due());
+    copy.flush().unwrap();
+    assert_eq!(copy.recovery_point(), 1);
+    drop((copy, log, _a, b));
+    let machine = machine.cut_power();
+    assert_eq!(keys(&mut machine.open("b").1), [b"a"]);
+}
+
+#[test]
+fn a_log_that_ends_with_a_gap_moves_with_its_records() {
+    let machine = Machine::new(LogConfig {
+        segment_bytes: 100,
+        ..LogConfig::default()
+    });
+    let (home, mut log) = machine.open("a");
+    for key in [b"a", b"b", b"c", b"d"] {
+        append(&mut log, key);
+    }
+    drop((home, log));
+    let lost = SegmentFile::Log.path(&machine.path("a/t-0"), 2);
+    machine.door().remove_file(&lost).unwrap();
+    let [(_a, mut log), (b, _)] = ["a", "b"].map(|name| machine.open(name));
+    assert!(log.truncate_to(3).unwrap());
+    let mut copy = move_to(&b, &mut log, |_| {});
+    assert_eq!((copy.log_start_offset(), copy.log_end_offset()), (0, 3));
+    append(&mut copy, b"e");
+    assert_eq!(keys(&mut copy), [b"a", b"b", b"e"]);
+    assert_eq!(copy.log_end_offset(), 4);
+}

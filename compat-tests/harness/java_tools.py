@@ -8,9 +8,9 @@ from harness.paths import java_classpath
 TOOLS = "org.apache.kafka.tools."
 
 
-def java(name, *arguments):
+def java(name, *arguments, classpath=None):
     flags = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
-    return ["java", *flags, "-cp", java_classpath(), name, *arguments]
+    return ["java", *flags, "-cp", classpath or java_classpath(), name, *arguments]
 
 
 def tool(broker, name, *arguments, stdin=None):

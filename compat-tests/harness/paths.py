@@ -23,3 +23,8 @@ def java_classpath() -> str:
     """Compiled client programs first, then every jar that Maven resolved."""
     jars = JAVA_CLASSPATH.read_text().strip()
     return f"{BUILT / 'java' / 'classes'}:{jars}"
+
+
+def connect_classpath() -> str:
+    """Every jar of a Kafka Connect worker."""
+    return (BUILT / "java" / "connect.txt").read_text().strip()

@@ -12,6 +12,7 @@ import pytest
 
 from harness import program
 from harness.java_tools import TOOLS, java, tool
+from harness.paths import connect_classpath
 from harness.wire import free_port
 
 SETTINGS = {"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "4"}
@@ -41,14 +42,18 @@ class Worker:
         }
         file = folder / f"{name}.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        command = java("org.apache.kafka.connect.cli.ConnectDistributed", str(file))
+        command = java("org.apache.kafka.connect.cli.ConnectDistributed", str(file), classpath=connect_classpath())
         self.running = program.Running(name, command, folder)
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            error.msg = error.read().decode(errors="replace")
+            raise
         return json.loads(text) if text else None
 
     def eventually(self, condition, what):

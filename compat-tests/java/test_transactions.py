@@ -71,6 +71,6 @@ def test_dump_decodes_the_transaction_log(broker):
     files = ",".join(str(log) for log in logs if log.stat().st_size > 0)
     dumped = java("org.apache.kafka.tools.DumpLogSegments", "--transaction-log-decoder", "--files", files)
     assert '"transactionalId":"transactions-dumped-hanging"' in dumped
-    for state in range(6):
-        assert f'"transactionStatus":{state}' in dumped, f"no record of state {state}"
+    for state in ("Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort"):
+        assert f'"transactionStatus":"{state}"' in dumped, f"no record of state {state}"
     assert '"topic":"transactions-dumped","partitionIds":[0]' in dumped

@@ -203,7 +203,7 @@ def test_offsets_of_groups_survive_the_compaction_of_their_topic(brokers):
     committer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "compacted-group", "enable.auto.commit": False})
     resource = subprocess.run(
         java(
-            "kafka.admin.ConfigCommand",
+            "org.apache.kafka.tools.ConfigCommand",
             "--bootstrap-server",
             broker.bootstrap,
             *["--alter", "--entity-type", "topics", "--entity-name", "__consumer_offsets"],

@@ -242,7 +242,9 @@ fn check_logger(config: &AlterableConfig) -> Outcome {
         op::SUBTRACT => Err(invalid_request(
             "SUBTRACT operation is not allowed for the BROKER_LOGGER resource",
         )),
-        _ => Err(ApiError::bare(ErrorCode::UnknownServerError)),
+        other => Err(invalid_request(format!(
+            "Unknown operation type {other} is not allowed for the BROKER_LOGGER resource"
+        ))),
     }
 }
 
@@ -318,7 +320,10 @@ mod tests {
                      DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
                 ),
             ),
-            (config("root", 9, "INFO"), None),
+            (
+                config("root", 9, "INFO"),
+                Some("Unknown operation type 9 is not allowed for the BROKER_LOGGER resource"),
+            ),
         ];
         for (change, expected) in table {
             assert_eq!(check_logger(&change).unwrap_err().message.as_deref(), expected);

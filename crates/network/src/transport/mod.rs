@@ -32,7 +32,6 @@ pub enum Transport {
 }
 
 /// All calls answer with the system's error; `WouldBlock` says that the transport is not ready.
-#[allow(clippy::missing_errors_doc)]
 impl Transport {
     /// The address of this end.
     pub fn local_address(&self) -> io::Result<SocketAddr> {

@@ -5,11 +5,13 @@
 //! the least loaded worker, `connection` reads frames in place and keeps the responses in request order,
 //! `output` writes them. What lies under it is a [`Transport`], and where connections come from a
 //! [`Network`]: the system's sockets, or for a simulation one in memory.
+//! [`client`] is the other end: how a node asks another one.
 //! `request_memory` bounds what the requests of all connections may take. What the requests mean is a
 //! [`Service`]'s affair.
 
 pub mod acceptor;
 pub mod admission;
+pub mod client;
 pub mod connection;
 mod connection_context;
 mod frame_buffer;

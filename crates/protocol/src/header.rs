@@ -63,6 +63,17 @@ pub fn encode_response_header(api_key: ApiKey, version: i16, correlation_id: i32
     }
 }
 
+/// Reads the header of a response: its correlation id, and how many bytes it takes. `has_tagged_fields` says
+/// which version it has, see [`ApiKey::response_header_version`].
+pub fn decode_response_header(frame: &[u8], has_tagged_fields: bool) -> Result<(i32, usize), Malformed> {
+    let mut reader = Reader::new(frame);
+    let correlation_id = reader.i32()?;
+    if has_tagged_fields {
+        reader.skip_tagged_fields()?;
+    }
+    Ok((correlation_id, reader.position()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["features"],
         &["image"],
         &["controller"],
-        &["quorum"],
+        &["channel", "quorum"],
     ]),
     ("coordinator", &[
         &["error", "java_order", "re2", "timers"],
@@ -54,7 +54,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["connection_context", "simulated"],
         &["transport", "simulated::tests"],
         &["frame_buffer", "listening", "output", "service"],
-        &["connection", "worker"],
+        &["client", "connection", "worker"],
         &["acceptor"],
     ]),
     ("replica", &[

@@ -1,0 +1,57 @@
+//! The broker's way to the controllers: all that a broker asks of them, as Apache Kafka's brokers do.
+//!
+//! The requests and answers are Kafka's own messages, so that one day a broker may serve under Apache Kafka's
+//! controllers. Whoever implements the trait finds the active controller (in this process or over the
+//! network), and tries again elsewhere while the answer is NOT_CONTROLLER; what else is answered is the
+//! caller's affair.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use barnabas_protocol::messages::{
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
+    AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+};
+
+use crate::controller::{ControllerReply, ControllerRequest};
+use crate::error::MetadataError;
+
+/// An answer that is on its way.
+pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, MetadataError>> + Send>>;
+
+/// See the module. Every call is given up in time: `MetadataError::NotController` where no active controller
+/// was found until then. Whether the request has had its effect is not known then.
+pub trait ControllerChannel: Send + Sync {
+    /// BrokerRegistration (key 62).
+    fn register(&self, request: BrokerRegistrationRequest) -> Answer<BrokerRegistrationResponse>;
+
+    /// BrokerHeartbeat (key 63).
+    fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Answer<BrokerHeartbeatResponse>;
+
+    /// AlterPartition (key 56).
+    fn alter_partition(&self, request: AlterPartitionRequest) -> Answer<AlterPartitionResponse>;
+
+    /// AssignReplicasToDirs (key 73).
+    fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Answer<AssignReplicasToDirsResponse>;
+
+    /// AllocateProducerIds (key 67).
+    fn allocate_producer_ids(
+        &self,
+        request: AllocateProducerIdsRequest,
+    ) -> Answer<AllocateProducerIdsResponse>;
+
+    /// A change of metadata that a client asks for (Kafka's Envelope, key 58). When it is answered, the image
+    /// that it led to has taken effect on this node.
+    fn forward(&self, request: ControllerRequest) -> Answer<ControllerReply>;
+}
+
+impl fmt::Debug for dyn ControllerChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ControllerChannel")
+    }
+}

@@ -1,0 +1,250 @@
+//! One outgoing connection, and the task that it lives in.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_protocol::frame::{SIZE_PREFIX, parse_frame_size};
+use barnabas_protocol::header::decode_response_header;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::CallError;
+use crate::{Network, Transport};
+
+/// The largest answer that is taken. Memory follows the bytes that come, not those that are announced.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// An idle connection is closed after so long.
+const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
+const CORRELATION_ID_AT: usize = SIZE_PREFIX + 4;
+const READ_BYTES: usize = 64 * 1024;
+
+type Outcome = Result<Bytes, CallError>;
+
+/// A request that waits for its answer.
+pub struct Call {
+    /// Size prefix and header, without the correlation id.
+    pub head: BytesMut,
+    pub body: Bytes,
+    /// Whether the answer's header has tagged fields.
+    pub tagged_answer: bool,
+    pub deadline: Instant,
+    pub reply_to: oneshot::Sender<Outcome>,
+}
+
+/// What has been sent and not been answered.
+struct Sent {
+    correlation_id: i32,
+    tagged_answer: bool,
+    deadline: Instant,
+    reply_to: oneshot::Sender<Outcome>,
+}
+
+/// See the module.
+pub struct ClientConnection {
+    network: Network,
+    address: Arc<str>,
+    next_correlation_id: i32,
+}
+
+/// Why a connection ended.
+enum Ended {
+    /// Nobody can ask any more, or nobody has for long.
+    Unused,
+    Failed(CallError),
+}
+
+impl ClientConnection {
+    pub fn new(network: Network, address: Arc<str>) -> Self {
+        ClientConnection {
+            network,
+            address,
+            next_correlation_id: 0,
+        }
+    }
+
+    /// Serves calls until nobody can ask any more.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Call>) {
+        while let Some(call) = inbox.recv().await {
+            let transport = match timeout_at(call.deadline, self.connect()).await {
+                Ok(Ok(transport)) => transport,
+                Ok(Err(error)) => {
+                    let error = CallError::Unreachable(self.address.to_string(), error.kind());
+                    drop(call.reply_to.send(Err(error)));
+                    continue;
+                }
+                Err(_) => {
+                    let error = CallError::Unreachable(self.address.to_string(), ErrorKind::TimedOut);
+                    drop(call.reply_to.send(Err(error)));
+                    continue;
+                }
+            };
+            let mut connected = Connected {
+                transport,
+                address: &self.address,
+                next_correlation_id: &mut self.next_correlation_id,
+                output: VecDeque::new(),
+                input: BytesMut::new(),
+                sent: VecDeque::new(),
+            };
+            connected.take(call);
+            match connected.serve(&mut inbox).await {
+                Ended::Unused => {}
+                Ended::Failed(error) => {
+                    tracing::debug!(address = %self.address, %error, "an outgoing connection ended");
+                    for sent in connected.sent.drain(..) {
+                        drop(sent.reply_to.send(Err(error.clone())));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connect(&self) -> io::Result<Transport> {
+        let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
+        for address in resolve(&self.address).await? {
+            match self.network.connect(address).await {
+                Ok(transport) => return Ok(transport),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+}
+
+/// The addresses of a host; a name is asked for on a thread of its own.
+async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    match address.parse() {
+        Ok(address) => Ok(vec![address]),
+        Err(_) => Ok(tokio::net::lookup_host(address).await?.collect()),
+    }
+}
+
+struct Connected<'a> {
+    transport: Transport,
+    address: &'a Arc<str>,
+    next_correlation_id: &'a mut i32,
+    /// What is to be written, heads and bodies.
+    output: VecDeque<Bytes>,
+    input: BytesMut,
+    sent: VecDeque<Sent>,
+}
+
+impl Connected<'_> {
+    async fn serve(&mut self, inbox: &mut mpsc::Receiver<Call>) -> Ended {
+        loop {
+            let until = match self.sent.iter().map(|sent| sent.deadline).min() {
+                Some(deadline) => deadline,
+                None => Instant::now() + IDLE_MAX,
+            };
+            let outcome = tokio::select! {
+                biased;
+                // First of all, so that nothing more is asked on a connection that is given up.
+                () = sleep_until(until) => {
+                    return if self.sent.is_empty() {
+                        Ended::Unused
+                    } else {
+                        Ended::Failed(CallError::TimedOut(self.address.to_string()))
+                    };
+                }
+                readable = self.transport.readable() => readable.and_then(|()| self.read()),
+                writable = self.transport.writable(), if !self.output.is_empty() => {
+                    writable.and_then(|()| self.write())
+                }
+                call = inbox.recv() => match call {
+                    None => return Ended::Unused,
+                    Some(call) => {
+                        self.take(call);
+                        self.write()
+                    }
+                },
+            };
+            match outcome {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    return Ended::Failed(CallError::Malformed(self.address.to_string()));
+                }
+                // A peer that closes an unused connection does so for being idle: nothing is lost.
+                Err(_) if self.sent.is_empty() => return Ended::Unused,
+                Err(_) => return Ended::Failed(CallError::Disconnected(self.address.to_string())),
+            }
+        }
+    }
+
+    /// Puts a call among what is to be written. Whoever has given up meanwhile is passed over.
+    fn take(&mut self, mut call: Call) {
+        if call.reply_to.is_closed() {
+            return;
+        }
+        let correlation_id = *self.next_correlation_id;
+        *self.next_correlation_id = correlation_id.wrapping_add(1);
+        call.head[CORRELATION_ID_AT..CORRELATION_ID_AT + 4].copy_from_slice(&correlation_id.to_be_bytes());
+        self.output.push_back(call.head.freeze());
+        if !call.body.is_empty() {
+            self.output.push_back(call.body);
+        }
+        self.sent.push_back(Sent {
+            correlation_id,
+            tagged_answer: call.tagged_answer,
+            deadline: call.deadline,
+            reply_to: call.reply_to,
+        });
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            let buffers: Vec<IoSlice<'_>> = self
+                .output
+                .iter()
+                .take(16)
+                .map(|part| IoSlice::new(part))
+                .collect();
+            let mut written = match self.transport.send_vectored(&buffers, false) {
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            while let Some(first) = self.output.front_mut() {
+                if written < first.len() {
+                    first.advance(written);
+                    break;
+                }
+                written -= first.len();
+                self.output.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what has come, and tells the callers.
+    fn read(&mut self) -> io::Result<()> {
+        self.input.reserve(READ_BYTES);
+        match self.transport.receive_behind(&mut self.input) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let malformed = || io::Error::from(ErrorKind::InvalidData);
+        while let Some(size) = parse_frame_size(&self.input, ANSWER_BYTES_MAX).map_err(|_| malformed())? {
+            if self.input.len() < SIZE_PREFIX + size {
+                break;
+            }
+            self.input.advance(SIZE_PREFIX);
+            let mut answer = self.input.split_to(size).freeze();
+            let sent = self.sent.pop_front().ok_or_else(malformed)?;
+            match decode_response_header(&answer, sent.tagged_answer) {
+                Ok((correlation_id, len)) if correlation_id == sent.correlation_id => answer.advance(len),
+                _ => {
+                    self.sent.push_front(sent);
+                    return Err(malformed());
+                }
+            }
+            drop(sent.reply_to.send(Ok(answer)));
+        }
+        Ok(())
+    }
+}

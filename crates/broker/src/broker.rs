@@ -10,6 +10,7 @@ use barnabas_protocol::error::ErrorCode;
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
+use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
 use crate::metadata_publisher::MetadataPublisher;
@@ -116,6 +117,11 @@ impl Broker {
     /// The transaction coordinator.
     pub fn transactions(&self) -> &TransactionCoordinator {
         self.metadata.transactions()
+    }
+
+    /// The other brokers.
+    pub fn peers(&self) -> &BrokerPeers {
+        self.metadata.peers()
     }
 
     /// A producer id that was never given out.

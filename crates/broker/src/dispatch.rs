@@ -78,7 +78,9 @@ pub enum Throttle {
 /// - `ready`: `fn handle(&Broker, &RequestContext, Request) -> Response`, which waits for nothing;
 /// - `checked`: as `ready`, where `fn is_understood(&Request)` says whether the connection is closed instead;
 /// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the
-///   connection start when it is done.
+///   connection start when it is done;
+/// - `among_brokers`: as `exclusive`, but for the versions from `SENT_BY_BROKERS_SINCE` on: requests of many
+///   clients come over one connection then, and don't wait for each other.
 ///
 /// Where the table authorises, `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer
 /// to who may not.
@@ -124,6 +126,23 @@ macro_rules! start {
                     let response = $module::handle(&broker, &context, request).await;
                     encode(&context, &response)
                 }))
+            })
+        }
+    };
+    (among_brokers $module:ident, ByHandler) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                let broker = broker.clone();
+                let is_brokers = context.api_version >= $module::SENT_BY_BROKERS_SINCE;
+                let answer = Box::pin(async move {
+                    let response = $module::handle(&broker, &context, request).await;
+                    encode(&context, &response)
+                });
+                if is_brokers {
+                    Outcome::Staged(answer)
+                } else {
+                    Outcome::Exclusive(answer)
+                }
             })
         }
     };
@@ -178,10 +197,10 @@ pub static APIS: &[Api] = &[
     row!(DeleteRecords,                exclusive k21_delete_records,                ByHandler,                Broker,     Request),
     row!(InitProducerId,               exclusive k22_init_producer_id,              ByHandler,                Broker,     Request),
     row!(OffsetForLeaderEpoch,         ready k23_offset_for_leader_epoch,           ByHandler,                Broker,     Request),
-    row!(AddPartitionsToTxn,           exclusive k24_add_partitions_to_txn,         ByHandler,                Broker,     Request),
+    row!(AddPartitionsToTxn,           among_brokers k24_add_partitions_to_txn,     ByHandler,                Broker,     Request),
     row!(AddOffsetsToTxn,              exclusive k25_add_offsets_to_txn,            ByHandler,                Broker,     Request),
     row!(EndTxn,                       exclusive k26_end_txn,                       ByHandler,                Broker,     Request),
-    row!(WriteTxnMarkers,              exclusive k27_write_txn_markers,             ByHandler,                Broker,     Exempt),
+    row!(WriteTxnMarkers,              among_brokers k27_write_txn_markers,         ByHandler,                Broker,     Exempt),
     row!(TxnOffsetCommit,              exclusive k28_txn_offset_commit,             ByHandler,                Broker,     Request),
     row!(DescribeAcls,                 checked k29_describe_acls,                   Cluster(Describe),        Broker,     Request),
     row!(CreateAcls,                   checked k30_create_acls,                     Cluster(Alter),           Controller, Request),

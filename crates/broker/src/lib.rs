@@ -2,6 +2,7 @@
 
 mod authorization;
 pub mod broker;
+pub mod broker_peers;
 pub mod config_changes;
 pub mod coordinator;
 pub mod dispatch;

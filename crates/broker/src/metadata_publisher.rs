@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
+use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
 use barnabas_replica::ReplicaManager;
@@ -22,11 +23,16 @@ pub struct MetadataPublisher {
     replicas: Arc<ReplicaManager>,
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
+    peers: BrokerPeers,
 }
 
 impl MetadataPublisher {
     /// The cache of a broker that has not loaded an image yet.
-    pub fn new(settings: Arc<DynamicBrokerConfig>, replicas: Arc<ReplicaManager>) -> Self {
+    pub fn new(
+        settings: Arc<DynamicBrokerConfig>,
+        replicas: Arc<ReplicaManager>,
+        peers: BrokerPeers,
+    ) -> Self {
         let environment = replicas.environment();
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
@@ -36,6 +42,7 @@ impl MetadataPublisher {
             replicas,
             groups,
             transactions,
+            peers,
         }
     }
 
@@ -69,6 +76,11 @@ impl MetadataPublisher {
         &self.transactions
     }
 
+    /// The other brokers.
+    pub fn peers(&self) -> &BrokerPeers {
+        &self.peers
+    }
+
     /// Lets an image take effect. Called by the quorum, for one image after the other.
     pub fn publish(&self, image: Arc<MetadataImage>, delta: &MetadataDelta) {
         if delta
@@ -83,7 +95,8 @@ impl MetadataPublisher {
             .apply(&image, delta, self.partitions(), &self.config());
         self.transactions.apply(&image, delta, self.partitions());
         Self::warn_of_ineffective(&image, delta);
-        self.image.store(image);
+        self.image.store(image.clone());
+        self.peers.apply(&image, delta);
     }
 
     /// Says which of the settings that changed do nothing yet.

@@ -143,6 +143,8 @@ view! {
         max_connections_per_ip_overrides: String = "max.connections.per.ip.overrides",
         /// Runtime threads that serve connections.
         num_network_threads: i32 = "num.network.threads",
+        /// How long other nodes are waited for, milliseconds.
+        request_timeout_ms: i32 = "request.timeout.ms",
 
         /// Whether Metadata requests create topics.
         auto_create_topics_enable: bool = "auto.create.topics.enable",

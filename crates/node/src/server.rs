@@ -11,10 +11,12 @@ use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions};
 use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_metadata::{MetadataError, features};
 use barnabas_storage::{OpenFiles, StorageError};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use barnabas_broker::broker::Broker;
+use barnabas_broker::broker_peers::BrokerPeers;
 use barnabas_broker::dispatch::BrokerService;
 use barnabas_broker::metadata_publisher::MetadataPublisher;
 use barnabas_config::load::StartSettings;
@@ -141,7 +143,8 @@ impl Server {
             stopping.clone(),
         ));
         replicas.partitions().deletions().add(found.deleted, 0);
-        let metadata = Arc::new(MetadataPublisher::new(settings, replicas.clone()));
+        let peers = BrokerPeers::new(&config, network.clone(), Handle::current());
+        let metadata = Arc::new(MetadataPublisher::new(settings, replicas.clone(), peers));
 
         let cache = metadata.clone();
         let metadata_disk = match metadata_disk {

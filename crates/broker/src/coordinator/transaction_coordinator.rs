@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI16, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use barnabas_coordinator::runtime::{Shard, Shards, TransactionMachine, TransactionSetup};
+use barnabas_coordinator::runtime::{Answered, Shard, Shards, TransactionMachine, TransactionSetup};
 use barnabas_coordinator::{Decision, MarkerWork, Refusal, TransactionConfig, TransactionShard};
 use barnabas_environment::{Environment, Threads};
 use barnabas_metadata::features;
@@ -23,15 +23,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::led_partition::{LedPartition, led_partitions};
-use super::markers::{self, Outcome};
+use super::markers;
 use super::short_lived_threads;
 use crate::broker::Broker;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::internal_topics::TRANSACTION_STATE;
 use barnabas_replica::partition::registry::Partitions;
 
-/// How long the marker task waits before it writes a marker again that could not be written.
-const MARKER_RETRY: Duration = Duration::from_millis(100);
+/// How long is waited before a completion is noted again that could not be appended.
+const COMPLETION_RETRY: Duration = Duration::from_millis(100);
 
 /// The transaction coordinator.
 pub struct TransactionCoordinator {
@@ -85,9 +85,9 @@ impl TransactionCoordinator {
         &self.config
     }
 
-    /// Whether there is a topic to coordinate transactions in.
-    pub fn has_topic(&self) -> bool {
-        !self.shards.all().is_empty()
+    /// Whether this broker coordinates a transactional id.
+    pub fn coordinates(&self, transactional_id: &str) -> bool {
+        self.shards.of(transactional_id).is_ok()
     }
 
     /// The finalized level of transaction.version.
@@ -155,9 +155,10 @@ impl TransactionCoordinator {
 
     /// Writes the markers that a shard has for what was decided: now, as far as nothing has to be waited for.
     async fn finish(&self, broker: &Arc<Broker>, shard: &Arc<Shard<TransactionMachine, LedPartition>>) {
-        for work in take_work(shard) {
+        let decided = shard.with_loaded(TransactionMachine::take_work);
+        for work in decided.unwrap_or_default() {
             let (broker, shard) = (broker.clone(), shard.clone());
-            let mut writing = Box::pin(async move { complete(&broker, &shard, &work).await });
+            let mut writing = Box::pin(async move { complete(&broker, &shard, work).await });
             let done = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context).is_ready())).await;
             if !done {
                 tokio::spawn(writing);
@@ -189,42 +190,40 @@ impl TransactionCoordinator {
     }
 }
 
-/// The work of a shard that is loaded; none of any other.
-fn take_work(shard: &Shard<TransactionMachine, LedPartition>) -> Vec<MarkerWork> {
-    shard
-        .with_loaded(|machine| machine.core.take_work())
-        .unwrap_or_default()
-}
-
-/// Writes a transaction's markers until all are written, and notes that it is complete.
-async fn complete(broker: &Arc<Broker>, shard: &Shard<TransactionMachine, LedPartition>, work: &MarkerWork) {
+/// Once the decision is committed, writes a transaction's markers until all are written, and notes that it
+/// is complete. Whoever loads the log next finds what this broker does not get done.
+async fn complete(
+    broker: &Arc<Broker>,
+    shard: &Shard<TransactionMachine, LedPartition>,
+    decided: Answered<MarkerWork>,
+) {
+    let Answered {
+        value: work,
+        end_offset,
+    } = decided;
+    if shard.led().committed(end_offset).await.is_err() {
+        return;
+    }
+    let leads = || shard.with_loaded(|_| ()).is_some();
+    if !markers::write_all(broker, &work, leads).await {
+        return;
+    }
     loop {
-        match markers::write_all(broker, work).await {
-            Outcome::Written => {}
-            Outcome::Superseded => return,
-            Outcome::Retry => {
-                tokio::select! {
-                    biased;
-                    () = tokio::time::sleep(MARKER_RETRY) => continue,
-                    () = broker.stopping.cancelled() => return,
-                }
-            }
-        }
         let now = broker.clock.now();
         let completed = shard.decide(now, |machine| {
-            let records = machine
-                .core
-                .complete(&work.transactional_id, work.producer, now.wall_ms);
-            Ok((records, ()))
+            let id = &work.transactional_id;
+            Ok((machine.core.complete(id, work.producer, now.wall_ms), ()))
         });
         match completed {
-            Ok(_) => return,
-            // Whoever loads the log next finds the markers to write again.
-            Err(ErrorCode::NotCoordinator) => return,
+            Ok(_) | Err(ErrorCode::NotCoordinator) => return,
             Err(error) => {
                 tracing::warn!(id = &*work.transactional_id, %error, "a complete transaction was not noted");
-                tokio::time::sleep(MARKER_RETRY).await;
             }
+        }
+        tokio::select! {
+            biased;
+            () = broker.stopping.cancelled() => return,
+            () = tokio::time::sleep(COMPLETION_RETRY) => {}
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::broker::Broker;
 use crate::request::RequestContext;
 
 /// From this version on a request holds several transactions, and is a broker's.
-const BATCHES_SINCE: i16 = 4;
+pub const SENT_BY_BROKERS_SINCE: i16 = 4;
 /// First version that knows PRODUCER_FENCED.
 const FENCED_SINCE: i16 = 2;
 
@@ -41,7 +41,7 @@ pub async fn handle(
     request: AddPartitionsToTxnRequest,
 ) -> AddPartitionsToTxnResponse {
     let version = context.api_version;
-    if version < BATCHES_SINCE {
+    if version < SENT_BY_BROKERS_SINCE {
         let transaction = AddPartitionsToTxnTransaction::default()
             .with_transactional_id(request.v3_and_below_transactional_id)
             .with_producer_id(request.v3_and_below_producer_id)
@@ -133,7 +133,7 @@ fn unusable(
 ) -> Option<Vec<AddPartitionsToTxnTopicResult>> {
     let image = broker.image();
     let rights = broker.rights(context);
-    let is_client = context.api_version < BATCHES_SINCE;
+    let is_client = context.api_version < SENT_BY_BROKERS_SINCE;
     let errors = partitions.iter().map(|(topic, index)| {
         let may_write = || !topic_name::is_internal(topic) && rights.on_topic(AclOperation::Write, topic);
         if is_client && !may_write() {
@@ -174,7 +174,7 @@ async fn ask(
         producer_id: transaction.producer_id.0,
         producer_epoch: transaction.producer_epoch,
     };
-    let client_version = if version >= BATCHES_SINCE {
+    let client_version = if version >= SENT_BY_BROKERS_SINCE {
         TRANSACTION_VERSION_2
     } else {
         0

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use barnabas_coordinator::ProducerIdAndEpoch;
+use barnabas_coordinator::runtime::client_error;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
 use barnabas_protocol::messages::txn_offset_commit_response::{
@@ -138,7 +139,7 @@ async fn verify(
             if !transaction_verification::is_retriable(error) {
                 groups.end_verification(&request.group_id, batch.producer_id);
             }
-            Err(error)
+            Err(client_error(error))
         }
     }
 }

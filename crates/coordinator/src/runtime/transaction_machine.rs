@@ -10,9 +10,10 @@ use barnabas_protocol::records::BatchHeader;
 use tokio::sync::Notify;
 
 use super::machine::Machine;
+use super::shard::Answered;
 use crate::codec::EncodedRecord;
 use crate::error::CoordinatorError;
-use crate::transaction::{TransactionConfig, TransactionRecord, TransactionShard};
+use crate::transaction::{MarkerWork, TransactionConfig, TransactionRecord, TransactionShard};
 
 /// What all shards of the transaction coordinator share.
 #[derive(Clone)]
@@ -30,11 +31,18 @@ pub struct TransactionMachine {
     /// The transactional ids.
     pub core: TransactionShard,
     setup: TransactionSetup,
+    /// What was decided, each with the offset that must be committed before its markers are written.
+    decided: Vec<Answered<MarkerWork>>,
     /// Time or the log decided something, not a request.
     decided_alone: bool,
 }
 
 impl TransactionMachine {
+    /// The markers to write for what was decided since the last call.
+    pub fn take_work(&mut self) -> Vec<Answered<MarkerWork>> {
+        std::mem::take(&mut self.decided)
+    }
+
     fn transaction_version(&self) -> i16 {
         self.setup.transaction_version.load(Ordering::Acquire)
     }
@@ -50,6 +58,7 @@ impl Machine for TransactionMachine {
         TransactionMachine {
             core: TransactionShard::new(setup.config, leader_epoch),
             setup: setup.clone(),
+            decided: Vec::new(),
             decided_alone: false,
         }
     }
@@ -95,14 +104,18 @@ impl Machine for TransactionMachine {
         // Nothing was replayed, so nothing was decided: a request gets the error, a timer comes again.
     }
 
-    fn deliver(&mut self, _end_offset: i64) {
+    fn deliver(&mut self, end_offset: i64) {
+        let work = self.core.take_work().into_iter();
+        self.decided
+            .extend(work.map(|value| Answered { value, end_offset }));
         // A request that decided writes the markers itself.
-        if std::mem::take(&mut self.decided_alone) && self.core.has_work() {
+        if std::mem::take(&mut self.decided_alone) && !self.decided.is_empty() {
             self.setup.markers_due.notify_one();
         }
     }
 
     fn unload(&mut self) {
         self.core.take_work();
+        self.decided.clear();
     }
 }

@@ -209,11 +209,6 @@ impl TransactionShard {
         }
     }
 
-    /// Whether [`Self::take_work`] would give any.
-    pub fn has_work(&self) -> bool {
-        !self.work.is_empty()
-    }
-
     /// The markers to write for what was decided since the last call, once the records are committed.
     pub fn take_work(&mut self) -> Vec<MarkerWork> {
         std::mem::take(&mut self.work)

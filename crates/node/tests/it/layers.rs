@@ -64,7 +64,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["authorization", "logging", "producer_ids", "request"],
+        &["authorization", "broker_peers", "logging", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
         &["config_changes", "duplicates", "topic_creation", "transaction_verification"],

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::definitions::{self, ConfigKey};
 use super::layers::{Layers, Settings};
-use super::listeners::{ListenerConfig, broker_listeners};
+use super::listeners::{ListenerConfig, node_listeners};
+use super::quorum::QuorumSettings;
 use super::typed::BrokerConfig;
 use super::value::Value;
 use super::{ConfigException, ineffective, paths, properties, unknown, validate, yaml};
@@ -34,8 +35,12 @@ pub struct StartSettings {
     pub layers: Layers,
     /// Their typed view.
     pub config: BrokerConfig,
-    /// The listeners to open.
+    /// The broker's listeners to open; none without that role.
     pub listeners: Vec<ListenerConfig>,
+    /// The controller's.
+    pub controller_listeners: Vec<ListenerConfig>,
+    /// The node's roles, and who keeps the metadata.
+    pub quorum: QuorumSettings,
     /// The data folder with the metadata: the first, or `metadata.log.dir`.
     pub data_dir: PathBuf,
     /// All data folders.
@@ -144,8 +149,9 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     let layers = Layers::of_static(settings);
     validate::broker(&layers)?;
     let config = BrokerConfig::resolve(&layers)?;
-    require_single_node(&layers, &config)?;
-    let listeners = broker_listeners(&config)?;
+    let quorum = QuorumSettings::of(&config)?;
+    require_single_node(&quorum)?;
+    let listeners = node_listeners(&config, &quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
     let mut warnings = warnings_for(&given);
@@ -158,7 +164,9 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     Ok(StartSettings {
         layers,
         config,
-        listeners,
+        listeners: listeners.broker,
+        controller_listeners: listeners.controller,
+        quorum,
         data_dir,
         data_dirs,
         warnings,
@@ -212,43 +220,14 @@ fn check_value(key: &ConfigKey, name: &str, raw: &str) -> Result<(), LoadError> 
 
 /// Clusters of several nodes and nodes with one role are not built yet: better no start than a silent lone
 /// node.
-fn require_single_node(layers: &Layers, config: &BrokerConfig) -> Result<(), LoadError> {
-    let unsupported = |why: String| Err(LoadError::Unsupported(why));
-    for role in ["broker", "controller"] {
-        if !config.process_roles.iter().any(|given| given == role) {
-            return unsupported(format!(
-                "process.roles={} is not supported yet: a node is both broker and controller \
-                 (process.roles=broker,controller)",
-                config.process_roles.join(",")
-            ));
-        }
+fn require_single_node(quorum: &QuorumSettings) -> Result<(), LoadError> {
+    if quorum.is_broker && quorum.is_alone() {
+        Ok(())
+    } else {
+        Err(LoadError::Unsupported(
+            "clusters of several nodes, and nodes with one role, are not supported yet".to_owned(),
+        ))
     }
-    for name in ["controller.quorum.voters", "controller.quorum.bootstrap.servers"] {
-        let count = layers
-            .given(name)
-            .unwrap_or("")
-            .split(',')
-            .filter(|item| !item.trim().is_empty())
-            .count();
-        if count > 1 {
-            return unsupported(format!(
-                "{name} names {count} nodes: clusters of several nodes are not supported yet"
-            ));
-        }
-    }
-    let voter = layers
-        .given("controller.quorum.voters")
-        .and_then(|voter| voter.split_once('@'));
-    if let Some((id, _)) = voter
-        && id.trim().parse() != Ok(config.node_id)
-    {
-        return unsupported(format!(
-            "If process.roles contains the 'controller' role, the node id {} must be included in the set of voters \
-             controller.quorum.voters=[{id}]",
-            config.node_id
-        ));
-    }
-    Ok(())
 }
 
 fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
@@ -435,13 +414,19 @@ mod tests {
                  least 1 (valid: int, at least 1)",
             ),
             (
-                ("process.roles", "broker"),
-                "process.roles=broker is not supported yet: a node is both broker and controller \
-                 (process.roles=broker,controller)",
+                ("replica.socket.timeout.ms", "400"),
+                "requirement failed: replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms to \
+                 prevent unnecessary socket timeouts",
             ),
             (
-                ("controller.quorum.voters", "1@a:1,2@b:1"),
-                "controller.quorum.voters names 2 nodes: clusters of several nodes are not supported yet",
+                ("replica.lag.time.max.ms", "400"),
+                "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to \
+                 replica.lag.time.max.ms to prevent frequent changes in ISR",
+            ),
+            (
+                ("controller.quorum.voters", "2@a:1"),
+                "requirement failed: If process.roles contains the 'controller' role, the node id 1 must be included in \
+                 the set of voters controller.quorum.voters=Set(2)",
             ),
             (
                 ("metadata.log.dir", "/elsewhere"),

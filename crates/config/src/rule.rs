@@ -268,40 +268,44 @@ fn check_share_offset_reset(name: &str, text: &str) -> Result<(), ConfigExceptio
     ))
 }
 
-fn host_and_port(entry: &str) -> Option<(&str, u16)> {
-    let (host, port) = entry.rsplit_once(':')?;
-    let host = host
-        .strip_prefix('[')
-        .and_then(|h| h.strip_suffix(']'))
-        .unwrap_or(host);
-    (!host.is_empty()).then_some(())?;
-    Some((host, port.parse().ok()?))
+fn is_host_and_port(entry: &str) -> bool {
+    let host_and_port = entry.rsplit_once(':');
+    host_and_port.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn check_bootstrap_servers(name: &str, items: &[String]) -> Result<(), ConfigException> {
-    match items.iter().find(|item| host_and_port(item).is_none()) {
+    match items.iter().find(|item| !is_host_and_port(item)) {
         None => Ok(()),
-        Some(item) => Err(ConfigException::value(
-            name,
-            item,
-            "Each entry should be in the form `{host}:{port}`",
-        )),
+        Some(item) => Err(ConfigException::new(format!(
+            "Failed to parse host name from {item} for the configuration {name}. Each entry should be in the form \
+             \"{{host}}:{{port}}\""
+        ))),
     }
 }
 
 fn check_voters(name: &str, items: &[String]) -> Result<(), ConfigException> {
-    let valid = |item: &str| {
-        item.split_once('@')
-            .is_some_and(|(id, endpoint)| id.parse::<i32>().is_ok() && host_and_port(endpoint).is_some())
-    };
-    match items.iter().find(|item| !valid(item)) {
-        None => Ok(()),
-        Some(item) => Err(ConfigException::value(
-            name,
-            item,
-            "Each entry should be in the form `{id}@{host}:{port}`",
-        )),
+    const FORM: &str = "Each entry should be in the form `{id}@{host}:{port}`.";
+    for item in items {
+        let Some((id, endpoint)) = item.split_once('@') else {
+            return Err(ConfigException::new(format!(
+                "Invalid configuration value for {name}. {FORM}"
+            )));
+        };
+        if id.parse::<i32>().is_err() {
+            return Err(ConfigException::new(format!(
+                "Failed to parse voter ID as an integer from {id}"
+            )));
+        }
+        if !is_host_and_port(endpoint) {
+            return Err(ConfigException::new(format!(
+                "Failed to parse host name from entry {item} for the configuration {name}. {FORM}"
+            )));
+        }
+        if endpoint == "0.0.0.0:0" {
+            return Err(ConfigException::new("Host string (0.0.0.0) is not routeable"));
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -347,6 +351,29 @@ mod tests {
                 "Invalid value [1-2] for configuration leader.replication.throttled.replicas: \
                  leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following \
                  format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            ),
+            (
+                "controller.quorum.voters",
+                "a:1",
+                "Invalid configuration value for controller.quorum.voters. Each entry should be in the form \
+                 `{id}@{host}:{port}`.",
+            ),
+            (
+                "controller.quorum.voters",
+                "x@a:1",
+                "Failed to parse voter ID as an integer from x",
+            ),
+            (
+                "controller.quorum.voters",
+                "2@b:1,1@a",
+                "Failed to parse host name from entry 1@a for the configuration controller.quorum.voters. Each entry \
+                 should be in the form `{id}@{host}:{port}`.",
+            ),
+            (
+                "controller.quorum.bootstrap.servers",
+                "localhost",
+                "Failed to parse host name from localhost for the configuration controller.quorum.bootstrap.servers. \
+                 Each entry should be in the form \"{host}:{port}\"",
             ),
             (
                 "compression.gzip.level",

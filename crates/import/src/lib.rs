@@ -115,6 +115,7 @@ pub async fn run(import: &Import, settings: StartSettings, out: &mut dyn Write) 
             &identity.cluster_id,
             (&settings.layers, &settings.config),
             Environment::system(),
+            None,
         ),
         |_, _| {},
     )

@@ -156,6 +156,7 @@ impl Server {
             &identity.cluster_id,
             (&layers, &config),
             environment.clone(),
+            None,
         );
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, delta)).await?;
         let controller = quorum.handle();

@@ -169,6 +169,17 @@ pub fn broker(layers: &Layers) -> Result<(), ConfigException> {
         long("log.cleaner.dedupe.buffer.size")? / threads > 1024 * 1024,
         "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.",
     )?;
+    let fetch_wait = long("replica.fetch.wait.max.ms")?;
+    requirement(
+        fetch_wait <= long("replica.socket.timeout.ms")?,
+        "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms to prevent unnecessary socket \
+         timeouts",
+    )?;
+    requirement(
+        fetch_wait <= long("replica.lag.time.max.ms")?,
+        "replica.fetch.wait.max.ms should always be less than or equal to replica.lag.time.max.ms to prevent frequent \
+         changes in ISR",
+    )?;
     check_cordoned(layers)?;
     check_connection_overrides(layers.given(CONNECTION_OVERRIDES).unwrap_or_default())?;
     let queued = long("queued.max.request.bytes")?;

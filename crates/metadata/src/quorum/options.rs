@@ -46,16 +46,15 @@ pub struct QuorumOptions {
 }
 
 impl QuorumOptions {
-    /// Those of a node with these settings, a quorum of one.
+    /// Those of a node with these settings. `voters` is `None` for a quorum of one.
     pub fn of_node(
         disk: MetadataDisk,
         cluster_id: &str,
         (layers, config): (&Layers, &BrokerConfig),
         environment: Environment,
+        voters: Option<Voters>,
     ) -> QuorumOptions {
-        let static_quorum = layers
-            .given("controller.quorum.voters")
-            .is_some_and(|voters| !voters.trim().is_empty());
+        let static_quorum = !config.controller_quorum_voters.is_empty();
         QuorumOptions {
             disk,
             cluster_id: cluster_id.to_owned(),
@@ -68,7 +67,7 @@ impl QuorumOptions {
             bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),
             snapshot_every: SNAPSHOT_EVERY,
             environment,
-            voters: None,
+            voters,
         }
     }
 }
@@ -107,6 +106,29 @@ impl Default for QuorumTiming {
 }
 
 impl QuorumTiming {
+    /// What the settings say. Where they say nothing, voters are less patient than those of Apache Kafka.
+    pub fn of(layers: &Layers, config: &BrokerConfig) -> Self {
+        let or_else = |name: &str, ms: i32, default: Duration| match u64::try_from(ms) {
+            Ok(ms) if ms > 0 && layers.given(name).is_some() => Duration::from_millis(ms),
+            _ => default,
+        };
+        let defaults = Self::default();
+        let fetch_timeout = or_else(
+            "controller.quorum.fetch.timeout.ms",
+            config.controller_quorum_fetch_timeout_ms,
+            defaults.fetch_timeout,
+        );
+        Self {
+            heartbeat: (fetch_timeout / 4).max(Duration::from_millis(1)),
+            fetch_timeout,
+            election_timeout: or_else(
+                "controller.quorum.election.timeout.ms",
+                config.controller_quorum_election_timeout_ms,
+                defaults.election_timeout,
+            ),
+        }
+    }
+
     /// So long a leader may go unheard by most voters.
     pub(super) fn majority_timeout(&self) -> Duration {
         self.fetch_timeout + self.fetch_timeout / 2

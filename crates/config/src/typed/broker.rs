@@ -1,103 +1,8 @@
-//! Typed views of the settings: what the rest of the broker reads, one field per setting that has an effect.
-//!
-//! A view is resolved whole from [`Layers`] (and a topic's own settings) whenever one of them changes, and
-//! shared as an `Arc`; reading a field costs nothing. A setting that is not a field here has no effect yet,
-//! and whoever gives it a value is warned (see `effect`).
+//! The broker's settings.
 
-use super::ConfigException;
-use super::definitions::{self, ConfigKey};
-use super::layers::{Layers, Settings};
-use super::value::Value;
-
-/// A field's type and how it comes out of a parsed value.
-trait FromValue: Sized {
-    fn from_value(value: Option<Value>) -> Option<Self>;
-}
-
-macro_rules! integers {
-    ($($t:ty),*) => {$(
-        impl FromValue for $t {
-            fn from_value(value: Option<Value>) -> Option<Self> {
-                match value { Some(Value::Integer(n)) => n.try_into().ok(), _ => None }
-            }
-        }
-    )*};
-}
-integers!(i16, i32, i64);
-
-impl FromValue for bool {
-    fn from_value(value: Option<Value>) -> Option<Self> {
-        if let Some(Value::Boolean(flag)) = value {
-            Some(flag)
-        } else {
-            None
-        }
-    }
-}
-
-impl FromValue for f64 {
-    fn from_value(value: Option<Value>) -> Option<Self> {
-        if let Some(Value::Double(number)) = value {
-            Some(number)
-        } else {
-            None
-        }
-    }
-}
-
-impl FromValue for String {
-    fn from_value(value: Option<Value>) -> Option<Self> {
-        if let Some(Value::Text(text)) = value {
-            Some(text)
-        } else {
-            None
-        }
-    }
-}
-
-impl FromValue for Vec<String> {
-    fn from_value(value: Option<Value>) -> Option<Self> {
-        match value {
-            Some(Value::List(items)) => Some(items),
-            _ => None,
-        }
-    }
-}
-
-impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: Option<Value>) -> Option<Self> {
-        Some(value.and_then(|value| T::from_value(Some(value))))
-    }
-}
-
-fn field<T: FromValue>(name: &str, value: Option<Value>) -> Result<T, ConfigException> {
-    T::from_value(value).ok_or_else(|| ConfigException::missing(name))
-}
-
-/// Declares a view: its fields, the settings behind them, and how it is resolved.
-macro_rules! view {
-    ($(#[$meta:meta])* $view:ident of $key:path { $($(#[doc = $doc:literal])* $field:ident: $t:ty = $name:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $view { $($(#[doc = $doc])* #[doc = concat!("\n\nSetting: `", $name, "`.")] pub $field: $t,)* }
-
-        impl $view {
-            /// The settings that have an effect.
-            pub const NAMES: &'static [&'static str] = &[$($name,)*];
-            /// What they mean, in the same order.
-            pub(crate) const MEANINGS: &'static [&'static str] = &[$(concat!($($doc),*),)*];
-
-            fn from_values(
-                value_of: impl Fn(&ConfigKey) -> Result<Option<Value>, ConfigException>,
-            ) -> Result<Self, ConfigException> {
-                Ok(Self { $($field: {
-                    let key = $key().get($name).ok_or_else(|| ConfigException::missing($name))?;
-                    field($name, value_of(key)?)?
-                },)* })
-            }
-        }
-    };
-}
+use super::field;
+use crate::definitions::{self, ConfigKey};
+use crate::{ConfigException, Layers, Value};
 
 view! {
     /// The broker's settings in effect.
@@ -108,6 +13,14 @@ view! {
         broker_rack: Option<String> = "broker.rack",
         /// What the node is: `broker`, `controller`.
         process_roles: Vec<String> = "process.roles",
+        /// The controllers that vote, `id@host:port` each; the same on all nodes.
+        controller_quorum_voters: Vec<String> = "controller.quorum.voters",
+        /// Where controllers can be found, if the metadata says who votes.
+        controller_quorum_bootstrap_servers: Vec<String> = "controller.quorum.bootstrap.servers",
+        /// How long a voter stays with a leader that it doesn't hear, milliseconds.
+        controller_quorum_fetch_timeout_ms: i32 = "controller.quorum.fetch.timeout.ms",
+        /// How long an election of a controller may take, milliseconds.
+        controller_quorum_election_timeout_ms: i32 = "controller.quorum.election.timeout.ms",
         /// The names of the controller's listeners.
         controller_listener_names: Vec<String> = "controller.listener.names",
         /// Where the broker listens.
@@ -263,66 +176,6 @@ view! {
     }
 }
 
-view! {
-    /// A topic's settings in effect.
-    TopicConfig of definitions::topic {
-        /// What becomes of old records: `delete`, `compact`, both or neither.
-        cleanup_policy: Vec<String> = "cleanup.policy",
-        /// The codec batches are stored in; `producer` keeps the producer's.
-        compression_type: String = "compression.type",
-        /// The level of gzip, where the broker compresses.
-        compression_gzip_level: i32 = "compression.gzip.level",
-        /// The level of lz4.
-        compression_lz4_level: i32 = "compression.lz4.level",
-        /// The level of zstd.
-        compression_zstd_level: i32 = "compression.zstd.level",
-        /// How long a tombstone stays after its first compaction, milliseconds.
-        delete_retention_ms: i64 = "delete.retention.ms",
-        /// The age from which a dirty record makes its log be compacted, milliseconds.
-        max_compaction_lag_ms: i64 = "max.compaction.lag.ms",
-        /// The dirty part of a log from which it is compacted, 0 to 1.
-        min_cleanable_dirty_ratio: f64 = "min.cleanable.dirty.ratio",
-        /// The age up to which records are not compacted, milliseconds.
-        min_compaction_lag_ms: i64 = "min.compaction.lag.ms",
-        /// Records between two forced flushes.
-        flush_messages: i64 = "flush.messages",
-        /// Milliseconds between two forced flushes.
-        flush_ms: i64 = "flush.ms",
-        /// How long a file that has left the log waits to be removed, milliseconds.
-        file_delete_delay_ms: i64 = "file.delete.delay.ms",
-        /// Log bytes between two index entries.
-        index_interval_bytes: i32 = "index.interval.bytes",
-        /// The largest record batch, bytes.
-        max_message_bytes: i32 = "max.message.bytes",
-        /// The largest record of a compressed batch, bytes.
-        max_decompressed_message_bytes: i32 = "max.decompressed.message.bytes",
-        /// How far a record's time may lie in the future, milliseconds.
-        message_timestamp_after_max_ms: i64 = "message.timestamp.after.max.ms",
-        /// How far a record's time may lie in the past, milliseconds.
-        message_timestamp_before_max_ms: i64 = "message.timestamp.before.max.ms",
-        /// Whose clock a record's time is: `CreateTime` or `LogAppendTime`.
-        message_timestamp_type: String = "message.timestamp.type",
-        /// The least in-sync replicas an acks=all produce needs.
-        min_insync_replicas: i32 = "min.insync.replicas",
-        /// Whether a segment's file is allocated in full when it is created.
-        preallocate: bool = "preallocate",
-        /// The size down to which the oldest segments are removed, bytes; -1 for no limit.
-        retention_bytes: i64 = "retention.bytes",
-        /// The age at which records are removed, milliseconds; -1 for never.
-        retention_ms: i64 = "retention.ms",
-        /// The size at which a segment is rolled, bytes.
-        segment_bytes: i32 = "segment.bytes",
-        /// The size that goes before `segment_bytes`, without its least value, bytes; for tests.
-        internal_segment_bytes: Option<i32> = "internal.segment.bytes",
-        /// The largest index file, bytes.
-        segment_index_bytes: i32 = "segment.index.bytes",
-        /// By how much rolling by time is spread, milliseconds.
-        segment_jitter_ms: i64 = "segment.jitter.ms",
-        /// The age at which a segment is rolled, milliseconds.
-        segment_ms: i64 = "segment.ms",
-    }
-}
-
 impl BrokerConfig {
     /// The view of `layers`.
     ///
@@ -330,74 +183,5 @@ impl BrokerConfig {
     /// A given value is not a valid one, or a required setting is missing.
     pub fn resolve(layers: &Layers) -> Result<Self, ConfigException> {
         Self::from_values(|key| layers.effective(key))
-    }
-}
-
-impl TopicConfig {
-    /// The view of a topic with `overrides` of its own on a broker with `layers`.
-    ///
-    /// # Errors
-    /// A given value is not a valid one.
-    pub fn resolve(layers: &Layers, overrides: &Settings) -> Result<Self, ConfigException> {
-        Self::from_values(|key| match overrides.get(key.name) {
-            Some(raw) => Value::parse(key, raw).map(Some),
-            None => layers.topic_default(key),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(pairs: &[(&str, &str)]) -> Settings {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
-
-    fn layers(more: &[(&str, &str)]) -> Layers {
-        let mut all = settings(&[
-            ("node.id", "1"),
-            ("process.roles", "broker"),
-            ("controller.listener.names", "CONTROLLER"),
-        ]);
-        all.extend(settings(more));
-        Layers::of_static(all)
-    }
-
-    #[test]
-    fn a_broker_view_has_kafkas_defaults() {
-        let view = BrokerConfig::resolve(&layers(&[])).unwrap();
-        assert_eq!(
-            (
-                view.node_id,
-                view.num_partitions,
-                view.offsets_topic_num_partitions
-            ),
-            (1, 1, 50)
-        );
-        assert_eq!(view.socket_request_max_bytes, 104_857_600);
-        assert_eq!((view.log_dirs, view.broker_rack), (None, None));
-    }
-
-    #[test]
-    fn a_missing_setting_is_named() {
-        let error = BrokerConfig::resolve(&Layers::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "Missing required configuration \"node.id\" which has no default value."
-        );
-    }
-
-    #[test]
-    fn a_topic_view_takes_overrides_then_the_brokers_then_its_own_defaults() {
-        let layers = layers(&[("log.segment.bytes", "2097152"), ("log.roll.hours", "1")]);
-        let plain = TopicConfig::resolve(&layers, &Settings::new()).unwrap();
-        assert_eq!((plain.segment_bytes, plain.segment_ms), (2_097_152, 3_600_000));
-        assert_eq!(plain.flush_ms, i64::MAX);
-        let own = TopicConfig::resolve(&layers, &settings(&[("segment.bytes", "1048576")])).unwrap();
-        assert_eq!(own.segment_bytes, 1_048_576);
     }
 }

@@ -8,19 +8,17 @@ use std::time::Duration;
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_protocol::api::ApiKey;
-use barnabas_protocol::codec;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::header::{RequestHeader, encode_response_header};
-use barnabas_protocol::messages::{self, Encodable};
+use barnabas_protocol::header::RequestHeader;
 use barnabas_security::AclOperation;
-use bytes::Bytes;
 
 use crate::authorization;
 use crate::broker::Broker;
 use crate::handlers::*;
 use crate::request::RequestContext;
 use barnabas_network::request_memory::RequestMemory;
-use barnabas_network::response::{Outcome, Reply, frame_buffer};
+use barnabas_network::response::{Outcome, Reply};
+use barnabas_network::rpc::{encode, read, ready};
 use barnabas_network::{ConnectionContext, Limits, Service};
 
 /// Starts a request whose header has been read. The body lies in the connection's buffer and is gone
@@ -310,22 +308,6 @@ fn served(key: ApiKey) -> Option<&'static Api> {
         .map(|row| &APIS[row])
 }
 
-/// Reads a body and goes on with it; one that can't be read closes the connection.
-fn read<T: messages::Request>(
-    context: RequestContext,
-    body: &[u8],
-    go_on: impl FnOnce(RequestContext, T) -> Outcome,
-) -> Outcome {
-    match decode(&context, body) {
-        Some(request) => go_on(context, request),
-        None => Outcome::Ready(Reply::Close),
-    }
-}
-
-fn ready<T: Encodable>(context: &RequestContext, response: &T) -> Outcome {
-    Outcome::Ready(encode(context, response))
-}
-
 fn check_cluster(broker: &Broker, context: &RequestContext, operation: AclOperation) -> Result<(), ApiError> {
     if broker.rights(context).on_cluster(operation) {
         Ok(())
@@ -333,36 +315,3 @@ fn check_cluster(broker: &Broker, context: &RequestContext, operation: AclOperat
         Err(authorization::failed(ErrorCode::ClusterAuthorizationFailed))
     }
 }
-
-/// Decodes a body, copied so that what outlives the request doesn't pin the connection's buffer.
-pub fn decode<T: messages::Request>(context: &RequestContext, body: &[u8]) -> Option<T> {
-    let decoded = codec::decode_request(context.api_version, Bytes::copy_from_slice(body));
-    decoded
-        .inspect_err(|error| {
-            let api = context.api_key.name();
-            tracing::debug!(api, version = context.api_version, %error, "malformed request");
-        })
-        .ok()
-}
-
-/// Encodes a response frame. A response that can't be encoded is a fault of the broker: the connection is
-/// closed, so that the client sees an error and not silence.
-pub fn encode<T: Encodable>(context: &RequestContext, response: &T) -> Reply {
-    let mut buffer = frame_buffer(RESPONSE_BYTES);
-    encode_response_header(
-        context.api_key,
-        context.api_version,
-        context.correlation_id,
-        &mut buffer,
-    );
-    match codec::encode_response(response, context.api_version, &mut buffer) {
-        Ok(()) => Reply::frame(buffer),
-        Err(error) => {
-            tracing::error!(api = context.api_key.name(), %error, "could not encode a response");
-            Reply::Close
-        }
-    }
-}
-
-/// First capacity of a response's buffer: most fit.
-const RESPONSE_BYTES: usize = 512;

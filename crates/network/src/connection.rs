@@ -77,7 +77,9 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         writable: true,
         reading: true,
     };
-    match connection.run(&shutdown).await {
+    let ended = connection.run(&shutdown).await;
+    connection.service.closed(&connection.context);
+    match ended {
         Ok(()) => {}
         Err(Ended::Starving) => {
             tracing::warn!(%peer, "connection closed: it sends too slowly while others wait for memory");

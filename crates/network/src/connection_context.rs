@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use barnabas_security::KafkaPrincipal;
 
@@ -21,9 +22,17 @@ pub struct Listener {
     pub tells_address: bool,
 }
 
+/// Which connection it is, of all that the process has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(u64);
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 /// What holds for a connection from its first request to its last.
 #[derive(Debug)]
 pub struct ConnectionContext {
+    /// Its own id.
+    pub id: ConnectionId,
     /// The listener it came in by.
     pub listener: Arc<Listener>,
     /// The client's address.
@@ -42,6 +51,7 @@ impl ConnectionContext {
     pub fn new(listener: Arc<Listener>, client_host: IpAddr, reached: Option<IpAddr>) -> Self {
         let told_host = reached.filter(|_| listener.tells_address).and_then(told);
         ConnectionContext {
+            id: ConnectionId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             listener,
             client_host,
             told_host,

@@ -5,6 +5,7 @@
 //! the least loaded worker, `connection` reads frames in place and keeps the responses in request order,
 //! `output` writes them. What lies under it is a [`Transport`], and where connections come from a
 //! [`Network`]: the system's sockets, or for a simulation one in memory.
+//! [`rpc`] is what the dispatchers behind the listeners have in common.
 //! [`client`] is the other end: how a node asks another one.
 //! `request_memory` bounds what the requests of all connections may take. What the requests mean is a
 //! [`Service`]'s affair.
@@ -20,13 +21,14 @@ pub mod output;
 mod platform;
 pub mod request_memory;
 pub mod response;
+pub mod rpc;
 mod service;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulated;
 mod transport;
 pub mod worker;
 
-pub use connection_context::{ConnectionContext, Listener};
+pub use connection_context::{ConnectionContext, ConnectionId, Listener};
 pub use listening::{Incoming, Listening, Network, SocketOptions};
 pub use service::{Limits, Service};
 pub use transport::Transport;

@@ -26,6 +26,9 @@ pub trait Service: Send + Sync {
     /// are gone afterwards.
     fn start(&self, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome;
 
+    /// A connection has ended, by whichever side: no request comes by it any more.
+    fn closed(&self, _connection: &ConnectionContext) {}
+
     /// What connections may take now.
     fn limits(&self) -> Limits;
 

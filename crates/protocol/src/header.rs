@@ -55,6 +55,36 @@ impl<'a> RequestHeader<'a> {
     }
 }
 
+/// The header, version 1, of a request whose API may not be one of Kafka's: what nodes of a cluster say to
+/// each other in APIs of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawRequestHeader<'a> {
+    /// The API that is asked.
+    pub api_key: i16,
+    /// The version of the body.
+    pub api_version: i16,
+    /// Comes back in the response's header.
+    pub correlation_id: i32,
+    /// Who asks; empty where the client sent null.
+    pub client_id: &'a str,
+    /// Bytes the header takes; the body begins there.
+    pub size: usize,
+}
+
+impl<'a> RawRequestHeader<'a> {
+    /// Decodes the header at the front of `frame` (without its size prefix).
+    pub fn decode(frame: &'a [u8]) -> Result<RawRequestHeader<'a>, Malformed> {
+        let mut reader = Reader::new(frame);
+        Ok(RawRequestHeader {
+            api_key: reader.i16()?,
+            api_version: reader.i16()?,
+            correlation_id: reader.i32()?,
+            client_id: reader.nullable_string(false)?.unwrap_or(""),
+            size: reader.position(),
+        })
+    }
+}
+
 /// Appends the header of a response to a request of this API and version.
 pub fn encode_response_header(api_key: ApiKey, version: i16, correlation_id: i32, buffer: &mut BytesMut) {
     buffer.put_i32(correlation_id);

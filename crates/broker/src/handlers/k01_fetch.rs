@@ -15,7 +15,6 @@ use barnabas_security::AclOperation;
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::dispatch::decode;
 use crate::duplicates::keep_last_of_each;
 use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
@@ -23,6 +22,7 @@ use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
 use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
+use barnabas_network::rpc::decode;
 use barnabas_replica::partition::fetch::FetchPartition;
 use barnabas_replica::partition::{Isolation, Reader};
 

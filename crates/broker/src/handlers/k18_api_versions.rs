@@ -19,10 +19,11 @@ use barnabas_protocol::messages::{ApiVersionsRequest, StrBytes};
 use bytes::Bytes;
 
 use crate::broker::Broker;
-use crate::dispatch::{APIS, encode};
+use crate::dispatch::APIS;
 use crate::request::RequestContext;
 use barnabas_metadata::features;
 use barnabas_network::response::{Outcome, Reply};
+use barnabas_network::rpc::encode;
 
 /// First version in which the client names its software.
 const CLIENT_SOFTWARE_SINCE: i16 = 3;

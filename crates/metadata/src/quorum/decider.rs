@@ -3,7 +3,7 @@
 //! of the log.
 //!
 //! ```text
-//! request, request, request ─→ decide one after the other on a copy of the image ─→ one entry ─→ applied ─→ published ─→ replies
+//! request, request, request ─→ decide one after the other on a copy of the image ─→ one entry ─→ applied ─→ replies
 //! ```
 //! One entry is on its way at a time, and it says in which term it was decided: raft applies it in that term
 //! or not at all. So every decision sees all earlier ones, also when the leadership comes and goes.
@@ -16,7 +16,6 @@ use openraft::error::{ClientWriteError, RaftError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::leadership::Leadership;
-use super::publisher::Publisher;
 use super::state_machine::{Applied, StateMachine};
 use super::types::{Raft, RecordBatch};
 use crate::controller::{ControllerReply, ControllerRequest, ControllerSettings, Decide, DecideContext};
@@ -31,8 +30,17 @@ const RECORDS_MAX: usize = 10_000;
 /// No more requests are decided without letting others have the thread.
 const REQUESTS_MAX: usize = 1024;
 
+/// A request that has been decided, and whose records are committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The reply.
+    pub reply: ControllerReply,
+    /// The offset of the image that it rests on, with the records in it.
+    pub offset: i64,
+}
+
 /// What is told to who submitted a request.
-pub type Outcome = Result<ControllerReply, MetadataError>;
+pub type Outcome = Result<Decided, MetadataError>;
 
 /// A request that waits.
 pub struct Job {
@@ -55,12 +63,9 @@ struct Batch {
 }
 
 impl Batch {
-    fn answer(self, error: Option<&MetadataError>) {
+    fn answer(self, offset: Result<i64, MetadataError>) {
         for (reply_to, reply) in self.answers {
-            drop(reply_to.send(match error {
-                None => Ok(reply),
-                Some(error) => Err(error.clone()),
-            }));
+            drop(reply_to.send(offset.clone().map(|offset| Decided { reply, offset })));
         }
     }
 }
@@ -69,7 +74,6 @@ pub struct Decider {
     pub raft: Raft,
     pub state_machine: StateMachine,
     pub leadership: Leadership,
-    pub publisher: Publisher,
     pub settings: ControllerSettings,
     pub rules: ControllerRules,
     pub environment: Environment,
@@ -180,9 +184,9 @@ impl Decider {
             };
             match written {
                 Some(Ok(offset)) => offset,
-                Some(Err(error)) => return batch.answer(Some(&error)),
+                Some(Err(error)) => return batch.answer(Err(error)),
                 None => {
-                    batch.answer(Some(&self.leadership.not_controller()));
+                    batch.answer(Err(self.leadership.not_controller()));
                     loop {
                         tokio::select! {
                             biased;
@@ -196,11 +200,7 @@ impl Decider {
                 }
             }
         };
-        let publisher = self.publisher.clone();
-        tokio::spawn(async move {
-            let published = publisher.published(offset).await;
-            batch.answer((!published).then_some(&MetadataError::ShuttingDown));
-        });
+        batch.answer(Ok(offset));
     }
 }
 

@@ -1,13 +1,18 @@
 //! The controller's door: where requests go in, on any node.
 
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::QuorumStatus;
-use super::decider::Job;
+use super::decider::{Decided, Job};
 use super::leadership::Leadership;
+use super::publisher::Publisher;
+use super::state_machine::StateMachine;
 use super::types::Raft;
 use crate::controller::{ControllerReply, ControllerRequest, Request};
 use crate::error::MetadataError;
+use crate::image::MetadataImage;
 
 /// Sends requests to this node's controller, from any thread. Clones are cheap.
 #[derive(Clone)]
@@ -15,6 +20,8 @@ pub struct ControllerHandle {
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) raft: Raft,
     pub(super) leadership: Leadership,
+    pub(super) state_machine: StateMachine,
+    pub(super) publisher: Publisher,
 }
 
 impl ControllerHandle {
@@ -29,16 +36,40 @@ impl ControllerHandle {
         R::reply_of(reply).ok_or_else(|| MetadataError::Storage("the reply is to another request".into()))
     }
 
-    /// [`ControllerHandle::submit`] for a request that came as data, from another node for example.
+    /// [`ControllerHandle::submit`] for a request that came as data.
     ///
     /// # Errors
     /// Those of [`ControllerHandle::submit`].
     pub async fn submit_any(&self, request: ControllerRequest) -> Result<ControllerReply, MetadataError> {
+        let Decided { reply, offset } = self.decide(request).await?;
+        match self.publisher.published(offset).await {
+            true => Ok(reply),
+            false => Err(MetadataError::ShuttingDown),
+        }
+    }
+
+    /// Has a request decided and its records committed. Other than with [`ControllerHandle::submit`], the
+    /// image may not have taken effect yet, on this node or any other.
+    ///
+    /// # Errors
+    /// Those of [`ControllerHandle::submit`].
+    pub async fn decide(&self, request: ControllerRequest) -> Result<Decided, MetadataError> {
         let (reply_to, reply) = oneshot::channel();
         let job = Job { request, reply_to };
         let stopped = || MetadataError::ShuttingDown;
         self.jobs.send(job).await.map_err(|_| stopped())?;
         reply.await.map_err(|_| stopped())?
+    }
+
+    /// The latest image; it may not have taken effect yet.
+    pub fn image(&self) -> Arc<MetadataImage> {
+        self.state_machine.image()
+    }
+
+    /// The offset of the last image that has taken effect on this node: -1 before the first, `i64::MAX` when
+    /// none will any more.
+    pub fn published(&self) -> watch::Receiver<i64> {
+        self.publisher.subscribe()
     }
 
     /// How the quorum stands.

@@ -37,6 +37,7 @@ mod golden_tests;
 #[cfg(test)]
 mod store_tests;
 
+pub use decider::Decided;
 pub use disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
 pub use handle::ControllerHandle;
 pub use options::{METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
@@ -164,6 +165,8 @@ impl Quorum {
                 jobs,
                 raft: raft.clone(),
                 leadership: leadership.clone(),
+                state_machine: state_machine.clone(),
+                publisher,
             },
             closed,
         };
@@ -189,7 +192,6 @@ impl Quorum {
             raft,
             state_machine,
             leadership,
-            publisher,
             settings,
             rules,
             environment,
@@ -244,6 +246,11 @@ impl StartingQuorum {
     /// Where the other voters' frames go.
     pub fn door(&self) -> PeerDoor {
         self.quorum.door()
+    }
+
+    /// Where requests go. Nothing is decided before some voter leads.
+    pub fn handle(&self) -> ControllerHandle {
+        self.quorum.handle()
     }
 
     /// Waits until this node knows the cluster's metadata and it has taken effect. In a quorum of several

@@ -89,9 +89,14 @@ impl Publisher {
         self.shared.wake_task.notify_one();
     }
 
+    /// The offset of the last image that has taken effect; -1 before the first, `i64::MAX` after the last.
+    pub fn subscribe(&self) -> watch::Receiver<i64> {
+        self.shared.published.subscribe()
+    }
+
     /// Waits until the image at `offset` has taken effect; false when it never will.
     pub async fn published(&self, offset: i64) -> bool {
-        let mut published = self.shared.published.subscribe();
+        let mut published = self.subscribe();
         published
             .wait_for(|at| *at >= offset)
             .await

@@ -1,9 +1,11 @@
 //! How the quorum stands, for DescribeQuorum.
 
+use serde::{Deserialize, Serialize};
+
 use super::types::Raft;
 
 /// The quorum as this node sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuorumStatus {
     /// The active controller; -1 when there is none.
     pub leader_id: i32,

@@ -13,11 +13,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("coordinator", &["environment", "protocol"]),
     ("security", &["protocol"]),
     ("network", &["environment", "protocol", "storage", "security"]),
+    ("controller", &["environment", "protocol", "config", "metadata", "security", "network"]),
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "replica"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "replica", "broker", "inspect", "import"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica", "broker", "inspect", "import"]),
     ("bench", &["protocol"]),
     ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];

@@ -56,7 +56,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["connection_context", "simulated"],
         &["transport", "simulated::tests"],
         &["frame_buffer", "listening", "output", "service"],
-        &["client", "connection", "worker"],
+        &["client", "connection", "rpc", "worker"],
         &["acceptor"],
     ]),
     ("replica", &[

@@ -1,0 +1,90 @@
+//! The way to the other voters: the quorum's frames, over connections to their controller listeners.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use barnabas_metadata::quorum::{Answer, Frame, FrameKind, PeerError, Peers, QuorumTiming};
+use barnabas_network::Network;
+use barnabas_network::client::NodeClient;
+use tokio::runtime::Handle;
+
+use crate::envelope::{Envelope, Kind};
+
+/// How long a voter may take for a piece of a snapshot.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// See the module.
+pub struct NodePeers {
+    node_id: i32,
+    voters: BTreeMap<i32, Voter>,
+    timing: QuorumTiming,
+}
+
+struct Voter {
+    /// Votes, entries and heartbeats.
+    messages: NodeClient,
+    /// Pieces of snapshots, which no heartbeat should wait behind.
+    snapshots: NodeClient,
+}
+
+impl NodePeers {
+    /// The ways from `node_id` to the other voters, each at `host:port`. The connections live on `runtime`
+    /// and are made when they are needed.
+    pub fn new(
+        node_id: i32,
+        addresses: &BTreeMap<i32, String>,
+        timing: QuorumTiming,
+        network: &Network,
+        runtime: &Handle,
+    ) -> Self {
+        let client_id = format!("raft-client-{node_id}");
+        let client = |address: &str| NodeClient::new(network.clone(), address, &client_id, runtime);
+        let others = addresses.iter().filter(|(id, _)| **id != node_id);
+        let voters = others.map(|(id, address)| {
+            let voter = Voter {
+                messages: client(address),
+                snapshots: client(address),
+            };
+            (*id, voter)
+        });
+        NodePeers {
+            node_id,
+            voters: voters.collect(),
+            timing,
+        }
+    }
+}
+
+impl Peers for NodePeers {
+    fn send(&self, voter: i32, frame: Frame) -> Answer {
+        let Some(ways) = self.voters.get(&voter) else {
+            let error = PeerError::Unreachable(format!("node {voter} has no address"));
+            return Box::pin(std::future::ready(Err(error)));
+        };
+        let (client, patience) = match frame.kind {
+            FrameKind::InstallSnapshot => (&ways.snapshots, SNAPSHOT_PATIENCE),
+            FrameKind::PreVote | FrameKind::Vote => (&ways.messages, self.timing.election_timeout),
+            FrameKind::AppendEntries => (&ways.messages, self.timing.fetch_timeout),
+        };
+        let client = client.clone();
+        let Frame {
+            kind,
+            cluster_id,
+            body,
+        } = frame;
+        let envelope = Envelope {
+            kind: Kind::Quorum(kind),
+            sender: self.node_id,
+            cluster_id,
+            body,
+        };
+        Box::pin(async move {
+            let answer = client.exchange(envelope.request(), patience).await;
+            Ok(Frame {
+                kind,
+                cluster_id: envelope.cluster_id,
+                body: answer.map_err(|error| PeerError::Unreachable(error.to_string()))?,
+            })
+        })
+    }
+}

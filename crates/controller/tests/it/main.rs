@@ -1,0 +1,6 @@
+//! Controllers over real connections.
+
+#![allow(clippy::unwrap_used)]
+
+mod quorum;
+mod support;

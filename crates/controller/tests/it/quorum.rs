@@ -1,0 +1,49 @@
+//! The quorum over the controllers' listeners.
+
+use std::time::{Duration, Instant};
+
+use barnabas_metadata::MetadataError;
+use barnabas_metadata::controller::UnregisterBroker;
+
+use crate::support::Cluster;
+
+/// Asks for something that any controller has to decide.
+fn ask(cluster: &Cluster, id: i32) -> Result<(), MetadataError> {
+    let node = &cluster.nodes[&id];
+    let asked = node.handle.submit(UnregisterBroker { broker_id: 9 });
+    node.wait(asked).map(|_| ())
+}
+
+#[test]
+fn voters_elect_over_their_listeners_and_outlive_a_killed_leader() {
+    let mut cluster = Cluster::start();
+    let first = cluster.active();
+    ask(&cluster, first).unwrap();
+    let follower = cluster.another(first);
+    let refused = ask(&cluster, follower);
+    assert!(
+        matches!(refused, Err(MetadataError::NotController { leader_id }) if leader_id == Some(first)),
+        "{refused:?}"
+    );
+    cluster.take(first).kill();
+    let killed = Instant::now();
+    let second = cluster.active();
+    ask(&cluster, second).unwrap();
+    assert!(
+        killed.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        killed.elapsed()
+    );
+    cluster.restart(&[first]);
+    assert_eq!(cluster.active(), second);
+}
+
+#[test]
+fn the_rest_goes_on_when_a_leader_stops() {
+    let mut cluster = Cluster::start();
+    let first = cluster.active();
+    ask(&cluster, first).unwrap();
+    cluster.take(first).stop();
+    let second = cluster.active();
+    ask(&cluster, second).unwrap();
+}

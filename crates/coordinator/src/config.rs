@@ -26,6 +26,8 @@ pub struct GroupConfig {
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`
     pub offsets_retention_check_interval_ms: i64,
+    /// `offsets.commit.timeout.ms`: how long an answer waits for what it rests on to be replicated.
+    pub offsets_commit_timeout_ms: i32,
 }
 
 /// Whether a group may go from one protocol to the other while it has members.
@@ -129,6 +131,7 @@ impl Default for GroupConfig {
             offset_metadata_max_bytes: 4_096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
             offsets_retention_check_interval_ms: 600_000,
+            offsets_commit_timeout_ms: 5_000,
         }
     }
 }

@@ -280,6 +280,7 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         offset_metadata_max_bytes: size(config.offset_metadata_max_bytes),
         offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
+        offsets_commit_timeout_ms: config.offsets_commit_timeout_ms,
     }
 }
 

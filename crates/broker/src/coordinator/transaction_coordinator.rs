@@ -53,6 +53,7 @@ impl TransactionCoordinator {
             abort_timed_out_interval_ms: config.transaction_abort_timed_out_transaction_cleanup_interval_ms,
             transactional_id_expiration_ms: config.transactional_id_expiration_ms,
             remove_expired_interval_ms: config.transaction_remove_expired_transaction_cleanup_interval_ms,
+            request_timeout_ms: config.request_timeout_ms,
         };
         let setup = TransactionSetup {
             config: own,
@@ -201,7 +202,7 @@ async fn complete(
         value: work,
         end_offset,
     } = decided;
-    if shard.led().committed(end_offset).await.is_err() {
+    if shard.led().committed(end_offset, None).await.is_err() {
         return;
     }
     let leads = || shard.with_loaded(|_| ()).is_some();

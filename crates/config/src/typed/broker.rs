@@ -125,6 +125,8 @@ view! {
         offsets_retention_minutes: i32 = "offsets.retention.minutes",
         /// How often expired offsets are looked for, milliseconds.
         offsets_retention_check_interval_ms: i64 = "offsets.retention.check.interval.ms",
+        /// How long what a group's coordinator has appended may take to be replicated, milliseconds.
+        offsets_commit_timeout_ms: i32 = "offsets.commit.timeout.ms",
         /// The most metadata bytes with a committed offset.
         offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes",
         /// The least session timeout of a classic member, milliseconds.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
@@ -93,6 +94,10 @@ impl Machine for GroupMachine {
     type Setup = Arc<GroupSetup>;
 
     const NAME: &'static str = "group";
+
+    fn commit_timeout(setup: &Arc<GroupSetup>) -> Duration {
+        Duration::from_millis(u64::try_from(setup.config.offsets_commit_timeout_ms).unwrap_or(0))
+    }
 
     fn new(setup: &Arc<GroupSetup>, _leader_epoch: i32) -> Self {
         GroupMachine {

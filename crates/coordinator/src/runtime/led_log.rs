@@ -1,8 +1,11 @@
 //! A partition's log in the hands of a leader, since one leader epoch.
 
+use std::time::Duration;
+
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchBuilder;
 use barnabas_protocol::records::compression::Compression;
+use tokio::time::timeout;
 
 use super::partition_log::PartitionLog;
 use super::write::{AppendError, batches, client_error};
@@ -69,16 +72,26 @@ impl<L: PartitionLog> LedLog<L> {
         batches(self.log.batch_bytes_max(), &empty, records, wall_ms)
     }
 
-    /// Waits until all before `end_offset` is committed.
+    /// Waits until all before `end_offset` is committed: for so long, or for as long as this broker leads.
     ///
     /// # Errors
-    /// NOT_COORDINATOR: another leads, or this broker does anew.
-    pub async fn committed(&self, end_offset: i64) -> Result<(), ErrorCode> {
+    /// NOT_COORDINATOR: another leads, or this broker does anew. COORDINATOR_NOT_AVAILABLE: the time is up,
+    /// and whether it will be committed is not known.
+    pub async fn committed(&self, end_offset: i64, patience: Option<Duration>) -> Result<(), ErrorCode> {
         if end_offset == 0 {
             return Ok(());
         }
         let outcome = match self.log.commit_of(end_offset, self.leader_epoch) {
-            Ok(Some(commit)) => commit.await.unwrap_or(Err(ErrorCode::NotLeaderOrFollower)),
+            Ok(Some(commit)) => {
+                let told = match patience {
+                    Some(patience) => timeout(patience, commit).await,
+                    None => Ok(commit.await),
+                };
+                match told {
+                    Ok(told) => told.unwrap_or(Err(ErrorCode::NotLeaderOrFollower)),
+                    Err(_) => Err(ErrorCode::RequestTimedOut),
+                }
+            }
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };

@@ -1,5 +1,7 @@
 //! What a shard drives: a coordinator's state machine, and what the shell does beside it.
 
+use std::time::Duration;
+
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::BatchHeader;
@@ -16,6 +18,9 @@ pub trait Machine: Sized + Send + 'static {
 
     /// What is logged of it, such as `group`.
     const NAME: &'static str;
+
+    /// How long an answer waits for what it rests on to be committed.
+    fn commit_timeout(setup: &Self::Setup) -> Duration;
 
     /// A machine that knows nothing, of a partition that is led in `leader_epoch`.
     fn new(setup: &Self::Setup, leader_epoch: i32) -> Self;

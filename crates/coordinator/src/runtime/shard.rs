@@ -127,9 +127,11 @@ impl<M: Machine, L: PartitionLog> Shard<M, L> {
     /// The answer, once what it rests on is committed.
     ///
     /// # Errors
-    /// NOT_COORDINATOR, if that never happens.
+    /// NOT_COORDINATOR, if that never happens; COORDINATOR_NOT_AVAILABLE, if it takes too long. It may happen
+    /// still then: the state stays as it is, and whoever asks next waits for the same commit.
     pub async fn committed<T>(&self, answered: Answered<T>) -> Result<T, ErrorCode> {
-        self.led.committed(answered.end_offset).await?;
+        let patience = Some(M::commit_timeout(&self.setup));
+        self.led.committed(answered.end_offset, patience).await?;
         Ok(answered.value)
     }
 

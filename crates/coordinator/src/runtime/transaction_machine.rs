@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
+use std::time::Duration;
 
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
@@ -53,6 +54,10 @@ impl Machine for TransactionMachine {
     type Setup = TransactionSetup;
 
     const NAME: &'static str = "transaction";
+
+    fn commit_timeout(setup: &TransactionSetup) -> Duration {
+        Duration::from_millis(u64::try_from(setup.config.request_timeout_ms).unwrap_or(0))
+    }
 
     fn new(setup: &TransactionSetup, leader_epoch: i32) -> Self {
         TransactionMachine {

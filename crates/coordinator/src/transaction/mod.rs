@@ -54,6 +54,8 @@ pub struct TransactionConfig {
     pub transactional_id_expiration_ms: i64,
     /// `transaction.remove.expired.transaction.cleanup.interval.ms`
     pub remove_expired_interval_ms: i64,
+    /// `request.timeout.ms`: how long an answer waits for what it rests on to be replicated.
+    pub request_timeout_ms: i32,
 }
 
 impl TransactionConfig {
@@ -77,6 +79,7 @@ impl Default for TransactionConfig {
             abort_timed_out_interval_ms: 10_000,
             transactional_id_expiration_ms: 604_800_000,
             remove_expired_interval_ms: 3_600_000,
+            request_timeout_ms: 30_000,
         }
     }
 }

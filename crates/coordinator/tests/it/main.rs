@@ -6,6 +6,7 @@ mod clock;
 mod cluster;
 mod consumer;
 mod consumer_simulation;
+mod failover;
 mod fixture;
 mod join;
 mod memory_log;

@@ -152,6 +152,14 @@ impl MemoryLog {
         self.lock().commit();
     }
 
+    /// Another leader has not got what isn't committed: it goes, and that one leads in this epoch here.
+    pub fn fail_over(&self, leader_epoch: i32) {
+        self.lead_in(Some(leader_epoch));
+        let mut state = self.lock();
+        let high_watermark = state.high_watermark;
+        state.batches.retain(|(end, _)| *end <= high_watermark);
+    }
+
     /// This broker leads in another epoch, or not at all. Whoever waits is told.
     pub fn lead_in(&self, leader_epoch: Option<i32>) {
         let mut state = self.lock();

@@ -154,8 +154,8 @@ fn unknown_records_are_passed_over_and_stay() {
     assert_eq!(log.records()[..4], before);
 }
 
-#[test]
-fn losing_leadership_drops_the_state_and_tells_who_waits() {
+#[tokio::test]
+async fn losing_leadership_drops_the_state_and_tells_who_waits() {
     let log = MemoryLog::default();
     let shard = shard_in(&log, 0);
     commit(&shard, 7).unwrap();
@@ -245,8 +245,8 @@ fn more_than_a_batch_has_room_for_goes_into_several() {
     assert_eq!(committed_offsets(&shard_in(&log, 0)), Ok(vec![7; 8]));
 }
 
-#[test]
-fn answers_leave_when_what_they_rest_on_is_committed() {
+#[tokio::test]
+async fn answers_leave_when_what_they_rest_on_is_committed() {
     let log = MemoryLog::default();
     let shard = shard_in(&log, 0);
     log.commit_late();
@@ -265,8 +265,8 @@ fn answers_leave_when_what_they_rest_on_is_committed() {
     assert_eq!(poll(pin!(heir.committed(read))), Some(Ok(())));
 }
 
-#[test]
-fn who_waits_for_a_commit_hears_that_the_leader_epoch_is_over() {
+#[tokio::test]
+async fn who_waits_for_a_commit_hears_that_the_leader_epoch_is_over() {
     let log = MemoryLog::default();
     let shard = shard_in(&log, 0);
     log.commit_late();

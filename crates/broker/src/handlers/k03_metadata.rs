@@ -21,7 +21,7 @@ use barnabas_security::{AclOperation, ResourceType, Rights};
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::request::{RequestContext, endpoint};
+use crate::request::{RequestContext, endpoint, offline_replicas};
 use crate::topic_creation;
 
 /// First version that finds topics by id.
@@ -272,7 +272,10 @@ impl Answer<'_> {
                 .map(BrokerId)
                 .collect()
         };
-        let offline = partition.replicas.iter().copied().filter(|id| !reachable(*id));
+        let mut offline = offline_replicas(self.image, partition, &self.connection.listener.name);
+        if offline_here && !offline.contains(&self.broker.node_id) {
+            offline.push(self.broker.node_id);
+        }
         let (replicas, isr) = (shown(&partition.replicas), shown(&partition.isr));
         let (leader, error) = if reachable(partition.leader) {
             let whole = replicas.len() == partition.replicas.len() && isr.len() == partition.isr.len();
@@ -302,7 +305,7 @@ impl Answer<'_> {
             .with_partition_index(index)
             .with_leader_id(BrokerId(leader))
             .with_leader_epoch(partition.leader_epoch)
-            .with_offline_replicas(offline.map(BrokerId).collect())
+            .with_offline_replicas(offline.into_iter().map(BrokerId).collect())
             .with_replica_nodes(replicas)
             .with_isr_nodes(isr)
     }

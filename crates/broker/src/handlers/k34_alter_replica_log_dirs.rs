@@ -92,7 +92,11 @@ fn begin_move(broker: &Broker, topic: &str, partition: i32, path: &str) -> Resul
     if Cordoned::new(broker.config().cordoned_log_dirs.as_deref()).contains(to) {
         return Err(ErrorCode::InvalidReplicaAssignment);
     }
-    let found = broker.partitions().by_name(topic, partition)?;
+    let found = broker.partitions().by_name(topic, partition);
+    let found = found.map_err(|error| match error {
+        ErrorCode::NotLeaderOrFollower => ErrorCode::ReplicaNotAvailable,
+        other => other,
+    })?;
     found.check_online()?;
     broker.replicas.log_moves().begin(&found, to);
     Ok(())

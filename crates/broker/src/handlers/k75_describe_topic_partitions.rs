@@ -19,7 +19,7 @@ use barnabas_protocol::messages::{
 use barnabas_security::{AclOperation, ResourceType};
 
 use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::request::{RequestContext, offline_replicas};
 
 /// Answers from the latest image.
 pub fn handle(
@@ -155,7 +155,11 @@ fn describe(
             alive.is_some_and(|alive| alive.endpoint(listener).is_some())
                 && !(offline_here && id == broker.node_id)
         };
-        describe_partition(&reachable, index, partition)
+        let mut offline = offline_replicas(&image, partition, listener);
+        if offline_here && !offline.contains(&broker.node_id) {
+            offline.push(broker.node_id);
+        }
+        describe_partition(reachable, offline, index, partition)
     });
     DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(topic_name_of(&topic.name)))
@@ -165,17 +169,12 @@ fn describe(
 }
 
 fn describe_partition(
-    reachable: &dyn Fn(i32) -> bool,
+    reachable: impl Fn(i32) -> bool,
+    offline: Vec<i32>,
     index: i32,
     partition: &PartitionImage,
 ) -> DescribeTopicPartitionsResponsePartition {
     let ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
-    let offline = partition
-        .replicas
-        .iter()
-        .copied()
-        .filter(|id| !reachable(*id))
-        .map(BrokerId);
     // A leader that can't be reached isn't an error here, it is only not named.
     let leader = if reachable(partition.leader) {
         partition.leader
@@ -188,7 +187,7 @@ fn describe_partition(
         .with_leader_epoch(partition.leader_epoch)
         .with_replica_nodes(ids(&partition.replicas))
         .with_isr_nodes(ids(&partition.isr))
-        .with_eligible_leader_replicas(Some(Vec::new()))
-        .with_last_known_elr(Some(Vec::new()))
-        .with_offline_replicas(offline.collect())
+        .with_eligible_leader_replicas(Some(ids(&partition.eligible_leader_replicas)))
+        .with_last_known_elr(Some(ids(&partition.last_known_elr)))
+        .with_offline_replicas(ids(&offline))
 }

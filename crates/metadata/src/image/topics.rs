@@ -52,6 +52,16 @@ pub struct PartitionImage {
     pub partition_epoch: i32,
 }
 
+impl PartitionImage {
+    /// The log directory of a broker's replica; nil where it is not known.
+    pub fn directory(&self, broker_id: i32) -> Uuid {
+        let mut replicas = self.replicas.iter().zip(&self.directories);
+        replicas
+            .find(|(replica, _)| **replica == broker_id)
+            .map_or(Uuid::nil(), |(_, directory)| *directory)
+    }
+}
+
 impl TopicsImage {
     /// The topic of this name.
     pub fn by_name(&self, name: &str) -> Option<&Arc<TopicImage>> {

@@ -41,6 +41,18 @@ impl BrokerRegistration {
             .iter()
             .find(|endpoint| endpoint.listener == listener)
     }
+
+    /// Whether a replica that lies in this log directory is online, as far as the controller has heard. Ids
+    /// below a hundred name no directory: it is lost, or not known yet.
+    pub fn has_online_dir(&self, directory: &Uuid) -> bool {
+        const LOST: u128 = 1;
+        const RESERVED_UNTIL: u128 = 100;
+        match directory.as_u128() {
+            LOST => false,
+            reserved if reserved < RESERVED_UNTIL => true,
+            _ => self.log_dirs.is_empty() || self.log_dirs.contains(directory),
+        }
+    }
 }
 
 /// An advertised endpoint of a broker.

@@ -201,10 +201,10 @@ def definition_texts(sources):
 
 
 def load(sources, names):
-    """Every request, and the messages named, by name."""
+    """Every request and response, and the messages named, by name."""
     messages = {}
     for text in definition_texts(sources):
         spec = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.M))
-        if spec.get("type") == "request" or spec.get("name") in names:
+        if spec.get("type") in ("request", "response") or spec.get("name") in names:
             messages[spec["name"]] = Message(spec)
     return messages

@@ -1,4 +1,4 @@
-"""The guard's table: what every request looks like on the wire."""
+"""The guard's tables: what every request and every response looks like on the wire."""
 
 from .definitions import FIXED, snake
 
@@ -33,26 +33,35 @@ def shape_fields(struct, message, statics, out):
     return ", ".join(rows)
 
 
-def shapes(messages):
-    requests = sorted((m for m in messages.values() if m.kind == "request" and m.versions), key=lambda m: m.key)
-    statics, rows = [], {}
-    for message in requests:
+def table(messages, kind, statics):
+    """Emits the statics below the messages of a kind, and returns the text of their table by API key."""
+    rows = {}
+    for message in sorted((m for m in messages.values() if m.kind == kind and m.versions), key=lambda m: m.key):
         fields = shape_fields(message.root, message, {}, statics)
         flexible = 32767 if message.flexible_from is None else message.flexible_from
         rows[message.key] = (
             f"Some(Shape {{ first: {message.versions.first}, last: {message.versions.last}, "
             f"flexible_from: {flexible}, fields: &[{fields}] }})"
         )
-    table = [f"/* {key} */ {rows.get(key, 'None')}" for key in range(max(rows) + 1)]
+    rows = [f"/* {key} */ {rows.get(key, 'None')}" for key in range(max(rows) + 1)]
+    return f"[Option<Shape>; {len(rows)}] = [{', '.join(rows)}];"
+
+
+def shapes(messages):
+    statics = []
+    requests, responses = table(messages, "request", statics), table(messages, "response", statics)
     lines = [
-        "//! The shape of every request: what lies where in which version. The guard walks it.",
+        "//! The shape of every request and response: what lies where in which version. The guard walks it.",
         "",
         "use crate::shape::Kind::{Array, Blob, Fixed, Struct, Text};",
         "use crate::shape::{Field, Shape, field};",
         "",
         *statics,
         "",
-        "/// Shapes by API key.",
-        f"pub(crate) static REQUESTS: [Option<Shape>; {len(table)}] = [{', '.join(table)}];",
+        "/// Shapes of requests by API key.",
+        f"pub(crate) static REQUESTS: {requests}",
+        "",
+        "/// Shapes of responses by API key.",
+        f"pub(crate) static RESPONSES: {responses}",
     ]
     return "\n".join(lines) + "\n"

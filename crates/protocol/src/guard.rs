@@ -10,7 +10,7 @@
 //! UTF-8, lengths below -1, more than [`ELEMENTS_MAX`] elements.
 
 use crate::api::ApiKey;
-use crate::generated::shapes::REQUESTS;
+use crate::generated::shapes::{REQUESTS, RESPONSES};
 use crate::malformed::Malformed;
 use crate::reader::Reader;
 use crate::shape::{Field, Kind, Shape};
@@ -27,8 +27,23 @@ const TAG_COUNT_BYTES_MIN: usize = 1;
 /// Proves that `body` (a request without its header) is a request of this API and version, whatever may
 /// follow it.
 pub fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Malformed> {
+    check_shape(&REQUESTS, api, version, body)
+}
+
+/// Proves that `body` (a response without its header) is a response of this API and version, whatever may
+/// follow it. What another node sends is trusted no more than what a client does.
+pub fn check_response(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Malformed> {
+    check_shape(&RESPONSES, api, version, body)
+}
+
+fn check_shape(
+    table: &'static [Option<Shape>],
+    api: ApiKey,
+    version: i16,
+    body: &[u8],
+) -> Result<(), Malformed> {
     let unsupported = Malformed::UnsupportedVersion { api, version };
-    let shape = shape_of(api).ok_or(unsupported)?;
+    let shape = shape_of(table, api).ok_or(unsupported)?;
     if version < shape.first || version > shape.last {
         return Err(unsupported);
     }
@@ -42,8 +57,8 @@ pub fn check(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Malformed> {
     .fields(shape.fields)
 }
 
-fn shape_of(api: ApiKey) -> Option<&'static Shape> {
-    REQUESTS.get(usize::try_from(api.key()).ok()?)?.as_ref()
+fn shape_of(table: &'static [Option<Shape>], api: ApiKey) -> Option<&'static Shape> {
+    table.get(usize::try_from(api.key()).ok()?)?.as_ref()
 }
 
 /// A walk along one body.
@@ -326,7 +341,7 @@ mod tests {
     #[test]
     fn every_api_has_a_shape_of_its_versions() {
         for api in ApiKey::ALL {
-            let shape = shape_of(*api).unwrap();
+            let shape = shape_of(&REQUESTS, *api).unwrap();
             assert_eq!(
                 (shape.first, shape.last),
                 (api.min_version(), api.max_version()),

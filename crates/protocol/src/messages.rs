@@ -13,6 +13,8 @@ pub use kafka_protocol::protocol::{
 // What kafka-protocol lacks, in whole or in its newest version; these names shadow its own.
 pub use crate::generated::api_versions_request::{self, ApiVersionsRequest};
 pub use crate::generated::api_versions_response::{self, ApiVersionsResponse};
+pub use crate::generated::broker_heartbeat_request::{self, BrokerHeartbeatRequest};
+pub use crate::generated::broker_heartbeat_response::{self, BrokerHeartbeatResponse};
 pub use crate::generated::delete_groups_request::{self, DeleteGroupsRequest};
 pub use crate::generated::delete_groups_response::{self, DeleteGroupsResponse};
 pub use crate::generated::describe_log_dirs_request::{self, DescribeLogDirsRequest};
@@ -23,5 +25,7 @@ pub use crate::generated::offset_commit_request::{self, OffsetCommitRequest};
 pub use crate::generated::offset_fetch_request::{self, OffsetFetchRequest};
 pub use crate::generated::txn_offset_commit_request::{self, TxnOffsetCommitRequest};
 pub use crate::generated::txn_offset_commit_response::{self, TxnOffsetCommitResponse};
+pub use crate::generated::unregister_controller_request::{self, UnregisterControllerRequest};
+pub use crate::generated::unregister_controller_response::{self, UnregisterControllerResponse};
 pub use crate::generated::write_txn_markers_request::{self, WriteTxnMarkersRequest};
 pub use crate::generated::write_txn_markers_response::{self, WriteTxnMarkersResponse};

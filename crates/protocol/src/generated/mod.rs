@@ -4,6 +4,8 @@
 pub mod access_control_entry_record;
 pub mod api_versions_request;
 pub mod api_versions_response;
+pub mod broker_heartbeat_request;
+pub mod broker_heartbeat_response;
 pub mod client_quota_record;
 pub mod config_record;
 pub mod consumer_group_current_member_assignment_key;
@@ -47,6 +49,8 @@ pub mod transaction_log_key;
 pub mod transaction_log_value;
 pub mod txn_offset_commit_request;
 pub mod txn_offset_commit_response;
+pub mod unregister_controller_request;
+pub mod unregister_controller_response;
 pub mod user_scram_credential_record;
 pub mod write_txn_markers_request;
 pub mod write_txn_markers_response;

@@ -14,8 +14,7 @@ macro_rules! apis {
                 $(ApiKey::$api => request::<messages::$request>(version, body),)*
                 ApiKey::StreamsGroupHeartbeat
                 | ApiKey::StreamsGroupDescribe
-                | ApiKey::StreamsGroupTopologyDescriptionUpdate
-                | ApiKey::UnregisterController => None,
+                | ApiKey::StreamsGroupTopologyDescriptionUpdate => None,
             }
         }
 
@@ -25,8 +24,7 @@ macro_rules! apis {
                 $(ApiKey::$api => response::<messages::$response>(version, body),)*
                 ApiKey::StreamsGroupHeartbeat
                 | ApiKey::StreamsGroupDescribe
-                | ApiKey::StreamsGroupTopologyDescriptionUpdate
-                | ApiKey::UnregisterController => None,
+                | ApiKey::StreamsGroupTopologyDescriptionUpdate => None,
             }
         }
     };
@@ -120,6 +118,7 @@ apis! {
             DescribeShareGroupOffsets DescribeShareGroupOffsetsRequest DescribeShareGroupOffsetsResponse,
             AlterShareGroupOffsets AlterShareGroupOffsetsRequest AlterShareGroupOffsetsResponse,
             DeleteShareGroupOffsets DeleteShareGroupOffsetsRequest DeleteShareGroupOffsetsResponse,
+            UnregisterController UnregisterControllerRequest UnregisterControllerResponse,
 }
 
 fn request<T: Request>(version: i16, body: &[u8]) -> Option<Result<BytesMut, Malformed>> {

@@ -70,8 +70,19 @@ fn requests_as_kafka_writes_them_pass_and_round_trip() {
 }
 
 #[test]
-fn responses_round_trip_as_kafka_writes_them() {
+fn responses_as_kafka_writes_them_pass_and_round_trip() {
     for Sample { api, version, body } in samples("response") {
+        assert_eq!(
+            guard::check_response(api, version, &body),
+            Ok(()),
+            "{api} v{version}"
+        );
+        for cut in 0..body.len() {
+            assert!(
+                guard::check_response(api, version, &body[..cut]).is_err(),
+                "{api} v{version} cut at {cut}"
+            );
+        }
         if let Some(again) = response_round_trip(api, version, &body) {
             assert_eq!(again, body, "{api} v{version}");
         }

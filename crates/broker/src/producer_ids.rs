@@ -3,9 +3,11 @@
 
 use std::ops::Range;
 
-use barnabas_metadata::MetadataError;
-use barnabas_metadata::controller::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
+use barnabas_metadata::ApiError;
+use barnabas_metadata::controller::AllocateProducerIds;
 use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
 use tokio::sync::Mutex;
 
 /// The rest of this broker's block.
@@ -19,22 +21,25 @@ impl ProducerIds {
     /// of the process is lost.
     ///
     /// # Errors
-    /// The controller could not be asked.
+    /// The controller could not be asked, or this broker is registered under another epoch.
     pub async fn next(
         &self,
         controller: &ControllerHandle,
         node_id: i32,
         broker_epoch: i64,
-    ) -> Result<i64, MetadataError> {
+    ) -> Result<i64, ApiError> {
         let mut block = self.block.lock().await;
         if block.is_empty() {
-            let first = controller
-                .submit(AllocateProducerIds {
-                    broker_id: node_id,
-                    broker_epoch,
-                })
-                .await?;
-            *block = first..first + PRODUCER_ID_BLOCK_SIZE;
+            let request = AllocateProducerIdsRequest::default()
+                .with_broker_id(BrokerId(node_id))
+                .with_broker_epoch(broker_epoch);
+            let reply = controller.submit(AllocateProducerIds(request)).await?;
+            let code = ErrorCode::from_code(reply.error_code).unwrap_or(ErrorCode::UnknownServerError);
+            if !code.is_none() {
+                return Err(ApiError::bare(code));
+            }
+            let first = reply.producer_id_start.0;
+            *block = first..first + i64::from(reply.producer_id_len);
         }
         let id = block.start;
         block.start += 1;

@@ -59,6 +59,12 @@ impl ControllerRules {
         key_of(resource, name)?.default.map(str::to_owned)
     }
 
+    /// The value of a broker setting by this node's file and command line, or its default.
+    pub fn static_broker_value(&self, name: &str) -> Option<String> {
+        let given = self.layers.static_settings().get(name).cloned();
+        given.or_else(|| self.default_value(ConfigResourceType::Broker, name))
+    }
+
     /// Checks the resource's name (a topic's only for being there) and the whole set of configs that it will
     /// have: unknown names, types, ranges, combinations.
     ///

@@ -9,12 +9,13 @@ use super::validate;
 /// How fast partitions move between data folders; a setting that exists at run time only.
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
-/// Settings that are read where they are given, because their default means something else than the same
-/// value given.
+/// Settings that are read where they are given: their default means something else than the same value
+/// given, or the controller reads them beside the typed views.
 const READ_RAW: &[&str] = &[
     "broker.id",
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
+    "unclean.leader.election.enable",
     LOG_MOVES_LIMIT,
 ];
 
@@ -46,7 +47,7 @@ pub(super) fn of_broker(name: &str) -> bool {
 /// Whether setting `name` on a resource of this kind at run time changes anything.
 pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     match kind {
-        ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name),
+        ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name) || READ_RAW.contains(&name),
         ConfigResourceType::Broker => of_broker(name) && !AT_START.contains(&name),
         ConfigResourceType::BrokerLogger => true,
         // What gives a group's setting its default has an effect with it.

@@ -172,6 +172,10 @@ fn meaning(names: &[&str], meanings: &[&'static str], name: &str) -> Option<&'st
 const RAW: &[(&str, &str)] = &[
     ("broker.id", "The old name of node.id."),
     (
+        "unclean.leader.election.enable",
+        "Whether a replica that is not in sync may lead where nobody else is left.",
+    ),
+    (
         "socket.send.buffer.bytes",
         "The send buffer of a connection, bytes; left to the system unless given.",
     ),

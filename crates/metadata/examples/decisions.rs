@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 
 use barnabas_config::{ControllerRules, Layers};
 use barnabas_environment::Environment;
-use barnabas_metadata::controller::{AllocateProducerIds, ControllerSettings};
+use barnabas_metadata::controller::{
+    AllocateProducerIds, ControllerSettings, RegisterBroker, registration_request,
+};
 use barnabas_metadata::quorum::{MetadataDisk, SNAPSHOT_EVERY};
+use barnabas_metadata::records::BrokerRegistration;
 use barnabas_metadata::{MetadataError, Quorum, QuorumOptions};
+use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
 use tokio::task::JoinSet;
 
 const EACH: Duration = Duration::from_secs(3);
@@ -36,6 +40,8 @@ async fn measure(dir: &Path, clients: usize) -> Result<f64, MetadataError> {
             node_id: 1,
             default_num_partitions: 1,
             default_replication_factor: 1,
+            broker_session_timeout_ms: 9000,
+            leader_rebalance_interval_ms: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![],
@@ -44,6 +50,12 @@ async fn measure(dir: &Path, clients: usize) -> Result<f64, MetadataError> {
         voters: None,
     };
     let quorum = Quorum::start(options, |_, _| ()).await?;
+    let broker = BrokerRegistration {
+        broker_id: 1,
+        ..BrokerRegistration::default()
+    };
+    let register = RegisterBroker(registration_request("decisions", &broker, -1));
+    let broker_epoch = quorum.handle().submit(register).await?.broker_epoch;
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..clients {
@@ -51,11 +63,10 @@ async fn measure(dir: &Path, clients: usize) -> Result<f64, MetadataError> {
         tasks.spawn(async move {
             let mut decided = 0u32;
             while started.elapsed() < EACH {
-                let request = AllocateProducerIds {
-                    broker_id: 1,
-                    broker_epoch: 1,
-                };
-                handle.submit(request).await?;
+                let request = AllocateProducerIdsRequest::default()
+                    .with_broker_id(BrokerId(1))
+                    .with_broker_epoch(broker_epoch);
+                handle.submit(AllocateProducerIds(request)).await?;
                 decided += 1;
             }
             Ok::<_, MetadataError>(decided)

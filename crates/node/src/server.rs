@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use barnabas_environment::{Random, Threads};
-use barnabas_metadata::controller::RegisterBroker;
+use barnabas_metadata::controller::{ApiError, RegisterBroker, registered_epoch, registration_request};
 use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions};
-use barnabas_metadata::records::BrokerEndpoint;
+use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
 use barnabas_metadata::{MetadataError, features};
 use barnabas_storage::{OpenFiles, StorageError};
 use tokio::runtime::Handle;
@@ -52,6 +52,9 @@ pub enum StartError {
     /// The log directories can't be used.
     #[error(transparent)]
     LogDirs(#[from] OpenError),
+    /// The controllers refuse this broker.
+    #[error("the registration of this broker was refused: {0}")]
+    Refused(ApiError),
     /// A listener can't be bound.
     #[error("listener {name} cannot listen on {address}: {source}")]
     Listen {
@@ -160,9 +163,10 @@ impl Server {
         );
         let quorum = Quorum::start(options, move |image, delta| cache.publish(image, delta)).await?;
         let controller = quorum.handle();
-        controller
-            .submit(registration(&config, &bound, &log_dirs, &environment.random))
-            .await?;
+        let own = registration(&config, &bound, &log_dirs, &environment.random);
+        let request = registration_request(&identity.cluster_id, &own, -1);
+        let registered = controller.submit(RegisterBroker(request)).await?;
+        registered_epoch(&registered).map_err(StartError::Refused)?;
         metadata.partitions().set_strays_aside();
 
         let advertised = bound.iter().map(|bound| bound.listener.clone()).collect();
@@ -350,20 +354,21 @@ fn registration(
     bound: &[Bound],
     log_dirs: &LogDirs,
     random: &Random,
-) -> RegisterBroker {
+) -> BrokerRegistration {
     let endpoints = bound.iter().map(|bound| BrokerEndpoint {
         listener: bound.listener.name.clone(),
         host: bound.listener.advertised_host.clone(),
         port: bound.listener.advertised_port,
         security_protocol: 0,
     });
-    RegisterBroker {
+    BrokerRegistration {
         broker_id: config.node_id,
         incarnation_id: random.uuid(),
         endpoints: endpoints.collect(),
         features: features::broker_features(),
         rack: config.broker_rack.clone(),
         log_dirs: log_dirs.directory_ids(),
+        ..BrokerRegistration::default()
     }
 }
 

@@ -4,8 +4,7 @@
 //! told to forget itself registers again at once; Apache Kafka's serves nobody any more until it is
 //! restarted.
 
-use barnabas_metadata::controller::{ApiError, RegisterBroker, UnregisterBroker};
-use barnabas_metadata::records::BrokerRegistration;
+use barnabas_metadata::controller::{ApiError, RegisterBroker, UnregisterBroker, registration_request};
 use barnabas_protocol::messages::{UnregisterBrokerRequest, UnregisterBrokerResponse};
 
 use crate::broker::Broker;
@@ -36,20 +35,11 @@ pub fn refused(
 
 async fn unregister(broker: &Broker, broker_id: i32) -> Result<(), ApiError> {
     let own = broker.image().brokers.get(&broker.node_id).cloned();
+    let cluster_id = broker.image().cluster_id.clone();
     broker.controller.submit(UnregisterBroker { broker_id }).await??;
     if let (Some(own), true) = (own, broker_id == broker.node_id) {
-        broker.controller.submit(again(&own)).await?;
+        let again = registration_request(&cluster_id, &own, own.broker_epoch);
+        broker.controller.submit(RegisterBroker(again)).await?;
     }
     Ok(())
-}
-
-fn again(own: &BrokerRegistration) -> RegisterBroker {
-    RegisterBroker {
-        broker_id: own.broker_id,
-        incarnation_id: own.incarnation_id,
-        endpoints: own.endpoints.clone(),
-        features: own.features.clone(),
-        rack: own.rack.clone(),
-        log_dirs: own.log_dirs.clone(),
-    }
 }

@@ -72,6 +72,13 @@ view! {
         /// The least in-sync replicas an acks=all produce needs.
         min_insync_replicas: i32 = "min.insync.replicas",
 
+        /// How long after it was last heard a broker is fenced, milliseconds.
+        broker_session_timeout_ms: i32 = "broker.session.timeout.ms",
+        /// Whether partitions are given back to their preferred leaders.
+        auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable",
+        /// How often that is looked at, seconds.
+        leader_imbalance_check_interval_seconds: i64 = "leader.imbalance.check.interval.seconds",
+
         /// The most bytes a fetch response holds.
         fetch_max_bytes: i32 = "fetch.max.bytes",
         /// Fetch sessions kept (KIP-227).

@@ -170,6 +170,8 @@ fn start(
             node_id: id,
             default_num_partitions: 1,
             default_replication_factor: 1,
+            broker_session_timeout_ms: 9000,
+            leader_rebalance_interval_ms: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![MetadataRecord::FeatureLevel {

@@ -2,14 +2,16 @@
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::StrBytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::MetadataError;
 
 /// What came of one item of a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}: {}", code.name(), message.as_deref().unwrap_or("no message"))]
 pub struct ApiError {
     /// The code.
+    #[serde(serialize_with = "as_number", deserialize_with = "from_number")]
     pub code: ErrorCode,
     /// The message, `None` where Apache Kafka sends null.
     pub message: Option<String>,
@@ -33,6 +35,16 @@ impl ApiError {
     pub fn wire_message(&self) -> Option<StrBytes> {
         self.message.clone().map(StrBytes::from_string)
     }
+}
+
+fn as_number<S: Serializer>(code: &ErrorCode, serializer: S) -> Result<S::Ok, S::Error> {
+    code.code().serialize(serializer)
+}
+
+/// A newer node may send a code that this one doesn't know.
+fn from_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ErrorCode, D::Error> {
+    let code = i16::deserialize(deserializer)?;
+    Ok(ErrorCode::from_code(code).unwrap_or(ErrorCode::UnknownServerError))
 }
 
 impl From<MetadataError> for ApiError {

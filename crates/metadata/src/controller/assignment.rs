@@ -3,6 +3,7 @@
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
+use super::partition_change::{UNASSIGNED, default_directory};
 use super::{ApiError, Random, placement};
 use crate::image::{BrokersImage, MetadataImage};
 use crate::records::{
@@ -29,7 +30,7 @@ impl Assignment {
 
     /// The record of the partition.
     pub fn record(&self, topic_id: Uuid, partition_id: i32, image: &MetadataImage) -> MetadataRecord {
-        let directory = |id: &i32| image.brokers.get(id).and_then(|broker| broker.log_dirs.first());
+        let directory = |id: &i32| image.brokers.get(id).map(|broker| default_directory(broker));
         MetadataRecord::Partition(PartitionRecord {
             topic_id,
             partition_id,
@@ -41,7 +42,7 @@ impl Assignment {
             directories: self
                 .replicas
                 .iter()
-                .map(|id| directory(id).copied().unwrap_or_default())
+                .map(|id| directory(id).unwrap_or(UNASSIGNED))
                 .collect(),
             ..PartitionRecord::default()
         })
@@ -79,9 +80,13 @@ pub(super) fn place(
     })
 }
 
-/// Whether all log directories of a broker are cordoned (KIP-1066), by its setting at run time: it gets no
-/// new partitions.
+/// Whether all log directories of a broker are cordoned (KIP-1066), by what it said or by its setting at run
+/// time: it gets no new partitions.
 fn is_cordoned(broker: &BrokerRegistration, image: &MetadataImage) -> bool {
+    let told = |id: &Uuid| broker.cordoned_log_dirs.contains(id);
+    if !broker.log_dirs.is_empty() && broker.log_dirs.iter().all(told) {
+        return true;
+    }
     let name = broker.broker_id.to_string();
     let configs = image
         .configs

@@ -3,6 +3,8 @@
 use barnabas_config::ControllerRules;
 use uuid::Uuid;
 
+use super::BrokerHeartbeats;
+
 /// The controller's static settings that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControllerSettings {
@@ -12,6 +14,11 @@ pub struct ControllerSettings {
     pub default_num_partitions: i32,
     /// `default.replication.factor`: for topics that are created with a replication factor of -1.
     pub default_replication_factor: i16,
+    /// `broker.session.timeout.ms`: so long after it was last heard a broker is fenced.
+    pub broker_session_timeout_ms: i64,
+    /// `leader.imbalance.check.interval.seconds`: how often partitions are given back to their preferred
+    /// leaders; `None` without `auto.leader.rebalance.enable`.
+    pub leader_rebalance_interval_ms: Option<i64>,
 }
 
 /// Random numbers; a seeded source makes decisions repeatable.
@@ -36,6 +43,12 @@ impl Random for barnabas_environment::Random {
 pub struct DecideContext<'a> {
     /// Milliseconds since the epoch.
     pub now_ms: i64,
+    /// Milliseconds of the monotonic clock: for sessions.
+    pub now_monotonic_ms: i64,
+    /// Whether this node is the only voter: nobody else can be the active controller.
+    pub alone: bool,
+    /// What is known of brokers and not in the image. The one thing that decisions change.
+    pub heartbeats: &'a mut BrokerHeartbeats,
     /// The controller's settings.
     pub settings: &'a ControllerSettings,
     /// Topic ids and replica placement.

@@ -12,14 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::api_error::code_and_message;
 use super::assignment::{self, Assignment};
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, wire};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// Adds partitions to topics. An error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CreatePartitions(#[serde(with = "wire")] pub CreatePartitionsRequest);
+pub struct CreatePartitions(#[serde(with = "wire::request")] pub CreatePartitionsRequest);
 
 impl Decide for CreatePartitions {
     type Reply = Result<Vec<CreatePartitionsTopicResult>, ApiError>;

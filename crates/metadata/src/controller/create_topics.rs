@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::alter_configs::check_configs;
 use super::assignment::{self, Assignment};
-use super::request::wire;
 use super::{
     ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records, topic_name,
+    wire,
 };
 use crate::image::{ConfigMap, MetadataImage};
 use crate::records::{ConfigResource, MetadataRecord};
@@ -27,7 +27,7 @@ const PARTITIONS_MAX: i64 = 10_000;
 /// The reply's `configs` stay empty: the effective configs of a new topic are the broker's to describe. An
 /// error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CreateTopics(#[serde(with = "wire")] pub CreateTopicsRequest);
+pub struct CreateTopics(#[serde(with = "wire::request")] pub CreateTopicsRequest);
 
 impl Decide for CreateTopics {
     type Reply = Result<CreateTopicsResponse, ApiError>;

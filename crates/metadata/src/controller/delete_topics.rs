@@ -9,14 +9,13 @@ use uuid::Uuid;
 
 use serde::{Deserialize, Serialize};
 
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records};
+use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records, wire};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
 /// Deletes topics. An error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeleteTopics(#[serde(with = "wire")] pub DeleteTopicsRequest);
+pub struct DeleteTopics(#[serde(with = "wire::request")] pub DeleteTopicsRequest);
 
 impl Decide for DeleteTopics {
     type Reply = Result<Vec<DeletableTopicResult>, ApiError>;

@@ -8,27 +8,19 @@ use barnabas_protocol::messages::{ElectLeadersRequest, StrBytes, TopicName};
 use serde::{Deserialize, Serialize};
 
 use super::api_error::code_and_message;
-use super::assignment::is_active;
-use super::brokers::leader_change;
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision, check_deadline};
+use super::partition_change::{Election, Moved, PartitionChange, TopicRules};
+use super::{ApiError, Decide, DecideContext, Decision, check_deadline, fence, wire};
 use crate::image::MetadataImage;
-use crate::records::{MetadataRecord, PartitionChangeRecord};
+use crate::records::MetadataRecord;
 
 /// Elects leaders. An error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ElectLeaders(#[serde(with = "wire")] pub ElectLeadersRequest);
-
-#[derive(Clone, Copy, PartialEq)]
-enum Election {
-    Preferred,
-    Unclean,
-}
+pub struct ElectLeaders(#[serde(with = "wire::request")] pub ElectLeadersRequest);
 
 impl Decide for ElectLeaders {
     type Reply = Result<Vec<ReplicaElectionResult>, ApiError>;
 
-    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+    fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         // Nothing is asked for, so nothing is wrong.
         if self.0.topic_partitions.as_ref().is_some_and(Vec::is_empty) {
             return Decision {
@@ -56,7 +48,7 @@ impl Decide for ElectLeaders {
         };
         let mut records = Vec::new();
         let mut elect = |topic: &str, partition: i32| {
-            let outcome = elect(topic, partition, election, image);
+            let outcome = elect(topic, partition, election, image, ctx);
             let (code, message) = code_and_message(&outcome);
             records.extend(outcome);
             PartitionResult::default()
@@ -105,6 +97,7 @@ fn elect(
     partition_id: i32,
     election: Election,
     image: &MetadataImage,
+    ctx: &DecideContext<'_>,
 ) -> Result<MetadataRecord, ApiError> {
     let unknown = |message: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, message);
     let topic = image.topics.by_name(topic_name);
@@ -112,46 +105,30 @@ fn elect(
     let partition = topic.partition(partition_id);
     let partition =
         partition.ok_or_else(|| unknown(format!("No such partition as {topic_name}-{partition_id}")))?;
-    let in_sync = |id: &i32| partition.isr.contains(id) && is_active(*id, image);
-    match election {
-        Election::Preferred if partition.has_preferred_leader() => Err(ApiError::new(
+    let needed = match election {
+        Election::Preferred => !partition.has_preferred_leader(),
+        _ => !partition.has_leader(),
+    };
+    if !needed {
+        return Err(ApiError::new(
             ErrorCode::ElectionNotNeeded,
             "Leader election not needed for topic partition.",
-        )),
-        Election::Unclean if partition.has_leader() => Err(ApiError::new(
-            ErrorCode::ElectionNotNeeded,
-            "Leader election not needed for topic partition.",
-        )),
-        Election::Preferred => match partition.replicas.first() {
-            Some(leader) if in_sync(leader) => Ok(leader_change(topic.id, partition_id, *leader)),
-            _ => Err(ApiError::new(
+        ));
+    }
+    let (rules, node_id) = fence::rules(ctx);
+    let rules = TopicRules::of(topic, image, rules, node_id);
+    let mut change = PartitionChange::new(image, partition, rules, Moved::default());
+    change.election = election;
+    change
+        .build(topic.id, partition_id)
+        .ok_or_else(|| match election {
+            Election::Preferred => ApiError::new(
                 ErrorCode::PreferredLeaderNotAvailable,
                 "The preferred leader was not available.",
-            )),
-        },
-        Election::Unclean => {
-            if let Some(leader) = partition.replicas.iter().find(|id| in_sync(id)) {
-                return Ok(leader_change(topic.id, partition_id, *leader));
-            }
-            let leader = partition
-                .replicas
-                .iter()
-                .copied()
-                .find(|id| is_active(*id, image));
-            let leader = leader.ok_or_else(|| {
-                ApiError::new(
-                    ErrorCode::EligibleLeadersNotAvailable,
-                    "Eligible topic partition leaders are not available.",
-                )
-            })?;
-            // What the others have may be more than what the new leader has: they start over from it.
-            Ok(MetadataRecord::PartitionChange(PartitionChangeRecord {
-                topic_id: topic.id,
-                partition_id,
-                leader: Some(leader),
-                isr: Some(vec![leader]),
-                ..PartitionChangeRecord::default()
-            }))
-        }
-    }
+            ),
+            _ => ApiError::new(
+                ErrorCode::EligibleLeadersNotAvailable,
+                "Eligible topic partition leaders are not available.",
+            ),
+        })
 }

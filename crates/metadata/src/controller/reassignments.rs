@@ -21,19 +21,21 @@ use barnabas_protocol::messages::{
 use serde::{Deserialize, Serialize};
 
 use super::api_error::code_and_message;
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision, assignment, check_deadline};
+use super::partition_change::{Election, Moved, PartitionChange, TopicRules};
+use super::{ApiError, Decide, DecideContext, Decision, assignment, check_deadline, fence, wire};
 use crate::image::{MetadataImage, PartitionImage, TopicImage};
-use crate::records::{MetadataRecord, PartitionChangeRecord};
+use crate::records::MetadataRecord;
 
 /// Starts and cancels reassignments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AlterPartitionReassignments(#[serde(with = "wire")] pub AlterPartitionReassignmentsRequest);
+pub struct AlterPartitionReassignments(
+    #[serde(with = "wire::request")] pub AlterPartitionReassignmentsRequest,
+);
 
 impl Decide for AlterPartitionReassignments {
     type Reply = Result<AlterPartitionReassignmentsResponse, ApiError>;
 
-    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+    fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let request = self.0;
         if request.topics.is_empty() {
             // An empty message, where otherwise there is none.
@@ -57,7 +59,7 @@ impl Decide for AlterPartitionReassignments {
             .with_allow_replication_factor_change(resize);
         for topic in request.topics {
             let alter = |partition: &ReassignablePartition| {
-                let outcome = reassign(&topic.name.0, partition, resize, image);
+                let outcome = reassign(&topic.name.0, partition, resize, image, ctx);
                 let (code, message) = code_and_message(&outcome);
                 records.extend(outcome.ok().flatten());
                 ReassignablePartitionResponse::default()
@@ -83,6 +85,7 @@ fn reassign(
     target: &ReassignablePartition,
     resize: bool,
     image: &MetadataImage,
+    ctx: &DecideContext<'_>,
 ) -> Result<Option<MetadataRecord>, ApiError> {
     let unknown = |message: String| ApiError::new(ErrorCode::UnknownTopicOrPartition, message);
     let topic = image.topics.by_name(topic_name);
@@ -91,90 +94,84 @@ fn reassign(
     let partition = topic.partition(index);
     let partition =
         partition.ok_or_else(|| unknown(format!("Unable to find partition {topic_name}:{index}.")))?;
-    let change = match &target.replicas {
-        None => Some(cancelled(topic_name, index, partition)?),
+    let (rules, node_id) = fence::rules(ctx);
+    let rules = TopicRules::of(topic, image, rules, node_id);
+    let mut change = PartitionChange::new(image, partition, rules, Moved::default());
+    match &target.replicas {
+        None => cancel(&mut change, topic_name, index, partition, rules)?,
         Some(replicas) => {
             let replicas: Vec<i32> = replicas.iter().map(|broker| broker.0).collect();
             assignment::validate(&replicas, None, image)?;
-            changed(partition, &replicas, resize)?
+            move_to(&mut change, partition, replicas, resize)?;
         }
-    };
-    Ok(change.map(|change| {
-        let (topic_id, partition_id) = (topic.id, index);
-        MetadataRecord::PartitionChange(PartitionChangeRecord {
-            topic_id,
-            partition_id,
-            ..change
-        })
-    }))
+    }
+    Ok(change.build(topic.id, index))
 }
 
-fn cancelled(topic: &str, index: i32, partition: &PartitionImage) -> Result<PartitionChangeRecord, ApiError> {
+/// Back to the replicas before. The list in force less the added ones counts, not the order of old.
+fn cancel(
+    change: &mut PartitionChange<'_>,
+    topic: &str,
+    index: i32,
+    partition: &PartitionImage,
+    rules: TopicRules,
+) -> Result<(), ApiError> {
     if !partition.is_reassigning() {
         return Err(ApiError::bare(ErrorCode::NoReassignmentInProgress));
     }
     let stays = |id: &i32| !partition.adding_replicas.contains(id);
-    let replicas: Vec<i32> = partition.replicas.iter().copied().filter(stays).collect();
-    let isr: Vec<i32> = partition.isr.iter().copied().filter(stays).collect();
-    let Some(leader) = isr.first().copied() else {
-        let message = format!(
-            "Unable to revert partition assignment for {topic}:{index} because it would require an unclean leader election."
-        );
-        return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
-    };
-    let deposed = !stays(&partition.leader);
-    Ok(PartitionChangeRecord {
-        isr: (isr != partition.isr).then_some(isr),
-        leader: deposed.then_some(leader),
-        replicas: Some(replicas),
-        removing_replicas: Some(Vec::new()),
-        adding_replicas: Some(Vec::new()),
-        ..PartitionChangeRecord::default()
-    })
+    change.replicas.retain(stays);
+    change.isr.retain(stays);
+    change.adding.clear();
+    change.removing.clear();
+    if change.isr.is_empty() {
+        if rules.election() != Election::Unclean {
+            let message = format!(
+                "Unable to revert partition assignment for {topic}:{index} because it would require an unclean leader election."
+            );
+            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
+        }
+        change.isr.extend(change.replicas.first());
+    }
+    Ok(())
 }
 
-/// The change towards `target`, `None` when the partition is there already.
-fn changed(
+/// Towards `target`; what is there and not in it is removed once the rest is in sync.
+fn move_to(
+    change: &mut PartitionChange<'_>,
     partition: &PartitionImage,
-    target: &[i32],
+    target: Vec<i32>,
     resize: bool,
-) -> Result<Option<PartitionChangeRecord>, ApiError> {
-    let settled: Vec<i32> = partition
-        .replicas
-        .iter()
-        .copied()
-        .filter(|id| !partition.adding_replicas.contains(id))
-        .collect();
+) -> Result<(), ApiError> {
     if !resize {
-        let mut set: BTreeSet<i32> = partition.replicas.iter().copied().collect();
-        set.retain(|id| !partition.removing_replicas.contains(id));
-        if set.len() != target.len() {
+        let staying = partition
+            .replicas
+            .iter()
+            .filter(|id| !partition.removing_replicas.contains(id));
+        let staying = staying.collect::<BTreeSet<_>>().len();
+        if staying != target.len() {
             let message = format!(
-                "The replication factor is changed from {} to {}",
-                set.len(),
+                "The replication factor is changed from {staying} to {}",
                 target.len()
             );
             return Err(ApiError::new(ErrorCode::InvalidReplicationFactor, message));
         }
     }
-    let adding: Vec<i32> = target
-        .iter()
-        .copied()
-        .filter(|id| !settled.contains(id))
-        .collect();
-    let removing: Vec<i32> = settled
+    let is_settled = |id: &i32| partition.replicas.contains(id) && !partition.adding_replicas.contains(id);
+    let mut adding: Vec<i32> = target.iter().copied().filter(|id| !is_settled(id)).collect();
+    let mut removing: Vec<i32> = partition
+        .replicas
         .iter()
         .copied()
         .filter(|id| !target.contains(id))
         .collect();
-    let replicas: Vec<i32> = target.iter().chain(&removing).copied().collect();
-    let change = PartitionChangeRecord {
-        replicas: (replicas != partition.replicas).then_some(replicas),
-        adding_replicas: (adding != partition.adding_replicas).then_some(adding),
-        removing_replicas: (removing != partition.removing_replicas).then_some(removing),
-        ..PartitionChangeRecord::default()
-    };
-    Ok((change != PartitionChangeRecord::default()).then_some(change))
+    adding.sort_unstable();
+    removing.sort_unstable();
+    change.replicas = target;
+    change.replicas.extend(&removing);
+    change.adding = adding;
+    change.removing = removing;
+    Ok(())
 }
 
 /// The reassignments under way: of all topics, or of the partitions named; topics without any are left out.

@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AllocateProducerIds, AlterClientQuotas, AlterConfigs, AlterPartitionReassignments,
-    AlterUserScramCredentials, CreatePartitions, CreateTopics, Decide, DecideContext, Decision, DeleteTopics,
-    ElectLeaders, ImportCluster, IncrementalAlterConfigs, RegisterBroker, UnregisterBroker, UpdateFeatures,
+    AllocateProducerIds, AlterClientQuotas, AlterConfigs, AlterPartition, AlterPartitionReassignments,
+    AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreatePartitions, CreateTopics, Decide,
+    DecideContext, Decision, DeleteTopics, ElectLeaders, FenceBroker, ImportCluster, IncrementalAlterConfigs,
+    RegisterBroker, UnregisterBroker, UpdateFeatures, wire,
 };
 use crate::image::MetadataImage;
 
@@ -17,7 +18,7 @@ pub trait Request: Decide + Into<ControllerRequest> {
 }
 
 macro_rules! requests {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident $(=> $wire:literal)?,)*) => {
         /// Any request to the controller.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum ControllerRequest {
@@ -25,9 +26,9 @@ macro_rules! requests {
         }
 
         /// The reply to a request of the same name.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum ControllerReply {
-            $($(#[$doc])* $name(<$name as Decide>::Reply),)*
+            $($(#[$doc])* $name($(#[serde(with = $wire)])? <$name as Decide>::Reply),)*
         }
 
         impl Decide for ControllerRequest {
@@ -64,11 +65,11 @@ macro_rules! requests {
 
 requests! {
     /// See [`CreateTopics`].
-    CreateTopics,
+    CreateTopics => "wire::answered",
     /// See [`DeleteTopics`].
-    DeleteTopics,
+    DeleteTopics => "wire::items",
     /// See [`CreatePartitions`].
-    CreatePartitions,
+    CreatePartitions => "wire::items",
     /// See [`AlterConfigs`].
     AlterConfigs,
     /// See [`IncrementalAlterConfigs`].
@@ -78,17 +79,25 @@ requests! {
     /// See [`AlterUserScramCredentials`].
     AlterUserScramCredentials,
     /// See [`AlterPartitionReassignments`].
-    AlterPartitionReassignments,
+    AlterPartitionReassignments => "wire::answered",
     /// See [`ElectLeaders`].
-    ElectLeaders,
+    ElectLeaders => "wire::items",
     /// See [`UpdateFeatures`].
     UpdateFeatures,
     /// See [`RegisterBroker`].
-    RegisterBroker,
+    RegisterBroker => "wire::response",
+    /// See [`BrokerHeartbeat`].
+    BrokerHeartbeat => "wire::response",
+    /// See [`FenceBroker`].
+    FenceBroker,
     /// See [`UnregisterBroker`].
     UnregisterBroker,
+    /// See [`AlterPartition`].
+    AlterPartition => "wire::response",
+    /// See [`AssignReplicasToDirs`].
+    AssignReplicasToDirs => "wire::response",
     /// See [`AllocateProducerIds`].
-    AllocateProducerIds,
+    AllocateProducerIds => "wire::response",
     /// See [`ImportCluster`].
     ImportCluster,
 }
@@ -100,41 +109,26 @@ impl ControllerRequest {
     }
 }
 
-/// Kafka's own messages in a [`ControllerRequest`]: the version and the bytes of the wire.
-pub(super) mod wire {
-    use barnabas_protocol::codec::decode_request;
-    use barnabas_protocol::messages::{Message, Request};
-    use bytes::BytesMut;
-    use serde::de::Error as _;
-    use serde::ser::Error as _;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    /// Writes the message in its newest version.
-    pub fn serialize<T: Request, S: Serializer>(message: &T, serializer: S) -> Result<S::Ok, S::Error> {
-        let version = <T as Message>::VERSIONS.max;
-        let mut bytes = BytesMut::new();
-        message.encode(&mut bytes, version).map_err(S::Error::custom)?;
-        (version, bytes.to_vec()).serialize(serializer)
-    }
-
-    /// Reads a message, once its lengths are proven.
-    pub fn deserialize<'de, T: Request, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        let (version, bytes) = <(i16, Vec<u8>)>::deserialize(deserializer)?;
-        decode_request(version, bytes.into()).map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use barnabas_protocol::error::ErrorCode;
+    use barnabas_protocol::messages::alter_partition_response::{PartitionData, TopicData};
+    use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
     use barnabas_protocol::messages::create_topics_request::CreatableTopic;
+    use barnabas_protocol::messages::create_topics_response::CreatableTopicResult;
+    use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
+    use barnabas_protocol::messages::elect_leaders_response::ReplicaElectionResult;
     use barnabas_protocol::messages::{
-        AlterPartitionReassignmentsRequest, AlterUserScramCredentialsRequest, CreatePartitionsRequest,
-        CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest, StrBytes, TopicName,
-        UpdateFeaturesRequest,
+        AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
+        AlterPartitionReassignmentsResponse, AlterPartitionRequest, AlterPartitionResponse,
+        AlterUserScramCredentialsRequest, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
+        BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest,
+        BrokerRegistrationResponse, CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse,
+        DeleteTopicsRequest, ElectLeadersRequest, StrBytes, TopicName, UpdateFeaturesRequest,
     };
 
     use super::*;
-    use crate::controller::{AlterConfigOp, QuotaAlteration};
+    use crate::controller::{AlterConfigOp, ApiError, QuotaAlteration};
     use crate::records::ConfigResource;
 
     #[test]
@@ -175,6 +169,16 @@ mod tests {
             ElectLeaders(ElectLeadersRequest::default()).into(),
             UpdateFeatures(UpdateFeaturesRequest::default()).into(),
             UnregisterBroker { broker_id: 3 }.into(),
+            RegisterBroker(BrokerRegistrationRequest::default()).into(),
+            BrokerHeartbeat(BrokerHeartbeatRequest::default().with_cordoned_log_dirs(Some(vec![]))).into(),
+            FenceBroker {
+                broker_id: 1,
+                broker_epoch: 2,
+            }
+            .into(),
+            AlterPartition(AlterPartitionRequest::default()).into(),
+            AssignReplicasToDirs(AssignReplicasToDirsRequest::default()).into(),
+            AllocateProducerIds(AllocateProducerIdsRequest::default()).into(),
             ImportCluster::default().into(),
         ];
         for request in requests {
@@ -186,5 +190,52 @@ mod tests {
         }
         let lying = r#"{"CreateTopics":[7,[127,255,255,255,15]]}"#;
         assert!(serde_json::from_str::<ControllerRequest>(lying).is_err());
+    }
+
+    #[test]
+    fn replies_are_the_same_at_the_other_end() {
+        let refused = || ApiError::new(ErrorCode::PolicyViolation, "no");
+        let topic = CreatableTopicResult::default()
+            .with_name(TopicName(StrBytes::from_static_str("orders")))
+            .with_error_code(36);
+        let created = CreateTopicsResponse::default().with_topics(vec![topic]);
+        let deleted = DeletableTopicResult::default().with_topic_id(uuid::Uuid::from_u128(7));
+        let outcome = (
+            ConfigResource::topic("t"),
+            Err(ApiError::bare(ErrorCode::InvalidConfig)),
+        );
+        let partition = PartitionData::default().with_isr(vec![BrokerId(3)]);
+        let altered = TopicData::default().with_partitions(vec![partition]);
+        let replies = vec![
+            ControllerReply::CreateTopics(Ok(created)),
+            ControllerReply::CreateTopics(Err(refused())),
+            ControllerReply::DeleteTopics(Ok(vec![deleted])),
+            ControllerReply::CreatePartitions(Ok(vec![CreatePartitionsTopicResult::default()])),
+            ControllerReply::AlterConfigs(Ok(vec![outcome])),
+            ControllerReply::AlterClientQuotas(vec![(
+                [("user".to_owned(), None)].into_iter().collect(),
+                Err(refused()),
+            )]),
+            ControllerReply::AlterUserScramCredentials([("u".to_owned(), Ok(()))].into_iter().collect()),
+            ControllerReply::AlterPartitionReassignments(Ok(AlterPartitionReassignmentsResponse::default())),
+            ControllerReply::ElectLeaders(Ok(vec![ReplicaElectionResult::default()])),
+            ControllerReply::UpdateFeatures(Ok(())),
+            ControllerReply::RegisterBroker(BrokerRegistrationResponse::default().with_broker_epoch(5)),
+            ControllerReply::BrokerHeartbeat(BrokerHeartbeatResponse::default().with_is_fenced(false)),
+            ControllerReply::FenceBroker(true),
+            ControllerReply::UnregisterBroker(Err(refused())),
+            ControllerReply::AlterPartition(AlterPartitionResponse::default().with_topics(vec![altered])),
+            ControllerReply::AssignReplicasToDirs(AssignReplicasToDirsResponse::default()),
+            ControllerReply::AllocateProducerIds(
+                AllocateProducerIdsResponse::default().with_producer_id_len(1000),
+            ),
+            ControllerReply::ImportCluster(Ok(())),
+        ];
+        for reply in replies {
+            let bytes = serde_json::to_vec(&reply).unwrap();
+            assert_eq!(serde_json::from_slice::<ControllerReply>(&bytes).unwrap(), reply);
+        }
+        let lying = r#"{"DeleteTopics":{"Ok":[6,[0,0,0,0,255,255,255,255,15]]}}"#;
+        assert!(serde_json::from_str::<ControllerReply>(lying).is_err());
     }
 }

@@ -17,8 +17,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use serde::{Deserialize, Serialize};
 
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision};
+use super::{ApiError, Decide, DecideContext, Decision, wire};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, ScramCredentialRecord, ScramMechanism};
 
@@ -27,7 +26,7 @@ const ITERATIONS_MAX: i32 = 16384;
 
 /// Alters credentials, one of each user; each succeeds or fails on its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AlterUserScramCredentials(#[serde(with = "wire")] pub AlterUserScramCredentialsRequest);
+pub struct AlterUserScramCredentials(#[serde(with = "wire::request")] pub AlterUserScramCredentialsRequest);
 
 impl Decide for AlterUserScramCredentials {
     /// An outcome for each user.

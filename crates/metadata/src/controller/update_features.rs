@@ -7,8 +7,7 @@ use barnabas_protocol::messages::UpdateFeaturesRequest;
 
 use serde::{Deserialize, Serialize};
 
-use super::request::wire;
-use super::{ApiError, Decide, DecideContext, Decision};
+use super::{ApiError, Decide, DecideContext, Decision, wire};
 use crate::features::{
     self, ELIGIBLE_LEADER_REPLICAS_VERSION, ELR_METADATA_VERSION, KRAFT_VERSION, METADATA_CHANGES,
     METADATA_VERSION,
@@ -18,7 +17,7 @@ use crate::records::MetadataRecord;
 
 /// Updates features: all or none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UpdateFeatures(#[serde(with = "wire")] pub UpdateFeaturesRequest);
+pub struct UpdateFeatures(#[serde(with = "wire::request")] pub UpdateFeaturesRequest);
 
 /// `FeatureUpdate.UpgradeType`.
 #[derive(Clone, Copy, PartialEq)]

@@ -141,7 +141,7 @@ impl PartitionImage {
 
     /// This partition after a change. The partition epoch goes up always, the leader epoch when the record
     /// names a leader.
-    pub(super) fn merge(&self, change: &PartitionChangeRecord) -> Self {
+    pub(crate) fn merge(&self, change: &PartitionChangeRecord) -> Self {
         let pick = |new: &Option<Vec<i32>>, old: &Vec<i32>| new.clone().unwrap_or_else(|| old.clone());
         Self {
             replicas: pick(&change.replicas, &self.replicas),

@@ -7,18 +7,26 @@
 //! ```
 //! One entry is on its way at a time, and it says in which term it was decided: raft applies it in that term
 //! or not at all. So every decision sees all earlier ones, also when the leadership comes and goes.
+//!
+//! While this node is the active controller of more than one broker, time also passes here: [`Tick`] is
+//! decided when a broker's session may be over, and when elections are due that nobody asks for. A node whose
+//! broker is the only one has no timer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_config::ControllerRules;
 use barnabas_environment::Environment;
 use openraft::error::{ClientWriteError, RaftError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::leadership::Leadership;
 use super::state_machine::{Applied, StateMachine};
 use super::types::{Raft, RecordBatch};
-use crate::controller::{ControllerReply, ControllerRequest, ControllerSettings, Decide, DecideContext};
+use crate::controller::{
+    BrokerHeartbeats, ControllerReply, ControllerRequest, ControllerSettings, Decide, DecideContext, Tick,
+};
 use crate::error::MetadataError;
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
@@ -27,6 +35,8 @@ use crate::records::MetadataRecord;
 pub const QUEUE_MAX: usize = 4096;
 /// An entry is full with so many records; one request alone may cause as many.
 const RECORDS_MAX: usize = 10_000;
+/// Leaders that unclean election allows are looked for so often (`unclean.leader.election.interval.ms`).
+const UNCLEAN_ELECTION_INTERVAL_MS: i64 = 300_000;
 /// No more requests are decided without letting others have the thread.
 const REQUESTS_MAX: usize = 1024;
 
@@ -70,6 +80,22 @@ impl Batch {
     }
 }
 
+/// What an active controller knows and the log doesn't say.
+struct Reign {
+    /// The term.
+    epoch: i32,
+    heartbeats: BrokerHeartbeats,
+    /// When elections are due that nobody asks for, by the monotonic clock.
+    elections_at_ms: i64,
+}
+
+/// Why the decider wakes.
+enum Woken {
+    /// By a request, or because the log is empty.
+    Decide(Option<Job>),
+    Tick,
+}
+
 pub struct Decider {
     pub raft: Raft,
     pub state_machine: StateMachine,
@@ -85,31 +111,106 @@ impl Decider {
     /// Decides what comes, until every sender is dropped.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
         let mut held = None;
+        let mut reign = None;
         loop {
-            let first = match held.take() {
-                Some(job) => Some(job),
+            let woken = match held.take() {
+                Some(job) => Woken::Decide(Some(job)),
                 None => tokio::select! {
                     biased;
                     job = inbox.recv() => match job {
                         None => return,
-                        job => job,
+                        job => Woken::Decide(job),
                     },
-                    () = self.log_is_empty() => None,
+                    () = self.log_is_empty() => Woken::Decide(None),
+                    () = self.tick_is_due(reign.as_ref()) => Woken::Tick,
                 },
             };
             match self.leadership.epoch(&self.state_machine).await {
                 Err(error) => {
-                    if let Some(job) = first {
+                    if let Woken::Decide(Some(job)) = woken {
                         job.answer(Err(error));
                     }
                 }
                 Ok(epoch) => {
                     let image = self.state_machine.image();
-                    let batch = self.decide(&image, first, &mut held, &mut inbox);
+                    let reign = self.reign_of(epoch, &image, &mut reign);
+                    let batch = match woken {
+                        Woken::Decide(first) => self.decide(&image, reign, first, &mut held, &mut inbox),
+                        Woken::Tick => self.tick(&image, reign),
+                    };
                     drop(image);
                     self.commit(epoch, batch, &mut inbox).await;
                 }
             }
+        }
+    }
+
+    /// What is known in the term `epoch`; a new term begins with nothing.
+    fn reign_of<'a>(&self, epoch: i32, image: &MetadataImage, reign: &'a mut Option<Reign>) -> &'a mut Reign {
+        let now_ms = self.environment.clock.monotonic_ms();
+        let current = reign.take().filter(|reign| reign.epoch == epoch);
+        reign.insert(current.unwrap_or_else(|| Reign {
+            epoch,
+            heartbeats: BrokerHeartbeats::new(self.settings.broker_session_timeout_ms, image, now_ms),
+            elections_at_ms: now_ms.saturating_add(self.election_interval_ms()),
+        }))
+    }
+
+    fn election_interval_ms(&self) -> i64 {
+        let rebalance_ms = self.settings.leader_rebalance_interval_ms;
+        rebalance_ms.map_or(UNCLEAN_ELECTION_INTERVAL_MS, |ms| {
+            ms.min(UNCLEAN_ELECTION_INTERVAL_MS)
+        })
+    }
+
+    /// Ready when this node is the active controller of several brokers, and something is due.
+    async fn tick_is_due(&self, reign: Option<&Reign>) {
+        self.leadership.gained().await;
+        let image = self.state_machine.image();
+        let own = self.settings.node_id;
+        if image.brokers.keys().all(|id| *id == own) {
+            drop(image);
+            return std::future::pending().await;
+        }
+        // A reign that has not begun begins with a tick.
+        let Some(reign) = reign else { return };
+        let sessions = reign.heartbeats.next_expiry_ms(&image).unwrap_or(i64::MAX);
+        drop(image);
+        let due_in = sessions.min(reign.elections_at_ms) - self.environment.clock.monotonic_ms();
+        sleep(Duration::from_millis(u64::try_from(due_in).unwrap_or(0))).await;
+    }
+
+    fn tick(&mut self, image: &MetadataImage, reign: &mut Reign) -> Batch {
+        let now_ms = self.environment.clock.monotonic_ms();
+        let elections = now_ms >= reign.elections_at_ms;
+        let interval_ms = self.election_interval_ms();
+        let mut ctx = self.context(image, &mut reign.heartbeats);
+        let decision = Tick { elections }.decide(image, &mut ctx);
+        if elections {
+            let left_over = decision.reply;
+            reign.elections_at_ms = now_ms.saturating_add(if left_over { 0 } else { interval_ms });
+        }
+        Batch {
+            records: decision.records,
+            answers: Vec::new(),
+        }
+    }
+
+    fn context<'a>(
+        &'a mut self,
+        image: &MetadataImage,
+        heartbeats: &'a mut BrokerHeartbeats,
+    ) -> DecideContext<'a> {
+        let now = self.environment.clock.now();
+        DecideContext {
+            now_ms: now.wall_ms,
+            now_monotonic_ms: now.monotonic_ms,
+            alone: self.leadership.is_alone(),
+            heartbeats,
+            settings: &self.settings,
+            random: &mut self.environment.random,
+            rules: &self.rules,
+            next_offset: image.offset + 1,
         }
     }
 
@@ -124,23 +225,18 @@ impl Decider {
     fn decide(
         &mut self,
         image: &Arc<MetadataImage>,
+        reign: &mut Reign,
         first: Option<Job>,
         held: &mut Option<Job>,
         inbox: &mut mpsc::Receiver<Job>,
     ) -> Batch {
         let mut image: MetadataImage = MetadataImage::clone(image);
-        let mut ctx = DecideContext {
-            now_ms: self.environment.clock.wall_ms(),
-            settings: &self.settings,
-            random: &mut self.environment.random,
-            rules: &self.rules,
-            next_offset: image.offset + 1,
-        };
         let mut batch = Batch::default();
         if image.cluster_id.is_empty() {
             batch.records.clone_from(&self.bootstrap);
             image.replay(&batch.records);
         }
+        let mut ctx = self.context(&image, &mut reign.heartbeats);
         let mut next = first;
         while let Some(job) = next {
             if job.request.takes_offset() && !batch.records.is_empty() {

@@ -55,6 +55,11 @@ impl Leadership {
         self.leads(&self.raft.metrics().borrow())
     }
 
+    /// Whether this node is the only voter.
+    pub fn is_alone(&self) -> bool {
+        is_alone(&self.raft.metrics().borrow())
+    }
+
     /// Ready when this node leads.
     pub async fn gained(&self) {
         self.reached(|now| self.leads(now)).await;
@@ -78,12 +83,16 @@ impl Leadership {
     }
 
     fn leads(&self, now: &Metrics) -> bool {
-        let alone = now.membership_config.membership().voter_ids().count() == 1;
+        let alone = is_alone(now);
         let heard = now
             .millis_since_quorum_ack
             .is_some_and(|ms| u128::from(ms) <= self.majority_timeout.as_millis());
         now.state == ServerState::Leader && now.running_state.is_ok() && (alone || heard)
     }
+}
+
+fn is_alone(now: &Metrics) -> bool {
+    now.membership_config.membership().voter_ids().count() == 1
 }
 
 fn not_controller(now: &Metrics) -> MetadataError {

@@ -62,6 +62,12 @@ impl QuorumOptions {
                 node_id: config.node_id,
                 default_num_partitions: config.num_partitions,
                 default_replication_factor: i16::try_from(config.default_replication_factor).unwrap_or(1),
+                broker_session_timeout_ms: i64::from(config.broker_session_timeout_ms),
+                leader_rebalance_interval_ms: config.auto_leader_rebalance_enable.then(|| {
+                    config
+                        .leader_imbalance_check_interval_seconds
+                        .saturating_mul(1000)
+                }),
             },
             rules: ControllerRules::new(layers.clone()),
             bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use barnabas_metadata::controller::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
 use barnabas_metadata::quorum::MetadataDisk;
 use barnabas_metadata::{MetadataDelta, MetadataError, Quorum};
+use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -49,7 +50,7 @@ async fn requests_that_wait_are_decided_together_each_for_itself() {
     let dir = tempfile::tempdir().unwrap();
     let (quorum, published) = start(dir.path()).await;
     let handle = quorum.handle();
-    register(&handle).await.unwrap();
+    let epoch = register(&handle).await.unwrap();
     let before = handle.status().high_watermark;
     let mut tasks = JoinSet::new();
     for number in 0..500 {
@@ -57,11 +58,11 @@ async fn requests_that_wait_are_decided_together_each_for_itself() {
         tasks.spawn(async move {
             // Every name comes twice.
             let created = create(&handle, [format!("topic-{}", number / 2)]).await.unwrap();
-            let ids = AllocateProducerIds {
-                broker_id: 1,
-                broker_epoch: 1,
-            };
-            (created, handle.submit(ids).await.unwrap())
+            let ids = AllocateProducerIdsRequest::default()
+                .with_broker_id(BrokerId(1))
+                .with_broker_epoch(epoch);
+            let reply = handle.submit(AllocateProducerIds(ids)).await.unwrap();
+            (created, reply.producer_id_start.0)
         });
     }
     let replies = timeout(LONG, tasks.join_all()).await.unwrap();

@@ -5,11 +5,18 @@ use std::sync::Arc;
 
 use barnabas_config::{ControllerRules, Layers};
 use barnabas_environment::Environment;
-use barnabas_metadata::controller::{ApiError, ControllerSettings, CreateTopics, RegisterBroker};
+use barnabas_metadata::controller::{
+    ApiError, BrokerHeartbeat, ControllerSettings, CreateTopics, RegisterBroker, registration_request,
+};
 use barnabas_metadata::quorum::{ControllerHandle, MetadataDisk};
-use barnabas_metadata::{MetadataDelta, MetadataError, MetadataImage, MetadataRecord, Quorum, QuorumOptions};
+use barnabas_metadata::records::BrokerRegistration;
+use barnabas_metadata::{
+    MetadataDelta, MetadataError, MetadataImage, MetadataRecord, Quorum, QuorumOptions, features,
+};
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
-use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+use barnabas_protocol::messages::{
+    BrokerHeartbeatRequest, BrokerId, CreateTopicsRequest, StrBytes, TopicName,
+};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -21,6 +28,8 @@ pub fn options(disk: MetadataDisk, cluster_id: &str) -> QuorumOptions {
             node_id: 1,
             default_num_partitions: 1,
             default_replication_factor: 1,
+            broker_session_timeout_ms: 9000,
+            leader_rebalance_interval_ms: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![MetadataRecord::FeatureLevel {
@@ -54,17 +63,24 @@ pub async fn start_error(dir: &Path, cluster_id: &str) -> MetadataError {
     }
 }
 
-/// Registers broker 1 and returns its epoch.
+/// Starts broker 1 anew, and returns its epoch once it serves.
 pub async fn register(handle: &ControllerHandle) -> Result<i64, MetadataError> {
-    let registration = RegisterBroker {
+    let broker = BrokerRegistration {
         broker_id: 1,
-        incarnation_id: Uuid::from_u128(1),
-        endpoints: vec![],
-        features: vec![],
-        rack: None,
-        log_dirs: vec![],
+        incarnation_id: Environment::system().random.uuid(),
+        log_dirs: vec![Uuid::from_u128(1000)],
+        features: features::broker_features(),
+        ..BrokerRegistration::default()
     };
-    handle.submit(registration).await
+    let request = registration_request("cluster-a", &broker, -1);
+    let reply = handle.submit(RegisterBroker(request)).await?;
+    assert_eq!(reply.error_code, 0);
+    let alive = BrokerHeartbeatRequest::default()
+        .with_broker_id(BrokerId(1))
+        .with_broker_epoch(reply.broker_epoch)
+        .with_current_metadata_offset(reply.broker_epoch);
+    handle.submit(BrokerHeartbeat(alive)).await?;
+    Ok(reply.broker_epoch)
 }
 
 /// Creates topics of one partition; says whether each was.

@@ -1,14 +1,16 @@
 //! Brokers leave and come back; leaders are elected; producer ids are given out; features change.
 
 use barnabas_metadata::controller::{
-    AllocateProducerIds, ElectLeaders, RegisterBroker, UnregisterBroker, UpdateFeatures,
+    AllocateProducerIds, ElectLeaders, RegisterBroker, UnregisterBroker, UpdateFeatures, registration_request,
 };
 use barnabas_metadata::features;
-use barnabas_metadata::records::{MetadataRecord, NO_LEADER, PartitionRecord};
+use barnabas_metadata::records::{BrokerRegistration, MetadataRecord, NO_LEADER, PartitionRecord};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
 use barnabas_protocol::messages::update_features_request::FeatureUpdateKey;
-use barnabas_protocol::messages::{ElectLeadersRequest, UpdateFeaturesRequest};
+use barnabas_protocol::messages::{
+    AllocateProducerIdsRequest, BrokerId, ElectLeadersRequest, UpdateFeaturesRequest,
+};
 use uuid::Uuid;
 
 use super::fixture::{Cluster, text, topic_name};
@@ -44,25 +46,25 @@ fn state(cluster: &Cluster) -> (i32, Vec<i32>, i32) {
 }
 
 fn register(broker_id: i32) -> RegisterBroker {
-    RegisterBroker {
+    let broker = BrokerRegistration {
         broker_id,
         incarnation_id: Uuid::from_u128(2),
-        endpoints: vec![],
         features: features::broker_features(),
-        rack: None,
-        log_dirs: vec![],
-    }
+        ..BrokerRegistration::default()
+    };
+    RegisterBroker(registration_request("", &broker, -1))
 }
 
 #[test]
 fn the_last_replica_keeps_the_partition_and_leads_again_when_it_is_back() {
     let mut cluster = with_partition(&[1], &[1], &[1], 1);
+    cluster.alone = true;
     assert_eq!(cluster.submit(UnregisterBroker { broker_id: 1 }), Ok(()));
     assert_eq!(state(&cluster), (NO_LEADER, vec![1], 5));
     assert!(cluster.image.brokers.is_empty());
     let error = cluster.submit(UnregisterBroker { broker_id: 1 }).unwrap_err();
     assert_eq!(error.code, ErrorCode::BrokerIdNotRegistered);
-    let epoch = cluster.submit(register(1));
+    let epoch = cluster.submit(register(1)).broker_epoch;
     assert_eq!(
         (state(&cluster), cluster.image.brokers[&1].broker_epoch),
         ((1, vec![1], 6), epoch)
@@ -120,11 +122,16 @@ fn elections_follow_preference_and_need() {
 #[test]
 fn producer_ids_come_in_blocks_that_never_overlap() {
     let mut cluster = Cluster::of_one();
-    let allocate = || AllocateProducerIds {
-        broker_id: 1,
-        broker_epoch: 1,
+    let allocate = |broker_epoch| {
+        let request = AllocateProducerIdsRequest::default()
+            .with_broker_id(BrokerId(1))
+            .with_broker_epoch(broker_epoch);
+        AllocateProducerIds(request)
     };
-    assert_eq!([0, 1000, 2000], [(); 3].map(|()| cluster.submit(allocate())));
+    let starts = [(); 3].map(|()| cluster.submit(allocate(1)).producer_id_start.0);
+    assert_eq!(starts, [0, 1000, 2000]);
+    let stale = cluster.submit(allocate(0));
+    assert_eq!(stale.error_code, ErrorCode::StaleBrokerEpoch.code());
     assert_eq!(cluster.image.next_producer_id, 3000);
 }
 

@@ -1,7 +1,11 @@
 //! An image that decisions are made against, and a source of numbers that repeats itself.
 
+use std::cell::RefCell;
+
 use barnabas_config::{ControllerRules, Layers};
-use barnabas_metadata::controller::{ControllerSettings, Decide, DecideContext, Decision, Random};
+use barnabas_metadata::controller::{
+    BrokerHeartbeats, ControllerSettings, Decide, DecideContext, Decision, Random,
+};
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::records::{BrokerRegistration, MetadataRecord};
 use barnabas_protocol::messages::{BrokerId, StrBytes, TopicName};
@@ -24,15 +28,21 @@ impl Random for Counter {
 /// A cluster under test.
 pub struct Cluster {
     pub image: MetadataImage,
+    heartbeats: RefCell<BrokerHeartbeats>,
+    /// The monotonic clock.
+    pub now_ms: i64,
+    /// Whether the controller is the only voter.
+    pub alone: bool,
 }
+
+/// `broker.session.timeout.ms`.
+pub const SESSION_MS: i64 = 9000;
 
 impl Cluster {
     /// A cluster of these brokers: id and rack.
     pub fn of(brokers: &[(i32, Option<&str>)]) -> Self {
         let records: Vec<_> = brokers.iter().map(|(id, rack)| register(*id, *rack)).collect();
-        Self {
-            image: MetadataImage::empty().apply(&records, 1, 1).0,
-        }
+        Self::new(MetadataImage::empty().apply(&records, 1, 1).0)
     }
 
     /// One broker, number 1.
@@ -40,15 +50,31 @@ impl Cluster {
         Self::of(&[(1, None)])
     }
 
-    /// Decides without changing anything.
+    /// A cluster with this image, whose controller has just become active.
+    pub fn new(image: MetadataImage) -> Self {
+        let heartbeats = BrokerHeartbeats::new(SESSION_MS, &image, 0);
+        Self {
+            image,
+            heartbeats: RefCell::new(heartbeats),
+            now_ms: 0,
+            alone: false,
+        }
+    }
+
+    /// Decides without changing the image.
     pub fn decide<R: Decide>(&self, request: R) -> Decision<R::Reply> {
         let settings = ControllerSettings {
             node_id: 1,
             default_num_partitions: 2,
             default_replication_factor: 1,
+            broker_session_timeout_ms: SESSION_MS,
+            leader_rebalance_interval_ms: Some(300_000),
         };
         let mut ctx = DecideContext {
             now_ms: 0,
+            now_monotonic_ms: self.now_ms,
+            alone: self.alone,
+            heartbeats: &mut self.heartbeats.borrow_mut(),
             settings: &settings,
             random: &mut Counter(100 * self.image.offset as u128),
             rules: &ControllerRules::new(Layers::default()),
@@ -79,7 +105,7 @@ fn register(broker_id: i32, rack: Option<&str>) -> MetadataRecord {
         rack: rack.map(str::to_owned),
         fenced: false,
         in_controlled_shutdown: false,
-        log_dirs: vec![Uuid::from_u128(broker_id as u128)],
+        log_dirs: vec![Uuid::from_u128(1000 + broker_id as u128)],
         cordoned_log_dirs: vec![],
     })
 }

@@ -81,7 +81,7 @@ fn a_topic_becomes_records_and_the_reply_tells_its_id() {
         (&first.replicas, &first.isr, first.leader, first.leader_epoch),
         (&vec![1], &vec![1], 1, 0)
     );
-    assert_eq!(first.directories, [Uuid::from_u128(1)]);
+    assert_eq!(first.directories, [Uuid::from_u128(1001)]);
 }
 
 #[test]

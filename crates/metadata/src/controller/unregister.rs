@@ -1,0 +1,45 @@
+//! UnregisterBroker (key 64) and UnregisterController (key 94): nodes that won't come back are forgotten.
+
+use barnabas_protocol::error::ErrorCode;
+use serde::{Deserialize, Serialize};
+
+use super::{ApiError, Decide, DecideContext, Decision, fence};
+use crate::image::MetadataImage;
+use crate::records::MetadataRecord;
+
+/// A broker is gone for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnregisterBroker {
+    /// The broker's id.
+    pub broker_id: i32,
+}
+
+impl Decide for UnregisterBroker {
+    type Reply = Result<(), ApiError>;
+
+    /// The partitions that the broker led get another leader from the ISR, or none.
+    fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let broker_id = self.broker_id;
+        let Some(broker) = image.brokers.get(&broker_id) else {
+            let message = format!("Broker ID {broker_id} is not currently registered");
+            return refused(ErrorCode::BrokerIdNotRegistered, message);
+        };
+        ctx.heartbeats.forget(broker_id);
+        let mut records = fence::away(image, ctx, broker_id);
+        records.push(MetadataRecord::UnregisterBroker {
+            broker_id,
+            broker_epoch: broker.broker_epoch,
+        });
+        Decision {
+            records,
+            reply: Ok(()),
+        }
+    }
+}
+
+fn refused(code: ErrorCode, message: String) -> Decision<Result<(), ApiError>> {
+    Decision {
+        records: Vec::new(),
+        reply: Err(ApiError::new(code, message)),
+    }
+}

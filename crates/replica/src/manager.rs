@@ -35,8 +35,7 @@ impl ReplicaManager {
         logs: Vec<(Arc<DataDir>, Log)>,
         stopping: CancellationToken,
     ) -> Self {
-        let node_id = settings.config().node_id;
-        let partitions = Partitions::new(node_id, &environment, log_dirs.clone(), logs);
+        let partitions = Partitions::new(&settings.config(), &environment, log_dirs.clone(), logs);
         ReplicaManager {
             settings,
             log_dirs,

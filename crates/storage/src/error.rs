@@ -46,6 +46,9 @@ pub enum StorageError {
         /// The log directory.
         path: PathBuf,
     },
+    /// The log was deleted, or closed for good.
+    #[error("the log is gone")]
+    Gone,
     /// Another process holds the log directory.
     #[error("the log directory {} is in use by another process", path.display())]
     Locked {
@@ -148,6 +151,7 @@ impl StorageError {
             | StorageError::NotAPartition { .. } => ErrorCode::KafkaStorageError,
             StorageError::Corrupt { .. } | StorageError::MalformedBatches(_) => ErrorCode::CorruptMessage,
             StorageError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            StorageError::Gone => ErrorCode::UnknownTopicOrPartition,
             StorageError::UnexpectedAppendOffset { .. } | StorageError::CleaningAborted { .. } => {
                 ErrorCode::UnknownServerError
             }

@@ -113,14 +113,14 @@ impl PartitionLog for LedPartition {
 #[cfg(test)]
 mod tests {
     use barnabas_config::{BrokerConfig, Layers, Settings};
-    use barnabas_environment::Threads;
+    use barnabas_environment::Environment;
     use barnabas_protocol::records::compression::Compression;
     use barnabas_protocol::records::{BatchBuilder, RecordFields};
     use barnabas_replica::log_dirs::LogDirs;
     use barnabas_replica::partition::TopicPartition;
     use barnabas_replica::partition::core::Assignment;
-    use barnabas_replica::partition::flush::Flusher;
     use barnabas_replica::partition::settings::TopicSettings;
+    use barnabas_replica::partition::shared::Shared;
     use barnabas_storage::{Disk, LogDir, OpenFiles};
     use tempfile::TempDir;
     use uuid::Uuid;
@@ -131,8 +131,10 @@ mod tests {
         Assignment {
             leader,
             leader_epoch: LeaderEpoch(leader_epoch),
+            partition_epoch: 0,
             replicas: vec![1, 2],
             isr: isr.to_vec(),
+            alive: vec![],
         }
     }
 
@@ -161,9 +163,9 @@ mod tests {
         };
         let storage = dir.storage().unwrap();
         let log = storage.create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
-        let flusher = Arc::new(Flusher::new(Threads::Own));
+        let shared = Shared::new(&Environment::system(), 30_000);
         let assigned = assignment(1, 5, &[1, 2]);
-        let partition = Partition::new(id, 1, assigned, settings, dir, Some(log), flusher);
+        let partition = Partition::new(id, 1, assigned, settings, dir, Some(log), shared);
         (LedPartition(partition), folder)
     }
 

@@ -23,11 +23,14 @@ use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_network::rpc::decode;
+use barnabas_replica::partition::core::FollowerId;
 use barnabas_replica::partition::fetch::FetchPartition;
 use barnabas_replica::partition::{Isolation, Reader};
 
 /// First version that gives topics by id.
 const TOPIC_IDS_SINCE: i16 = 13;
+/// First version whose consumers may read from followers (KIP-392).
+const FOLLOWER_FETCH_SINCE: i16 = 11;
 
 /// Answers at once what is there, or parks until enough is.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
@@ -62,6 +65,7 @@ impl Fetch {
     /// Opens the session and finds the partitions; an error of the whole response is a reply already.
     fn open(broker: &Arc<Broker>, context: RequestContext, request: &FetchRequest) -> Result<Self, Reply> {
         let uses_topic_ids = context.api_version >= TOPIC_IDS_SINCE;
+        let reader = reader(request, context.api_version);
         let reply = FetchReply {
             context,
             uses_topic_ids,
@@ -70,12 +74,6 @@ impl Fetch {
             return Err(reply.failure(ErrorCode::UnknownServerError, request));
         }
         let (wanted, forgotten) = asked(request, uses_topic_ids);
-        let follower = request.replica_id.0.max(request.replica_state.replica_id.0);
-        let reader = match request.isolation_level {
-            _ if follower >= 0 => Reader::Follower(follower),
-            1 => Reader::Consumer(Isolation::ReadCommitted),
-            _ => Reader::Consumer(Isolation::ReadUncommitted),
-        };
         let session = SessionRequest {
             session_id: request.session_id,
             epoch: request.session_epoch,
@@ -122,10 +120,7 @@ impl Fetch {
             FetchContext::Incremental { watch, .. } => watch.clone(),
             FetchContext::Sessionless | FetchContext::Full => self.targets.own_watch(),
         };
-        let isolation = match self.targets.reader {
-            Reader::Consumer(isolation) => isolation,
-            Reader::Follower(_) | Reader::AnyReplica => Isolation::ReadUncommitted,
-        };
+        let isolation = self.targets.reader.isolation();
         // Made once: each new one takes locks that others share.
         let over = tokio::time::sleep(self.max_wait);
         let broker = self.broker.clone();
@@ -226,6 +221,26 @@ impl Fetch {
             }
         };
         reply.partitions(session_id, sent)
+    }
+}
+
+/// Who reads: a follower says who it is, and consumers of this version on may read from followers.
+fn reader(request: &FetchRequest, version: i16) -> Reader {
+    let broker_id = request.replica_id.0.max(request.replica_state.replica_id.0);
+    let isolation = match request.isolation_level {
+        1 => Isolation::ReadCommitted,
+        _ => Isolation::ReadUncommitted,
+    };
+    if broker_id >= 0 {
+        let broker_epoch = request.replica_state.replica_epoch;
+        Reader::Follower(FollowerId {
+            broker_id,
+            broker_epoch,
+        })
+    } else if version >= FOLLOWER_FETCH_SINCE {
+        Reader::ConsumerAnywhere(isolation)
+    } else {
+        Reader::Consumer(isolation)
     }
 }
 

@@ -19,6 +19,7 @@ use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
+use barnabas_replica::partition::core::FollowerId;
 use barnabas_replica::partition::offsets::{FoundOffset, OffsetQuery};
 use barnabas_replica::partition::{Isolation, Reader};
 
@@ -41,7 +42,10 @@ pub fn handle(broker: &Broker, context: &RequestContext, request: ListOffsetsReq
         CONSUMER if request.isolation_level == 1 => Reader::Consumer(Isolation::ReadCommitted),
         CONSUMER => Reader::Consumer(Isolation::ReadUncommitted),
         DEBUGGING => Reader::AnyReplica,
-        follower => Reader::Follower(follower),
+        broker_id => Reader::Follower(FollowerId {
+            broker_id,
+            broker_epoch: -1,
+        }),
     };
     if !ISOLATION_LEVELS.contains(&request.isolation_level) {
         return failure(&request, context.api_version);

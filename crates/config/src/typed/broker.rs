@@ -99,6 +99,8 @@ view! {
         log_flush_start_offset_checkpoint_interval_ms: i32 = "log.flush.start.offset.checkpoint.interval.ms",
         /// How often the high watermarks are written to their checkpoint, milliseconds.
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
+        /// How long a follower may be behind its leader and stay in the ISR, milliseconds.
+        replica_lag_time_max_ms: i64 = "replica.lag.time.max.ms",
 
         /// How often old segments are looked for, milliseconds.
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms",

@@ -142,7 +142,7 @@ impl Partition {
         let pending = state.pending(info.last_offset + 1, how.acks);
         drop(state);
         if enqueue {
-            self.flusher.enqueue(&self.itself);
+            self.shared.flusher.enqueue(&self.itself);
         }
         Ok(Appended { info, pending })
     }
@@ -176,6 +176,7 @@ impl Partition {
             core,
             waiters,
             gate,
+            ..
         } = state;
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let leader_epoch = core.leader_epoch().0;

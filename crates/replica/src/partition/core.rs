@@ -3,9 +3,16 @@
 //! Pure. [`super::Partition`] feeds it with what its log, its followers and the metadata image say. Nothing
 //! outside of it assumes how many replicas there are.
 
+mod follower;
+pub mod isr;
+
 use std::fmt;
 
 use barnabas_protocol::error::ErrorCode;
+
+use self::follower::Follower;
+pub use self::follower::{AliveBroker, FollowerId, FollowerLog, LagTime};
+use self::isr::IsrChange;
 
 /// Counts the leaders a partition has had. Records carry that of the leader that appended them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,19 +36,14 @@ pub struct Assignment {
     pub leader: i32,
     /// Counts the leaders there have been.
     pub leader_epoch: LeaderEpoch,
+    /// Counts the changes there have been.
+    pub partition_epoch: i32,
     /// The brokers that hold a replica.
     pub replicas: Vec<i32>,
     /// The replicas in sync with the leader.
     pub isr: Vec<i32>,
-}
-
-/// Up to where a follower has the log, as its fetches say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowerLog {
-    /// The follower's end: the offset it fetches.
-    pub end_offset: i64,
-    /// The follower's first offset.
-    pub start_offset: i64,
+    /// Those of the other brokers with a replica that are alive.
+    pub alive: Vec<AliveBroker>,
 }
 
 /// What a follower's fetch has moved.
@@ -51,6 +53,8 @@ pub struct Moved {
     pub high_watermark: bool,
     /// The follower's log start, and so perhaps the low watermark.
     pub log_start: bool,
+    /// The follower has come so far that it should be in the ISR.
+    pub joins: bool,
 }
 
 /// One partition as this broker sees it.
@@ -59,22 +63,19 @@ pub struct PartitionCore {
     node_id: i32,
     leader: i32,
     leader_epoch: LeaderEpoch,
+    partition_epoch: i32,
     /// As configured; more than there are replicas asks for all of them.
     min_insync_replicas: i32,
+    /// As the controller has committed it.
     isr: Box<[i32]>,
+    /// What the controller is asked to make of it.
+    proposed: Option<Box<IsrChange>>,
     /// The other replicas.
     followers: Box<[Follower]>,
     log_end_offset: i64,
     high_watermark: i64,
     /// Where the log ended when the leader epoch began.
     epoch_start_offset: i64,
-}
-
-#[derive(Debug)]
-struct Follower {
-    replica_id: i32,
-    /// `None` until it has fetched in this leader epoch.
-    log: Option<FollowerLog>,
 }
 
 impl PartitionCore {
@@ -85,37 +86,62 @@ impl PartitionCore {
         assignment: Assignment,
         min_insync_replicas: i32,
         (log_end_offset, high_watermark): (i64, i64),
+        now_ms: i64,
     ) -> Self {
         let mut core = PartitionCore {
             node_id,
             leader: assignment.leader,
             leader_epoch: assignment.leader_epoch,
+            partition_epoch: assignment.partition_epoch,
             min_insync_replicas,
             isr: Box::default(),
+            proposed: None,
             followers: Box::default(),
             log_end_offset,
             high_watermark: high_watermark.min(log_end_offset),
             epoch_start_offset: log_end_offset,
         };
-        core.assign(assignment);
+        core.assign(assignment, now_ms);
         core
     }
 
-    /// Takes over a change of leader, epoch, replicas or ISR; answers whether the high watermark moved.
-    pub fn assign(&mut self, assignment: Assignment) -> bool {
+    /// Takes over a change of leader, epoch, replicas or ISR; answers whether the high watermark moved. What
+    /// is older than the controller's last answer changes nothing.
+    pub fn assign(&mut self, assignment: Assignment, now_ms: i64) -> bool {
+        if assignment.partition_epoch < self.partition_epoch {
+            return false;
+        }
         let same_epoch = assignment.leader_epoch == self.leader_epoch;
-        let others = assignment.replicas.into_iter().filter(|&id| id != self.node_id);
-        let others = others.map(|replica_id| Follower {
-            replica_id,
-            log: self.follower(replica_id).filter(|_| same_epoch),
+        let others = assignment.replicas.iter().filter(|&&id| id != self.node_id);
+        let others = others.map(|&replica_id| {
+            let in_sync = assignment.isr.contains(&replica_id);
+            let known = self.followers.iter().find(|known| known.replica_id == replica_id);
+            let mut follower = match known.filter(|_| same_epoch) {
+                Some(known) => known.clone(),
+                None => Follower::new(replica_id, in_sync.then_some(now_ms)),
+            };
+            follower.told_of(&assignment.alive);
+            follower
         });
         self.followers = others.collect();
         if !same_epoch {
             self.epoch_start_offset = self.log_end_offset;
         }
+        if !same_epoch || assignment.partition_epoch > self.partition_epoch {
+            self.proposed = None;
+        }
         self.leader = assignment.leader;
         self.leader_epoch = assignment.leader_epoch;
+        self.partition_epoch = assignment.partition_epoch;
         self.isr = assignment.isr.into_boxed_slice();
+        self.advance()
+    }
+
+    /// Takes over which of the other brokers are alive; answers whether the high watermark moved.
+    pub fn brokers_changed(&mut self, alive: &[AliveBroker]) -> bool {
+        self.followers
+            .iter_mut()
+            .for_each(|follower| follower.told_of(alive));
         self.advance()
     }
 
@@ -134,19 +160,53 @@ impl PartitionCore {
     /// A follower fetches, and so says what it has.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER if this broker doesn't lead, or the other one holds no replica.
-    pub fn fetched_by(&mut self, replica_id: i32, has: FollowerLog) -> Result<Moved, ErrorCode> {
+    /// NOT_LEADER_OR_FOLLOWER if this broker doesn't lead, the other one holds no replica, or is not what has
+    /// registered since under its id.
+    pub fn fetched_by(
+        &mut self,
+        follower: FollowerId,
+        has: FollowerLog,
+        time: LagTime,
+    ) -> Result<Moved, ErrorCode> {
         self.check_leader()?;
-        let mut followers = self.followers.iter_mut();
-        let follower = followers
-            .find(|follower| follower.replica_id == replica_id)
+        let leader_end_offset = self.log_end_offset;
+        let place = self
+            .place_of(follower.broker_id)
             .ok_or(ErrorCode::NotLeaderOrFollower)?;
-        let had = follower.log.replace(has);
-        let log_start = had.map(|had| had.start_offset) != Some(has.start_offset);
+        let known = &mut self.followers[place];
+        if known.is_newer_than(follower.broker_epoch) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        let had = known.log();
+        known.fetched(has, follower.broker_epoch, leader_end_offset, time);
+        let joins = self.proposed.is_none() && self.joins(&self.followers[place]);
         Ok(Moved {
             high_watermark: self.advance(),
-            log_start,
+            log_start: had.map(|had| had.start_offset) != Some(has.start_offset),
+            joins,
         })
+    }
+
+    /// What the leader of `leader_epoch` has sent is in the log, which ends at `log_end_offset` now; the
+    /// leader's high watermark was `high_watermark`. Answers whether ours moved.
+    pub fn followed(&mut self, log_end_offset: i64, high_watermark: i64) -> bool {
+        self.log_end_offset = log_end_offset;
+        let high_watermark = high_watermark.min(log_end_offset);
+        let moves = high_watermark > self.high_watermark;
+        self.high_watermark = self.high_watermark.max(high_watermark);
+        moves
+    }
+
+    /// The log was cut off at `log_end_offset`.
+    pub fn truncated(&mut self, log_end_offset: i64) {
+        self.log_end_offset = log_end_offset;
+        self.high_watermark = self.high_watermark.min(log_end_offset);
+    }
+
+    /// The log begins anew, without records, at `offset`.
+    pub fn began_anew(&mut self, offset: i64) {
+        self.log_end_offset = offset;
+        self.high_watermark = offset;
     }
 
     /// The current leader epoch.
@@ -171,7 +231,7 @@ impl PartitionCore {
             .followers
             .iter()
             .filter(|follower| is_alive(follower.replica_id));
-        let starts = alive.map(|follower| follower.log.map_or(-1, |log| log.start_offset));
+        let starts = alive.map(|follower| follower.log().map_or(-1, |log| log.start_offset));
         starts.fold(log_start_offset, i64::min)
     }
 
@@ -209,18 +269,36 @@ impl PartitionCore {
         self.isr.len() >= required
     }
 
-    /// Whether another broker holds a replica of what this one leads.
+    /// Whether another broker holds a replica of what this one leads; with its epoch it has said which leader
+    /// it means.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER if it doesn't, or this one doesn't lead.
-    pub fn check_follower(&self, replica_id: i32) -> Result<(), ErrorCode> {
+    /// NOT_LEADER_OR_FOLLOWER if this one doesn't lead; if the other has none, UNKNOWN_LEADER_EPOCH where it
+    /// has said its epoch (it may know of a reassignment before we do), or else NOT_LEADER_OR_FOLLOWER.
+    pub fn check_follower(&self, replica_id: i32, epoch: LeaderEpoch) -> Result<(), ErrorCode> {
         self.check_leader()?;
-        let mut followers = self.followers.iter();
-        if followers.any(|follower| follower.replica_id == replica_id) {
+        match self.place_of(replica_id) {
+            Some(_) => Ok(()),
+            None if epoch == LeaderEpoch::UNKNOWN => Err(ErrorCode::NotLeaderOrFollower),
+            None => Err(ErrorCode::UnknownLeaderEpoch),
+        }
+    }
+
+    /// Whether this broker follows the leader in the very epoch in which something of it was asked for.
+    ///
+    /// # Errors
+    /// FENCED_LEADER_EPOCH if it doesn't any more, or never did.
+    pub fn check_follows(&self, leader_epoch: LeaderEpoch) -> Result<(), ErrorCode> {
+        if self.follows() && leader_epoch == self.leader_epoch {
             Ok(())
         } else {
-            Err(ErrorCode::NotLeaderOrFollower)
+            Err(ErrorCode::FencedLeaderEpoch)
         }
+    }
+
+    /// Whether another broker leads.
+    pub fn follows(&self) -> bool {
+        self.leader >= 0 && self.leader != self.node_id
     }
 
     /// Whether there are other replicas.
@@ -247,31 +325,35 @@ impl PartitionCore {
         }
     }
 
-    fn follower(&self, replica_id: i32) -> Option<FollowerLog> {
+    fn place_of(&self, replica_id: i32) -> Option<usize> {
         let mut followers = self.followers.iter();
-        followers
-            .find(|follower| follower.replica_id == replica_id)
-            .and_then(|follower| follower.log)
+        followers.position(|follower| follower.replica_id == replica_id)
     }
 
-    /// The high watermark is the least log end offset of the ISR; it never goes back while the leader stays.
-    /// A follower's offset is unknown until it has fetched. With too few in sync it stays where it is
-    /// (KIP-966).
+    /// The high watermark is the least log end offset of the ISR, of what it is about to become, and of those
+    /// that could join it at any moment, so that it never is beyond a joiner's end; it never goes back while
+    /// the leader stays. A follower's offset is unknown until it has fetched. With too few in sync it stays
+    /// where it is (KIP-966).
     fn advance(&mut self) -> bool {
         if self.check_leader().is_err() || !self.has_enough_in_sync() {
             return false;
         }
-        let mut others = self.isr.iter().filter(|&&id| id != self.node_id);
-        let end = others.try_fold(self.log_end_offset, |least, &id| {
-            Some(least.min(self.follower(id)?.end_offset))
-        });
-        match end {
-            Some(end) if end > self.high_watermark => {
-                self.high_watermark = end;
-                true
+        let mut end = self.log_end_offset;
+        for follower in &self.followers {
+            let Some(log) = follower.log() else {
+                if self.is_in_maximal_isr(follower.replica_id) {
+                    return false;
+                }
+                continue;
+            };
+            if log.end_offset < end && (follower.could_join() || self.is_in_maximal_isr(follower.replica_id))
+            {
+                end = log.end_offset;
             }
-            _ => false,
         }
+        let moves = end > self.high_watermark;
+        self.high_watermark = self.high_watermark.max(end);
+        moves
     }
 }
 

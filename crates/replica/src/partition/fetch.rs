@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{AbortedTxn, Log, ReadBound};
 
-use super::core::{FollowerLog, LeaderEpoch, Moved, PartitionCore};
+use super::core::{FollowerId, FollowerLog, LagTime, LeaderEpoch, Moved, PartitionCore};
 use super::waiters::Interest;
 use super::{Isolation, Partition, Reader, State};
 use barnabas_network::response::FileRange;
@@ -102,14 +102,17 @@ impl Partition {
         if let Some(interest) = interest(fetched.records_len()) {
             state.waiters.register(interest, reader);
         }
-        if let Reader::Follower(replica_id) = reader
+        if let Reader::Follower(follower) = reader
             && !fetched.is_urgent()
         {
             let has = FollowerLog {
                 end_offset: request.fetch_offset,
                 start_offset: request.log_start_offset,
             };
-            state.followed(replica_id, has)?;
+            if state.followed(follower, has, self.shared.lag_time())? {
+                drop(state);
+                self.shared.isr_queue.push(self.itself.clone());
+            }
         }
         Ok(fetched)
     }
@@ -124,7 +127,10 @@ impl Partition {
         let State { log, core, .. } = state;
         core.check_epoch(LeaderEpoch(request.current_leader_epoch))?;
         match reader {
-            Reader::Follower(replica_id) => core.check_follower(replica_id)?,
+            Reader::Follower(follower) => {
+                core.check_follower(follower.broker_id, LeaderEpoch(request.current_leader_epoch))?;
+            }
+            Reader::ConsumerAnywhere(_) => {}
             Reader::Consumer(_) | Reader::AnyReplica => core.check_leader()?,
         }
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -147,13 +153,13 @@ impl Partition {
             }
         }
         let (bound, end) = match reader {
-            Reader::Consumer(Isolation::ReadUncommitted) => {
-                (ReadBound::HighWatermark(high_watermark), high_watermark)
-            }
-            Reader::Consumer(Isolation::ReadCommitted) => (
-                ReadBound::LastStable(fetched.last_stable_offset),
-                fetched.last_stable_offset,
-            ),
+            Reader::Consumer(isolation) | Reader::ConsumerAnywhere(isolation) => match isolation {
+                Isolation::ReadUncommitted => (ReadBound::HighWatermark(high_watermark), high_watermark),
+                Isolation::ReadCommitted => (
+                    ReadBound::LastStable(fetched.last_stable_offset),
+                    fetched.last_stable_offset,
+                ),
+            },
             Reader::Follower(_) | Reader::AnyReplica => (ReadBound::LogEnd, log.log_end_offset()),
         };
         fetched.is_at_end = request.fetch_offset >= end;
@@ -183,17 +189,19 @@ impl Partition {
 }
 
 impl State {
-    /// A follower has said up to where it has the log.
-    fn followed(&mut self, replica_id: i32, has: FollowerLog) -> Result<(), ErrorCode> {
+    /// A follower has said up to where it has the log; answers whether the partition has to go into the queue
+    /// of those whose ISR should change.
+    fn followed(&mut self, follower: FollowerId, has: FollowerLog, time: LagTime) -> Result<bool, ErrorCode> {
         let mut followed = Ok(Moved::default());
         self.change(|core| {
-            followed = core.fetched_by(replica_id, has);
+            followed = core.fetched_by(follower, has, time);
             followed.is_ok_and(|moved| moved.high_watermark)
         });
-        if followed?.log_start {
+        let moved = followed?;
+        if moved.log_start {
             self.waiters.follower_start_moved();
         }
-        Ok(())
+        Ok(moved.joins && !std::mem::replace(&mut self.in_isr_queue, true))
     }
 }
 

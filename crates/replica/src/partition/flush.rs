@@ -90,6 +90,7 @@ impl State {
             core,
             waiters,
             gate,
+            ..
         } = self;
         let before = core.high_watermark();
         let stable_before = log.as_ref().map(|log| log.last_stable_offset(before));
@@ -146,7 +147,7 @@ impl Partition {
     }
 
     /// A turn of the flusher; answers whether another is needed already.
-    fn flush_for_waiters(&self) -> bool {
+    pub(super) fn flush_for_waiters(&self) -> bool {
         let flushed = self.flush();
         let mut state = self.lock();
         if let Err(error) = flushed {

@@ -8,11 +8,14 @@ pub mod core;
 pub mod delete_records;
 pub mod fetch;
 pub mod flush;
+pub mod follow;
 mod found;
+mod isr;
 pub mod moving;
 pub mod offsets;
 pub mod registry;
 pub mod settings;
+pub mod shared;
 #[cfg(test)]
 mod tests;
 pub mod transaction;
@@ -27,10 +30,11 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{FetchSlice, Log, ProducerEntry, ReadBound, StorageError};
 use uuid::Uuid;
 
-use self::core::{Assignment, PartitionCore};
-use self::flush::{FlushGate, Flusher};
+use self::core::{AliveBroker, Assignment, FollowerId, PartitionCore};
+use self::flush::FlushGate;
 use self::moving::Move;
 use self::settings::TopicSettings;
+use self::shared::Shared;
 use self::waiters::Waiters;
 use crate::log_dirs::DataDir;
 
@@ -57,20 +61,32 @@ pub enum Isolation {
 /// Who reads, and so how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// A consumer.
+    /// A consumer that knows of leaders only.
     Consumer(Isolation),
-    /// A follower, by its broker's id: to the end of the log.
-    Follower(i32),
+    /// A consumer that may read from followers too (KIP-392).
+    ConsumerAnywhere(Isolation),
+    /// A follower: to the end of the log.
+    Follower(FollowerId),
     /// A tool that takes any replica's word.
     AnyReplica,
+}
+
+impl Reader {
+    /// Which records a consumer may see; all for whoever isn't one.
+    pub fn isolation(self) -> Isolation {
+        match self {
+            Reader::Consumer(isolation) | Reader::ConsumerAnywhere(isolation) => isolation,
+            Reader::Follower(_) | Reader::AnyReplica => Isolation::ReadUncommitted,
+        }
+    }
 }
 
 /// One partition on this broker.
 pub struct Partition {
     id: TopicPartition,
     settings: ArcSwap<TopicSettings>,
-    flusher: Arc<Flusher>,
-    /// Itself, for the flusher's queue.
+    shared: Arc<Shared>,
+    /// Itself, for the queues.
     itself: Weak<Partition>,
     /// The data folder the log lies in.
     dir: ArcSwap<DataDir>,
@@ -85,11 +101,13 @@ struct State {
     core: PartitionCore,
     waiters: Waiters,
     gate: FlushGate,
+    /// It waits in the queue of those whose ISR should change.
+    in_isr_queue: bool,
 }
 
 impl Partition {
-    /// A partition with the part in it that the metadata gives this broker. `flusher` syncs its log; without
-    /// a log its `dir` has failed.
+    /// A partition with the part in it that the metadata gives this broker. Without a log its `dir` has
+    /// failed.
     pub fn new(
         id: TopicPartition,
         node_id: i32,
@@ -97,7 +115,7 @@ impl Partition {
         settings: Arc<TopicSettings>,
         dir: Arc<DataDir>,
         mut log: Option<Log>,
-        flusher: Arc<Flusher>,
+        shared: Arc<Shared>,
     ) -> Arc<Self> {
         let (log_end_offset, high_watermark) = log.as_ref().map_or((0, 0), |log| {
             (log.log_end_offset(), log.checkpointed_high_watermark())
@@ -107,6 +125,7 @@ impl Partition {
             assignment,
             settings.config.min_insync_replicas,
             (log_end_offset, high_watermark),
+            shared.clock.monotonic_ms(),
         );
         if let Some(log) = &mut log {
             log.high_watermark_updated(core.high_watermark());
@@ -116,11 +135,12 @@ impl Partition {
             core,
             waiters: Waiters::default(),
             gate: FlushGate::default(),
+            in_isr_queue: false,
         };
         let partition = Arc::new_cyclic(|itself| Partition {
             id,
             settings: ArcSwap::new(settings),
-            flusher,
+            shared,
             itself: itself.clone(),
             dir: ArcSwap::new(dir),
             moving: Mutex::default(),
@@ -170,13 +190,19 @@ impl Partition {
 
     /// Takes over a change of leader, epoch or ISR.
     pub fn assign(&self, assignment: Assignment) {
+        let now_ms = self.shared.clock.monotonic_ms();
         let mut state = self.lock();
         let epoch_before = state.core.leader_epoch();
-        state.change(|core| core.assign(assignment));
+        state.change(|core| core.assign(assignment, now_ms));
         if state.core.leader_epoch() != epoch_before {
             state.waiters.interrupt(ErrorCode::NotLeaderOrFollower);
             state.begin_epoch(&self.id);
         }
+    }
+
+    /// Takes over which of the other brokers are alive.
+    pub fn brokers_changed(&self, alive: &[AliveBroker]) {
+        self.lock().change(|core| core.brokers_changed(alive));
     }
 
     /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state

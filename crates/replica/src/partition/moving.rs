@@ -188,7 +188,10 @@ impl Partition {
         let high_watermark = core.high_watermark();
         target.take_place_of(original, high_watermark)?;
         target.high_watermark_updated(high_watermark);
-        if let Err(error) = target.assign_leader_epoch(core.leader_epoch().0) {
+        // A follower's log tells of the epochs of its records only.
+        if core.check_leader().is_ok()
+            && let Err(error) = target.assign_leader_epoch(core.leader_epoch().0)
+        {
             self.dir().note(&error);
         }
         let from = self.dir().clone();

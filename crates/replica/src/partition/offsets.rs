@@ -54,8 +54,10 @@ impl Partition {
         }
         let log = log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let end = match reader {
-            Reader::Consumer(Isolation::ReadUncommitted) => core.high_watermark(),
-            Reader::Consumer(Isolation::ReadCommitted) => log.last_stable_offset(core.high_watermark()),
+            Reader::Consumer(isolation) | Reader::ConsumerAnywhere(isolation) => match isolation {
+                Isolation::ReadUncommitted => core.high_watermark(),
+                Isolation::ReadCommitted => log.last_stable_offset(core.high_watermark()),
+            },
             Reader::Follower(_) | Reader::AnyReplica => log.log_end_offset(),
         };
         let catches_up = matches!(reader, Reader::Consumer(_)) && core.is_catching_up();

@@ -15,10 +15,10 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogConfig, StorageError};
 use uuid::Uuid;
 
-use super::core::{Assignment, LeaderEpoch};
-use super::flush::Flusher;
+use super::core::{AliveBroker, Assignment, LeaderEpoch};
 use super::found::{self, FoundLog, set_aside};
 use super::settings::TopicSettings;
+use super::shared::Shared;
 use super::{Partition, TopicPartition};
 use crate::log_dirs::{Cordoned, DataDir, LogDirs};
 use crate::upkeep::deletions::Deletions;
@@ -41,7 +41,7 @@ pub struct Partitions {
     log_dirs: Arc<LogDirs>,
     deletions: Deletions,
     cleanings: Cleanings,
-    flusher: Arc<Flusher>,
+    shared: Arc<Shared>,
     maps: RwLock<Maps>,
     /// Logs that were found at the start and that no image has claimed yet.
     found: Mutex<HashMap<(Arc<str>, i32), FoundLog>>,
@@ -51,15 +51,20 @@ pub struct Partitions {
 
 impl Partitions {
     /// The registry of a node with these logs in its `log_dirs`. The images claim them.
-    pub fn new(node_id: i32, environment: &Environment, log_dirs: Arc<LogDirs>, logs: Vec<FoundLog>) -> Self {
+    pub fn new(
+        config: &BrokerConfig,
+        environment: &Environment,
+        log_dirs: Arc<LogDirs>,
+        logs: Vec<FoundLog>,
+    ) -> Self {
         let found = found::sort_out(logs, &environment.random);
         Partitions {
-            node_id,
+            node_id: config.node_id,
             random: environment.random.clone(),
             deletions: Deletions::new(log_dirs.disk(), environment.clock.clone()),
             log_dirs,
             cleanings: Cleanings::new(environment),
-            flusher: Arc::new(Flusher::new(environment.threads)),
+            shared: Shared::new(environment, config.replica_lag_time_max_ms),
             maps: RwLock::default(),
             found: Mutex::new(found),
             started: AtomicBool::new(false),
@@ -127,8 +132,11 @@ impl Partitions {
             };
             let settings = settings_of(topic);
             for &index in changes.created.iter().chain(&changes.changed) {
-                self.put(topic, index, &settings, broker);
+                self.put(image, topic, index, &settings, broker);
             }
+        }
+        if delta.brokers_changed.iter().any(|&id| id != self.node_id) {
+            self.tell_of_brokers(image);
         }
         // A broker's setting is the default of its topics', so any change of one reaches all of them.
         if delta
@@ -151,6 +159,11 @@ impl Partitions {
                 self.configure(topic, &settings_of(topic));
             }
         }
+    }
+
+    /// What the partitions share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// What the log cleaners share.
@@ -212,23 +225,64 @@ impl Partitions {
         }
     }
 
-    fn put(&self, topic: &TopicImage, index: i32, settings: &Arc<TopicSettings>, broker: &BrokerConfig) {
+    /// Tells the leaders among the partitions which brokers are alive.
+    fn tell_of_brokers(&self, image: &MetadataImage) {
+        for topic in image.topics.iter() {
+            let locals = self.read().by_id.get(&topic.id).cloned().unwrap_or_default();
+            for (partition, state) in locals.into_iter().zip(&topic.partitions) {
+                if let Some(partition) = partition.filter(|_| state.leader == self.node_id) {
+                    partition.brokers_changed(&self.alive(image, &state.replicas));
+                }
+            }
+        }
+    }
+
+    /// Those of the other brokers with a replica that are alive.
+    fn alive(&self, image: &MetadataImage, replicas: &[i32]) -> Vec<AliveBroker> {
+        let others = replicas.iter().filter(|&&id| id != self.node_id);
+        let alive = others.filter_map(|&id| image.alive_broker(id));
+        let alive = alive.map(|broker| AliveBroker {
+            broker_id: broker.broker_id,
+            broker_epoch: broker.broker_epoch,
+            shutting_down: broker.in_controlled_shutdown,
+        });
+        alive.collect()
+    }
+
+    fn put(
+        &self,
+        image: &MetadataImage,
+        topic: &TopicImage,
+        index: i32,
+        settings: &Arc<TopicSettings>,
+        broker: &BrokerConfig,
+    ) {
         let Some(state) = topic.partition(index) else {
             return;
         };
+        let known = self.read().local(&topic.id, index);
+        if !state.replicas.contains(&self.node_id) {
+            self.write().put(topic, index, None);
+            if let Some(partition) = known {
+                // A reassignment has taken it away.
+                self.delete(
+                    &partition,
+                    ErrorCode::NotLeaderOrFollower,
+                    broker.log_segment_delete_delay_ms,
+                );
+            }
+            return;
+        }
         let assignment = Assignment {
             leader: state.leader,
             leader_epoch: LeaderEpoch(state.leader_epoch),
+            partition_epoch: state.partition_epoch,
             replicas: state.replicas.clone(),
             isr: state.isr.clone(),
+            alive: self.alive(image, &state.replicas),
         };
-        let known = self.read().local(&topic.id, index);
         if let Some(partition) = known {
             partition.assign(assignment);
-            return;
-        }
-        if !state.replicas.contains(&self.node_id) {
-            self.write().put(topic, index, None);
             return;
         }
         let Some((dir, log)) = self.claim(topic, index, &settings.log, broker) else {
@@ -240,8 +294,8 @@ impl Partitions {
             topic_id: topic.id,
             partition: index,
         };
-        let (settings, flusher) = (settings.clone(), self.flusher.clone());
-        let partition = Partition::new(id, self.node_id, assignment, settings, dir, log, flusher);
+        let (settings, shared) = (settings.clone(), self.shared.clone());
+        let partition = Partition::new(id, self.node_id, assignment, settings, dir, log, shared);
         self.write().put(topic, index, Some(partition));
     }
 
@@ -314,24 +368,28 @@ impl Partitions {
             }
             maps.by_id.remove(&topic.id).unwrap_or_default()
         };
-        let gone = ErrorCode::UnknownTopicOrPartition;
         self.cleanings.forget(topic.id);
         for partition in removed.into_iter().flatten() {
-            partition.cancel_move();
-            let dir = partition.dir();
-            dir.count(-1);
-            let Some((log, _)) = partition.take_log(gone) else {
-                continue;
-            };
-            let deleted = dir
-                .storage()
-                .and_then(|storage| storage.delete_log(log, self.random.uuid()));
-            match deleted {
-                Ok(path) => self.deletions.add(path, delay_ms),
-                Err(error) => {
-                    tracing::error!(topic = %topic.name, %error, "a log could not be deleted");
-                    dir.note(&error);
-                }
+            self.delete(&partition, ErrorCode::UnknownTopicOrPartition, delay_ms);
+        }
+    }
+
+    /// Deletes the log of a partition that is no longer among the others; whoever waits for it gets `gone`.
+    fn delete(&self, partition: &Partition, gone: ErrorCode, delay_ms: i64) {
+        partition.cancel_move();
+        let dir = partition.dir();
+        dir.count(-1);
+        let Some((log, _)) = partition.take_log(gone) else {
+            return;
+        };
+        let deleted = dir
+            .storage()
+            .and_then(|storage| storage.delete_log(log, self.random.uuid()));
+        match deleted {
+            Ok(path) => self.deletions.add(path, delay_ms),
+            Err(error) => {
+                tracing::error!(topic = %partition.id().topic, %error, "a log could not be deleted");
+                dir.note(&error);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use barnabas_config::{BrokerConfig, Layers, Settings};
-use barnabas_environment::Threads;
+use barnabas_environment::Environment;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields};
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::append::{AppendAs, Appended, Pending, Refused, RequiredAcks};
-use super::core::{Assignment, LeaderEpoch};
+use super::core::{Assignment, FollowerId, LeaderEpoch};
 use super::delete_records::LowWatermark;
 use super::fetch::{FetchPartition, FetchedPartition};
-use super::flush::Flusher;
 use super::offsets::OffsetQuery;
 use super::settings::TopicSettings;
+use super::shared::Shared;
 use super::waiters::{FetchWatch, Interest};
 use super::{Isolation, Partition, Reader, TopicPartition};
 use crate::log_dirs::LogDirs;
@@ -35,9 +35,18 @@ fn assignment(leader: i32, leader_epoch: i32, isr: &[i32]) -> Assignment {
     Assignment {
         leader,
         leader_epoch: LeaderEpoch(leader_epoch),
+        partition_epoch: 0,
         replicas: vec![1, 2],
         isr: isr.to_vec(),
+        alive: vec![],
     }
+}
+
+fn follower(broker_id: i32) -> Reader {
+    Reader::Follower(FollowerId {
+        broker_id,
+        broker_epoch: -1,
+    })
 }
 
 /// On broker 1, one of two; two replicas must be in sync.
@@ -67,9 +76,9 @@ fn partition(assignment: Assignment) -> Fixture {
         .storage()
         .unwrap()
         .create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
-    let flusher = Arc::new(Flusher::new(Threads::Own));
+    let shared = Shared::new(&Environment::system(), 30_000);
     Fixture {
-        partition: Partition::new(id, 1, assignment, settings, dir, Some(log), flusher),
+        partition: Partition::new(id, 1, assignment, settings, dir, Some(log), shared),
         _folder: folder,
     }
 }
@@ -160,7 +169,7 @@ fn who_waits_is_told_when_the_followers_have_it() {
     let appended = fixture.append(RequiredAcks::All, None).unwrap();
     let watch = FetchWatch::new();
     let interest = Interest::new(&watch, 0);
-    let fetch = |replica_id, offset| fixture.fetch(Reader::Follower(replica_id), offset, Some(&interest));
+    let fetch = |replica_id, offset| fixture.fetch(follower(replica_id), offset, Some(&interest));
     assert_eq!(fetch(9, 0).unwrap_err(), ErrorCode::NotLeaderOrFollower);
     let fetched = fetch(2, 0).unwrap();
     assert!(
@@ -185,7 +194,7 @@ fn who_waits_is_told_when_the_isr_no_longer_asks_for_more() {
     };
     let fixture = partition(of_three(&[1, 2, 3]));
     let appended = fixture.append(RequiredAcks::All, None).unwrap();
-    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    fixture.fetch(follower(2), RECORDS, None).unwrap();
     fixture.partition.assign(of_three(&[1, 2]));
     assert_eq!(told(appended.pending), Poll::Ready(Ok(())));
 }
@@ -200,7 +209,7 @@ fn a_consumer_is_told_of_what_is_committed_and_only_if_it_found_too_little() {
     assert!(fixture.fetch(consumer, 0, Some(&interest)).unwrap().is_at_end);
     fixture.append(RequiredAcks::Leader, None).unwrap();
     assert!(watch.arm(1, Isolation::ReadUncommitted), "nothing is committed");
-    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    fixture.fetch(follower(2), RECORDS, None).unwrap();
     assert!(watch.disarm());
     let fetched = fixture.fetch(consumer, 0, None).unwrap();
     assert!(fetched.records_len() > 0 && fetched.high_watermark == RECORDS);
@@ -210,7 +219,7 @@ fn a_consumer_is_told_of_what_is_committed_and_only_if_it_found_too_little() {
 fn records_are_deleted_everywhere_once_the_followers_alive_have_deleted_them() {
     let fixture = partition(assignment(1, 3, &[1, 2]));
     fixture.append(RequiredAcks::Leader, None).unwrap();
-    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    fixture.fetch(follower(2), RECORDS, None).unwrap();
     let required = fixture.partition.delete_records(1).unwrap();
     let low_watermark = |is_alive: bool| fixture.partition.low_watermark(required, |_| is_alive).unwrap();
     assert!(matches!(low_watermark(false), LowWatermark::Reached(1)));
@@ -222,7 +231,7 @@ fn records_are_deleted_everywhere_once_the_followers_alive_have_deleted_them() {
         log_start_offset: start_offset,
         ..request(RECORDS)
     };
-    let follower = Reader::Follower(2);
+    let follower = follower(2);
     let deleted = fixture.partition.fetch(&has(1), (100, true), follower, |_| None);
     assert_eq!(deleted.unwrap().log_start_offset, 1);
     assert_eq!(moved.try_recv(), Ok(Ok(())));
@@ -241,7 +250,7 @@ fn a_new_leader_that_is_behind_its_epoch_tells_consumers_no_end() {
     let consumer = Reader::Consumer(Isolation::ReadUncommitted);
     assert_eq!(end(consumer), Err(ErrorCode::OffsetNotAvailable));
     assert_eq!(end(Reader::AnyReplica), Ok(RECORDS));
-    fixture.fetch(Reader::Follower(2), RECORDS, None).unwrap();
+    fixture.fetch(follower(2), RECORDS, None).unwrap();
     assert_eq!(end(consumer), Ok(RECORDS));
 }
 

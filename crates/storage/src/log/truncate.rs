@@ -10,14 +10,17 @@ use crate::segment::ActiveSegment;
 use crate::txn_index;
 
 impl Log {
-    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut. A
-    /// recovery point beyond `offset` in its checkpoint would have the next start believe what is written
-    /// there from now on: the caller writes the checkpoint first.
+    /// Cuts off all from the batch that holds `offset` on; answers whether there was anything to cut. What is
+    /// noted of epochs without records at the log's end goes in any case: a leader of them has written
+    /// nothing here, and another may have begun at the same offset. A recovery point beyond `offset` in its
+    /// checkpoint would have the next start believe what is written there from now on: the caller withdraws
+    /// it, and writes the checkpoint, first.
     ///
     /// # Errors
     /// KAFKA_STORAGE_ERROR; the log is offline then, since nobody knows how far the cut came.
     pub fn truncate_to(&mut self, offset: i64) -> Result<bool> {
         if offset >= self.log_end_offset {
+            self.forget_empty_epochs()?;
             return Ok(false);
         }
         if offset < self.log_start_offset {
@@ -30,6 +33,27 @@ impl Log {
             self.truncated(cut, offset)?;
         }
         Ok(true)
+    }
+
+    /// Takes back that all before the recovery point is on disk, as far as it is behind `offset`; answers
+    /// whether it was.
+    pub fn withdraw_recovery_point(&mut self, offset: i64) -> bool {
+        let withdraws = self.recovery_point > offset;
+        self.recovery_point = self.recovery_point.min(offset);
+        withdraws
+    }
+
+    fn forget_empty_epochs(&mut self) -> Result<()> {
+        let log_end_offset = self.log_end_offset;
+        match self.open()? {
+            Some(open) => {
+                if open.epochs.truncate_from_end(log_end_offset) {
+                    open.write_epochs()?;
+                }
+            }
+            None => self.unwritten_epoch = None,
+        }
+        Ok(())
     }
 
     /// Drops all records; the next one will be at `offset`.
@@ -47,6 +71,7 @@ impl Log {
             let cut = open.truncate_fully(offset);
             self.truncated(cut, offset)?;
         }
+        self.unwritten_epoch = None;
         self.log_start_offset = offset;
         self.log_end_offset = offset;
         self.recovery_point = offset;

@@ -2,19 +2,26 @@
 
 use super::*;
 
+const NOW: LagTime = LagTime {
+    now_ms: 1_000,
+    max_ms: 100,
+};
+
 /// Of a partition with replicas on the brokers 1, 2 and 3.
 fn assignment(leader: i32, leader_epoch: i32, isr: &[i32]) -> Assignment {
     Assignment {
         leader,
         leader_epoch: LeaderEpoch(leader_epoch),
+        partition_epoch: 0,
         replicas: vec![1, 2, 3],
         isr: isr.to_vec(),
+        alive: vec![],
     }
 }
 
 /// On broker 1, which needs `min_insync_replicas`.
 fn core(assignment: Assignment, min_insync_replicas: i32, ends: (i64, i64)) -> PartitionCore {
-    PartitionCore::new(1, assignment, min_insync_replicas, ends)
+    PartitionCore::new(1, assignment, min_insync_replicas, ends, NOW.now_ms)
 }
 
 fn log(start_offset: i64, end_offset: i64) -> FollowerLog {
@@ -24,8 +31,15 @@ fn log(start_offset: i64, end_offset: i64) -> FollowerLog {
     }
 }
 
+fn by(broker_id: i32) -> FollowerId {
+    FollowerId {
+        broker_id,
+        broker_epoch: -1,
+    }
+}
+
 fn moves_high_watermark(core: &mut PartitionCore, replica_id: i32, end_offset: i64) -> bool {
-    core.fetched_by(replica_id, log(0, end_offset))
+    core.fetched_by(by(replica_id), log(0, end_offset), NOW)
         .unwrap()
         .high_watermark
 }
@@ -57,7 +71,7 @@ fn the_high_watermark_is_the_least_end_of_those_in_sync() {
     assert!(moves_high_watermark(&mut core, 3, 6));
     assert_eq!(core.high_watermark(), 6);
     assert!(
-        core.assign(assignment(1, 0, &[1, 2])),
+        core.assign(assignment(1, 0, &[1, 2]), NOW.now_ms),
         "the slowest is out of sync"
     );
     assert_eq!(core.high_watermark(), 8);
@@ -95,9 +109,12 @@ fn more_replicas_than_there_are_need_not_be_in_sync() {
 fn a_new_leader_knows_nothing_of_what_followers_had_before() {
     let mut core = core(assignment(1, 0, &[1, 2]), 1, (5, 3));
     assert!(moves_high_watermark(&mut core, 2, 5));
-    core.assign(assignment(2, 1, &[1, 2]));
-    assert_eq!(core.fetched_by(2, log(0, 9)), Err(ErrorCode::NotLeaderOrFollower));
-    core.assign(assignment(1, 2, &[1, 2]));
+    core.assign(assignment(2, 1, &[1, 2]), NOW.now_ms);
+    assert_eq!(
+        core.fetched_by(by(2), log(0, 9), NOW),
+        Err(ErrorCode::NotLeaderOrFollower)
+    );
+    core.assign(assignment(1, 2, &[1, 2]), NOW.now_ms);
     assert!(!core.appended(9));
     assert_eq!(core.high_watermark(), 5);
     assert!(moves_high_watermark(&mut core, 2, 9));
@@ -108,7 +125,7 @@ fn only_who_holds_a_replica_follows() {
     let mut core = core(assignment(1, 0, &[1, 2]), 1, (5, 3));
     for stranger in [-1, 1, 4] {
         assert_eq!(
-            core.fetched_by(stranger, log(0, 5)),
+            core.fetched_by(by(stranger), log(0, 5), NOW),
             Err(ErrorCode::NotLeaderOrFollower)
         );
     }
@@ -119,12 +136,12 @@ fn the_low_watermark_is_the_least_start_of_those_alive() {
     let mut core = core(assignment(1, 0, &[1, 2, 3]), 1, (9, 9));
     let all = |_| true;
     assert_eq!(core.low_watermark(5, all), -1, "no follower has said what it has");
-    assert!(core.fetched_by(2, log(4, 9)).unwrap().log_start);
-    assert!(core.fetched_by(3, log(2, 9)).unwrap().log_start);
+    assert!(core.fetched_by(by(2), log(4, 9), NOW).unwrap().log_start);
+    assert!(core.fetched_by(by(3), log(2, 9), NOW).unwrap().log_start);
     assert_eq!(core.low_watermark(5, all), 2);
     assert_eq!(core.low_watermark(5, |id| id != 3), 4);
-    assert!(!core.fetched_by(3, log(2, 9)).unwrap().log_start);
-    assert!(core.fetched_by(3, log(7, 9)).unwrap().log_start);
+    assert!(!core.fetched_by(by(3), log(2, 9), NOW).unwrap().log_start);
+    assert!(core.fetched_by(by(3), log(7, 9), NOW).unwrap().log_start);
     assert_eq!(core.low_watermark(5, |id| id != 2), 5);
 }
 
@@ -139,9 +156,9 @@ fn a_follower_moves_nothing_and_says_so() {
 fn a_write_of_an_earlier_reign_is_refused() {
     let mut core = core(assignment(1, 4, &[1]), 1, (0, 0));
     assert_eq!(core.check_leader_since(LeaderEpoch(4)), Ok(()));
-    core.assign(assignment(2, 5, &[1, 2]));
+    core.assign(assignment(2, 5, &[1, 2]), NOW.now_ms);
     assert!(core.check_leader_since(LeaderEpoch(5)).is_err(), "another leads");
-    core.assign(assignment(1, 6, &[1, 2]));
+    core.assign(assignment(1, 6, &[1, 2]), NOW.now_ms);
     assert!(core.check_leader_since(LeaderEpoch(4)).is_err());
     assert_eq!(core.check_leader_since(LeaderEpoch(6)), Ok(()));
 }

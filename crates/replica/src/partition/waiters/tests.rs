@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use super::*;
+use crate::partition::core::FollowerId;
 
 /// A reader that waits for bytes of one partition.
 fn reader(waiters: &mut Waiters, missing_bytes: i64, isolation: Isolation) -> Arc<Interest> {
@@ -90,7 +91,13 @@ fn followers_are_woken_by_appends_and_consumers_by_what_is_committed() {
     let mut waiters = Waiters::default();
     let consumer = reader(&mut waiters, 100, Isolation::ReadUncommitted);
     let follower = Interest::new(&FetchWatch::new(), 7);
-    waiters.register(&follower, Reader::Follower(2));
+    waiters.register(
+        &follower,
+        Reader::Follower(FollowerId {
+            broker_id: 2,
+            broker_epoch: -1,
+        }),
+    );
     assert!(follower.watch.arm(100, Isolation::ReadUncommitted));
     waiters.appended(100);
     assert!(is_woken(&follower) && !is_woken(&consumer));

@@ -1,0 +1,31 @@
+//! A partition's ISR as its leader has it changed: what is asked for, and what came of it.
+
+use super::Partition;
+use super::core::isr::{IsrAnswer, IsrChange};
+
+impl Partition {
+    /// The ISR that should be asked for, because followers have caught up.
+    pub fn joining_isr(&self) -> Option<IsrChange> {
+        let mut state = self.lock();
+        state.in_isr_queue = false;
+        state.core.propose_joins().cloned()
+    }
+
+    /// The ISR that should be asked for, because followers have not kept up. To be asked every now and then.
+    pub fn lagging_isr(&self) -> Option<IsrChange> {
+        let time = self.shared.lag_time();
+        let mut state = self.lock();
+        state.change(|core| core.look_at_followers(time));
+        state.core.propose_leaves().cloned()
+    }
+
+    /// The controller has answered to a change.
+    pub fn isr_answered(&self, change: &IsrChange, answer: IsrAnswer) {
+        self.lock().change(|core| core.isr_answered(change, answer));
+    }
+
+    /// The replicas in sync, as far as the leader knows.
+    pub fn isr(&self) -> Vec<i32> {
+        self.lock().core.isr().to_vec()
+    }
+}

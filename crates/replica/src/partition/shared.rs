@@ -1,0 +1,69 @@
+//! What all partitions of a broker share: the flusher, the clock, and the queue of those whose ISR should
+//! change.
+
+use std::sync::{Arc, Weak};
+
+use barnabas_environment::{Clock, Environment};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Partition;
+use super::core::LagTime;
+use super::flush::Flusher;
+
+/// See the module.
+pub struct Shared {
+    /// Syncs the logs.
+    pub flusher: Flusher,
+    /// The time.
+    pub clock: Clock,
+    /// `replica.lag.time.max.ms`.
+    pub lag_time_max_ms: i64,
+    /// Partitions whose ISR should change.
+    pub isr_queue: IsrQueue,
+}
+
+impl Shared {
+    /// For a broker that is given this of the outside.
+    pub fn new(environment: &Environment, lag_time_max_ms: i64) -> Arc<Self> {
+        Arc::new(Shared {
+            flusher: Flusher::new(environment.threads),
+            clock: environment.clock.clone(),
+            lag_time_max_ms,
+            isr_queue: IsrQueue::default(),
+        })
+    }
+
+    /// The time, as followers are measured by it.
+    pub fn lag_time(&self) -> LagTime {
+        LagTime {
+            now_ms: self.clock.monotonic_ms(),
+            max_ms: self.lag_time_max_ms,
+        }
+    }
+}
+
+/// Partitions whose ISR should change, each once: the partition remembers that it is in here.
+#[derive(Default)]
+pub struct IsrQueue {
+    partitions: Mutex<Vec<Weak<Partition>>>,
+    filled: Notify,
+}
+
+impl IsrQueue {
+    /// Adds one that is not in here.
+    pub(super) fn push(&self, partition: Weak<Partition>) {
+        self.partitions.lock().push(partition);
+        self.filled.notify_one();
+    }
+
+    /// Takes out all.
+    pub fn take(&self) -> Vec<Weak<Partition>> {
+        std::mem::take(&mut *self.partitions.lock())
+    }
+
+    /// Waits until one has come since the last call.
+    pub async fn filled(&self) {
+        self.filled.notified().await;
+    }
+}

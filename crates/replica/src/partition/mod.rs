@@ -14,6 +14,8 @@ mod isr;
 pub mod moving;
 pub mod offsets;
 pub mod registry;
+#[cfg(test)]
+mod replicas_tests;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]

@@ -451,7 +451,7 @@ impl History {
             self.revive(id);
         }
         for _ in 0..3 {
-            NODES.map(|id| self.tell(id));
+            NODES.into_iter().for_each(|id| self.tell(id));
             while NODES.map(|id| self.fetch(id)).contains(&true) {}
             let leader = self.node(self.controller.leader).partition.clone();
             if let Some(change) = leader.joining_isr() {
@@ -459,7 +459,7 @@ impl History {
                 leader.isr_answered(&change, answer);
             }
         }
-        NODES.map(|id| self.tell(id));
+        NODES.into_iter().for_each(|id| self.tell(id));
         while NODES.map(|id| self.fetch(id)).contains(&true) {}
     }
 }

@@ -130,7 +130,7 @@ impl Partition {
         })
     }
 
-    /// Before a cut: takes back that what goes is on disk for sure. If the answer is true, the recovery points
+    /// Before a cut: takes back that what goes is on disk for sure. If it answers true, the recovery points
     /// have to be written to their checkpoint first, or the next start would believe what comes in its place.
     ///
     /// # Errors

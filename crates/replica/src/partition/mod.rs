@@ -11,6 +11,7 @@ pub mod flush;
 pub mod follow;
 mod found;
 mod isr;
+mod maps;
 pub mod moving;
 pub mod offsets;
 pub mod registry;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::core::{AliveBroker, Assignment, LeaderEpoch};
 use super::found::{self, FoundLog, set_aside};
+use super::maps::Maps;
 use super::settings::TopicSettings;
 use super::shared::Shared;
 use super::{Partition, TopicPartition};
@@ -24,15 +25,6 @@ use crate::log_dirs::{Cordoned, DataDir, LogDirs};
 use crate::upkeep::deletions::Deletions;
 use crate::upkeep::log_cleaner::Cleanings;
 use barnabas_config::{BrokerConfig, Layers};
-
-/// The partitions of one topic; the index is the partition's number. `None` where this broker has no replica.
-type LocalPartitions = Vec<Option<Arc<Partition>>>;
-
-#[derive(Default)]
-struct Maps {
-    by_name: HashMap<Arc<str>, Uuid>,
-    by_id: HashMap<Uuid, LocalPartitions>,
-}
 
 /// The registry.
 pub struct Partitions {
@@ -404,35 +396,5 @@ impl Partitions {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Maps> {
         self.maps.write().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-impl Maps {
-    fn put(&mut self, topic: &TopicImage, index: i32, partition: Option<Arc<Partition>>) {
-        self.by_name.insert(topic.name.clone(), topic.id);
-        let locals = self.by_id.entry(topic.id).or_default();
-        let place = index as usize;
-        if locals.len() <= place {
-            locals.resize(place + 1, None);
-        }
-        locals[place] = partition;
-    }
-
-    /// `None` where there is no such topic.
-    fn find(&self, topic_id: &Uuid, partition: i32) -> Option<Result<Arc<Partition>, ErrorCode>> {
-        let locals = self.by_id.get(topic_id)?;
-        let place = usize::try_from(partition).ok();
-        Some(match place.and_then(|place| locals.get(place)) {
-            Some(Some(partition)) => Ok(partition.clone()),
-            Some(None) => Err(ErrorCode::NotLeaderOrFollower),
-            None => Err(ErrorCode::UnknownTopicOrPartition),
-        })
-    }
-
-    fn local(&self, topic_id: &Uuid, partition: i32) -> Option<Arc<Partition>> {
-        self.by_id
-            .get(topic_id)?
-            .get(usize::try_from(partition).ok()?)?
-            .clone()
     }
 }

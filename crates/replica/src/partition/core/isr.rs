@@ -47,8 +47,8 @@ impl PartitionCore {
         self.propose(joins)
     }
 
-    /// Looks who has kept up; answers whether the high watermark moved, which waits for nobody outside the ISR
-    /// who hasn't.
+    /// Looks who has kept up; answers whether the high watermark moved, which waits for nobody outside the
+    /// ISR who hasn't.
     pub fn look_at_followers(&mut self, time: LagTime) -> bool {
         let end_offset = self.log_end_offset;
         self.followers

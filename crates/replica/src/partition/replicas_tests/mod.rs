@@ -1,54 +1,29 @@
 //! Three replicas of one partition through seeded histories of appends, fetches, changes of leader and ISR,
 //! crashes that lose what was not synced, and metadata that comes late.
 
+mod controller;
+mod node;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_environment::{Clock, Environment, Random, SimulatedTime, Threads};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields};
 use barnabas_storage::disk::simulated::{Loss, SimulatedDisk};
-use barnabas_storage::{AppendOrigin, Disk, LogCheckpoint, LogDir, OpenFiles, Verified};
-use uuid::Uuid;
+use barnabas_storage::{AppendOrigin, Verified};
 
+use self::controller::Controller;
+use self::node::{Node, start};
+use super::Reader;
 use super::append::{AppendAs, RequiredAcks};
-use super::core::isr::{IsrAnswer, IsrChange};
-use super::core::{AliveBroker, Assignment, FollowerId, LeaderEpoch};
+use super::core::FollowerId;
 use super::fetch::FetchPartition;
 use super::follow::{Cut, LeaderState};
 use super::offsets::OffsetQuery;
-use super::settings::TopicSettings;
-use super::shared::Shared;
-use super::{Partition, Reader, TopicPartition};
-use crate::log_dirs::LogDirs;
 
 const NODES: [i32; 3] = [0, 1, 2];
-const LAG_MAX_MS: i64 = 1_000;
-
-struct Node {
-    id: i32,
-    disk: SimulatedDisk,
-    dirs: LogDirs,
-    partition: Arc<Partition>,
-    told: Assignment,
-}
-
-/// What the controller knows.
-struct Controller {
-    leader: i32,
-    leader_epoch: i32,
-    partition_epoch: i32,
-    isr: Vec<i32>,
-    alive: Vec<i32>,
-    /// Under which the brokers have registered.
-    broker_epochs: [i64; 3],
-    /// Whether whoever is alive may lead.
-    unclean: bool,
-}
 
 struct History {
     random: Random,
@@ -62,159 +37,6 @@ struct History {
     next_value: u64,
     /// The highest high watermark of each leader's epoch.
     watermarks: BTreeMap<(i32, i32), i64>,
-}
-
-fn settings() -> Arc<TopicSettings> {
-    let given = [
-        ("node.id", "1"),
-        ("process.roles", "broker,controller"),
-        ("controller.listener.names", "CONTROLLER"),
-        ("min.insync.replicas", "2"),
-    ];
-    let given: Settings = given
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-    let layers = Layers::of_static(given);
-    TopicSettings::defaults(&layers, &BrokerConfig::resolve(&layers).unwrap())
-}
-
-fn start(id: i32, disk: SimulatedDisk, told: Assignment, environment: &Environment) -> Node {
-    let path = PathBuf::from("/data");
-    let handle = Disk::Simulated(disk.clone());
-    let log_dir = LogDir::open(&handle, &path, Arc::new(OpenFiles::new(16))).unwrap();
-    let settings = settings();
-    let config = Arc::new(barnabas_storage::LogConfig {
-        segment_bytes: 700,
-        ..(*settings.log).clone()
-    });
-    let loaded = log_dir.load(&|_, _| config.clone(), 1).unwrap();
-    let topic_id = Uuid::from_u128(1);
-    let created = || log_dir.create_log("t".into(), 0, topic_id, config.clone());
-    let log = loaded.logs.into_iter().next().unwrap_or_else(created);
-    let dirs = LogDirs::new(&handle, vec![(path, Ok(log_dir))], 0).unwrap();
-    let name = TopicPartition {
-        topic: "t".into(),
-        topic_id,
-        partition: 0,
-    };
-    let dir = dirs.metadata().clone();
-    let shared = Shared::new(environment, LAG_MAX_MS);
-    let partition = Partition::new(name, id, told.clone(), settings, dir, Some(log), shared);
-    Node {
-        id,
-        disk,
-        dirs,
-        partition,
-        told,
-    }
-}
-
-impl Node {
-    fn write_recovery_point(&self) {
-        let row = self
-            .partition
-            .with_log(|log, hw| LogCheckpoint::of(log, hw))
-            .unwrap();
-        self.dirs
-            .metadata()
-            .storage()
-            .unwrap()
-            .write_recovery_points(&[row])
-            .unwrap();
-    }
-
-    fn high_watermark(&self) -> i64 {
-        self.partition
-            .with_log(|_, high_watermark| high_watermark)
-            .unwrap()
-    }
-
-    fn content(&self) -> Vec<u8> {
-        let (mut offset, end) = self.partition.offsets();
-        let mut all = Vec::new();
-        while offset < end {
-            let bytes = self.partition.read(offset, 1 << 20).unwrap().to_vec().unwrap();
-            let batches: Vec<_> = barnabas_protocol::records::batches(&bytes)
-                .map(Result::unwrap)
-                .collect();
-            offset = batches.last().unwrap().header.last_offset() + 1;
-            all.extend(bytes);
-        }
-        all
-    }
-
-    fn cut(&self, epoch: LeaderEpoch, cut: Cut) {
-        if self.partition.prepare_cut(epoch, cut).unwrap() {
-            self.write_recovery_point();
-        }
-        assert!(self.partition.cut(epoch, cut).unwrap().is_some());
-    }
-}
-
-impl Controller {
-    fn assignment(&self, to: i32) -> Assignment {
-        let alive = self
-            .alive
-            .iter()
-            .filter(|&&id| id != to)
-            .map(|&broker_id| AliveBroker {
-                broker_id,
-                broker_epoch: self.broker_epochs[broker_id as usize],
-                shutting_down: false,
-            });
-        Assignment {
-            leader: self.leader,
-            leader_epoch: LeaderEpoch(self.leader_epoch),
-            partition_epoch: self.partition_epoch,
-            replicas: NODES.to_vec(),
-            isr: self.isr.clone(),
-            alive: alive.collect(),
-        }
-    }
-
-    /// The first of the ISR that is alive leads; the last of the ISR stays in it.
-    fn elect(&mut self) {
-        let in_isr = self.isr.iter().find(|id| self.alive.contains(id)).copied();
-        let anybody = self.alive.first().copied().filter(|_| self.unclean);
-        let leader = in_isr.or(anybody).unwrap_or(-1);
-        if self.unclean && in_isr.is_none() && leader >= 0 {
-            self.isr = vec![leader];
-        }
-        if leader != self.leader {
-            self.leader = leader;
-            self.leader_epoch += 1;
-        }
-        self.partition_epoch += 1;
-    }
-
-    fn fence(&mut self, id: i32) {
-        self.alive.retain(|&other| other != id);
-        if self.isr.len() > 1 {
-            self.isr.retain(|&other| other != id);
-        }
-        self.elect();
-    }
-
-    fn alter(&mut self, change: &IsrChange) -> IsrAnswer {
-        let current = (self.leader_epoch, self.partition_epoch);
-        if current != (change.leader_epoch.0, change.partition_epoch) {
-            return IsrAnswer::Outdated;
-        }
-        let is_eligible = |&(id, broker_epoch): &(i32, i64)| {
-            let is_known = broker_epoch < 0 || broker_epoch == self.broker_epochs[id as usize];
-            is_known && self.alive.contains(&id)
-        };
-        if !change.isr.iter().all(is_eligible) {
-            return IsrAnswer::Refused;
-        }
-        self.isr = change.isr.iter().map(|(id, _)| *id).collect();
-        self.partition_epoch += 1;
-        IsrAnswer::Committed {
-            leader_epoch: change.leader_epoch,
-            partition_epoch: self.partition_epoch,
-            isr: self.isr.clone(),
-        }
-    }
 }
 
 impl History {

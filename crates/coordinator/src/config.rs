@@ -1,7 +1,7 @@
 //! The broker's settings that the group coordinator reads.
 
 use crate::assignor::Assignor;
-use crate::java_order::{hash_set_order, java_hash};
+use barnabas_protocol::java_order::{hash_set_order, java_hash};
 
 /// Settings of a shard; the names are Kafka's, with dots as underscores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

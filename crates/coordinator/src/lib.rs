@@ -24,7 +24,6 @@ mod consumer;
 mod effect;
 mod error;
 mod group;
-mod java_order;
 mod offsets;
 mod placement;
 pub mod re2;
@@ -47,7 +46,6 @@ pub use consumer::refusal::Refusal as GroupRefusal;
 pub use effect::{Effect, Reply, Token};
 pub use error::CoordinatorError;
 pub use group::{Caller, GroupShard, Outcome};
-pub use java_order::{hash_map_order, hash_set_order, java_hash, tight_hash_map_order};
 pub use placement::partition_for;
 pub use record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
 pub use transaction::{

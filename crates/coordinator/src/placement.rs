@@ -1,6 +1,6 @@
 //! Which partition of `__consumer_offsets` coordinates a group.
 
-use crate::java_order::java_hash;
+use barnabas_protocol::java_order::java_hash;
 
 /// The partition, out of `num_partitions` (`offsets.topic.num.partitions` when the topic was created), whose
 /// leader coordinates the group. Kafka's absolute value of the least int is 0.

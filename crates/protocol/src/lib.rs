@@ -19,6 +19,7 @@ mod generated;
 pub mod guard;
 pub mod header;
 pub mod internal_records;
+pub mod java_order;
 pub mod kafka_uuid;
 pub mod leader;
 pub mod malformed;

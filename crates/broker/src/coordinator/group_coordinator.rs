@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use barnabas_coordinator::runtime::{GroupMachine, GroupSetup, Shards, client_error};
 use barnabas_coordinator::{
-    Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, hash_map_order,
-    java_hash, partition_for,
+    Assignors, GroupConfig, GroupRecord, GroupShard, MigrationPolicy, Reply, Token, partition_for,
 };
 use barnabas_environment::{Environment, Now};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_map_order, java_hash};
 use barnabas_protocol::messages::GroupId;
 use barnabas_protocol::records::compression::Compression;
 use barnabas_storage::{ProducerSequence, VerificationGuard};

@@ -8,10 +8,10 @@
 
 use std::sync::Arc;
 
-use barnabas_coordinator::{hash_map_order, java_hash, tight_hash_map_order};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_map_order, java_hash, sized_hash_map_order};
 use barnabas_protocol::messages::api_versions_response::{
     ApiVersion, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
@@ -87,7 +87,7 @@ fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
     let mut levels: Vec<_> = image.features.levels.iter().collect();
     // Apache Kafka puts metadata.version into its map when all others are there.
     levels.sort_by_key(|(name, _)| *name == features::METADATA_VERSION);
-    tight_hash_map_order(&mut levels, |(name, _)| java_hash(name));
+    sized_hash_map_order(&mut levels, 0, |(name, _)| java_hash(name));
     let finalized = levels.into_iter().map(|(name, &level)| {
         FinalizedFeatureKey::default()
             .with_name(StrBytes::from_string(name.clone()))

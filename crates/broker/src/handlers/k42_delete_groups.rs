@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use barnabas_coordinator::{hash_set_order, java_hash};
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_set_order, java_hash};
 use barnabas_protocol::messages::delete_groups_response::DeletableGroupResult;
 use barnabas_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse, GroupId};
 use barnabas_security::AclOperation;

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use barnabas_coordinator::{hash_map_order, java_hash, tight_hash_map_order};
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::image::{CLIENT_ID, IP, QuotaEntity, QuotaFilter, QuotaMatch, USER};
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_map_order, java_hash, sized_hash_map_order};
 use barnabas_protocol::messages::describe_client_quotas_request::ComponentData;
 use barnabas_protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
 use barnabas_protocol::messages::{DescribeClientQuotasRequest, DescribeClientQuotasResponse, StrBytes};
@@ -69,7 +69,7 @@ fn entity_data(entity: &QuotaEntity) -> Vec<EntityData> {
 fn values(quotas: &BTreeMap<String, f64>) -> Vec<ValueData> {
     let mut values: Vec<_> = quotas.iter().collect();
     hash_map_order(&mut values, |(key, _)| java_hash(key));
-    tight_hash_map_order(&mut values, |(key, _)| java_hash(key));
+    sized_hash_map_order(&mut values, 0, |(key, _)| java_hash(key));
     let value = |(key, value): (&String, &f64)| {
         ValueData::default()
             .with_key(StrBytes::from_string(key.clone()))

@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use barnabas_metadata::controller::{AlterClientQuotas, ApiError, QuotaAlteration, code_and_message};
-use barnabas_metadata::image::{IP, QuotaEntity};
+use barnabas_metadata::controller::{
+    AlterClientQuotas, ApiError, EntityParts, QuotaAlteration, code_and_message,
+};
+use barnabas_metadata::image::IP;
 use barnabas_protocol::messages::alter_client_quotas_request;
 use barnabas_protocol::messages::alter_client_quotas_response::{EntityData, EntryData};
 use barnabas_protocol::messages::{AlterClientQuotasRequest, AlterClientQuotasResponse, StrBytes};
@@ -18,30 +20,21 @@ use crate::request::RequestContext;
 /// Has the controller alter the quotas.
 pub async fn handle(
     broker: &Broker,
-    _: &RequestContext,
+    context: &RequestContext,
     request: AlterClientQuotasRequest,
 ) -> AlterClientQuotasResponse {
     let alterations: Vec<QuotaAlteration> = request.entries.iter().map(alteration).collect();
-    let asked: Vec<QuotaEntity> = alterations
-        .iter()
-        .map(|alteration| alteration.entity.iter().cloned().collect())
-        .collect();
     let alter = AlterClientQuotas {
-        unknown_hosts: unknown_hosts(&asked).await,
+        unknown_hosts: unknown_hosts(&alterations).await,
         alterations,
         validate_only: request.validate_only,
     };
-    let outcomes = match broker.controller.submit(alter).await {
-        Ok(outcomes) => outcomes,
-        Err(error) => {
-            let error = ApiError::from(error);
-            asked
-                .into_iter()
-                .map(|entity| (entity, Err(error.clone())))
-                .collect()
+    match broker.controller.submit(alter).await {
+        Ok(outcomes) => {
+            AlterClientQuotasResponse::default().with_entries(outcomes.iter().map(entry).collect())
         }
-    };
-    AlterClientQuotasResponse::default().with_entries(outcomes.iter().map(entry).collect())
+        Err(error) => refused(context, &request, &ApiError::from(error)),
+    }
 }
 
 /// The answer with an error for each entity.
@@ -80,10 +73,11 @@ fn alteration(entry: &alter_client_quotas_request::EntryData) -> QuotaAlteration
 }
 
 /// The addresses among the entities that are neither an address nor the name of one.
-async fn unknown_hosts(entities: &[QuotaEntity]) -> BTreeSet<String> {
-    let named: BTreeSet<&String> = entities
+async fn unknown_hosts(alterations: &[QuotaAlteration]) -> BTreeSet<String> {
+    let named: BTreeSet<&String> = alterations
         .iter()
-        .filter_map(|entity| entity.get(IP)?.as_ref())
+        .flat_map(|alteration| &alteration.entity)
+        .filter_map(|(kind, name)| name.as_ref().filter(|_| kind == IP))
         .filter(|name| name.parse::<IpAddr>().is_err())
         .collect();
     let mut unknown = BTreeSet::new();
@@ -95,8 +89,8 @@ async fn unknown_hosts(entities: &[QuotaEntity]) -> BTreeSet<String> {
     unknown
 }
 
-fn entry((entity, outcome): &(QuotaEntity, Result<(), ApiError>)) -> EntryData {
-    let part = |(kind, name): (&String, &Option<String>)| {
+fn entry((entity, outcome): &(EntityParts, Result<(), ApiError>)) -> EntryData {
+    let part = |(kind, name): &(String, Option<String>)| {
         EntityData::default()
             .with_entity_type(StrBytes::from_string(kind.clone()))
             .with_entity_name(name.clone().map(StrBytes::from_string))

@@ -15,7 +15,7 @@ use super::member::{ClassicMember, MemberProtocol};
 use super::state::ClassicState;
 use super::subscription;
 use crate::effect::Token;
-use crate::java_order::{hash_map_order, java_hash};
+use barnabas_protocol::java_order::{hash_map_order, java_hash};
 
 /// The protocol type of consumers, whose subscriptions the coordinator can read.
 pub(crate) const CONSUMER_PROTOCOL_TYPE: &str = "consumer";

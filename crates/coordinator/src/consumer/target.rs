@@ -11,7 +11,7 @@ use super::member::ConsumerMember;
 use super::record::{ConsumerRecord, TargetEpoch};
 use crate::assignor::{AssigneeMember, Assignor, Partitions};
 use crate::cluster::ClusterView;
-use crate::java_order::{hash_map_order, java_hash, timeline_map_order};
+use barnabas_protocol::java_order::{hash_map_order, java_hash, timeline_map_order};
 
 /// What a target assignment is computed from.
 pub(super) struct Targeting<'a> {

@@ -11,8 +11,8 @@ use barnabas_protocol::messages::offset_fetch_response::{
 use barnabas_protocol::messages::{StrBytes, TopicName};
 
 use super::GroupShard;
-use crate::java_order::{java_hash, timeline_map_order};
 use crate::record::CommittedOffset;
+use barnabas_protocol::java_order::{java_hash, timeline_map_order};
 
 /// The answer where nothing was committed.
 const NO_OFFSET: i64 = -1;

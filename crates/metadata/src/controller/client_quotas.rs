@@ -1,15 +1,20 @@
 //! AlterClientQuotas (key 49, KIP-546): sets and removes the quotas of client entities. Kafka's
 //! `ClientQuotaControlManager`.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_map_order, java_hash, sized_hash_map_order};
 
 use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::{CLIENT_ID, IP, MetadataImage, QuotaEntity, USER};
 use crate::records::MetadataRecord;
+
+/// The parts of an entity, type and name, `None` for the default; each type once.
+pub type EntityParts = Vec<(String, Option<String>)>;
 
 /// What a quota's value must be.
 #[derive(Clone, Copy, PartialEq)]
@@ -43,31 +48,36 @@ pub struct AlterClientQuotas {
 /// What to alter of one entity.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QuotaAlteration {
-    /// The entity as the request names it: type and name, `None` for the default.
+    /// The entity as the request names it: a type may stand there twice.
     pub entity: Vec<(String, Option<String>)>,
     /// The quotas by key; `None` removes one.
     pub quotas: Vec<(String, Option<f64>)>,
 }
 
 impl Decide for AlterClientQuotas {
-    /// An outcome for each entity, in the request's order.
-    type Reply = Vec<(QuotaEntity, Result<(), ApiError>)>;
+    /// An outcome for each entity. Entities, and the parts of one, come in the order of Kafka's hash maps.
+    type Reply = Vec<(EntityParts, Result<(), ApiError>)>;
 
     fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let mut records = Vec::new();
         let mut reply: Self::Reply = Vec::new();
+        let mut answered = BTreeMap::new();
         for alteration in &self.alterations {
-            // Where a request names a type twice, Kafka's map keeps the last.
-            let entity: QuotaEntity = alteration.entity.iter().cloned().collect();
-            let outcome = match reply.iter_mut().find(|(earlier, _)| *earlier == entity) {
-                Some((_, earlier)) => {
-                    *earlier = Err(ignored(&entity));
-                    continue;
+            let parts = parts(&alteration.entity);
+            let entity: QuotaEntity = parts.iter().cloned().collect();
+            match answered.entry(entity) {
+                Entry::Occupied(earlier) => {
+                    let (parts, outcome): &mut (_, _) = &mut reply[*earlier.get()];
+                    *outcome = Err(ignored(parts));
                 }
-                None => self.changes(&entity, alteration, image),
-            };
-            reply.push((entity, outcome.map(|changes| records.extend(changes))));
+                Entry::Vacant(first) => {
+                    let outcome = self.changes(&parts, first.key(), alteration, image);
+                    first.insert(reply.len());
+                    reply.push((parts, outcome.map(|changes| records.extend(changes))));
+                }
+            }
         }
+        hash_map_order(&mut reply, |(parts, _)| hash(parts));
         if self.validate_only {
             records.clear();
         }
@@ -78,29 +88,31 @@ impl Decide for AlterClientQuotas {
 impl AlterClientQuotas {
     fn changes(
         &self,
+        parts: &EntityParts,
         entity: &QuotaEntity,
         alteration: &QuotaAlteration,
         image: &MetadataImage,
     ) -> Result<Vec<MetadataRecord>, ApiError> {
-        let mut asked = BTreeMap::new();
-        for (key, value) in &alteration.quotas {
-            if asked.insert(key.as_str(), *value).is_some() {
-                // What Apache Kafka says about the key is lost on its way.
-                return Err(ignored(entity));
-            }
+        let mut keys = BTreeSet::new();
+        if !alteration.quotas.iter().all(|(key, _)| keys.insert(key)) {
+            // What Apache Kafka says about the key is lost on its way.
+            return Err(ignored(parts));
         }
-        let known = self.quotas_of(entity)?;
+        let mut asked: Vec<_> = alteration.quotas.iter().collect();
+        let room = asked.len();
+        sized_hash_map_order(&mut asked, room, |(key, _)| java_hash(key));
+        let known = self.quotas_of(parts, entity)?;
         let current = image.quotas.get(entity);
         let mut changes = Vec::new();
         for (key, value) in asked {
             if let Some(value) = value {
-                check_value(known, key, value)?;
+                check_value(known, key, *value)?;
             }
-            if current.and_then(|quotas| quotas.get(key)).copied() != value {
+            if current.and_then(|quotas| quotas.get(key)) != value.as_ref() {
                 changes.push(MetadataRecord::ClientQuota {
                     entity: entity.clone().into_iter().collect(),
-                    key: key.to_owned(),
-                    value,
+                    key: key.clone(),
+                    value: *value,
                 });
             }
         }
@@ -108,11 +120,15 @@ impl AlterClientQuotas {
     }
 
     /// The quotas that such an entity may have.
-    fn quotas_of(&self, entity: &QuotaEntity) -> Result<&'static [(&'static str, Kind)], ApiError> {
-        if entity.is_empty() {
+    fn quotas_of(
+        &self,
+        parts: &EntityParts,
+        entity: &QuotaEntity,
+    ) -> Result<&'static [(&'static str, Kind)], ApiError> {
+        if parts.is_empty() {
             return Err(invalid("Invalid empty client quota entity"));
         }
-        for (kind, name) in entity {
+        for (kind, name) in parts {
             if ![USER, CLIENT_ID, IP].contains(&kind.as_str()) {
                 return Err(invalid(format!("Unhandled client quota entity type: {kind}")));
             }
@@ -137,10 +153,32 @@ impl AlterClientQuotas {
     }
 }
 
+/// The parts in the order of Kafka's hash map, which keeps the last where a request names a type twice.
+fn parts(named: &[(String, Option<String>)]) -> EntityParts {
+    let names: BTreeMap<&String, &Option<String>> = named.iter().map(|(kind, name)| (kind, name)).collect();
+    let mut seen = BTreeSet::new();
+    let first = named.iter().filter(|(kind, _)| seen.insert(kind));
+    let mut parts: EntityParts = first
+        .map(|(kind, _)| (kind.clone(), names[kind].clone()))
+        .collect();
+    sized_hash_map_order(&mut parts, named.len(), |(kind, _)| java_hash(kind));
+    parts
+}
+
+/// Kafka's `ClientQuotaEntity.hashCode`.
+fn hash(parts: &EntityParts) -> i32 {
+    let part =
+        |(kind, name): &(String, Option<String>)| java_hash(kind) ^ name.as_deref().map_or(0, java_hash);
+    parts.iter().map(part).fold(31, i32::wrapping_add)
+}
+
 fn check_value(known: &[(&str, Kind)], key: &str, value: f64) -> Result<(), ApiError> {
     let Some((_, kind)) = known.iter().find(|(name, _)| *name == key) else {
         return Err(invalid(format!("Invalid configuration key {key}")));
     };
+    if !value.is_finite() {
+        return Err(invalid(format!("Quota {key} must be a finite number")));
+    }
     if value <= 0.0 {
         return Err(invalid(format!("Quota {key} must be greater than 0")));
     }
@@ -164,10 +202,10 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::InvalidRequest, message)
 }
 
-fn ignored(entity: &QuotaEntity) -> ApiError {
+fn ignored(parts: &EntityParts) -> ApiError {
     let part =
-        |(kind, name): (&String, &Option<String>)| format!("{kind}={}", name.as_deref().unwrap_or("null"));
-    let parts: Vec<String> = entity.iter().map(part).collect();
+        |(kind, name): &(String, Option<String>)| format!("{kind}={}", name.as_deref().unwrap_or("null"));
+    let parts: Vec<String> = parts.iter().map(part).collect();
     let parts = parts.join(", ");
     invalid(format!(
         "Ignoring duplicate entity ClientQuotaEntity(entries={{{parts}}})"

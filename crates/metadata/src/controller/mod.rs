@@ -40,7 +40,7 @@ pub use alter_partition::AlterPartition;
 pub use api_error::{ApiError, code_and_message};
 pub use assign_replicas_to_dirs::AssignReplicasToDirs;
 pub use barnabas_config::ConfigKind;
-pub use client_quotas::{AlterClientQuotas, QuotaAlteration};
+pub use client_quotas::{AlterClientQuotas, EntityParts, QuotaAlteration};
 pub use config_rules::validate_configs;
 pub use context::{ControllerSettings, DecideContext, Random};
 pub use create_partitions::CreatePartitions;

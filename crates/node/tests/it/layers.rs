@@ -7,7 +7,7 @@ use crate::workspace::{root, rust_files, without_comments};
 #[rustfmt::skip]
 const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
-        &["api", "error", "kafka_uuid", "malformed", "reader", "shape", "guard::ELEMENTS_MAX"],
+        &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "shape", "guard::ELEMENTS_MAX"],
         &["frame", "records", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
         &["codec", "header", "produce", "fetch", "internal_records", "metadata_records"],
     ]),
@@ -38,7 +38,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["channel", "quorum"],
     ]),
     ("coordinator", &[
-        &["error", "java_order", "re2", "timers"],
+        &["error", "re2", "timers"],
         &["assignor", "placement"],
         &["cluster", "config"],
         &["classic", "consumer", "group", "offsets", "record", "codec", "effect"],

@@ -88,6 +88,11 @@ fn an_entity_that_is_refused_leaves_the_others_alone() {
         alteration(&[("user", Some("b"))], &[("request_percentage", Some(0.0))]),
         alteration(&[("user", Some("c"))], &[("producer_byte_rate", Some(0.5))]),
         alteration(&[("user", Some("d"))], &[("producer_byte_rate", Some(1e20))]),
+        alteration(&[("user", Some("f"))], &[("request_percentage", Some(f64::NAN))]),
+        alteration(
+            &[("user", Some("g"))],
+            &[("request_percentage", Some(f64::INFINITY))],
+        ),
         alteration(&[("user", Some("e"))], &[good[0], good[0]]),
     ];
     let mut all = refused.to_vec();
@@ -96,9 +101,15 @@ fn an_entity_that_is_refused_leaves_the_others_alone() {
         unknown_hosts: BTreeSet::from(["nowhere".to_owned()]),
         ..of(all)
     };
-    let mut expected = vec![Some(ErrorCode::InvalidRequest); refused.len()];
-    expected.push(None);
-    assert_eq!(alter(&mut cluster, request), expected);
+    let outcomes = alter(&mut cluster, request);
+    assert_eq!(outcomes.len(), refused.len() + 1);
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_none()).count(), 1);
+    assert!(
+        outcomes
+            .iter()
+            .flatten()
+            .all(|code| *code == ErrorCode::InvalidRequest)
+    );
     let kept: Vec<&QuotaEntity> = cluster.image.quotas.keys().collect();
     assert_eq!(kept, [&entity(&[("client-id", Some("x"))])]);
 }
@@ -109,6 +120,51 @@ fn an_entity_that_is_named_twice_is_refused_once() {
     let one = alteration(&[("user", Some("a"))], &[("request_percentage", Some(1.0))]);
     let codes = alter(&mut cluster, of(vec![one.clone(), one]));
     assert_eq!(codes, [Some(ErrorCode::InvalidRequest)]);
+}
+
+// The orders were printed by Java with Apache Kafka's own class.
+#[test]
+fn entities_and_their_parts_come_in_the_order_of_kafkas_hash_maps() {
+    let cluster = Cluster::of_one();
+    let asked: [Parts<'_>; 5] = [
+        &[("x", Some("y"))],
+        &[("y", Some("x")), ("a b", Some("y")), ("y", Some("y"))],
+        &[(".", Some("y")), ("y", Some("x"))],
+        &[("user", Some("a")), ("client-id", None)],
+        &[("user", None)],
+    ];
+    let all = asked.map(|entity| QuotaAlteration {
+        entity: entity
+            .iter()
+            .map(|(kind, name)| ((*kind).to_owned(), name.map(str::to_owned)))
+            .collect(),
+        quotas: vec![
+            ("b".into(), Some(1.0)),
+            ("no.such".into(), Some(1.0)),
+            ("a".into(), Some(1.0)),
+        ],
+    });
+    let answered = cluster
+        .decide(of(all.to_vec()))
+        .reply
+        .into_iter()
+        .map(|(parts, outcome)| {
+            let part =
+                |(kind, name): (String, Option<String>)| format!("{kind}={}", name.unwrap_or_default());
+            let parts: Vec<String> = parts.into_iter().map(part).collect();
+            (parts.join(","), outcome.unwrap_err().message.unwrap_or_default())
+        });
+    let unhandled = |kind| format!("Unhandled client quota entity type: {kind}");
+    let key = "Invalid configuration key no.such".to_owned();
+    let expected = [
+        ("x=y", unhandled("x")),
+        ("y=x,.=y", unhandled("y")),
+        ("y=y,a b=y", unhandled("y")),
+        ("user=", key.clone()),
+        ("client-id=,user=a", key),
+    ];
+    let expected = expected.map(|(parts, message)| (parts.to_owned(), message));
+    assert_eq!(answered.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -24,10 +24,10 @@ pub fn hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     keys.sort_by_key(|key| bucket(hash(key), capacity));
 }
 
-/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that began
-/// without room for one.
-pub fn tight_hash_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
-    let mut capacity = 1;
+/// Brings distinct keys, given as they were put in, into the order of a `java.util.HashMap` that was made
+/// for `room` of them.
+pub fn sized_hash_map_order<T>(keys: &mut [T], room: usize, hash: impl Fn(&T) -> i32) {
+    let mut capacity = room.next_power_of_two();
     while keys.len() > capacity * 3 / 4 {
         capacity *= 2;
     }
@@ -42,7 +42,7 @@ pub fn hash_set_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
 
 /// Brings distinct keys, given as they were put in, into the order of Kafka's `TimelineHashMap`: of those
 /// that share a slot the last comes first.
-pub(crate) fn timeline_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
+pub fn timeline_map_order<T>(keys: &mut [T], hash: impl Fn(&T) -> i32) {
     // It doubles when an element more would fill it to four thirds.
     let mut capacity: usize = 2;
     while keys.len() * 3 > capacity * 4 {
@@ -83,6 +83,11 @@ mod tests {
         let mut map = names("group-", 14);
         hash_map_order(&mut map, |name| java_hash(name));
         assert_eq!(listed(&map), MAP);
+        for (room, count, expected) in SIZED {
+            let mut sized = names("group-", count);
+            sized_hash_map_order(&mut sized, room, |name| java_hash(name));
+            assert_eq!(listed(&sized), expected, "{count} in a map for {room}");
+        }
         let mut set = names("group-", 12);
         hash_set_order(&mut set, |name| java_hash(name));
         assert_eq!(listed(&set), SET);
@@ -91,6 +96,13 @@ mod tests {
         assert_eq!(listed(&timeline), TIMELINE);
     }
 
+    /// The room a map was made with, how many keys came, and their order.
+    const SIZED: [(usize, usize, &str); 4] = [
+        (0, 4, "group-3 group-2 group-1 group-0"),
+        (3, 3, "group-2 group-1 group-0"),
+        (5, 5, "group-3 group-2 group-4 group-1 group-0"),
+        (20, 3, "group-2 group-1 group-0"),
+    ];
     const MAP: &str = "group-10 group-12 group-11 group-7 group-6 group-9 group-8 group-3 group-2 group-5 group-4 \
                        group-13 group-1 group-0";
     const SET: &str =

@@ -51,32 +51,24 @@ pub async fn handle(
     for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
         if outcome.is_none() {
             match preprocess(broker, broker.rights(context), resource, request.validate_only) {
-                Ok(Some(changed)) => resources.push((changed, &resource.configs)),
+                Ok(Some(changed)) => {
+                    resources.push((changed, resource.configs.iter().map(operation).collect()));
+                }
                 Ok(None) => *outcome = Some(Ok(())),
                 Err(error) => *outcome = Some(Err(error)),
             }
         }
     }
-    let operations = resources.into_iter().map(|(resource, configs)| {
-        let operations: Option<Vec<_>> = configs.iter().map(operation).collect();
-        operations.map(|operations| (resource, operations))
-    });
-    let controllers = match operations.collect() {
-        Some(resources) => {
-            let asked = IncrementalAlterConfigs {
-                resources,
-                validate_only: request.validate_only,
-            };
-            broker
-                .controller
-                .submit(asked)
-                .await
-                .map_err(ApiError::from)
-                .and_then(|reply| reply)
-        }
-        // Kafka's controller falls over the whole request.
-        None => Err(ApiError::bare(ErrorCode::UnknownServerError)),
+    let asked = IncrementalAlterConfigs {
+        resources,
+        validate_only: request.validate_only,
     };
+    let controllers = broker
+        .controller
+        .submit(asked)
+        .await
+        .map_err(ApiError::from)
+        .and_then(|reply| reply);
     let outcomes = fill_in(outcomes, controllers);
     let responses = request
         .resources
@@ -93,16 +85,16 @@ pub async fn handle(
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }
 
-fn operation(config: &AlterableConfig) -> Option<(String, AlterConfigOp)> {
+fn operation(config: &AlterableConfig) -> (String, AlterConfigOp) {
     let value = config.value.as_ref().map(ToString::to_string);
     let operation = match config.config_operation {
         op::SET => AlterConfigOp::Set(value),
         op::DELETE => AlterConfigOp::Delete,
         op::APPEND => AlterConfigOp::Append(value.unwrap_or_default()),
         op::SUBTRACT => AlterConfigOp::Subtract(value.unwrap_or_default()),
-        _ => return None,
+        other => AlterConfigOp::Unknown(other),
     };
-    Some((config.name.to_string(), operation))
+    (config.name.to_string(), operation)
 }
 
 /// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to

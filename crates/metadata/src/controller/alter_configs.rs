@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::{hash_map_order, java_hash};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,8 @@ pub enum AlterConfigOp {
     Append(String),
     /// Takes the items from a list.
     Subtract(String),
+    /// A code that no operation has.
+    Unknown(i8),
 }
 
 /// Replaces the configs of resources by those given: what isn't named is deleted.
@@ -48,7 +51,7 @@ pub struct AlterConfigs {
 /// Changes some configs of resources.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncrementalAlterConfigs {
-    /// Each resource once, each config once.
+    /// Each resource once, each config once, as they were asked for.
     pub resources: Vec<(ConfigResource, Vec<(String, AlterConfigOp)>)>,
     /// Whether to change nothing.
     pub validate_only: bool,
@@ -78,6 +81,8 @@ impl Decide for IncrementalAlterConfigs {
         decide(self.resources, self.validate_only, |resource, operations| {
             let existing = image.configs.get(resource).cloned().unwrap_or_default();
             let mut changes = Vec::with_capacity(operations.len());
+            let mut operations = operations;
+            hash_map_order(&mut operations, |(name, _)| java_hash(name));
             for (name, operation) in operations {
                 let current = existing.get(&name);
                 let value = operate(resource, &name, operation, current, ctx)?;
@@ -90,7 +95,8 @@ impl Decide for IncrementalAlterConfigs {
     }
 }
 
-/// Decides resource by resource: one that fails changes nothing, the others do.
+/// Decides resource by resource: one that fails changes nothing, the others do. An UNKNOWN_SERVER_ERROR is the whole
+/// request's.
 fn decide<T>(
     resources: Vec<(ConfigResource, T)>,
     validate_only: bool,
@@ -100,13 +106,13 @@ fn decide<T>(
     let mut outcomes = Vec::with_capacity(resources.len());
     for (resource, asked) in resources {
         let outcome = alter(&resource, asked).map(|of_resource| records.extend(of_resource));
-        outcomes.push((resource, outcome));
+        match outcome {
+            Err(error) if error.code == ErrorCode::UnknownServerError => return refused(error),
+            outcome => outcomes.push((resource, outcome)),
+        }
     }
     if records.len() > RECORDS_MAX {
-        return Decision {
-            records: Vec::new(),
-            reply: Err(too_many_records()),
-        };
+        return refused(too_many_records());
     }
     if validate_only {
         records.clear();
@@ -114,6 +120,14 @@ fn decide<T>(
     Decision {
         records,
         reply: Ok(outcomes),
+    }
+}
+
+/// The request fails as a whole.
+fn refused(error: ApiError) -> Decision<Result<ConfigOutcomes, ApiError>> {
+    Decision {
+        records: Vec::new(),
+        reply: Err(error),
     }
 }
 
@@ -135,6 +149,8 @@ fn operate(
         AlterConfigOp::Delete => return Ok(None),
         AlterConfigOp::Append(items) => ("APPEND", items),
         AlterConfigOp::Subtract(items) => ("SUBTRACT", items),
+        // Apache Kafka's controller falls over the whole request, if no operation before it is refused.
+        AlterConfigOp::Unknown(_) => return Err(ApiError::bare(ErrorCode::UnknownServerError)),
     };
     if ctx.rules.kind(resource.kind, name) != Some(ConfigKind::List) {
         let message = format!("Can't {word} to key {name} because its type is not LIST.");

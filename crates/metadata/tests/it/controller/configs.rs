@@ -183,3 +183,34 @@ fn altering_as_a_whole_deletes_what_is_not_named() {
     only_validated.validate_only = true;
     assert_eq!(cluster.decide(only_validated).records, []);
 }
+
+#[test]
+fn an_unknown_operation_fails_the_request_unless_one_before_it_is_refused() {
+    let mut cluster = cluster_with_topic();
+    // Java's hash map has `a b` first, whatever comes first in the request.
+    let table = [
+        (["a b", "retention.ms"], Err(ErrorCode::UnknownServerError)),
+        (["retention.ms", "a b"], Err(ErrorCode::InvalidConfig)),
+    ];
+    for ([unknown, refused], expected) in table {
+        let request = IncrementalAlterConfigs {
+            resources: vec![
+                (
+                    ConfigResource::topic("a"),
+                    vec![("retention.ms".into(), AlterConfigOp::Delete)],
+                ),
+                (
+                    ConfigResource::group("g"),
+                    vec![
+                        (refused.into(), AlterConfigOp::Append("x".into())),
+                        (unknown.into(), AlterConfigOp::Unknown(-1)),
+                    ],
+                ),
+            ],
+            validate_only: false,
+        };
+        let outcome = cluster.submit(request).map(|mut outcomes| outcomes.remove(1).1);
+        let code = outcome.and_then(|outcome| outcome).map_err(|error| error.code);
+        assert_eq!(code, expected, "{unknown} unknown, {refused} refused");
+    }
+}

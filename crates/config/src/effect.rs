@@ -4,7 +4,6 @@ use super::definitions;
 use super::ineffective::{self, Verdict};
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
-use super::validate;
 
 /// How fast partitions move between data folders; a setting that exists at run time only.
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
@@ -27,8 +26,8 @@ const AT_START: &[&str] = &[
     "num.recovery.threads.per.data.dir",
 ];
 
-/// Whether giving a broker setting a value changes anything: it has a field in the typed view, gives a topic
-/// setting that has one its default, or bounds the settings of groups.
+/// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives
+/// a topic setting that has one its default.
 pub(super) fn of_broker(name: &str) -> bool {
     let gives_topic_default = || {
         let in_effect = |topic_name: &&str| definitions::topic().get(topic_name);
@@ -37,11 +36,7 @@ pub(super) fn of_broker(name: &str) -> bool {
             .filter_map(in_effect)
             .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
     };
-    let bounds_group_settings = || name.starts_with("group.consumer.") && validate::bounds_groups(name);
-    BrokerConfig::NAMES.contains(&name)
-        || READ_RAW.contains(&name)
-        || gives_topic_default()
-        || bounds_group_settings()
+    BrokerConfig::NAMES.contains(&name) || READ_RAW.contains(&name) || gives_topic_default()
 }
 
 /// Whether setting `name` on a resource of this kind at run time changes anything.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barnabas_coordinator::{ClusterView, ConsumerSettings, Topic};
-use barnabas_metadata::image::{MetadataImage, PartitionImage, TopicImage};
+use barnabas_metadata::image::{ConfigMap, MetadataImage, PartitionImage, TopicImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use uuid::Uuid;
 
@@ -14,7 +14,16 @@ use barnabas_config::BrokerConfig;
 pub(super) struct ImageView {
     image: Arc<MetadataImage>,
     topics_created_at: i64,
-    defaults: ConsumerSettings,
+    groups: GroupDefaults,
+}
+
+/// What groups have that set nothing of their own, and between which bounds what they set counts: it was
+/// checked when it was set, but the bounds may be others since.
+#[derive(Debug)]
+struct GroupDefaults {
+    settings: ConsumerSettings,
+    least: ConsumerSettings,
+    most: ConsumerSettings,
 }
 
 impl ImageView {
@@ -23,11 +32,7 @@ impl ImageView {
         ImageView {
             image,
             topics_created_at,
-            defaults: ConsumerSettings {
-                session_timeout_ms: config.group_consumer_session_timeout_ms,
-                heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
-                assignment_interval_ms: config.group_consumer_assignment_interval_ms,
-            },
+            groups: GroupDefaults::new(config),
         }
     }
 
@@ -45,6 +50,59 @@ fn topic(topic: &TopicImage) -> Topic {
         id: topic.id,
         partition_count: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
     }
+}
+
+impl GroupDefaults {
+    fn new(config: &BrokerConfig) -> Self {
+        let least = ConsumerSettings {
+            session_timeout_ms: config.group_consumer_min_session_timeout_ms,
+            heartbeat_interval_ms: config.group_consumer_min_heartbeat_interval_ms,
+            assignment_interval_ms: config.group_consumer_min_assignment_interval_ms,
+        };
+        let most = ConsumerSettings {
+            session_timeout_ms: config.group_consumer_max_session_timeout_ms,
+            heartbeat_interval_ms: config.group_consumer_max_heartbeat_interval_ms,
+            assignment_interval_ms: config.group_consumer_max_assignment_interval_ms,
+        };
+        let assignment_interval_ms = config.group_consumer_assignment_interval_ms;
+        let settings = ConsumerSettings {
+            session_timeout_ms: config.group_consumer_session_timeout_ms,
+            heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
+            // The only one that can be changed at run time, where its bounds are not checked.
+            assignment_interval_ms: capped(
+                assignment_interval_ms,
+                least.assignment_interval_ms,
+                most.assignment_interval_ms,
+            ),
+        };
+        GroupDefaults {
+            settings,
+            least,
+            most,
+        }
+    }
+
+    /// The settings of a group that has set `own`, which the controller has validated.
+    fn with(&self, own: &ConfigMap) -> ConsumerSettings {
+        let setting = |name: &str, of: fn(&ConsumerSettings) -> i32| {
+            let set = own.get(name).and_then(|value| value.trim().parse().ok());
+            set.map_or(of(&self.settings), |value| {
+                capped(value, of(&self.least), of(&self.most))
+            })
+        };
+        ConsumerSettings {
+            session_timeout_ms: setting("consumer.session.timeout.ms", |of| of.session_timeout_ms),
+            heartbeat_interval_ms: setting("consumer.heartbeat.interval.ms", |of| of.heartbeat_interval_ms),
+            assignment_interval_ms: setting("consumer.assignment.interval.ms", |of| {
+                of.assignment_interval_ms
+            }),
+        }
+    }
+}
+
+/// `value` within bounds that may cross: the least counts first.
+fn capped(value: i32, least: i32, most: i32) -> i32 {
+    if value < least { least } else { value.min(most) }
 }
 
 impl ClusterView for ImageView {
@@ -76,25 +134,67 @@ impl ClusterView for ImageView {
 
     fn consumer_settings(&self, group_id: &str) -> ConsumerSettings {
         let group = ConfigResource::new(ConfigResourceType::Group, group_id);
-        let Some(own) = self.image.configs.get(&group) else {
-            return self.defaults;
-        };
-        // The controller has validated them.
-        let setting = |name: &str, default: i32| {
-            own.get(name)
-                .and_then(|value| value.trim().parse().ok())
-                .unwrap_or(default)
-        };
-        ConsumerSettings {
-            session_timeout_ms: setting("consumer.session.timeout.ms", self.defaults.session_timeout_ms),
-            heartbeat_interval_ms: setting(
-                "consumer.heartbeat.interval.ms",
-                self.defaults.heartbeat_interval_ms,
-            ),
-            assignment_interval_ms: setting(
-                "consumer.assignment.interval.ms",
-                self.defaults.assignment_interval_ms,
-            ),
+        match self.image.configs.get(&group) {
+            Some(own) => self.groups.with(own),
+            None => self.groups.settings,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barnabas_config::Layers;
+
+    use super::*;
+
+    fn brokers() -> BrokerConfig {
+        let settings = [
+            ("node.id", "1"),
+            ("process.roles", "broker,controller"),
+            ("controller.listener.names", "CONTROLLER"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        BrokerConfig::resolve(&Layers::of_static(settings.into())).unwrap()
+    }
+
+    #[test]
+    fn what_a_group_sets_counts_within_the_brokers_bounds() {
+        let own = |session: &str, heartbeat: &str, assignment: &str| -> ConfigMap {
+            [
+                ("consumer.session.timeout.ms", session),
+                ("consumer.heartbeat.interval.ms", heartbeat),
+                ("consumer.assignment.interval.ms", assignment),
+            ]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+        };
+        // By default 45,000 to 60,000, 5,000 to 15,000 and 0 to 15,000.
+        let table = [
+            (own("", "", ""), [45_000, 5_000, 1_000]),
+            (own("50000", "6000", "7"), [50_000, 6_000, 7]),
+            (own("1", "1", "0"), [45_000, 5_000, 0]),
+            (own("60001", "15001", "15001"), [60_000, 15_000, 15_000]),
+        ];
+        let config = brokers();
+        let defaults = GroupDefaults::new(&config);
+        for (own, [session, heartbeat, assignment]) in table {
+            let expected = ConsumerSettings {
+                session_timeout_ms: session,
+                heartbeat_interval_ms: heartbeat,
+                assignment_interval_ms: assignment,
+            };
+            assert_eq!(defaults.with(&own), expected, "{own:?}");
+        }
+        assert_eq!(capped(5, 10, 3), 10, "bounds that cross");
+    }
+
+    #[test]
+    fn the_brokers_own_assignment_interval_counts_within_its_bounds() {
+        let mut config = brokers();
+        config.group_consumer_assignment_interval_ms = 90_000;
+        let settings = GroupDefaults::new(&config).settings;
+        assert_eq!(settings.assignment_interval_ms, 15_000);
     }
 }

@@ -156,6 +156,18 @@ view! {
         group_consumer_heartbeat_interval_ms: i32 = "group.consumer.heartbeat.interval.ms",
         /// The least time between two assignments of a consumer group, milliseconds.
         group_consumer_assignment_interval_ms: i32 = "group.consumer.assignment.interval.ms",
+        /// The least session timeout of consumer groups, milliseconds.
+        group_consumer_min_session_timeout_ms: i32 = "group.consumer.min.session.timeout.ms",
+        /// The greatest session timeout of consumer groups, milliseconds.
+        group_consumer_max_session_timeout_ms: i32 = "group.consumer.max.session.timeout.ms",
+        /// The least heartbeat interval of consumer groups, milliseconds.
+        group_consumer_min_heartbeat_interval_ms: i32 = "group.consumer.min.heartbeat.interval.ms",
+        /// The greatest heartbeat interval of consumer groups, milliseconds.
+        group_consumer_max_heartbeat_interval_ms: i32 = "group.consumer.max.heartbeat.interval.ms",
+        /// The least time between two assignments that may be set, milliseconds.
+        group_consumer_min_assignment_interval_ms: i32 = "group.consumer.min.assignment.interval.ms",
+        /// The greatest time between two assignments that may be set, milliseconds.
+        group_consumer_max_assignment_interval_ms: i32 = "group.consumer.max.assignment.interval.ms",
         /// How long the first rebalance of a group waits for more members, milliseconds.
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
         /// Partitions of `__transaction_state`.

@@ -88,13 +88,6 @@ const GROUP_BOUNDS: &[(&str, Option<&str>, Option<&str>)] = &[
 const RACK_AWARE_TAGS: &str = "streams.rack.aware.assignment.tags";
 const DLQ_TOPIC: &str = "errors.deadletterqueue.topic.name";
 
-/// Whether a broker setting bounds what groups may set.
-pub(crate) fn bounds_groups(name: &str) -> bool {
-    GROUP_BOUNDS
-        .iter()
-        .any(|(_, least, most)| *least == Some(name) || *most == Some(name))
-}
-
 /// Checks the whole set of settings a group will have; what the group does not set itself is the broker's
 /// concern.
 ///

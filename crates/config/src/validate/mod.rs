@@ -17,7 +17,6 @@ use super::layers::Settings;
 
 pub use broker::{broker, dynamic_broker};
 pub use client_metrics::client_metrics;
-pub(crate) use group::bounds_groups;
 pub use group::group;
 pub use topic::topic;
 

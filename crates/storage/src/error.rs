@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::RecordsError;
+use barnabas_protocol::records::{InvalidRecord, RecordsError};
 use rustix::io::Errno;
 
 /// The crate's error; [`StorageError::error_code`] maps it to the protocol.
@@ -124,6 +124,16 @@ pub enum StorageError {
         /// Last seen.
         current_epoch: i32,
     },
+    /// A record that is looked into is larger than `max.decompressed.message.bytes` lets it be.
+    #[error("{} has a record that is too large in the batch at byte {position}: {reason}", path.display())]
+    RecordTooLarge {
+        /// The segment's file.
+        path: PathBuf,
+        /// Where the batch begins, bytes from its start.
+        position: u64,
+        /// Its size and the limit.
+        reason: InvalidRecord,
+    },
     /// A cleaning was given up: the log was deleted, cut off, or is to be left alone.
     #[error("the cleaning of {} was given up", path.display())]
     CleaningAborted {
@@ -150,6 +160,7 @@ impl StorageError {
             | StorageError::Locked { .. }
             | StorageError::NotAPartition { .. } => ErrorCode::KafkaStorageError,
             StorageError::Corrupt { .. } | StorageError::MalformedBatches(_) => ErrorCode::CorruptMessage,
+            StorageError::RecordTooLarge { .. } => ErrorCode::InvalidRecord,
             StorageError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             StorageError::Gone => ErrorCode::UnknownTopicOrPartition,
             StorageError::UnexpectedAppendOffset { .. } | StorageError::CleaningAborted { .. } => {

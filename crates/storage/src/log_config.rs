@@ -38,6 +38,8 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// `file.delete.delay.ms`: a file that has left the log is removed after this time.
     pub file_delete_delay_ms: i64,
+    /// `max.decompressed.message.bytes`: a search by time does not read a larger record of a compressed batch.
+    pub max_decompressed_record_bytes: usize,
     /// `producer.id.expiration.ms`, a broker setting: idle producers are forgotten after this time.
     pub producer_id_expiration_ms: i64,
 }
@@ -62,6 +64,7 @@ impl Default for LogConfig {
             retention_ms: 7 * 24 * 60 * 60 * 1000,
             retention_bytes: -1,
             file_delete_delay_ms: 60_000,
+            max_decompressed_record_bytes: 2_147_483_639,
             producer_id_expiration_ms: 24 * 60 * 60 * 1000,
         }
     }

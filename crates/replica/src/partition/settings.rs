@@ -71,6 +71,7 @@ impl TopicSettings {
             retention_ms: config.retention_ms,
             retention_bytes: config.retention_bytes,
             file_delete_delay_ms: config.file_delete_delay_ms,
+            max_decompressed_record_bytes: unsigned(config.max_decompressed_message_bytes) as usize,
             producer_id_expiration_ms: i64::from(broker.producer_id_expiration_ms),
         };
         let validation = ValidationSettings {

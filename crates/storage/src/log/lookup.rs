@@ -1,7 +1,9 @@
 //! Finding records by time, and offsets by leader epoch.
 
-use barnabas_protocol::records::compression::Decompressor;
-use barnabas_protocol::records::{BATCH_OVERHEAD, BatchHeader, RecordsError, Skim, TimestampType};
+use barnabas_protocol::records::compression::{Compression, Decompressor};
+use barnabas_protocol::records::{
+    BATCH_OVERHEAD, BatchHeader, InvalidRecord, RecordsError, Skim, TimestampType,
+};
 
 use super::open::OpenLog;
 use super::types::{EpochEndOffset, TimestampOffset};
@@ -16,15 +18,17 @@ impl Log {
     /// The first record whose timestamp is at least `timestamp_ms`.
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
+    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE, INVALID_RECORD.
     pub fn offset_for_timestamp(&mut self, timestamp_ms: i64) -> Result<Option<TimestampOffset>> {
         let log_start_offset = self.log_start_offset;
+        let record_bytes_max = self.config.max_decompressed_record_bytes;
         let Some(open) = self.open()? else { return Ok(None) };
         for index in open.segment_of(log_start_offset)..open.segment_count() {
             if open
                 .max_timestamp(index)?
                 .is_some_and(|max| max.timestamp >= timestamp_ms)
-                && let Some(found) = open.find_timestamp(index, timestamp_ms, log_start_offset)?
+                && let Some(found) =
+                    open.find_timestamp(index, timestamp_ms, log_start_offset, record_bytes_max)?
             {
                 return Ok(Some(found));
             }
@@ -35,8 +39,9 @@ impl Log {
     /// The first record that has the largest timestamp of the log (KIP-734).
     ///
     /// # Errors
-    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE.
+    /// KAFKA_STORAGE_ERROR, CORRUPT_MESSAGE, INVALID_RECORD.
     pub fn offset_of_max_timestamp(&mut self) -> Result<Option<TimestampOffset>> {
+        let record_bytes_max = self.config.max_decompressed_record_bytes;
         let Some(open) = self.open()? else { return Ok(None) };
         let mut largest = None;
         for index in 0..open.segment_count() {
@@ -49,7 +54,7 @@ impl Log {
         // The oldest record of that time: the batch whose last offset the time index names may not hold it
         // first.
         match largest {
-            Some((index, timestamp)) => open.find_timestamp(index, timestamp, i64::MIN),
+            Some((index, timestamp)) => open.find_timestamp(index, timestamp, i64::MIN, record_bytes_max),
             None => Ok(None),
         }
     }
@@ -124,6 +129,7 @@ impl OpenLog {
         index: usize,
         timestamp_ms: i64,
         start_offset: i64,
+        record_bytes_max: usize,
     ) -> Result<Option<TimestampOffset>> {
         let segment = self.segment(index);
         // No record up to the entry's offset is later than its timestamp, which is before the one wanted.
@@ -140,7 +146,8 @@ impl OpenLog {
             if header.max_timestamp < timestamp_ms || header.last_offset() < start_offset {
                 continue;
             }
-            let found = self.find_in_batch(segment, position, &header, timestamp_ms, start_offset)?;
+            let wanted = |timestamp: i64, offset: i64| timestamp >= timestamp_ms && offset >= start_offset;
+            let found = self.find_in_batch(segment, position, &header, record_bytes_max, wanted)?;
             if let Some((timestamp, offset)) = found {
                 let leader_epoch = header.partition_leader_epoch;
                 return Ok(Some(TimestampOffset {
@@ -153,33 +160,46 @@ impl OpenLog {
         Ok(None)
     }
 
-    /// Timestamp and offset of the first such record in a batch.
+    /// Timestamp and offset of the first record of a batch that is `wanted`.
     fn find_in_batch(
         &self,
         segment: &Segment,
         position: u32,
         header: &BatchHeader,
-        timestamp_ms: i64,
-        start_offset: i64,
+        record_bytes_max: usize,
+        wanted: impl Fn(i64, i64) -> bool,
     ) -> Result<Option<(i64, i64)>> {
         let file = segment.log_file(&self.folder)?;
         let mut payload = vec![0; header.size_in_bytes() - BATCH_OVERHEAD];
         file.read_exact_at(&mut payload, u64::from(position) + BATCH_OVERHEAD as u64)
             .map_err(|source| segment.failed("read", SegmentFile::Log, &self.folder, source))?;
-        let corrupt = |error: RecordsError| {
+        let unreadable = |error: RecordsError| {
             let path = SegmentFile::Log.path(&self.folder, segment.base_offset);
-            StorageError::corrupt(path, u64::from(position), error.to_string())
+            let position = u64::from(position);
+            match error {
+                RecordsError::InvalidRecord(reason @ InvalidRecord::TooLarge { .. }) => {
+                    StorageError::RecordTooLarge {
+                        path,
+                        position,
+                        reason,
+                    }
+                }
+                error => StorageError::corrupt(path, position, error.to_string()),
+            }
         };
-        let codec = header.compression().map_err(corrupt)?;
-        let reader = Decompressor::new(codec, &payload).map_err(corrupt)?;
+        let codec = header.compression().map_err(unreadable)?;
+        let reader = Decompressor::new(codec, &payload).map_err(unreadable)?;
         let mut records = Skim::new(reader, codec, header.records_count, DECOMPRESSED_BYTES_MAX);
-        while let Some(record) = records.next_record().map_err(corrupt)? {
+        if codec != Compression::None {
+            records = records.record_bytes_max(record_bytes_max);
+        }
+        while let Some(record) = records.next_record().map_err(unreadable)? {
             let offset = header.base_offset + i64::from(record.offset_delta);
             let timestamp = match header.timestamp_type() {
                 TimestampType::LogAppendTime => header.max_timestamp,
                 TimestampType::CreateTime => header.base_timestamp.wrapping_add(record.timestamp_delta),
             };
-            if timestamp >= timestamp_ms && offset >= start_offset {
+            if wanted(timestamp, offset) {
                 return Ok(Some((timestamp, offset)));
             }
         }

@@ -1,5 +1,6 @@
 //! Lookups by time against a look at every record.
 
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::records::{BatchBuilder, Compression};
 use barnabas_storage::{Log, LogConfig};
 
@@ -109,4 +110,37 @@ fn records_with_append_time_share_their_batchs() {
         );
     }
     assert_eq!(log.offset_of_max_timestamp().unwrap().unwrap().offset, 2);
+}
+
+#[test]
+fn a_record_larger_than_may_be_decompressed_is_not_searched() {
+    for codec in CODECS {
+        let config = LogConfig {
+            max_decompressed_record_bytes: 100,
+            ..LogConfig::default()
+        };
+        let fixture = Fixture::new(config);
+        let log_dir = fixture.open();
+        let mut log = fixture.create(&log_dir, 0);
+        append(&mut log, batch(codec, &[(10, b"small".to_vec())]));
+        append(
+            &mut log,
+            batch(codec, &[(20, vec![0; 101]), (30, b"small".to_vec())]),
+        );
+        let mut searches = |wanted| {
+            [log.offset_for_timestamp(wanted), log.offset_of_max_timestamp()].map(|found| match found {
+                Ok(found) => Ok(found.map(|found| found.offset)),
+                Err(error) => Err(error.error_code()),
+            })
+        };
+        let too_large = Err(ErrorCode::InvalidRecord);
+        let behind = if codec == Compression::None {
+            Ok(Some(2))
+        } else {
+            too_large
+        };
+        assert_eq!(searches(10), [Ok(Some(0)), behind], "{codec:?}");
+        assert_eq!(searches(30), [behind, behind], "{codec:?}");
+        assert_eq!(searches(31)[0], Ok(None), "no batch is of that time");
+    }
 }

@@ -95,8 +95,8 @@ impl Decide for IncrementalAlterConfigs {
     }
 }
 
-/// Decides resource by resource: one that fails changes nothing, the others do. An UNKNOWN_SERVER_ERROR is the whole
-/// request's.
+/// Decides resource by resource: one that fails changes nothing, the others do. An UNKNOWN_SERVER_ERROR is
+/// the whole request's.
 fn decide<T>(
     resources: Vec<(ConfigResource, T)>,
     validate_only: bool,

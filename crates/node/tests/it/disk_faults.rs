@@ -90,11 +90,8 @@ impl Rig {
         }
         produce_each(&mut client, "t2", &[VALUE]);
         assert_eq!(node.end(Signal::TERM), Some(0));
-        let verified = process::barnabas()
-            .args(["log", "verify"])
-            .arg(&self.disk.mounted)
-            .output()
-            .unwrap();
+        let mut verify = process::barnabas();
+        let verified = process::output(verify.args(["log", "verify"]).arg(&self.disk.mounted));
         assert!(verified.status.success(), "{verified:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,6 +29,32 @@ pub fn piped(program: &str) -> Command {
         .stderr(Stdio::piped())
         .env_remove("RUST_LOG");
     command
+}
+
+/// Kills a process that is still there at the deadline, so that whoever waits for it goes on and fails;
+/// dropped once it has been waited for.
+struct Watchdog {
+    _ended: Sender<()>,
+}
+
+impl Watchdog {
+    fn of(child: &Child) -> Self {
+        let pid = Pid::from_child(child);
+        let (ended, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            if wait.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+        Watchdog { _ended: ended }
+    }
+}
+
+/// Runs a command, which ends by itself.
+pub fn output(command: &mut Command) -> Output {
+    let child = command.spawn().unwrap();
+    let _watchdog = Watchdog::of(&child);
+    child.wait_with_output().unwrap()
 }
 
 /// A node that has said that it is ready.
@@ -81,6 +107,7 @@ impl Node {
 
     /// What it wrote to standard error, and its exit code, once it has ended by itself.
     pub fn ended(mut self) -> (String, Option<i32>) {
+        let _watchdog = Watchdog::of(&self.child);
         let mut said = String::new();
         if let Some(mut stderr) = self.child.stderr.take() {
             stderr.read_to_string(&mut said).unwrap();
@@ -106,6 +133,7 @@ impl Node {
 
     /// Ends it; answers its exit code.
     pub fn end(mut self, signal: Signal) -> Option<i32> {
+        let _watchdog = Watchdog::of(&self.child);
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.child.wait().unwrap().code()
     }
@@ -119,7 +147,7 @@ impl Drop for Node {
 }
 
 pub fn run(arguments: &[&str]) -> Output {
-    barnabas().args(arguments).output().unwrap()
+    output(barnabas().args(arguments))
 }
 
 pub fn refused(arguments: &[&str]) -> String {
@@ -128,7 +156,7 @@ pub fn refused(arguments: &[&str]) -> String {
 
 /// What a command says that doesn't start.
 pub fn refusal(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = output(command);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
@@ -139,6 +167,7 @@ pub fn refusal(command: &mut Command) -> String {
 /// Sends ApiVersions version 0 and returns the response's correlation id and error code.
 pub fn api_versions(address: &str) -> (i32, i16) {
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream
         .write_all(&[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 255, 255])
         .unwrap();

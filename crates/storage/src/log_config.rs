@@ -38,7 +38,7 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// `file.delete.delay.ms`: a file that has left the log is removed after this time.
     pub file_delete_delay_ms: i64,
-    /// `max.decompressed.message.bytes`: a search by time does not read a larger record of a compressed batch.
+    /// `max.decompressed.message.bytes`: a search by time reads no larger record of a compressed batch.
     pub max_decompressed_record_bytes: usize,
     /// `producer.id.expiration.ms`, a broker setting: idle producers are forgotten after this time.
     pub producer_id_expiration_ms: i64,

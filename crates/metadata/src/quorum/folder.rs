@@ -4,6 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
 use super::options::METADATA_FOLDER;
@@ -11,6 +16,8 @@ use crate::error::MetadataError;
 
 const CACHE_BYTES: u64 = 1024 * 1024;
 const SEGMENT_BYTES: usize = 128 * 1024;
+const CLOSING_CHECKS: u32 = 100;
+const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 
 impl MetadataDisk {
     /// The metadata's folder in a log directory; created when it isn't there.
@@ -52,6 +59,8 @@ impl SledLog {
             .cache_capacity(CACHE_BYTES)
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None);
+        let db_file = path.join("db");
+        wait_until_closed(&db_file);
         let db = config.open().map_err(|error| match error {
             sled::Error::Io(source) => MetadataError::io(path, source),
             other => MetadataError::Corrupt {
@@ -59,7 +68,6 @@ impl SledLog {
                 reason: other.to_string(),
             },
         })?;
-        let db_file = path.join("db");
         let file = File::open(&db_file).map_err(|source| MetadataError::io(&db_file, source))?;
         Ok(Self {
             db,
@@ -70,6 +78,18 @@ impl SledLog {
 
     fn broken(&self, error: sled::Error) -> MetadataError {
         self.corrupt(error.to_string())
+    }
+}
+
+/// Threads of sled hold its file, and the lock on it, for a moment after a database was dropped. Whoever
+/// holds it for longer is somebody else, of whom opening tells.
+fn wait_until_closed(db_file: &Path) {
+    let Ok(file) = File::open(db_file) else { return };
+    for _ in 0..CLOSING_CHECKS {
+        if flock(&file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+            return;
+        }
+        thread::sleep(CLOSING_PAUSE);
     }
 }
 

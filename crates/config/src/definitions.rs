@@ -1,6 +1,7 @@
-//! The definitions of every broker, topic and group setting of Apache Kafka 4.4.0.
+//! The definitions of every broker, topic and group setting of Apache Kafka 4.4.0, and the few of our own.
 //!
-//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables`); this module turns them into
+//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables` but for `own.tsv`, whose rows are
+//! internal: no client meets what Kafka does not have); this module turns them into
 //! [`ConfigKey`]s once per process. Whoever parses, validates or describes a setting starts here.
 
 use std::collections::HashMap;
@@ -192,8 +193,12 @@ impl Definitions {
     }
 }
 
-static BROKER: LazyLock<Definitions> =
-    LazyLock::new(|| Definitions::parse(include_str!("tables/broker.tsv")));
+static BROKER: LazyLock<Definitions> = LazyLock::new(|| {
+    Definitions::parse(concat!(
+        include_str!("tables/broker.tsv"),
+        include_str!("tables/own.tsv")
+    ))
+});
 static TOPIC: LazyLock<Definitions> = LazyLock::new(|| Definitions::parse(include_str!("tables/topic.tsv")));
 static GROUP: LazyLock<Definitions> = LazyLock::new(|| Definitions::parse(include_str!("tables/group.tsv")));
 static CLIENT_METRICS: LazyLock<Definitions> =

@@ -150,7 +150,7 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     validate::broker(&layers)?;
     let config = BrokerConfig::resolve(&layers)?;
     let quorum = QuorumSettings::of(&config)?;
-    require_single_node(&quorum)?;
+    require_known_voters(&quorum)?;
     let listeners = node_listeners(&config, &quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
@@ -218,16 +218,16 @@ fn check_value(key: &ConfigKey, name: &str, raw: &str) -> Result<(), LoadError> 
     })
 }
 
-/// Clusters of several nodes and nodes with one role are not built yet: better no start than a silent lone
-/// node.
-fn require_single_node(quorum: &QuorumSettings) -> Result<(), LoadError> {
-    if quorum.is_broker && quorum.is_alone() {
-        Ok(())
-    } else {
-        Err(LoadError::Unsupported(
-            "clusters of several nodes, and nodes with one role, are not supported yet".to_owned(),
-        ))
+/// Voters that the metadata names are not built yet: better no start than a silent lone node.
+fn require_known_voters(quorum: &QuorumSettings) -> Result<(), LoadError> {
+    if !quorum.is_controller || quorum.is_alone() || quorum.is_static() {
+        return Ok(());
     }
+    Err(LoadError::Unsupported(format!(
+        "controller.quorum.bootstrap.servers names {} nodes: controllers that the metadata names are not supported yet. \
+         Name them all in controller.quorum.voters",
+        quorum.bootstrap_servers.len()
+    )))
 }
 
 fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
@@ -422,6 +422,11 @@ mod tests {
                 ("replica.lag.time.max.ms", "400"),
                 "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to \
                  replica.lag.time.max.ms to prevent frequent changes in ISR",
+            ),
+            (
+                ("controller.quorum.bootstrap.servers", "a:1,b:1"),
+                "controller.quorum.bootstrap.servers names 2 nodes: controllers that the metadata names are not \
+                 supported yet. Name them all in controller.quorum.voters",
             ),
             (
                 ("controller.quorum.voters", "2@a:1"),

@@ -14,12 +14,14 @@ use barnabas_broker::logging;
 use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_import::{self as import, Import};
+use barnabas_metadata::quorum::QUIET;
 use barnabas_network::Listener;
 use barnabas_node::cli::{self, Command, Start};
 use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
     let began = Instant::now();
@@ -80,7 +82,7 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the system refuses a runtime: {error}"))?;
-    runtime.block_on(serve(settings, began))
+    LocalSet::new().block_on(&runtime, serve(settings, began))
 }
 
 /// What there is to say of settings with which a node would start.
@@ -97,7 +99,8 @@ fn check(start: Start) -> Result<String, String> {
             settings.silent.join(", ")
         );
     }
-    let listeners: Vec<String> = settings.listeners.iter().map(ToString::to_string).collect();
+    let listeners = settings.listeners.iter().chain(&settings.controller_listeners);
+    let listeners: Vec<String> = listeners.map(ToString::to_string).collect();
     let folders: Vec<String> = settings
         .data_dirs
         .iter()
@@ -131,7 +134,7 @@ fn start_logs(flag: Option<&str>) -> Result<(), String> {
     }
     match std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()) {
         Some(filter) => logging::start(&filter).map_err(|why| format!("RUST_LOG={why}")),
-        None => logging::start("info"),
+        None => logging::start(&format!("info,{QUIET}")),
     }
 }
 
@@ -216,26 +219,40 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         .iter()
         .map(|dir| dir.display().to_string())
         .collect();
-    let server = tokio::select! {
-        started = Server::start(settings, Outside::system()) => started.map_err(|error| error.to_string())?,
-        () = signals.next() => return Ok(()),
+    let outside = Outside::system();
+    let given_up = outside.given_up.clone();
+    let starting = Server::start(settings, outside);
+    tokio::pin!(starting);
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = signals.next() => {
+            given_up.cancel();
+            return match starting.await {
+                Ok(server) => stop(server).await,
+                Err(_) => Ok(()),
+            };
+        }
     };
+    let server = started.map_err(|error| error.to_string())?;
     announce(&server, &data_dirs.join(" and "), began);
     tokio::select! {
         () = signals.next() => {}
         // As Apache Kafka: without a clean end, since nothing more can be written.
         why = server.fatal() => return Err(why),
     }
+    stop(server).await
+}
+
+/// Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL is
+/// left.
+async fn stop(server: Server) -> Result<(), String> {
     tracing::info!("stopping");
-    // Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL
-    // is left.
     let stopped = server.stop().await;
     stopped.map_err(|error| format!("did not stop cleanly: {error}"))
 }
 
 /// The one line that says the node answers; on a terminal also what to type next.
 fn announce(server: &Server, data_dirs: &str, began: Instant) {
-    let broker = server.broker();
     let reachable = |listener: &Listener| {
         // Each client is told the address by which it came; from here it is this.
         let host = if listener.tells_address {
@@ -250,25 +267,21 @@ fn announce(server: &Server, data_dirs: &str, began: Instant) {
         };
         format!("{host}:{}", listener.advertised_port)
     };
-    let addresses: Vec<String> = broker
-        .listeners
+    let addresses: Vec<String> = server
+        .listeners()
         .iter()
         .map(|listener| format!("{}://{}", listener.name, reachable(listener)))
         .collect();
-    let metadata_dir = broker.replicas.log_dirs().metadata().storage();
-    let cluster_id = metadata_dir
-        .ok()
-        .and_then(|dir| dir.meta_properties())
-        .map_or("unknown", |properties| properties.cluster_id.as_str());
     print(&format!(
-        "barnabas {} ready in {} ms: {}, node {}, cluster {cluster_id}, data in {data_dirs}\n",
+        "barnabas {} ready in {} ms: {}, node {}, cluster {}, data in {data_dirs}\n",
         env!("CARGO_PKG_VERSION"),
         began.elapsed().as_millis(),
         addresses.join(", "),
-        broker.node_id,
+        server.node_id(),
+        server.cluster_id(),
     ));
     if std::io::stdout().is_terminal()
-        && let Some(listener) = broker.listeners.first()
+        && let Some(listener) = server.broker().and_then(|broker| broker.listeners.first())
     {
         let address = reachable(listener);
         print(&format!(

@@ -5,6 +5,7 @@ use barnabas_environment::Environment;
 use barnabas_metadata::quorum::MetadataDisk;
 use barnabas_network::Network;
 use barnabas_storage::Disk;
+use tokio_util::sync::CancellationToken;
 
 /// What one node is given.
 pub struct Outside {
@@ -16,6 +17,8 @@ pub struct Outside {
     pub metadata: Option<MetadataDisk>,
     /// Where it listens and connects.
     pub network: Network,
+    /// Cancelled when the node is to go while it is still starting: a voter waits for the others.
+    pub given_up: CancellationToken,
 }
 
 impl Outside {
@@ -26,6 +29,7 @@ impl Outside {
             disk: Disk::Real,
             metadata: None,
             network: Network::System,
+            given_up: CancellationToken::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use barnabas_storage::Disk;
 use barnabas_storage::disk::simulated::{Loss, SimulatedDisk};
+use tokio_util::sync::CancellationToken;
 
 use crate::World;
 
@@ -82,6 +83,7 @@ impl Machine {
             disk: Disk::Simulated(self.disk.clone()),
             metadata: Some(self.metadata.metadata()),
             network: Network::Simulated(self.world.network.host(self.address())),
+            given_up: CancellationToken::new(),
         };
         let settings = settings.expect("the settings are valid");
         let started = Server::start(settings, outside).await;

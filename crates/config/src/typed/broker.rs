@@ -9,6 +9,8 @@ view! {
     BrokerConfig of definitions::broker {
         /// This node's id in the cluster.
         node_id: i32 = "node.id",
+        /// The id of a new cluster, or the one that this node's has; empty where it goes without saying.
+        cluster_id: String = "cluster.id",
         /// The rack of this node, if any.
         broker_rack: Option<String> = "broker.rack",
         /// What the node is: `broker`, `controller`.
@@ -21,6 +23,9 @@ view! {
         controller_quorum_fetch_timeout_ms: i32 = "controller.quorum.fetch.timeout.ms",
         /// How long an election of a controller may take, milliseconds.
         controller_quorum_election_timeout_ms: i32 = "controller.quorum.election.timeout.ms",
+        /// How long a broker whose connection to the controller has ended may take to come back before it is
+        /// fenced, milliseconds.
+        barnabas_broker_disconnect_grace_ms: i32 = "barnabas.broker.disconnect.grace.ms",
         /// The names of the controller's listeners.
         controller_listener_names: Vec<String> = "controller.listener.names",
         /// Where the broker listens.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
+use tokio::sync::watch;
 
 use super::state_machine::StateMachine;
 use super::types::{Node, NodeId, Raft};
@@ -102,5 +103,27 @@ fn not_controller(now: &Metrics) -> MetadataError {
     let leader = now.current_leader.filter(|leader| *leader != now.id);
     MetadataError::NotController {
         leader_id: leader.map(|id| id as i32),
+    }
+}
+
+/// Says in the log who leads, whenever that changes, until raft has stopped.
+pub async fn tell(mut metrics: watch::Receiver<Metrics>) {
+    let mut told = None;
+    loop {
+        let (leader, term, own) = {
+            let now = metrics.borrow_and_update();
+            (now.current_leader, now.current_term, now.id)
+        };
+        if told != leader {
+            match leader {
+                Some(leader) if leader == own => tracing::info!(term, "this node is the active controller"),
+                Some(leader) => tracing::info!(term, "node {leader} is the active controller"),
+                None => tracing::warn!(term, "there is no active controller"),
+            }
+            told = leader;
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
     }
 }

@@ -71,6 +71,10 @@ use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 use crate::records::MetadataRecord;
 
+/// The filter for logs that leaves out what raft tells of itself: each lost message is an error to it, and
+/// who leads and who is missed is told here.
+pub const QUIET: &str = "openraft=off";
+
 /// A running member of the quorum.
 pub struct Quorum {
     raft: Raft,
@@ -175,6 +179,7 @@ impl Quorum {
             return Err(error);
         }
         if network.peers.is_some() {
+            tokio::spawn(leadership::tell(quorum.raft.metrics()));
             let elections = Elections {
                 door: quorum.door.clone(),
                 network,
@@ -259,8 +264,20 @@ impl StartingQuorum {
     /// # Errors
     /// The log is another cluster's; the log has failed.
     pub async fn caught_up(self) -> Result<Quorum, MetadataError> {
+        self.caught_up_unless(std::future::pending()).await
+    }
+
+    /// As [`StartingQuorum::caught_up`], but shuts down when `given_up` is ready first.
+    ///
+    /// # Errors
+    /// As there; [`MetadataError::ShuttingDown`] when it was given up.
+    pub async fn caught_up_unless(self, given_up: impl Future<Output = ()>) -> Result<Quorum, MetadataError> {
         let quorum = self.quorum;
-        if let Err(error) = quorum.catch_up().await {
+        let caught_up = tokio::select! {
+            caught_up = quorum.catch_up() => caught_up,
+            () = given_up => Err(MetadataError::ShuttingDown),
+        };
+        if let Err(error) = caught_up {
             quorum.shutdown().await?;
             return Err(error);
         }

@@ -67,7 +67,10 @@ fn who_asks_for_what_is_not_there_gets_no_open_node() {
             "create.topic.policy.class.name=my.Policy",
             "policies are classes of Java",
         ),
-        ("inter.broker.listener.name=INSIDE", "listeners has no such name"),
+        (
+            "inter.broker.listener.name=INSIDE",
+            "must be a listener name defined in",
+        ),
     ];
     for (setting, expected) in table {
         let said = refused(&["--ephemeral", "--port", "0", "--override", setting]);

@@ -20,6 +20,7 @@ use barnabas_security::{AllowAll, Authorizer};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long a test waits for bytes before it fails.
@@ -95,7 +96,7 @@ impl Node {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(async {
+            let node = async {
                 let outside = Outside {
                     environment,
                     ..Outside::system()
@@ -104,10 +105,11 @@ impl Node {
                     Ok(server) => server,
                     Err(why) => return started.send(Err(why.to_string())).unwrap(),
                 };
-                started.send(Ok(server.broker().clone())).unwrap();
+                started.send(Ok(server.broker().unwrap().clone())).unwrap();
                 stopped.cancelled().await;
                 server.stop().await.unwrap();
-            });
+            };
+            LocalSet::new().block_on(&runtime, node);
         });
         let broker = match ready.recv().expect("the node starts or says why not") {
             Ok(broker) => broker,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use barnabas_environment::Random;
 use barnabas_metadata::quorum::METADATA_FOLDER;
-use barnabas_storage::{Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError, kafka_uuid};
+use barnabas_storage::{Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError};
 
 use super::{DataDir, LogDirs, absolute};
 
@@ -61,6 +61,15 @@ pub enum OpenError {
         /// The log directory it should be in.
         expected: String,
     },
+    /// Nothing says which cluster a new log directory is of.
+    #[error(
+        "No `meta.properties` found in {path}, and nothing says which cluster the node belongs to: set cluster.id or \
+         controller.quorum.voters, or format the directory with barnabas format"
+    )]
+    Unformatted {
+        /// The log directory.
+        path: String,
+    },
     /// The log directory of the metadata can't be used.
     #[error("{0}")]
     Unusable(String),
@@ -81,7 +90,8 @@ pub struct Found {
 }
 
 /// Takes hold of all folders. `metadata` is one of `paths`. Where that comes to nothing, what was made of new
-/// ones is gone again.
+/// ones is gone again. If all are new, they are of cluster
+/// `new_cluster`.
 ///
 /// # Errors
 /// No folder, or not that of the metadata, can be used; one belongs to another process, node or cluster.
@@ -89,14 +99,14 @@ pub fn open(
     disk: &Disk,
     paths: &[PathBuf],
     metadata: &Path,
-    node_id: i32,
+    (node_id, new_cluster): (i32, Option<&str>),
     files: &Arc<OpenFiles>,
     random: &Random,
 ) -> Result<(LogDirs, MetaProperties), OpenError> {
     let mut dirs = Vec::with_capacity(paths.len());
     let metadata_index = paths.iter().position(|path| path == metadata).unwrap_or(0);
     let identity = take_hold(disk, paths, metadata, files, &mut dirs)
-        .and_then(|()| identify(disk, &mut dirs, metadata_index, node_id, random));
+        .and_then(|()| identify(disk, &mut dirs, metadata_index, (node_id, new_cluster), random));
     match identity {
         Ok(identity) => {
             let dirs = LogDirs::new(disk, dirs, metadata_index);
@@ -141,7 +151,7 @@ fn identify(
     disk: &Disk,
     dirs: &mut [Opened],
     metadata: usize,
-    node_id: i32,
+    (node_id, new_cluster): (i32, Option<&str>),
     random: &Random,
 ) -> Result<MetaProperties, OpenError> {
     let known = |dirs: &[Opened], index: usize| -> Option<MetaProperties> {
@@ -170,7 +180,11 @@ fn identify(
                 cluster_id: found.cluster_id.clone(),
             });
         }
-        (None, None) => kafka_uuid::encode(random.uuid()),
+        (None, None) => new_cluster
+            .ok_or_else(|| OpenError::Unformatted {
+                path: show(&dirs[metadata].0),
+            })?
+            .to_owned(),
     };
     if let Some((index, found)) = all.iter().find(|(_, found)| found.cluster_id != cluster_id) {
         return Err(OpenError::OtherCluster {

@@ -1,0 +1,65 @@
+//! The controller's part of a node: its listener, open from the moment on when the node votes.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_config::BrokerConfig;
+use barnabas_controller::{ControllerService, ControllerServiceOptions};
+use barnabas_environment::Threads;
+use barnabas_metadata::quorum::StartingQuorum;
+use barnabas_network::request_memory::RequestMemory;
+use barnabas_network::{Limits, Service};
+use tokio_util::sync::CancellationToken;
+
+use super::bind::Bound;
+use super::serving::Serving;
+
+/// See the module. It is served where the quorum runs, by no thread of its own: what voters say to each other
+/// waits neither for clients nor for a handoff.
+pub struct ControllerListener {
+    serving: Serving,
+    stopping: CancellationToken,
+}
+
+impl ControllerListener {
+    /// Answers at `listeners`.
+    ///
+    /// # Errors
+    /// The system refuses a resource.
+    pub fn start(
+        listeners: Vec<Bound>,
+        quorum: &StartingQuorum,
+        cluster_id: &str,
+        config: &BrokerConfig,
+    ) -> io::Result<ControllerListener> {
+        let grace_ms = u64::try_from(config.barnabas_broker_disconnect_grace_ms).unwrap_or(0);
+        let service: Arc<dyn Service> = Arc::new(ControllerService::new(ControllerServiceOptions {
+            cluster_id: cluster_id.into(),
+            door: quorum.door(),
+            handle: quorum.handle(),
+            limits: limits(config),
+            request_memory: RequestMemory::new(config.queued_max_request_bytes),
+            disconnect_grace: Duration::from_millis(grace_ms),
+        }));
+        let stopping = CancellationToken::new();
+        let serving = Serving::start(listeners, &service, (1, Threads::Runtime), &stopping)?;
+        Ok(ControllerListener { serving, stopping })
+    }
+
+    /// Answers no more.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.serving.ended().await;
+    }
+}
+
+fn limits(config: &BrokerConfig) -> Limits {
+    let count = |setting: i32| usize::try_from(setting).unwrap_or(0);
+    let idle_ms = u64::try_from(config.connections_max_idle_ms).unwrap_or(u64::MAX);
+    Limits {
+        connections_max: count(config.max_connections),
+        frame_bytes_max: count(config.socket_request_max_bytes),
+        idle_max: Duration::from_millis(idle_ms),
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a node did not start.
+
+use std::io;
+
+use barnabas_config::ConfigException;
+use barnabas_import as import;
+use barnabas_metadata::MetadataError;
+use barnabas_metadata::controller::ApiError;
+use barnabas_replica::log_dirs::open::OpenError;
+use barnabas_storage::StorageError;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder has to be imported first.
+    #[error(transparent)]
+    Unready(#[from] import::unready::Unready),
+    /// A setting is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigException),
+    /// The log directory can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The metadata can't be loaded.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The log directories can't be used.
+    #[error(transparent)]
+    LogDirs(#[from] OpenError),
+    /// The controllers refuse this broker.
+    #[error("the registration of this broker was refused: {0}")]
+    Refused(ApiError),
+    /// The folders are another cluster's.
+    #[error("the log directories belong to cluster {found}, and cluster.id is {configured}")]
+    OtherCluster {
+        /// Whose they are.
+        found: String,
+        /// What is set.
+        configured: String,
+    },
+    /// A listener can't be bound.
+    #[error("listener {name} cannot listen on {address}: {source}")]
+    Listen {
+        /// The listener.
+        name: String,
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system refuses a thread or another resource.
+    #[error("the system refuses a resource: {0}")]
+    Io(#[from] io::Error),
+}

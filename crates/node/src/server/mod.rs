@@ -1,0 +1,269 @@
+//! Starting and stopping a node: log directories, quorum, registration, listeners, worker threads, in this
+//! order, and back.
+//!
+//! ```text
+//! sockets bound ─→ log directories ─→ quorum opened ─→ controller's listener answers ─→ caught up with the metadata
+//!               ─→ broker registered ─→ its listeners answer
+//! ```
+//! A node with one role leaves the other's steps out.
+
+mod bind;
+mod controller_listener;
+mod error;
+mod identity;
+mod running_broker;
+mod serving;
+
+pub use error::StartError;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use barnabas_broker::broker::Broker;
+use barnabas_config::load::StartSettings;
+use barnabas_config::{BrokerConfig, Layers, QuorumSettings};
+use barnabas_controller::NodePeers;
+use barnabas_environment::Environment;
+use barnabas_import as import;
+use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions, QuorumTiming, StartingQuorum, Voters};
+use barnabas_metadata::{MetadataDelta, MetadataImage};
+use barnabas_network::{Listener, Network};
+use barnabas_replica::log_dirs::{self, LogDirs};
+use barnabas_security::{AllowAll, Authorizer};
+use barnabas_storage::{OpenFiles, StorageError};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use self::controller_listener::ControllerListener;
+use self::running_broker::{RunningBroker, WaitingBroker};
+use crate::outside::Outside;
+
+/// A running node.
+pub struct Server {
+    node_id: i32,
+    cluster_id: String,
+    listeners: Vec<Arc<Listener>>,
+    log_dirs: Arc<LogDirs>,
+    broker: Option<RunningBroker>,
+    quorum: Quorum,
+    /// `None` where it has no listener.
+    controller: Option<ControllerListener>,
+}
+
+/// What an image's taking effect means.
+type Publish = Box<dyn FnMut(Arc<MetadataImage>, &MetadataDelta) + Send>;
+
+impl Server {
+    /// Starts a node; when it returns, the node answers. Runs on the calling runtime and within a local set,
+    /// as the quorum, the controller's connections and the acceptors do from then on; clients' connections
+    /// have threads of their own, unless all is to run on this runtime.
+    ///
+    /// # Errors
+    /// What [`StartError`] says; nothing of the node is left running.
+    pub async fn start(settings: StartSettings, outside: Outside) -> Result<Server, StartError> {
+        Self::start_with(settings, outside, Arc::new(AllowAll)).await
+    }
+
+    /// As [`start`](Self::start), with who may do what.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_with(
+        settings: StartSettings,
+        outside: Outside,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Result<Server, StartError> {
+        let Outside {
+            environment,
+            disk,
+            metadata: metadata_disk,
+            network,
+            given_up,
+        } = outside;
+        import::unready::check(&disk, &settings.data_dir, &settings.data_dirs)?;
+        let StartSettings {
+            layers,
+            config,
+            listeners,
+            controller_listeners,
+            quorum: quorum_settings,
+            data_dir,
+            data_dirs,
+            ..
+        } = settings;
+        // Before anything is changed: a port in use is the likeliest reason not to start.
+        let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
+        let listeners = bind::bind(&network, &listeners, sockets)?;
+        let controller_listeners = bind::bind(&network, &controller_listeners, sockets)?;
+        let all = listeners.iter().chain(&controller_listeners);
+        let named = all.map(|bound| bound.listener.clone()).collect();
+        let new_cluster = identity::of_new_folders(&config, &quorum_settings, &environment.random);
+        let (log_dirs, identity) = log_dirs::open::open(
+            &disk,
+            &data_dirs,
+            &data_dir,
+            (config.node_id, new_cluster.as_deref()),
+            &Arc::new(OpenFiles::new(open_files_max())),
+            &environment.random,
+        )?;
+        let log_dirs = Arc::new(log_dirs);
+        identity::check(&config, &identity.cluster_id)?;
+
+        let stopping = CancellationToken::new();
+        let mut waiting_broker = None;
+        let mut publish: Publish = Box::new(|_, _| {});
+        if quorum_settings.is_broker {
+            let broker =
+                WaitingBroker::load(&environment, &network, (&layers, &config), &log_dirs, &stopping)?;
+            let cache = broker.metadata.clone();
+            publish = Box::new(move |image, delta| cache.publish(image, delta));
+            waiting_broker = Some(broker);
+        }
+        let voter = Voter {
+            layers: &layers,
+            config: &config,
+            quorum: &quorum_settings,
+            cluster_id: &identity.cluster_id,
+            environment: &environment,
+            network: &network,
+        };
+        let starting = voter.open(metadata_disk, &data_dir, publish).await?;
+        let controller = if controller_listeners.is_empty() {
+            None
+        } else {
+            let cluster_id = &identity.cluster_id;
+            let listener = ControllerListener::start(controller_listeners, &starting, cluster_id, &config);
+            Some(listener?)
+        };
+        let quorum = match starting.caught_up_unless(given_up.cancelled()).await {
+            Ok(quorum) => quorum,
+            Err(error) => {
+                if let Some(controller) = controller {
+                    controller.stop().await;
+                }
+                return Err(error.into());
+            }
+        };
+        let broker = match waiting_broker {
+            Some(broker) => {
+                let cluster_id = &identity.cluster_id;
+                let running = broker.start(cluster_id, quorum.handle(), listeners, authorizer);
+                Some(running.await?)
+            }
+            None => None,
+        };
+        Ok(Server {
+            node_id: config.node_id,
+            cluster_id: identity.cluster_id,
+            listeners: named,
+            log_dirs,
+            broker,
+            quorum,
+            controller,
+        })
+    }
+
+    /// The running broker; `None` where the node is a controller alone.
+    pub fn broker(&self) -> Option<&Arc<Broker>> {
+        self.broker.as_ref().map(|running| &running.broker)
+    }
+
+    /// The node's id.
+    pub fn node_id(&self) -> i32 {
+        self.node_id
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// What answers: the broker's listeners, then the controller's.
+    pub fn listeners(&self) -> &[Arc<Listener>] {
+        &self.listeners
+    }
+
+    /// Waits until the node can't go on, because its disks have failed; answers why.
+    pub async fn fatal(&self) -> String {
+        self.log_dirs.fatal().await
+    }
+
+    /// Stops: no more connections, requests in flight finish, logs are flushed, the clean marker is written.
+    ///
+    /// # Errors
+    /// The logs could not be closed cleanly; the next start will check them.
+    pub async fn stop(self) -> Result<(), StorageError> {
+        let broker = match self.broker {
+            Some(broker) => Some(broker.stop().await),
+            None => None,
+        };
+        if let Some(controller) = self.controller {
+            controller.stop().await;
+        }
+        if let Err(error) = self.quorum.shutdown().await {
+            tracing::error!(%error, "the quorum did not stop cleanly");
+        }
+        broker.map_or(Ok(()), running_broker::StoppedBroker::close)
+    }
+}
+
+/// What a voter is made of.
+struct Voter<'a> {
+    layers: &'a Layers,
+    config: &'a BrokerConfig,
+    quorum: &'a QuorumSettings,
+    cluster_id: &'a str,
+    environment: &'a Environment,
+    network: &'a Network,
+}
+
+impl Voter<'_> {
+    async fn open(
+        &self,
+        disk: Option<MetadataDisk>,
+        data_dir: &Path,
+        publish: Publish,
+    ) -> Result<StartingQuorum, StartError> {
+        let disk = match disk {
+            Some(disk) => disk,
+            None => MetadataDisk::in_log_dir(data_dir)?,
+        };
+        let options = QuorumOptions::of_node(
+            disk,
+            self.cluster_id,
+            (self.layers, self.config),
+            self.environment.clone(),
+            self.voters(),
+        );
+        Ok(Quorum::open(options, publish).await?)
+    }
+
+    /// The way to the other voters; `None` where there is no other.
+    fn voters(&self) -> Option<Voters> {
+        if self.quorum.is_alone() {
+            return None;
+        }
+        let timing = QuorumTiming::of(self.layers, self.config);
+        let voters = &self.quorum.voters;
+        let addresses: BTreeMap<i32, String> = voters
+            .iter()
+            .map(|(id, address)| (*id, address.to_string()))
+            .collect();
+        let node_id = self.config.node_id;
+        let peers = NodePeers::new(node_id, &addresses, timing, self.network, &Handle::current());
+        Some(Voters {
+            ids: voters.keys().copied().collect(),
+            peers: Arc::new(peers),
+            timing,
+        })
+    }
+}
+
+/// Segment files that may be open: half of what the process may have, the rest is for connections.
+fn open_files_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(1024);
+    usize::try_from(limit / 2).unwrap_or(512)
+}

@@ -1,0 +1,194 @@
+//! The broker's part of a node: what it needs before there is metadata, what follows from it, and the end.
+
+use std::sync::Arc;
+
+use barnabas_broker::broker::Broker;
+use barnabas_broker::broker_peers::BrokerPeers;
+use barnabas_broker::dispatch::BrokerService;
+use barnabas_broker::metadata_publisher::MetadataPublisher;
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers};
+use barnabas_environment::{Environment, Random, Threads};
+use barnabas_metadata::controller::{RegisterBroker, registered_epoch, registration_request};
+use barnabas_metadata::features;
+use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
+use barnabas_network::{Network, Service};
+use barnabas_replica::ReplicaManager;
+use barnabas_replica::log_dirs::open::Unfinished;
+use barnabas_replica::log_dirs::{self, LogDirs};
+use barnabas_replica::upkeep::Upkeep;
+use barnabas_security::Authorizer;
+use barnabas_storage::StorageError;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::bind::Bound;
+use super::error::StartError;
+use super::serving::Serving;
+
+/// A broker that waits for its first image.
+pub struct WaitingBroker {
+    /// Where images take effect.
+    pub metadata: Arc<MetadataPublisher>,
+    environment: Environment,
+    config: BrokerConfig,
+    log_dirs: Arc<LogDirs>,
+    replicas: Arc<ReplicaManager>,
+    moves: Vec<Unfinished>,
+    stopping: CancellationToken,
+}
+
+impl WaitingBroker {
+    /// Loads what lies in the log directories.
+    ///
+    /// # Errors
+    /// They can't be used.
+    pub fn load(
+        environment: &Environment,
+        network: &Network,
+        (layers, config): (&Layers, &BrokerConfig),
+        log_dirs: &Arc<LogDirs>,
+        stopping: &CancellationToken,
+    ) -> Result<WaitingBroker, StartError> {
+        let recovery_threads = match environment.threads {
+            Threads::Own => usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
+            Threads::Runtime => 1,
+        };
+        let found = log_dirs::open::load(log_dirs, recovery_threads)?;
+        let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
+        let replicas = Arc::new(ReplicaManager::new(
+            settings.clone(),
+            environment.clone(),
+            log_dirs.clone(),
+            found.logs,
+            stopping.clone(),
+        ));
+        replicas.partitions().deletions().add(found.deleted, 0);
+        let peers = BrokerPeers::new(config, network.clone(), Handle::current());
+        let metadata = Arc::new(MetadataPublisher::new(settings, replicas.clone(), peers));
+        Ok(WaitingBroker {
+            metadata,
+            environment: environment.clone(),
+            config: config.clone(),
+            log_dirs: log_dirs.clone(),
+            replicas,
+            moves: found.moves,
+            stopping: stopping.clone(),
+        })
+    }
+
+    /// Registers the broker and has it answer. The image must have taken effect once.
+    ///
+    /// # Errors
+    /// It can't be registered, or the system refuses a thread.
+    pub async fn start(
+        self,
+        cluster_id: &str,
+        controller: ControllerHandle,
+        listeners: Vec<Bound>,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Result<RunningBroker, StartError> {
+        let random = &self.environment.random;
+        let own = registration(&self.config, &listeners, &self.log_dirs, random);
+        let request = registration_request(cluster_id, &own, -1);
+        let registered = controller.submit(RegisterBroker(request)).await?;
+        registered_epoch(&registered).map_err(StartError::Refused)?;
+        self.metadata.partitions().set_strays_aside();
+
+        let advertised = listeners.iter().map(|bound| bound.listener.clone()).collect();
+        let threads = self.environment.threads;
+        let broker = Broker::new(
+            self.config.node_id,
+            self.environment,
+            self.metadata,
+            controller,
+            self.replicas.clone(),
+            advertised,
+            self.stopping.clone(),
+        );
+        let broker = Arc::new(broker.authorized_by(authorizer));
+        spawn_timers(&broker);
+        let service: Arc<dyn Service> = Arc::new(BrokerService::new(broker.clone()));
+        let count = worker_count(self.config.num_network_threads);
+        let serving = Serving::start(listeners, &service, (count, threads), &self.stopping)?;
+        let upkeep = Upkeep::start(&self.replicas, &self.moves)?;
+        Ok(RunningBroker {
+            broker,
+            serving,
+            upkeep,
+        })
+    }
+}
+
+fn spawn_timers(broker: &Arc<Broker>) {
+    let timed = broker.clone();
+    tokio::spawn(async move { timed.groups().run_timers(timed.stopping.clone()).await });
+    let timed = broker.clone();
+    tokio::spawn(async move { timed.transactions().run_timers(timed.stopping.clone()).await });
+    let marking = broker.clone();
+    tokio::spawn(async move {
+        let stopping = marking.stopping.clone();
+        marking.transactions().run_markers(&marking, stopping).await;
+    });
+}
+
+/// A broker that answers.
+pub struct RunningBroker {
+    /// The broker.
+    pub broker: Arc<Broker>,
+    serving: Serving,
+    upkeep: Upkeep,
+}
+
+impl RunningBroker {
+    /// No more connections, and requests in flight finish. The metadata still takes effect.
+    pub async fn stop(self) -> StoppedBroker {
+        self.broker.stopping.cancel();
+        self.upkeep.stop();
+        self.serving.ended().await;
+        self.upkeep.join().await;
+        StoppedBroker(self.broker)
+    }
+}
+
+/// A broker that answers no more. Its logs are still open.
+pub struct StoppedBroker(Arc<Broker>);
+
+impl StoppedBroker {
+    /// Flushes the logs and writes the clean marker.
+    ///
+    /// # Errors
+    /// They could not be closed cleanly; the next start will check them.
+    pub fn close(self) -> Result<(), StorageError> {
+        self.0.partitions().shut_down()
+    }
+}
+
+fn registration(
+    config: &BrokerConfig,
+    bound: &[Bound],
+    log_dirs: &LogDirs,
+    random: &Random,
+) -> BrokerRegistration {
+    let endpoints = bound.iter().map(|bound| BrokerEndpoint {
+        listener: bound.listener.name.clone(),
+        host: bound.listener.advertised_host.clone(),
+        port: bound.listener.advertised_port,
+        security_protocol: 0,
+    });
+    BrokerRegistration {
+        broker_id: config.node_id,
+        incarnation_id: random.uuid(),
+        endpoints: endpoints.collect(),
+        features: features::broker_features(),
+        rack: config.broker_rack.clone(),
+        log_dirs: log_dirs.directory_ids(),
+        ..BrokerRegistration::default()
+    }
+}
+
+/// Threads that serve connections: as many as configured, but no more than there are processors.
+fn worker_count(configured: i32) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    usize::try_from(configured).unwrap_or(1).clamp(1, processors)
+}

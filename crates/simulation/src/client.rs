@@ -21,6 +21,7 @@ pub struct Client {
     to: SocketAddr,
     transport: Option<Transport>,
     next_correlation_id: i32,
+    patience: Duration,
 }
 
 impl Client {
@@ -31,7 +32,13 @@ impl Client {
             to,
             transport: None,
             next_correlation_id: 1,
+            patience: REQUEST_TIMEOUT,
         }
+    }
+
+    /// Gives requests up after this time.
+    pub fn patience(self, patience: Duration) -> Client {
+        Client { patience, ..self }
     }
 
     /// Asks for something, and waits for the answer.
@@ -43,7 +50,7 @@ impl Client {
     /// # Panics
     /// What comes is not the answer.
     pub async fn call<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
-        let answered = timeout(REQUEST_TIMEOUT, self.exchange(version, request)).await;
+        let answered = timeout(self.patience, self.exchange(version, request)).await;
         let answered = answered.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
         if answered.is_err() {
             self.transport = None;

@@ -16,11 +16,14 @@ use tokio_util::sync::CancellationToken;
 use crate::World;
 
 const PORT: u16 = 9092;
+const CONTROLLER_PORT: u16 = 9093;
 
 /// See the module. The node runs from [`Machine::start`] on.
 pub struct Machine {
     world: World,
     node_id: i32,
+    /// The nodes of its cluster, itself among them.
+    voters: Vec<i32>,
     settings: Vec<(String, String)>,
     random: Random,
     disk: SimulatedDisk,
@@ -29,12 +32,19 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine with empty disks. Its node is given `settings` beside its id, its folder and its listener.
+    /// A machine with empty disks, whose node is a cluster of its own. The node is given `settings` beside
+    /// its id, its folder and its listeners.
     pub fn new(world: &World, node_id: i32, settings: &[(&str, &str)]) -> Machine {
+        Self::in_cluster(world, node_id, &[node_id], settings)
+    }
+
+    /// As [`Machine::new`], with a node that is broker and controller in the cluster of the `voters`.
+    pub fn in_cluster(world: &World, node_id: i32, voters: &[i32], settings: &[(&str, &str)]) -> Machine {
         let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
         Machine {
             world: world.clone(),
             node_id,
+            voters: voters.to_vec(),
             settings: settings.iter().map(owned).collect(),
             random: Random::seeded(world.random.u64()),
             disk: SimulatedDisk::new(world.random.u64()),
@@ -53,16 +63,34 @@ impl Machine {
         SocketAddr::new(self.address(), PORT)
     }
 
+    /// The running node.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
     /// Starts the node; when this returns, it answers.
     ///
     /// # Panics
     /// It does not start, which is what a run is to find out.
     pub async fn start(&mut self) {
-        let given = [
+        let mut given = vec![
             ("node.id", self.node_id.to_string()),
             ("log.dirs", "/data".to_owned()),
-            ("listeners", format!("PLAINTEXT://{}", self.listener())),
         ];
+        if self.voters.len() > 1 {
+            let at = |id: &i32| format!("{}:{CONTROLLER_PORT}", World::address_of(*id));
+            let voters: Vec<String> = self.voters.iter().map(|id| format!("{id}@{}", at(id))).collect();
+            let own = at(&self.node_id);
+            let listeners = format!("PLAINTEXT://{},CONTROLLER://{own}", self.listener());
+            given.extend([
+                ("process.roles", "broker,controller".to_owned()),
+                ("controller.listener.names", "CONTROLLER".to_owned()),
+                ("controller.quorum.voters", voters.join(",")),
+                ("listeners", listeners),
+            ]);
+        } else {
+            given.push(("listeners", format!("PLAINTEXT://{}", self.listener())));
+        }
         let mut overrides: Vec<_> = given
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))

@@ -102,6 +102,11 @@ impl SimulatedNetwork {
         self.lock().cut.extend([(one, other), (other, one)]);
     }
 
+    /// Cuts the link in one direction: what `from` sends to `to` waits.
+    pub fn cut_one_way(&self, from: IpAddr, to: IpAddr) {
+        self.lock().cut.insert((from, to));
+    }
+
     /// Mends a link: what waited is sent.
     pub fn mend(&self, one: IpAddr, other: IpAddr) {
         let mut state = self.lock();

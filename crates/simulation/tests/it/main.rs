@@ -2,6 +2,7 @@
 //!
 //! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, `BARNABAS_SIMULATION_SEED` runs one alone.
 
+mod cluster;
 mod three_nodes;
 mod user;
 

@@ -13,7 +13,7 @@ use barnabas_protocol::messages::{
     ProducerId, StrBytes, TopicName, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
 use barnabas_protocol::records::EndTxnMarker;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::broker::Broker;
 use crate::broker_peers::Purpose;
@@ -34,21 +34,23 @@ type Answered = Vec<(TopicPartition, ErrorCode)>;
 /// Writes the markers of a transaction, each until it is written and committed; that of a partition which has
 /// another leader meanwhile, at that one. Answers whether all are: no more are written once this broker
 /// doesn't coordinate (`leads`) any more, another coordinator has taken over, or the producer has gone on.
-pub(super) async fn write_all(broker: &Arc<Broker>, work: &MarkerWork, leads: impl Fn() -> bool) -> bool {
-    let mut due = work.partitions.clone();
+pub(super) async fn write_all(broker: &Arc<Broker>, work: &mut MarkerWork, leads: impl Fn() -> bool) -> bool {
+    let mut due = std::mem::take(&mut work.partitions);
     let mut later = Vec::new();
-    let mut asked: JoinSet<Answered> = JoinSet::new();
+    // Most often nothing is waited for, and there is none.
+    let mut asked: Option<JoinSet<Answered>> = None;
     let mut backoff = BACKOFF_MIN;
     loop {
         let mut answered = begin(broker, work, std::mem::take(&mut due), &mut asked);
-        if answered.is_empty() && later.is_empty() && asked.is_empty() {
+        let is_waiting = asked.as_ref().is_some_and(|asked| !asked.is_empty());
+        if answered.is_empty() && later.is_empty() && !is_waiting {
             return true;
         }
         if answered.is_empty() {
             tokio::select! {
                 biased;
                 () = broker.stopping.cancelled() => return false,
-                Some(joined) = asked.join_next(), if !asked.is_empty() => match joined {
+                Some(joined) = next(&mut asked), if is_waiting => match joined {
                     Ok(outcome) => answered = outcome,
                     // The runtime is ending.
                     Err(_) => return false,
@@ -80,13 +82,17 @@ pub(super) async fn write_all(broker: &Arc<Broker>, work: &MarkerWork, leads: im
     }
 }
 
+async fn next(asked: &mut Option<JoinSet<Answered>>) -> Option<Result<Answered, JoinError>> {
+    asked.as_mut()?.join_next().await
+}
+
 /// Writes markers where this broker leads, and has other brokers write the rest. Answers what is refused at
 /// once; what must be waited for is `asked`.
 fn begin(
     broker: &Arc<Broker>,
     work: &MarkerWork,
     places: Vec<TopicPartition>,
-    asked: &mut JoinSet<Answered>,
+    asked: &mut Option<JoinSet<Answered>>,
 ) -> Answered {
     let marker = marker_of(work);
     let mut refused = Vec::new();
@@ -99,7 +105,7 @@ fn begin(
                     let error = pending.done().await.err().unwrap_or(ErrorCode::None);
                     vec![(place, error)]
                 };
-                drop(asked.spawn(written));
+                drop(asked.get_or_insert_default().spawn(written));
             }
             Err(error) => match leader(&broker.image(), &place) {
                 // A topic that was deleted meanwhile needs no marker.
@@ -113,6 +119,7 @@ fn begin(
     }
     for (leader, places) in elsewhere {
         let (broker, request) = (broker.clone(), request_for(work, &places));
+        let asked = asked.get_or_insert_default();
         asked.spawn(async move { write_at(&broker, leader, &request, places).await });
     }
     refused

@@ -199,14 +199,14 @@ async fn complete(
     decided: Answered<MarkerWork>,
 ) {
     let Answered {
-        value: work,
+        value: mut work,
         end_offset,
     } = decided;
     if shard.led().committed(end_offset, None).await.is_err() {
         return;
     }
     let leads = || shard.with_loaded(|_| ()).is_some();
-    if !markers::write_all(broker, &work, leads).await {
+    if !markers::write_all(broker, &mut work, leads).await {
         return;
     }
     loop {

@@ -12,6 +12,8 @@ use crate::envelope::{Envelope, Kind};
 
 /// How long a voter may take for a piece of a snapshot.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an observer waits for an answer that is due earlier, even without anything new.
+const OBSERVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub struct NodePeers {
@@ -65,6 +67,7 @@ impl Peers for NodePeers {
             FrameKind::InstallSnapshot => (&ways.snapshots, SNAPSHOT_PATIENCE),
             FrameKind::PreVote | FrameKind::Vote => (&ways.messages, self.timing.election_timeout),
             FrameKind::AppendEntries => (&ways.messages, self.timing.fetch_timeout),
+            FrameKind::Observe => (&ways.messages, OBSERVE_PATIENCE),
         };
         let client = client.clone();
         let Frame {

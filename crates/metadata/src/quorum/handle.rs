@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::QuorumStatus;
 use super::decider::{Decided, Job};
+use super::feed::Feed;
 use super::leadership::Leadership;
 use super::publisher::Publisher;
 use super::state_machine::StateMachine;
@@ -22,6 +23,7 @@ pub struct ControllerHandle {
     pub(super) leadership: Leadership,
     pub(super) state_machine: StateMachine,
     pub(super) publisher: Publisher,
+    pub(super) feed: Arc<Feed>,
 }
 
 impl ControllerHandle {
@@ -74,7 +76,7 @@ impl ControllerHandle {
 
     /// How the quorum stands.
     pub fn status(&self) -> QuorumStatus {
-        QuorumStatus::of(&self.raft)
+        QuorumStatus::of(&self.raft, &self.feed)
     }
 
     /// Whether this node is the active controller: it leads, and most voters still follow it.

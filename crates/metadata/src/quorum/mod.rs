@@ -14,12 +14,14 @@
 mod decider;
 mod disk;
 mod election;
+mod feed;
 mod folder;
 mod handle;
 mod leadership;
 mod log_db;
 mod log_store;
 mod network;
+mod observer;
 mod options;
 mod peer_door;
 mod peers;
@@ -39,7 +41,9 @@ mod store_tests;
 
 pub use decider::Decided;
 pub use disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
+pub use feed::ObserverStatus;
 pub use handle::ControllerHandle;
+pub use observer::{Observer, ObserverOptions};
 pub use options::{METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
 pub use peer_door::PeerDoor;
 pub use peers::{Answer, Frame, FrameKind, PeerError, Peers};
@@ -56,6 +60,7 @@ use tokio::time::Instant;
 
 use self::decider::Decider;
 use self::election::Elections;
+use self::feed::Feed;
 use self::leadership::Leadership;
 use self::log_db::LogDb;
 use self::log_store::LogStore;
@@ -141,6 +146,8 @@ impl Quorum {
         };
 
         let threads = environment.threads;
+        let clock = environment.clock.clone();
+        let log = Arc::downgrade(&disk.log);
         let db = LogDb::new(disk.log);
         let (sync, closed) = SyncThread::start(db.clone(), threads)?;
         let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots), threads)?;
@@ -154,6 +161,7 @@ impl Quorum {
         let timing = timing.unwrap_or_default();
         let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
         let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
+        let feed = Arc::new(Feed::new(log, state_machine.clone(), clock));
         let quorum = Self {
             raft: raft.clone(),
             state_machine: state_machine.clone(),
@@ -164,6 +172,7 @@ impl Quorum {
                 cluster_id: cluster_id.clone(),
                 heard: Arc::new(Mutex::new(Instant::now())),
                 lease: timing.fetch_timeout,
+                feed: feed.clone(),
             },
             handle: ControllerHandle {
                 jobs,
@@ -171,6 +180,7 @@ impl Quorum {
                 leadership: leadership.clone(),
                 state_machine: state_machine.clone(),
                 publisher,
+                feed,
             },
             closed,
         };

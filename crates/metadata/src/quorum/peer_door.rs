@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::feed::{Feed, Observe};
 use super::leadership::Leadership;
 use super::peers::{Frame, FrameKind, PeerError};
 use super::types::{LogId, NodeId, Raft, RaftTypes};
@@ -23,6 +24,8 @@ pub struct PeerDoor {
     pub(super) heard: Arc<Mutex<Instant>>,
     /// So long after a leader was heard nobody else is voted for.
     pub(super) lease: Duration,
+    /// What observers are told.
+    pub(super) feed: Arc<Feed>,
 }
 
 /// Whether the receiver would vote for a candidate.
@@ -65,6 +68,11 @@ impl PeerDoor {
                     self.hear();
                 }
                 self.answer(frame.kind, &answer)
+            }
+            FrameKind::Observe => {
+                let (request, _): (Observe, _) = frame.read()?;
+                let (told, data) = self.observe(request).await?;
+                Frame::new(frame.kind, &self.cluster_id, &told, &data)
             }
             FrameKind::InstallSnapshot => {
                 let (mut request, data): (InstallSnapshotRequest<RaftTypes>, _) = frame.read()?;

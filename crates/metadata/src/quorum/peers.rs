@@ -22,6 +22,8 @@ pub enum FrameKind {
     AppendEntries = 3,
     /// A piece of a snapshot.
     InstallSnapshot = 4,
+    /// An observer asks for what it doesn't have.
+    Observe = 6,
 }
 
 impl FrameKind {
@@ -32,6 +34,7 @@ impl FrameKind {
             Self::Vote,
             Self::AppendEntries,
             Self::InstallSnapshot,
+            Self::Observe,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)

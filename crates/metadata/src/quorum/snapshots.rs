@@ -49,6 +49,22 @@ impl RaftSnapshotBuilder<RaftTypes> for StateMachine {
     }
 }
 
+impl StateMachine {
+    /// Keeps the bytes of a snapshot, and becomes what it holds. Says up to which entry that is.
+    pub(super) async fn take_over(&self, bytes: Vec<u8>) -> Result<Option<LogId>, MetadataError> {
+        let file = self.file.clone();
+        let read = move || {
+            let content = file.decode(&bytes)?;
+            file.write(&bytes)?;
+            let image = Arc::new(content.image());
+            Ok((content, image))
+        };
+        let (content, image) = self.apart(read).await?;
+        self.state.lock().install(&content, image);
+        Ok(content.meta.last_log_id)
+    }
+}
+
 impl RaftStateMachine<RaftTypes> for StateMachine {
     type SnapshotBuilder = Self;
 
@@ -80,19 +96,10 @@ impl RaftStateMachine<RaftTypes> for StateMachine {
         mut snapshot: Box<Cursor<Vec<u8>>>,
     ) -> Result<(), StorageError> {
         let bytes = mem::take(snapshot.get_mut());
-        let file = self.file.clone();
-        let take_over = move || {
-            let content = file.decode(&bytes)?;
-            file.write(&bytes)?;
-            let image = Arc::new(content.image());
-            Ok((content, image))
-        };
-        let (content, image) = self
-            .apart(take_over)
-            .await
-            .map_err(|error| StorageIOError::write_snapshot(Some(meta.signature()), &error))?;
-        self.state.lock().install(&content, image);
-        Ok(())
+        let taken = self.take_over(bytes).await;
+        taken
+            .map(drop)
+            .map_err(|error| StorageIOError::write_snapshot(Some(meta.signature()), &error).into())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {

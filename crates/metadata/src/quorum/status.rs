@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feed::{Feed, ObserverStatus};
 use super::types::Raft;
 
 /// The quorum as this node sees it.
@@ -15,10 +16,13 @@ pub struct QuorumStatus {
     pub high_watermark: i64,
     /// The voters, each with the offset after its last entry.
     pub voters: Vec<(i32, i64)>,
+    /// Who follows without a vote; known to the active controller alone.
+    #[serde(default)]
+    pub observers: Vec<ObserverStatus>,
 }
 
 impl QuorumStatus {
-    pub(super) fn of(raft: &Raft) -> Self {
+    pub(super) fn of(raft: &Raft, feed: &Feed) -> Self {
         let metrics = raft.metrics().borrow().clone();
         let end = metrics.last_log_index.map_or(0, |index| index as i64 + 1);
         let matched = |id: u64| {
@@ -44,6 +48,7 @@ impl QuorumStatus {
                 .voter_ids()
                 .map(|id| (id as i32, matched(id)))
                 .collect(),
+            observers: feed.observers(),
         }
     }
 }

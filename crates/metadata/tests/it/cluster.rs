@@ -16,14 +16,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{create, options, register};
 
-const IDS: [i32; 3] = [1, 2, 3];
-const LONG: Duration = Duration::from_secs(60);
+pub const IDS: [i32; 3] = [1, 2, 3];
+pub const LONG: Duration = Duration::from_secs(60);
 /// How long a frame is on its way.
 const LATENCY: Duration = Duration::from_millis(1);
 
 /// A network in memory.
 #[derive(Clone, Default)]
-struct Wires(Arc<Mutex<State>>);
+pub struct Wires(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -43,7 +43,7 @@ impl Wires {
         self.0.lock().doors.remove(&node);
     }
 
-    fn cut_off(&self, node: i32) {
+    pub fn cut_off(&self, node: i32) {
         let others = IDS.into_iter().filter(|id| *id != node);
         self.0
             .lock()
@@ -51,7 +51,7 @@ impl Wires {
             .extend(others.flat_map(|id| [(node, id), (id, node)]));
     }
 
-    fn heal(&self) {
+    pub fn heal(&self) {
         self.0.lock().cut.clear();
     }
 
@@ -64,9 +64,9 @@ impl Wires {
 }
 
 /// One node's end of the network.
-struct End {
-    wires: Wires,
-    node: i32,
+pub struct End {
+    pub wires: Wires,
+    pub node: i32,
 }
 
 impl Peers for End {
@@ -81,15 +81,19 @@ impl Peers for End {
             }
             let answer = door.handle(frame).await?;
             sleep(LATENCY).await;
-            wires.door(voter, node).ok_or_else(lost).map(|_| answer)
+            // An answer needs no door, and whoever has stopped doesn't wait for one.
+            match wires.0.lock().cut.contains(&(voter, node)) {
+                true => Err(lost()),
+                false => Ok(answer),
+            }
         })
     }
 }
 
-struct Cluster {
-    wires: Wires,
+pub struct Cluster {
+    pub wires: Wires,
     disks: BTreeMap<i32, SimulatedDisk>,
-    nodes: BTreeMap<i32, Quorum>,
+    pub nodes: BTreeMap<i32, Quorum>,
 }
 
 fn options_of(node: i32, disk: &SimulatedDisk, wires: &Wires) -> QuorumOptions {
@@ -112,7 +116,7 @@ fn options_of(node: i32, disk: &SimulatedDisk, wires: &Wires) -> QuorumOptions {
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let mut cluster = Self {
             wires: Wires::default(),
             disks: IDS.into_iter().map(|id| (id, SimulatedDisk::new())).collect(),
@@ -123,7 +127,7 @@ impl Cluster {
     }
 
     /// Starts nodes at the same time: alone none of them would catch up.
-    async fn start_nodes(&mut self, ids: &[i32]) {
+    pub async fn start_nodes(&mut self, ids: &[i32]) {
         let mut starting = JoinSet::new();
         for id in ids {
             let options = options_of(*id, &self.disks[id], &self.wires);
@@ -136,17 +140,17 @@ impl Cluster {
             .extend(timeout(LONG, starting.join_all()).await.unwrap());
     }
 
-    async fn stop(&mut self, id: i32) {
+    pub async fn stop(&mut self, id: i32) {
         self.wires.disconnect(id);
         self.nodes.remove(&id).unwrap().shutdown().await.unwrap();
     }
 
-    fn handle(&self, id: i32) -> ControllerHandle {
+    pub fn handle(&self, id: i32) -> ControllerHandle {
         self.nodes[&id].handle()
     }
 
     /// Waits for the one active controller among these nodes.
-    async fn active(&self, among: &[i32]) -> i32 {
+    pub async fn active(&self, among: &[i32]) -> i32 {
         let found = async {
             loop {
                 let active: Vec<i32> = among
@@ -164,7 +168,7 @@ impl Cluster {
     }
 
     /// Creates a topic wherever the active controller is, as a client would: by trying again.
-    async fn create(&self, among: &[i32], name: &str) -> i32 {
+    pub async fn create(&self, among: &[i32], name: &str) -> i32 {
         let created = async {
             loop {
                 let active = self.active(among).await;
@@ -182,7 +186,7 @@ impl Cluster {
     }
 
     /// Waits until nodes have these topics and the same image.
-    async fn agree(&self, among: &[i32], topics: usize) {
+    pub async fn agree(&self, among: &[i32], topics: usize) {
         let agreed = async {
             loop {
                 let images: Vec<_> = among.iter().map(|id| self.nodes[id].image()).collect();

@@ -5,5 +5,6 @@
 mod cluster;
 mod controller;
 mod image;
+mod observer;
 mod quorum;
 mod support;

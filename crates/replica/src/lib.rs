@@ -7,6 +7,7 @@
 pub mod log_dirs;
 mod manager;
 pub mod partition;
+pub mod replication;
 pub mod upkeep;
 
 pub use manager::ReplicaManager;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_environment::{Clock, Environment, Random, Threads};
-use barnabas_metadata::image::{MetadataDelta, MetadataImage};
+use barnabas_metadata::image::{BrokersImage, MetadataDelta, MetadataImage};
 use barnabas_storage::Log;
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::log_dirs::{DataDir, LogDirs};
 use crate::partition::registry::Partitions;
+use crate::replication::{Replication, ReplicationContext};
 use crate::upkeep::checkpoints::Checkpoints;
 use crate::upkeep::log_moves::LogMoves;
 
@@ -23,6 +25,14 @@ pub struct ReplicaManager {
     log_moves: LogMoves,
     checkpoints: Checkpoints,
     stopping: CancellationToken,
+    replication: Mutex<ReplicationState>,
+}
+
+/// Who the brokers are by the latest image, and what replicates once there are others.
+#[derive(Default)]
+struct ReplicationState {
+    brokers: Arc<BrokersImage>,
+    replication: Option<Replication>,
 }
 
 impl ReplicaManager {
@@ -44,13 +54,28 @@ impl ReplicaManager {
             environment,
             checkpoints: Checkpoints::default(),
             stopping,
+            replication: Mutex::default(),
         }
+    }
+
+    /// Lets this broker replicate: follow leaders on others, and have the ISRs of its own leaders changed. To
+    /// be called once, before or after the first image.
+    pub fn start_replication(self: &Arc<Self>, context: ReplicationContext) {
+        let mut replication = Replication::new(self, context);
+        let mut state = self.replication.lock();
+        replication.begin(&state.brokers);
+        state.replication = Some(replication);
     }
 
     /// Does what a delta asks for: opens logs, changes leaders, takes over configs, deletes.
     pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta) {
+        let mut state = self.replication.lock();
         self.partitions
             .apply(image, delta, &self.settings.layers(), &self.settings.config());
+        state.brokers = image.brokers.clone();
+        if let Some(replication) = &mut state.replication {
+            replication.apply(&image.brokers, delta);
+        }
     }
 
     /// The partitions.

@@ -106,6 +106,20 @@ view! {
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
         /// How long a follower may be behind its leader and stay in the ISR, milliseconds.
         replica_lag_time_max_ms: i64 = "replica.lag.time.max.ms",
+        /// Connections by which a follower fetches from each leader.
+        num_replica_fetchers: i32 = "num.replica.fetchers",
+        /// How long a follower's fetch waits for records, milliseconds.
+        replica_fetch_wait_max_ms: i32 = "replica.fetch.wait.max.ms",
+        /// Bytes for which a follower's fetch waits.
+        replica_fetch_min_bytes: i32 = "replica.fetch.min.bytes",
+        /// Most bytes of a partition in a follower's fetch.
+        replica_fetch_max_bytes: i32 = "replica.fetch.max.bytes",
+        /// Most bytes of a follower's fetch.
+        replica_fetch_response_max_bytes: i32 = "replica.fetch.response.max.bytes",
+        /// How long a follower waits after an error of a leader, milliseconds; the first waits are shorter.
+        replica_fetch_backoff_ms: i32 = "replica.fetch.backoff.ms",
+        /// How long a follower waits for an answer, milliseconds.
+        replica_socket_timeout_ms: i32 = "replica.socket.timeout.ms",
 
         /// How often old segments are looked for, milliseconds.
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms",

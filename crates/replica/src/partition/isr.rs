@@ -19,6 +19,17 @@ impl Partition {
         state.core.propose_leaves().cloned()
     }
 
+    /// Whether a change is still wanted.
+    pub fn wants_isr(&self, change: &IsrChange) -> bool {
+        self.lock().core.proposes(change)
+    }
+
+    /// Whether this broker leads, and others follow.
+    pub fn leads_others(&self) -> bool {
+        let state = self.lock();
+        state.core.check_leader().is_ok() && state.core.has_followers()
+    }
+
     /// The controller has answered to a change.
     pub fn isr_answered(&self, change: &IsrChange, answer: IsrAnswer) {
         self.lock().change(|core| core.isr_answered(change, answer));

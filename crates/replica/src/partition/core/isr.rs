@@ -83,10 +83,15 @@ impl PartitionCore {
         Some(self.proposed.insert(Box::new(change)))
     }
 
+    /// Whether an answer to this change is awaited.
+    pub fn proposes(&self, change: &IsrChange) -> bool {
+        self.proposed.as_deref() == Some(change)
+    }
+
     /// The controller has answered; tells whether the high watermark moved. An answer to what is no longer
     /// asked for changes nothing.
     pub fn isr_answered(&mut self, change: &IsrChange, answer: IsrAnswer) -> bool {
-        if self.proposed.as_deref() != Some(change) {
+        if !self.proposes(change) {
             return false;
         }
         match answer {

@@ -62,7 +62,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("replica", &[
         &["log_dirs", "partition::core", "upkeep::low_priority_thread"],
         &["partition", "upkeep::deletions", "upkeep::log_cleaner::cleanings", "upkeep::log_cleaner::Cleanings", "upkeep::log_cleaner::throttle"],
-        &["manager", "upkeep::checkpoints", "upkeep::log_moves"],
+        &["manager", "replication", "upkeep::checkpoints", "upkeep::log_moves"],
         &["upkeep"],
     ]),
     ("broker", &[

@@ -250,6 +250,3 @@ fn address(brokers: &BrokersImage, broker_id: i32, listener: &str) -> Option<Str
         false => format!("{}:{}", endpoint.host, endpoint.port),
     })
 }
-
-#[cfg(test)]
-mod tests;

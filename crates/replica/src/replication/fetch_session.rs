@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fetcher_core::{Asked, TopicIdPartition};
+use super::exchange::{Asked, TopicIdPartition};
 
 /// A session's part of a Fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

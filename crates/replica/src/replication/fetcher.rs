@@ -20,7 +20,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::fetcher_core::{Asked, FetcherCore, PartitionWork, TopicIdPartition, Work};
+use super::exchange::{Asked, PartitionWork, TopicIdPartition, Work};
+use super::fetcher_core::FetcherCore;
 use super::messages::{self, FETCH_VERSION};
 use super::own_epoch::OwnEpoch;
 use super::range;

@@ -5,7 +5,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic, ReplicaState};
 use barnabas_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 
-use super::fetcher_core::{Ask, PartitionAnswer, TopicIdPartition};
+use super::exchange::{Ask, PartitionAnswer, TopicIdPartition};
 
 /// The newest version, as between Apache Kafka's brokers.
 pub const FETCH_VERSION: i16 = 18;

@@ -5,6 +5,7 @@
 //! leads something this one follows, and it ends with the last partition; the ISR manager begins with the
 //! first leader that has a follower. A node that is alone has nothing of this.
 
+mod exchange;
 mod fetch_session;
 mod fetcher;
 mod fetcher_core;
@@ -23,8 +24,8 @@ use barnabas_network::Network;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use self::exchange::TopicIdPartition;
 use self::fetcher::{Fetcher, FetcherContext};
-use self::fetcher_core::TopicIdPartition;
 use self::own_epoch::OwnEpoch;
 use crate::ReplicaManager;
 use crate::partition::core::LeaderEpoch;

@@ -10,7 +10,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use barnabas_protocol::messages::{BrokerId, ListOffsetsRequest, TopicName};
 
-use super::fetcher_core::Asked;
+use super::exchange::Asked;
 use crate::partition::Partition;
 use crate::partition::follow::Cut;
 

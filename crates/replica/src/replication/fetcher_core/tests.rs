@@ -1,5 +1,8 @@
 //! What is asked of a leader, and what comes of its answers.
 
+use bytes::Bytes;
+use uuid::Uuid;
+
 use super::*;
 
 const SESSION: i32 = 77;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use barnabas_protocol::error::ErrorCode;
 
 use super::cold::{ColdRanges, Unreadable};
+use super::nearby::Nearby;
 use super::session::Planned;
-use barnabas_replica::partition::fetch::FetchedPartition;
+use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
 use barnabas_replica::partition::waiters::{FetchWatch, Interest};
 use barnabas_replica::partition::{Partition, Reader};
 
@@ -28,6 +29,8 @@ pub struct FetchTargets {
     pub min_bytes: usize,
     /// Who reads.
     pub reader: Reader,
+    /// A consumer that may be sent elsewhere.
+    pub nearby: Option<Nearby>,
     /// What tells a Fetch without a session of changes; made when a read finds too little.
     pub watch: Option<Arc<FetchWatch>>,
 }
@@ -62,6 +65,7 @@ impl FetchTargets {
             max_bytes,
             min_bytes,
             reader,
+            nearby,
             watch,
         } = self;
         let mut read = FetchRead {
@@ -75,6 +79,14 @@ impl FetchTargets {
                 request, interest, ..
             } = planned;
             let read_before = read.bytes;
+            if let (Some(nearby), Ok(partition)) = (&*nearby, &*partition)
+                && let Some(broker_id) = nearby.replica_for(partition, request.fetch_offset)
+            {
+                let fetched = sent_to(broker_id, partition, request, *reader);
+                read.urgent |= fetched.is_urgent();
+                read.partitions.push(fetched);
+                continue;
+            }
             let (watch, min_bytes) = (&mut *watch, *min_bytes);
             let whom = move |bytes: usize| {
                 let interest = interest;
@@ -139,5 +151,25 @@ impl FetchTargets {
     /// Whether there is no partition to wait for.
     pub fn is_empty(&self) -> bool {
         !self.targets.iter().any(|target| target.partition.is_ok())
+    }
+}
+
+/// What the leader answers to a consumer that should read from another replica: nothing but where.
+fn sent_to(
+    broker_id: i32,
+    partition: &Partition,
+    request: &FetchPartition,
+    reader: Reader,
+) -> FetchedPartition {
+    match partition.fetch(request, (0, false), reader, |_| None) {
+        Ok(fetched) if fetched.diverging.is_none() => FetchedPartition {
+            preferred_read_replica: Some(broker_id),
+            aborted_transactions: None,
+            records: None,
+            is_at_end: false,
+            ..fetched
+        },
+        Ok(fetched) => fetched,
+        Err(error) => FetchedPartition::failed(error),
     }
 }

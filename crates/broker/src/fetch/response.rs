@@ -5,6 +5,7 @@ use barnabas_protocol::fetch::{
     AbortedTransaction, EpochEndOffset, FetchChunk, FetchPartitionResponse, FetchResponse, FetchTopicResponse,
 };
 use barnabas_protocol::header::encode_response_header;
+use barnabas_protocol::leader::NodeEndpoint;
 use barnabas_protocol::messages::FetchRequest;
 use barnabas_protocol::produce::TopicRef;
 
@@ -25,7 +26,7 @@ pub struct FetchReply {
 impl FetchReply {
     /// A reply that is an error as a whole.
     pub fn error(&self, error: ErrorCode) -> Reply {
-        self.encode(error, INVALID_SESSION_ID, Vec::new(), &[])
+        self.encode(error, INVALID_SESSION_ID, Vec::new(), (&[], Vec::new()))
     }
 
     /// A reply that is an error as a whole and, where topics have names, of every partition as it was asked
@@ -42,11 +43,16 @@ impl FetchReply {
                 partitions: partitions.collect(),
             }
         });
-        self.encode(error, request.session_id, topics.collect(), &[])
+        self.encode(error, request.session_id, topics.collect(), (&[], Vec::new()))
     }
 
-    /// A reply with these partitions.
-    pub fn partitions(&self, session_id: i32, partitions: Vec<(FetchKey, FetchedPartition)>) -> Reply {
+    /// A reply with these partitions, and where the leaders are that they name.
+    pub fn partitions(
+        &self,
+        session_id: i32,
+        partitions: Vec<(FetchKey, FetchedPartition)>,
+        node_endpoints: Vec<NodeEndpoint>,
+    ) -> Reply {
         // A topic is named once for a run of its partitions; the order is the session's.
         let same_topic =
             |a: &(FetchKey, _), b: &(FetchKey, _)| a.0.topic_id == b.0.topic_id && a.0.topic == b.0.topic;
@@ -57,7 +63,12 @@ impl FetchReply {
                 .map(|(key, fetched)| partition(key.partition, fetched))
                 .collect(),
         });
-        self.encode(ErrorCode::None, session_id, topics.collect(), &partitions)
+        self.encode(
+            ErrorCode::None,
+            session_id,
+            topics.collect(),
+            (&partitions, node_endpoints),
+        )
     }
 
     fn encode(
@@ -65,14 +76,14 @@ impl FetchReply {
         error: ErrorCode,
         session_id: i32,
         topics: Vec<FetchTopicResponse<'_>>,
-        partitions: &[(FetchKey, FetchedPartition)],
+        (partitions, node_endpoints): (&[(FetchKey, FetchedPartition)], Vec<NodeEndpoint>),
     ) -> Reply {
         let response = FetchResponse {
             throttle_time_ms: 0,
             error,
             session_id,
             topics,
-            node_endpoints: Vec::new(),
+            node_endpoints,
         };
         let context = &self.context;
         let mut head = frame_buffer(HEAD_BYTES);
@@ -121,7 +132,7 @@ fn partition(index: i32, fetched: &FetchedPartition) -> FetchPartitionResponse {
         diverging_epoch: fetched
             .diverging
             .map(|(epoch, end_offset)| EpochEndOffset { epoch, end_offset }),
-        current_leader: None,
+        current_leader: fetched.current_leader,
         snapshot_id: None,
         aborted_transactions: fetched.aborted_transactions.as_ref().map(|aborted| {
             aborted
@@ -132,7 +143,7 @@ fn partition(index: i32, fetched: &FetchedPartition) -> FetchPartitionResponse {
                 })
                 .collect()
         }),
-        preferred_read_replica: -1,
+        preferred_read_replica: fetched.preferred_read_replica.unwrap_or(-1),
         records_bytes: fetched.records_len(),
     }
 }

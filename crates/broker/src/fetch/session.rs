@@ -42,8 +42,8 @@ pub struct Answer {
     pub log_start_offset: i64,
     /// Length of the records in bytes.
     pub records_len: usize,
-    /// Whether a diverging epoch was found.
-    pub diverging: bool,
+    /// Whether it has to be told whatever was told before: a diverging epoch, a nearer replica.
+    pub urgent: bool,
     /// Whether the same request would be answered the same until the partition changes.
     pub is_at_end: bool,
 }
@@ -56,7 +56,7 @@ impl Answer {
             high_watermark: fetched.high_watermark,
             log_start_offset: fetched.log_start_offset,
             records_len: fetched.records_len(),
-            diverging: fetched.diverging.is_some(),
+            urgent: fetched.is_urgent(),
             is_at_end: fetched.is_at_end,
         }
     }
@@ -83,7 +83,7 @@ impl CachedPartition {
             || answer.log_start_offset != self.log_start_offset;
         self.high_watermark = answer.high_watermark;
         self.log_start_offset = answer.log_start_offset;
-        if answer.error != ErrorCode::None || answer.diverging {
+        if answer.error != ErrorCode::None || answer.urgent {
             // The next answer is sent whatever it is: the client has to learn that the trouble is over.
             self.high_watermark = -1;
             return true;

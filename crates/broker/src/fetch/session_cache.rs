@@ -127,6 +127,10 @@ impl SessionCache {
         }
         session.read_as(reader);
         session.epoch = next_epoch(epoch);
+        // A follower doesn't wait for an answer before it tells of partitions that have come or gone.
+        if matches!(reader, Reader::Follower(_)) {
+            session.watch.nudge();
+        }
         session.last_used_ms = now_ms;
         let context = FetchContext::Incremental {
             session_id,
@@ -143,6 +147,13 @@ impl SessionCache {
     /// evicted.
     pub fn plan(&mut self, session_id: i32, epoch: i32) -> Result<FetchPlan, ErrorCode> {
         Ok(self.at_epoch(session_id, epoch)?.plan())
+    }
+
+    /// Whether no other request of the session has come since the one that led to this epoch.
+    pub fn is_latest(&self, session_id: i32, epoch: i32) -> bool {
+        self.sessions
+            .get(&session_id)
+            .is_some_and(|session| session.epoch == epoch)
     }
 
     fn at_epoch(&mut self, session_id: i32, epoch: i32) -> Result<&mut Session, ErrorCode> {
@@ -257,7 +268,7 @@ mod tests {
             high_watermark,
             log_start_offset: 0,
             records_len,
-            diverging: false,
+            urgent: false,
             is_at_end: records_len == 0,
         }
     }

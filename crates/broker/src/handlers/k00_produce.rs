@@ -34,6 +34,7 @@ use uuid::Uuid;
 use self::transactional::Verdicts;
 use crate::broker::Broker;
 use crate::duplicates::keep_last_of_each;
+use crate::leader_hints;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_replica::partition::Partition;
@@ -119,13 +120,14 @@ fn produce(
         return Outcome::Ready(if failed { Reply::Close } else { Reply::Nothing });
     }
     if waiting.is_empty() {
-        return Outcome::Ready(encode(&context, answers));
+        return Outcome::Ready(encode(broker, &context, answers));
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let (topics, mut answers): (Vec<TopicName>, Vec<_>) = answers
         .into_iter()
         .map(|(topic, answer)| (TopicName::of(topic), answer))
         .unzip();
+    let broker = broker.clone();
     Outcome::Staged(Box::pin(async move {
         let mut fail = |place: usize, error| {
             answers[place] = ProducePartitionResponse::error(answers[place].index, error);
@@ -147,6 +149,7 @@ fn produce(
             }
         }
         encode(
+            &broker,
             &context,
             topics.iter().map(TopicName::as_ref).zip(answers).collect(),
         )
@@ -363,9 +366,15 @@ impl TopicName {
     }
 }
 
-fn encode(context: &RequestContext, partitions: Vec<(TopicRef<'_>, ProducePartitionResponse)>) -> Reply {
+fn encode(
+    broker: &Broker,
+    context: &RequestContext,
+    mut partitions: Vec<(TopicRef<'_>, ProducePartitionResponse)>,
+) -> Reply {
+    let node_endpoints = leader_hints::of_produce(broker, context, &mut partitions);
     let response = ProduceResponse {
         partitions,
+        node_endpoints,
         ..ProduceResponse::default()
     };
     let mut buffer = frame_buffer(128);

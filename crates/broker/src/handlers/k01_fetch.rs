@@ -12,25 +12,33 @@ use std::time::Duration;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::FetchRequest;
 use barnabas_security::AclOperation;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::duplicates::keep_last_of_each;
+use crate::fetch::nearby::{Nearby, RACK_AWARE_SELECTOR};
 use crate::fetch::read::{FetchRead, FetchTargets, Target};
 use crate::fetch::response::FetchReply;
 use crate::fetch::session::{Answer, FetchKey, FetchPlan, Planned};
 use crate::fetch::session_cache::{self, FetchContext, SessionRequest};
+use crate::leader_hints;
 use crate::request::RequestContext;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_network::rpc::decode;
 use barnabas_replica::partition::core::FollowerId;
-use barnabas_replica::partition::fetch::FetchPartition;
+use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
 use barnabas_replica::partition::{Isolation, Reader};
 
 /// First version that gives topics by id.
 const TOPIC_IDS_SINCE: i16 = 13;
 /// First version whose consumers may read from followers (KIP-392).
 const FOLLOWER_FETCH_SINCE: i16 = 11;
+/// How long a follower whose fetch waits for records is left without the news that the high watermark or the
+/// log's start has moved. Under load the next records bring it; consumers of an idle follower see what is
+/// committed so much later. (In Apache Kafka, which tells with the next records or when the wait is over,
+/// up to `replica.fetch.wait.max.ms`.)
+const FOLLOWER_LINGER: Duration = Duration::from_millis(10);
 
 /// Answers at once what is there, or parks until enough is.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
@@ -97,6 +105,7 @@ impl Fetch {
             max_bytes,
             min_bytes: usize::try_from(request.min_bytes.min(max_bytes)).unwrap_or(0),
             reader,
+            nearby: nearby(broker, request, &reply.context, reader),
             watch: None,
         };
         Ok(Fetch {
@@ -135,6 +144,10 @@ impl Fetch {
                     () = &mut over => true,
                     () = &mut stopped => true,
                 };
+            if self.is_superseded() {
+                // The watch is the next one's by now.
+                return self.reply.error(ErrorCode::InvalidFetchSessionEpoch);
+            }
             let has_changed = watch.disarm();
             if has_changed || read.bytes > 0 {
                 if let Err(error) = self.look_again() {
@@ -145,6 +158,27 @@ impl Fetch {
             if is_over || self.is_complete(&read) {
                 return self.answer_loaded(read).await;
             }
+            if has_changed && self.is_of_follower() {
+                let soon = Instant::now() + FOLLOWER_LINGER;
+                if soon < over.deadline() {
+                    over.as_mut().reset(soon);
+                }
+            }
+        }
+    }
+
+    fn is_of_follower(&self) -> bool {
+        matches!(self.targets.reader, Reader::Follower(_))
+    }
+
+    /// Whether a follower has sent the next request of the session already: it wants to tell of partitions
+    /// that have come or gone, and waits for no records with this one any more.
+    fn is_superseded(&self) -> bool {
+        match self.session {
+            FetchContext::Incremental {
+                session_id, epoch, ..
+            } if self.is_of_follower() => !self.broker.fetch_sessions().is_latest(session_id, epoch),
+            _ => false,
         }
     }
 
@@ -187,7 +221,7 @@ impl Fetch {
             .map(|target| target.planned)
             .zip(read.partitions);
         let named = |(planned, fetched): (Planned, _)| (planned.key, fetched);
-        let (session_id, sent) = match session {
+        let (session_id, mut sent): (i32, Vec<(FetchKey, FetchedPartition)>) = match session {
             FetchContext::Sessionless => (0, answered.map(named).collect()),
             FetchContext::Full => {
                 let answered: Vec<_> = answered.collect();
@@ -220,7 +254,8 @@ impl Fetch {
                 }
             }
         };
-        reply.partitions(session_id, sent)
+        let endpoints = leader_hints::of_fetch(&broker, &reply.context, &mut sent);
+        reply.partitions(session_id, sent, endpoints)
     }
 }
 
@@ -242,6 +277,23 @@ fn reader(request: &FetchRequest, version: i16) -> Reader {
     } else {
         Reader::Consumer(isolation)
     }
+}
+
+/// A consumer that says in which rack it is, where that matters.
+fn nearby(
+    broker: &Broker,
+    request: &FetchRequest,
+    context: &RequestContext,
+    reader: Reader,
+) -> Option<Nearby> {
+    let has_rack = matches!(reader, Reader::ConsumerAnywhere(_)) && !request.rack_id.is_empty();
+    let selects = has_rack && broker.config().replica_selector_class.as_deref() == Some(RACK_AWARE_SELECTOR);
+    selects.then(|| Nearby {
+        node_id: broker.node_id,
+        image: broker.image().clone(),
+        rack: request.rack_id.to_string(),
+        listener: context.connection.listener.name.clone(),
+    })
 }
 
 /// Finds the partitions. As in Apache Kafka: first what can be read, then unknown topic ids, then what else

@@ -106,6 +106,9 @@ view! {
         replica_high_watermark_checkpoint_interval_ms: i64 = "replica.high.watermark.checkpoint.interval.ms",
         /// How long a follower may be behind its leader and stay in the ISR, milliseconds.
         replica_lag_time_max_ms: i64 = "replica.lag.time.max.ms",
+        /// How a consumer's nearest replica is found: null, or
+        /// `org.apache.kafka.common.replica.RackAwareReplicaSelector`.
+        replica_selector_class: Option<String> = "replica.selector.class",
         /// Connections by which a follower fetches from each leader.
         num_replica_fetchers: i32 = "num.replica.fetchers",
         /// How long a follower's fetch waits for records, milliseconds.

@@ -69,7 +69,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["authorization", "broker_peers", "logging", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
-        &["config_changes", "duplicates", "topic_creation", "transaction_verification"],
+        &["config_changes", "duplicates", "leader_hints", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
 ];

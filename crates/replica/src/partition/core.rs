@@ -11,7 +11,7 @@ use std::fmt;
 use barnabas_protocol::error::ErrorCode;
 
 use self::follower::Follower;
-pub use self::follower::{AliveBroker, FollowerId, FollowerLog, LagTime};
+pub use self::follower::{AliveBroker, FollowerId, FollowerLog, LagTime, ReplicaView};
 use self::isr::IsrChange;
 
 /// Counts the leaders a partition has had. Records carry that of the leader that appended them.
@@ -294,6 +294,16 @@ impl PartitionCore {
         } else {
             Err(ErrorCode::FencedLeaderEpoch)
         }
+    }
+
+    /// The followers in sync from which a consumer could read `offset` instead of from this leader.
+    pub fn replicas_with(&self, offset: i64) -> Vec<ReplicaView> {
+        let leads = self.check_leader().is_ok();
+        let followers = self.followers.iter().filter(|_| leads);
+        followers
+            .filter(|follower| self.isr.contains(&follower.replica_id))
+            .filter_map(|follower| follower.view_of(offset))
+            .collect()
     }
 
     /// Whether another broker leads.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::leader::LeaderIdAndEpoch;
 use barnabas_storage::{AbortedTxn, Log, ReadBound};
 
-use super::core::{FollowerId, FollowerLog, LagTime, LeaderEpoch, Moved, PartitionCore};
+use super::core::{FollowerId, FollowerLog, LagTime, LeaderEpoch, Moved, PartitionCore, ReplicaView};
 use super::waiters::Interest;
 use super::{Isolation, Partition, Reader, State};
 use barnabas_network::response::FileRange;
@@ -42,6 +43,10 @@ pub struct FetchedPartition {
     pub aborted_transactions: Option<Vec<AbortedTxn>>,
     /// The records' place in their segment file.
     pub records: Option<FileRange>,
+    /// The leader, where this broker is not, or not any more.
+    pub current_leader: Option<LeaderIdAndEpoch>,
+    /// A replica nearer to the consumer, that it should read from; nothing is read here then.
+    pub preferred_read_replica: Option<i32>,
     /// Whether all that may be read has been: the same request is answered the same until the partition
     /// changes.
     pub is_at_end: bool,
@@ -66,6 +71,8 @@ impl FetchedPartition {
             diverging: None,
             aborted_transactions: Some(Vec::new()),
             records: None,
+            current_leader: None,
+            preferred_read_replica: None,
             is_at_end: false,
         }
     }
@@ -77,7 +84,7 @@ impl FetchedPartition {
 
     /// Whether the client should hear of it without waiting for more bytes.
     pub fn is_urgent(&self) -> bool {
-        self.error != ErrorCode::None || self.diverging.is_some()
+        self.error != ErrorCode::None || self.diverging.is_some() || self.preferred_read_replica.is_some()
     }
 }
 
@@ -117,6 +124,12 @@ impl Partition {
         Ok(fetched)
     }
 
+    /// The followers in sync from which a consumer could read `offset` instead; none where this broker does
+    /// not lead.
+    pub fn replicas_with(&self, offset: i64) -> Vec<ReplicaView> {
+        self.lock().core.replicas_with(offset)
+    }
+
     fn fetch_locked(
         &self,
         state: &mut State,
@@ -143,6 +156,8 @@ impl Partition {
             diverging: None,
             aborted_transactions: None,
             records: None,
+            current_leader: None,
+            preferred_read_replica: None,
             is_at_end: false,
         };
         if request.last_fetched_epoch >= 0 {

@@ -64,6 +64,13 @@ impl FetchWatch {
         !state.changed.is_empty()
     }
 
+    /// Wakes who waits, if anybody does: there is something else than bytes to look at.
+    pub fn nudge(&self) {
+        if self.lock().missing_bytes != NOTHING {
+            self.woken.notify_one();
+        }
+    }
+
     /// Waits until enough bytes have come or a partition has changed under the reader.
     pub async fn woken(&self) {
         self.woken.notified().await;
@@ -233,7 +240,9 @@ impl Waiters {
     pub fn advanced(&mut self, high_watermark: i64, bytes: i64, stable_bytes: i64) {
         self.tell(|interest| {
             if interest.follows.load(Ordering::Relaxed) {
+                // It learns of the high watermark with its next answer, which should be soon.
                 interest.change(0, 0);
+                interest.watch.nudge();
             } else {
                 interest.change(bytes, stable_bytes);
             }
@@ -243,7 +252,12 @@ impl Waiters {
 
     /// The log's start has moved: readers are told with the next answer they get.
     pub fn log_start_moved(&mut self) {
-        self.tell(|interest| interest.change(0, 0));
+        self.tell(|interest| {
+            interest.change(0, 0);
+            if interest.follows.load(Ordering::Relaxed) {
+                interest.watch.nudge();
+            }
+        });
     }
 
     /// A follower's log start has moved.

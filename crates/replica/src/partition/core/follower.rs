@@ -44,6 +44,17 @@ impl LagTime {
     }
 }
 
+/// A follower as a consumer could read from it (KIP-392).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaView {
+    /// Its broker's id.
+    pub broker_id: i32,
+    /// Where its log ends.
+    pub end_offset: i64,
+    /// When it last had all that the leader had.
+    pub caught_up_ms: i64,
+}
+
 /// One follower.
 #[derive(Clone, Debug)]
 pub(super) struct Follower {
@@ -88,6 +99,18 @@ impl Follower {
     /// Up to where it has the log.
     pub fn log(&self) -> Option<FollowerLog> {
         self.fetch.map(|fetch| fetch.has)
+    }
+
+    /// It as a consumer could read `offset` from it; `None` if it has not that record, nor will have it next.
+    pub fn view_of(&self, offset: i64) -> Option<ReplicaView> {
+        let log = self.log()?;
+        (log.start_offset..=log.end_offset)
+            .contains(&offset)
+            .then_some(ReplicaView {
+                broker_id: self.replica_id,
+                end_offset: log.end_offset,
+                caught_up_ms: self.caught_up_ms.unwrap_or(0),
+            })
     }
 
     /// The broker epoch of its last fetch, -1 if there was none.

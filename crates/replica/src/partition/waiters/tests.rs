@@ -102,7 +102,12 @@ fn followers_are_woken_by_appends_and_consumers_by_what_is_committed() {
     waiters.appended(100);
     assert!(is_woken(&follower) && !is_woken(&consumer));
     waiters.advanced(1, 100, 100);
-    assert!(!is_woken(&follower) && is_woken(&consumer));
+    assert!(!is_woken(&follower) && is_woken(&consumer), "no follower waits");
+    follower.watch.take_changed();
+    follower.noticed();
+    assert!(follower.watch.arm(100, Isolation::ReadUncommitted));
+    waiters.advanced(2, 100, 100);
+    assert!(is_woken(&follower), "it should soon know of the high watermark");
 }
 
 #[tokio::test]

@@ -65,7 +65,9 @@ impl Peers for NodePeers {
         };
         let (client, patience) = match frame.kind {
             FrameKind::InstallSnapshot => (&ways.snapshots, SNAPSHOT_PATIENCE),
-            FrameKind::PreVote | FrameKind::Vote => (&ways.messages, self.timing.election_timeout),
+            FrameKind::PreVote | FrameKind::Vote | FrameKind::Resign => {
+                (&ways.messages, self.timing.election_timeout)
+            }
             FrameKind::AppendEntries => (&ways.messages, self.timing.fetch_timeout),
             FrameKind::Observe => (&ways.messages, OBSERVE_PATIENCE),
         };

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_metadata::quorum::{ControllerHandle, Frame, PeerDoor};
+use barnabas_metadata::quorum::{ControllerHandle, Frame, FrameKind, PeerDoor};
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
-use barnabas_network::{ConnectionContext, Limits, Service};
+use barnabas_network::{ConnectionContext, ConnectionId, Limits, Service};
 use barnabas_protocol::header::RawRequestHeader;
 use bytes::{BufMut, Bytes};
+use parking_lot::Mutex;
+use tokio::task::spawn_local;
 
 use crate::envelope::{API_KEY, API_VERSION, Envelope, Kind};
 
@@ -34,12 +36,17 @@ pub struct ControllerServiceOptions {
 /// The controller as what stands behind its listener.
 pub struct ControllerService {
     options: ControllerServiceOptions,
+    /// The connection by which the quorum's leader was heard last.
+    leader: Arc<Mutex<Option<ConnectionId>>>,
 }
 
 impl ControllerService {
     /// For a listener of this controller.
     pub fn new(options: ControllerServiceOptions) -> Self {
-        ControllerService { options }
+        ControllerService {
+            options,
+            leader: Arc::default(),
+        }
     }
 
     /// Starts a request of the cluster's own API.
@@ -71,25 +78,31 @@ impl ControllerService {
             );
         }
         match kind {
-            Kind::Quorum(kind) => self.start_frame(
-                header.correlation_id,
-                connection.client_host,
-                Frame {
+            Kind::Quorum(kind) => {
+                let frame = Frame {
                     kind,
                     cluster_id,
                     body,
-                },
-            ),
+                };
+                self.start_frame(header.correlation_id, connection, frame)
+            }
             Kind::Forward | Kind::Status => refuse(connection, format_args!("not served yet")),
         }
     }
 
     /// Frames of one connection are answered one after the other, as raft expects of a voter's messages.
-    fn start_frame(&self, correlation_id: i32, host: IpAddr, frame: Frame) -> Outcome {
-        let door = self.options.door.clone();
+    fn start_frame(&self, correlation_id: i32, connection: &ConnectionContext, frame: Frame) -> Outcome {
+        let (door, leader) = (self.options.door.clone(), self.leader.clone());
+        let (id, host) = (connection.id, connection.client_host);
         Outcome::Staged(Box::pin(async move {
+            let is_leaders = frame.kind == FrameKind::AppendEntries;
             match door.handle(frame).await {
-                Ok(answer) => reply(correlation_id, &answer.body),
+                Ok(answer) => {
+                    if is_leaders {
+                        *leader.lock() = Some(id);
+                    }
+                    reply(correlation_id, &answer.body)
+                }
                 Err(error) => {
                     tracing::warn!(client = %host, %error, "connection closed: a frame of the quorum was refused");
                     Reply::Close
@@ -104,6 +117,14 @@ impl Service for ControllerService {
         match frame.split_first_chunk() {
             Some((key, _)) if i16::from_be_bytes(*key) == API_KEY => self.start_envelope(connection, frame),
             _ => refuse(connection, format_args!("not served yet")),
+        }
+    }
+
+    fn closed(&self, connection: &ConnectionContext) {
+        let was_leaders = self.leader.lock().take_if(|leader| *leader == connection.id);
+        if was_leaders.is_some() {
+            let door = self.options.door.clone();
+            spawn_local(async move { door.leader_disconnected().await });
         }
     }
 

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use barnabas_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
@@ -15,13 +16,14 @@ use barnabas_protocol::messages::{
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
 
-use crate::controller::{ControllerReply, ControllerRequest};
+use crate::controller::{ControllerReply, ControllerRequest, Request};
 use crate::error::MetadataError;
+use crate::quorum::QuorumStatus;
 
 /// An answer that is on its way.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, MetadataError>> + Send>>;
 
-/// See the module. Every call is given up in time: `MetadataError::NotController` where no active controller
+/// See the module. Every call is given up in time: [`MetadataError::TimedOut`] where no active controller
 /// was found until then. Whether the request has had its effect is not known then.
 pub trait ControllerChannel: Send + Sync {
     /// BrokerRegistration (key 62).
@@ -48,6 +50,47 @@ pub trait ControllerChannel: Send + Sync {
     /// A change of metadata that a client asks for (Kafka's Envelope, key 58). When it is answered, the image
     /// that it led to has taken effect on this node.
     fn forward(&self, request: ControllerRequest) -> Answer<ControllerReply>;
+
+    /// How the quorum stands, as the active controller sees it.
+    fn status(&self) -> Answer<QuorumStatus> {
+        Box::pin(std::future::ready(Err(MetadataError::NotController {
+            leader_id: None,
+        })))
+    }
+}
+
+/// The way to the active controller, for whoever asks for changes of metadata. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ControllerClient(Arc<dyn ControllerChannel>);
+
+impl ControllerClient {
+    /// Over this channel.
+    pub fn new(channel: Arc<dyn ControllerChannel>) -> Self {
+        ControllerClient(channel)
+    }
+
+    /// Has a request decided. When it returns, the image that the request led to has taken effect on this
+    /// node.
+    ///
+    /// # Errors
+    /// No active controller was found in time, or it has failed.
+    pub async fn submit<R: Request>(&self, request: R) -> Result<R::Reply, MetadataError> {
+        let reply = self.0.forward(request.into()).await?;
+        R::reply_of(reply).ok_or_else(|| MetadataError::Storage("the reply is to another request".into()))
+    }
+
+    /// How the quorum stands, as the active controller sees it.
+    ///
+    /// # Errors
+    /// No active controller was found in time.
+    pub async fn status(&self) -> Result<QuorumStatus, MetadataError> {
+        self.0.status().await
+    }
+
+    /// What lies under it: the rest that a broker asks.
+    pub fn channel(&self) -> &Arc<dyn ControllerChannel> {
+        &self.0
+    }
 }
 
 impl fmt::Debug for dyn ControllerChannel {

@@ -14,6 +14,9 @@ pub enum MetadataError {
         /// Who is, as far as this node knows.
         leader_id: Option<i32>,
     },
+    /// No active controller was found in time. Whether the request has had its effect is not known.
+    #[error("no active controller has answered in time")]
+    TimedOut,
     /// The quorum is shutting down.
     #[error("the metadata quorum is shutting down")]
     ShuttingDown,
@@ -53,6 +56,7 @@ impl MetadataError {
     pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotController { .. } | Self::ShuttingDown => ErrorCode::NotController,
+            Self::TimedOut => ErrorCode::RequestTimedOut,
             Self::Io { .. } | Self::Storage(_) => ErrorCode::KafkaStorageError,
             Self::Corrupt { .. } | Self::Mismatch(_) => ErrorCode::UnknownServerError,
         }

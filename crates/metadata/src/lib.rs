@@ -21,7 +21,7 @@ pub mod internal_topics;
 pub mod quorum;
 pub mod records;
 
-pub use channel::ControllerChannel;
+pub use channel::{ControllerChannel, ControllerClient};
 pub use controller::{ApiError, ControllerRequest, Decide, DecideContext};
 pub use error::MetadataError;
 pub use image::{MetadataDelta, MetadataImage};

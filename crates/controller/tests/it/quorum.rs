@@ -44,6 +44,14 @@ fn the_rest_goes_on_when_a_leader_stops() {
     let first = cluster.active();
     ask(&cluster, first).unwrap();
     cluster.take(first).stop();
+    // Before it goes, another one leads.
+    let knows = |id: &i32| {
+        cluster.nodes[id]
+            .handle
+            .leader_id()
+            .is_some_and(|leader| leader != first)
+    };
+    assert!(cluster.nodes.keys().any(knows));
     let second = cluster.active();
     ask(&cluster, second).unwrap();
 }

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use barnabas_environment::Random;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::network::Network;
 use super::peer_door::{PeerDoor, PreVote};
 use super::peers::FrameKind;
 use super::types::NodeId;
+
+/// Those that miss the same leader don't all stand in the same moment.
+const TURN_MS: u64 = 50;
 
 pub struct Elections {
     pub door: PeerDoor,
@@ -23,35 +26,38 @@ pub struct Elections {
     pub node_id: NodeId,
     /// How long an election may take; up to so much longer than the lease each voter waits.
     pub election_timeout: Duration,
+    /// So long after it heard a leader raft refuses its vote to others.
+    pub raft_lease: Duration,
 }
 
 impl Elections {
     /// Stands for election whenever it is time. Ends with raft.
     pub async fn run(self) {
+        let spread_ms = u64::try_from(self.election_timeout.as_millis()).unwrap_or(u64::MAX);
+        let below = |bound: u64| Duration::from_millis(self.random.below(bound.max(1)) + 1);
+        let mut tries = 0;
         loop {
-            let spread_ms = u64::try_from(self.election_timeout.as_millis()).unwrap_or(u64::MAX);
-            let patience = self.door.lease + Duration::from_millis(self.random.below(spread_ms.max(1)) + 1);
-            // Heartbeats move the end of the wait.
-            let tried = Instant::now();
-            loop {
-                let until = *self.door.heard.lock() + patience;
-                if until <= Instant::now() {
-                    break;
-                }
-                sleep_until(until).await;
-            }
+            let patience = self.door.lease + below(spread_ms);
+            let turn = below(TURN_MS.min(spread_ms));
+            self.door.heard.missed(patience, self.raft_lease, turn).await;
             if self.door.raft.metrics().borrow().running_state.is_err() {
                 return;
             }
             if !self.is_needed() {
-                sleep_until(Instant::now() + self.door.lease).await;
+                tries = 0;
+                sleep(self.door.lease).await;
                 continue;
             }
             if self.most_would_vote().await && self.door.raft.trigger().elect().await.is_err() {
                 return;
             }
-            let pause = Duration::from_millis(self.random.below(spread_ms.max(1)) + 1);
-            sleep_until(tried.max(Instant::now()) + pause).await;
+            // The others will have noticed soon, too, that the leader is gone.
+            let pause_ms = match self.door.heard.is_gone() {
+                true => spread_ms.min(TURN_MS << tries.min(8)),
+                false => spread_ms,
+            };
+            tries += 1;
+            sleep(below(pause_ms)).await;
         }
     }
 

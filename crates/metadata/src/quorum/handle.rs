@@ -79,6 +79,11 @@ impl ControllerHandle {
         QuorumStatus::of(&self.raft, &self.feed)
     }
 
+    /// Who leads, as far as this node knows; it may have lost its majority, or be gone.
+    pub fn leader_id(&self) -> Option<i32> {
+        self.leadership.leader_id()
+    }
+
     /// Whether this node is the active controller: it leads, and most voters still follow it.
     pub fn is_active(&self) -> bool {
         self.leadership.is_active()

@@ -1,6 +1,8 @@
 //! Whether this node is the active controller: it leads, most voters still follow, and it has applied all
 //! that came before.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
@@ -16,6 +18,8 @@ pub struct Leadership {
     raft: Raft,
     /// So long a leader may go unheard by most voters before it holds itself for deposed.
     majority_timeout: Duration,
+    /// Whether it has told the others that it goes.
+    resigned: Arc<AtomicBool>,
 }
 
 type Metrics = RaftMetrics<NodeId, Node>;
@@ -25,7 +29,13 @@ impl Leadership {
         Self {
             raft,
             majority_timeout,
+            resigned: Arc::default(),
         }
+    }
+
+    /// This node decides no more.
+    pub fn resign(&self) {
+        self.resigned.store(true, Ordering::Relaxed);
     }
 
     /// The term in which this node is the active controller, once it has applied what came before.
@@ -61,6 +71,12 @@ impl Leadership {
         is_alone(&self.raft.metrics().borrow())
     }
 
+    /// Who leads, as far as this node knows.
+    pub fn leader_id(&self) -> Option<i32> {
+        let leader = self.raft.metrics().borrow().current_leader;
+        leader.and_then(|id| i32::try_from(id).ok())
+    }
+
     /// Ready when this node leads.
     pub async fn gained(&self) {
         self.reached(|now| self.leads(now)).await;
@@ -88,7 +104,10 @@ impl Leadership {
         let heard = now
             .millis_since_quorum_ack
             .is_some_and(|ms| u128::from(ms) <= self.majority_timeout.as_millis());
-        now.state == ServerState::Leader && now.running_state.is_ok() && (alone || heard)
+        now.state == ServerState::Leader
+            && !self.resigned.load(Ordering::Relaxed)
+            && now.running_state.is_ok()
+            && (alone || heard)
     }
 }
 

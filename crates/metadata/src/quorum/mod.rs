@@ -16,7 +16,9 @@ mod disk;
 mod election;
 mod feed;
 mod folder;
+mod hand_over;
 mod handle;
+mod heard;
 mod leadership;
 mod log_db;
 mod log_store;
@@ -54,13 +56,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use openraft::ServerState;
-use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use self::decider::Decider;
 use self::election::Elections;
 use self::feed::Feed;
+use self::heard::Heard;
 use self::leadership::Leadership;
 use self::log_db::LogDb;
 use self::log_store::LogStore;
@@ -87,6 +88,7 @@ pub struct Quorum {
     publisher: Publisher,
     door: PeerDoor,
     handle: ControllerHandle,
+    network: Network,
     /// Resolves when the log is closed.
     closed: oneshot::Receiver<()>,
 }
@@ -170,7 +172,7 @@ impl Quorum {
                 raft: raft.clone(),
                 leadership: leadership.clone(),
                 cluster_id: cluster_id.clone(),
-                heard: Arc::new(Mutex::new(Instant::now())),
+                heard: Arc::new(Heard::now()),
                 lease: timing.fetch_timeout,
                 feed: feed.clone(),
             },
@@ -182,6 +184,7 @@ impl Quorum {
                 publisher,
                 feed,
             },
+            network: network.clone(),
             closed,
         };
         if let Err(error) = quorum.join(members).await {
@@ -196,6 +199,7 @@ impl Quorum {
                 random: environment.random.clone(),
                 node_id,
                 election_timeout: timing.election_timeout,
+                raft_lease: timing.raft_lease(),
             };
             tokio::spawn(elections.run());
         }
@@ -243,14 +247,22 @@ impl Quorum {
         self.state_machine.image()
     }
 
-    /// Stops raft and closes the log. Requests that come later fail.
+    /// Stops raft and closes the log; a leader has another voter take over before. Requests that come later
+    /// fail.
     ///
     /// # Errors
     /// Raft has failed before.
     pub async fn shutdown(self) -> Result<(), MetadataError> {
+        self.hand_over().await;
         self.publisher.close().await;
         self.raft.shutdown().await.map_err(failed)?;
-        drop((self.raft, self.state_machine, self.door, self.handle));
+        drop((
+            self.raft,
+            self.state_machine,
+            self.door,
+            self.handle,
+            self.network,
+        ));
         // Without a value when the database was closed by whoever held it last.
         let _ = self.closed.await;
         Ok(())

@@ -22,6 +22,10 @@ const KEPT_BEHIND_SNAPSHOT: u64 = 10;
 /// A piece of a snapshot has so long to be answered.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Timeouts beyond these make no quorum.
+const TIMEOUT_MS_MIN: u64 = 40;
+const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
 /// The folder of the metadata log within its log directory; not a partition's, though named like one.
 pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
 
@@ -139,6 +143,27 @@ impl QuorumTiming {
     pub(super) fn majority_timeout(&self) -> Duration {
         self.fetch_timeout + self.fetch_timeout / 2
     }
+
+    /// So long after it heard a leader raft refuses its vote to others.
+    pub(super) fn raft_lease(&self) -> Duration {
+        self.heartbeat + Duration::from_millis(2)
+    }
+
+    /// Those of a node with these settings: faster than Apache Kafka's defaults where none are given.
+    pub fn of_node(layers: &Layers) -> Self {
+        let given = |name| {
+            let ms: Option<u64> = layers.given(name).and_then(|ms| ms.trim().parse().ok());
+            ms.map(|ms| Duration::from_millis(ms.clamp(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX)))
+        };
+        let default = Self::default();
+        let fetch_timeout = given("controller.quorum.fetch.timeout.ms").unwrap_or(default.fetch_timeout);
+        Self {
+            heartbeat: fetch_timeout / 4,
+            fetch_timeout,
+            election_timeout: given("controller.quorum.election.timeout.ms")
+                .unwrap_or(default.election_timeout),
+        }
+    }
 }
 
 /// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing
@@ -160,9 +185,10 @@ pub(super) fn raft_config(
     };
     if let Some(timing) = timing {
         config.heartbeat_interval = millis(timing.heartbeat);
-        // A voter refuses its vote while a leader was heard within the longer of the two.
-        config.election_timeout_max = millis(timing.fetch_timeout);
-        config.election_timeout_min = millis(timing.election_timeout).min(config.election_timeout_max - 1);
+        // A voter refuses its vote while a leader was heard within the longer of the two; that a leader is
+        // missed indeed is asked before, see `election`. A vote may take as long as the shorter one.
+        config.election_timeout_min = config.heartbeat_interval + 1;
+        config.election_timeout_max = millis(timing.raft_lease());
     }
     config.validate().map(Arc::new).map_err(failed)
 }

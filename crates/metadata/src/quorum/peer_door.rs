@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use openraft::error::{InstallSnapshotError, RaftError};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, VoteRequest};
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::feed::{Feed, Observe};
+use super::heard::Heard;
 use super::leadership::Leadership;
 use super::peers::{Frame, FrameKind, PeerError};
 use super::types::{LogId, NodeId, Raft, RaftTypes};
@@ -21,7 +20,7 @@ pub struct PeerDoor {
     pub(super) leadership: Leadership,
     pub(super) cluster_id: Arc<str>,
     /// When a leader was last heard, or a vote was given.
-    pub(super) heard: Arc<Mutex<Instant>>,
+    pub(super) heard: Arc<Heard>,
     /// So long after a leader was heard nobody else is voted for.
     pub(super) lease: Duration,
     /// What observers are told.
@@ -33,6 +32,16 @@ pub struct PeerDoor {
 pub(super) struct PreVote {
     pub candidate: NodeId,
     pub last_log_id: Option<LogId>,
+}
+
+/// A leader goes; nobody need wait until it is missed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Resignation {
+    pub leader: NodeId,
+    /// The term in which it led.
+    pub term: u64,
+    /// Who has most of its log.
+    pub successor: NodeId,
 }
 
 impl PeerDoor {
@@ -56,7 +65,7 @@ impl PeerDoor {
                 self.check_voter(request.vote.leader_id.node_id)?;
                 let answer = self.raft.vote(request).await;
                 if answer.as_ref().is_ok_and(|answer| answer.vote_granted) {
-                    self.hear();
+                    self.heard.hear();
                 }
                 self.answer(frame.kind, &answer)
             }
@@ -65,7 +74,7 @@ impl PeerDoor {
                 self.check_voter(request.vote.leader_id.node_id)?;
                 let answer = self.raft.append_entries(request).await;
                 if matches!(&answer, Ok(answer) if !matches!(answer, AppendEntriesResponse::HigherVote(_))) {
-                    self.hear();
+                    self.heard.hear();
                 }
                 self.answer(frame.kind, &answer)
             }
@@ -73,6 +82,11 @@ impl PeerDoor {
                 let (request, _): (Observe, _) = frame.read()?;
                 let (told, data) = self.observe(request).await?;
                 Frame::new(frame.kind, &self.cluster_id, &told, &data)
+            }
+            FrameKind::Resign => {
+                let (resignation, _): (Resignation, _) = frame.read()?;
+                self.check_voter(resignation.leader)?;
+                self.answer(frame.kind, &self.accept(&resignation))
             }
             FrameKind::InstallSnapshot => {
                 let (mut request, data): (InstallSnapshotRequest<RaftTypes>, _) = frame.read()?;
@@ -82,7 +96,7 @@ impl PeerDoor {
                 let answer: Result<_, RaftError<NodeId, InstallSnapshotError>> =
                     self.raft.install_snapshot(request).await;
                 if answer.as_ref().is_ok_and(|answer| answer.vote == vote) {
-                    self.hear();
+                    self.heard.hear();
                 }
                 self.answer(frame.kind, &answer)
             }
@@ -93,11 +107,23 @@ impl PeerDoor {
     /// it has.
     pub(super) fn would_vote(&self, request: &PreVote) -> bool {
         let complete = request.last_log_id >= self.raft.data_metrics().borrow().last_log;
-        complete && self.heard.lock().elapsed() > self.lease && !self.leadership.is_active()
+        complete && self.heard.lease_is_over(self.lease) && !self.leadership.is_active()
     }
 
-    fn hear(&self) {
-        *self.heard.lock() = Instant::now();
+    /// The connection has ended by which the leader was heard.
+    pub async fn leader_disconnected(&self) {
+        self.heard.disconnected().await;
+    }
+
+    fn accept(&self, resignation: &Resignation) -> bool {
+        let metrics = self.raft.metrics();
+        let now = metrics.borrow();
+        let is_leader =
+            now.current_leader == Some(resignation.leader) && now.current_term == resignation.term;
+        if is_leader {
+            self.heard.resigned(resignation.successor == now.id);
+        }
+        is_leader
     }
 
     fn answer(&self, kind: FrameKind, answer: &impl Serialize) -> Result<Frame, PeerError> {

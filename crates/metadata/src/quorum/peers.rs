@@ -22,6 +22,8 @@ pub enum FrameKind {
     AppendEntries = 3,
     /// A piece of a snapshot.
     InstallSnapshot = 4,
+    /// The leader goes, and names a successor.
+    Resign = 5,
     /// An observer asks for what it doesn't have.
     Observe = 6,
 }
@@ -35,6 +37,7 @@ impl FrameKind {
             Self::AppendEntries,
             Self::InstallSnapshot,
             Self::Observe,
+            Self::Resign,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)

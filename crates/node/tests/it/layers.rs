@@ -59,6 +59,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["client", "connection", "rpc", "worker"],
         &["acceptor"],
     ]),
+    ("controller", &[
+        &["envelope"],
+        &["peers", "service"],
+    ]),
     ("replica", &[
         &["log_dirs", "partition::core", "upkeep::low_priority_thread"],
         &["partition", "upkeep::deletions", "upkeep::log_cleaner::cleanings", "upkeep::log_cleaner::Cleanings", "upkeep::log_cleaner::throttle"],

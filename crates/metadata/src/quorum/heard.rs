@@ -1,0 +1,100 @@
+//! When this voter last heard of a leader, and whether it knows that the leader is gone.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+/// So long after its connection has ended a leader may be heard by another one.
+const RECONNECT_GRACE: Duration = Duration::from_millis(50);
+
+/// See the module.
+pub struct Heard {
+    last: Mutex<Last>,
+    /// Something has happened that may end a wait early.
+    changed: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    at: Instant,
+    /// The leader is gone: it resigned, or its process has closed the connection.
+    gone: bool,
+    /// It named this node its successor.
+    successor: bool,
+}
+
+impl Heard {
+    pub fn now() -> Self {
+        Self {
+            last: Mutex::new(Last {
+                at: Instant::now(),
+                gone: false,
+                successor: false,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// A leader was heard, or a vote was given.
+    pub fn hear(&self) {
+        *self.last.lock() = Last {
+            at: Instant::now(),
+            gone: false,
+            successor: false,
+        };
+    }
+
+    /// The leader says that it goes.
+    pub fn resigned(&self, successor: bool) {
+        let mut last = self.last.lock();
+        (last.gone, last.successor) = (true, successor);
+        drop(last);
+        self.changed.notify_one();
+    }
+
+    /// The connection has ended by which the leader was heard. It is gone, unless it comes by another one.
+    pub async fn disconnected(&self) {
+        let before = self.last.lock().at;
+        sleep(RECONNECT_GRACE).await;
+        let mut last = self.last.lock();
+        if last.at == before {
+            last.gone = true;
+            drop(last);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether this node may vote for somebody else.
+    pub fn lease_is_over(&self, lease: Duration) -> bool {
+        let last = self.last.lock();
+        last.gone || last.at.elapsed() > lease
+    }
+
+    /// Whether the leader is known to be gone.
+    pub fn is_gone(&self) -> bool {
+        self.last.lock().gone
+    }
+
+    /// Waits until it is time to stand for election: `patience` after a leader was heard; once it is gone, as
+    /// soon as raft lets others vote, its named successor before the others.
+    pub async fn missed(&self, patience: Duration, raft_lease: Duration, turn: Duration) {
+        loop {
+            let last = *self.last.lock();
+            let wait = match (last.gone, last.successor) {
+                (true, true) => raft_lease,
+                (true, false) => raft_lease + turn,
+                (false, _) => patience,
+            };
+            let until = last.at + wait.min(patience);
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+}

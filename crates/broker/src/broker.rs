@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use barnabas_environment::{Clock, Environment, Random};
+use barnabas_metadata::ControllerClient;
 use barnabas_metadata::image::MetadataImage;
-use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub struct Broker {
     /// Image, settings and partitions.
     pub metadata: Arc<MetadataPublisher>,
     /// The way to the active controller.
-    pub controller: ControllerHandle,
+    pub controller: ControllerClient,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
     /// What this broker has of replicas.
@@ -56,7 +56,7 @@ impl Broker {
         node_id: i32,
         environment: Environment,
         metadata: Arc<MetadataPublisher>,
-        controller: ControllerHandle,
+        controller: ControllerClient,
         replicas: Arc<ReplicaManager>,
         listeners: Vec<Arc<Listener>>,
         stopping: CancellationToken,

@@ -218,7 +218,7 @@ pub static APIS: &[Api] = &[
     row!(AlterClientQuotas,            exclusive k49_alter_client_quotas,           Cluster(AlterConfigs),    Controller, Request),
     row!(DescribeUserScramCredentials, ready k50_describe_user_scram_credentials,   Cluster(Describe),        Broker,     Request),
     row!(AlterUserScramCredentials,    exclusive k51_alter_user_scram_credentials,  Cluster(Alter),           Controller, Request),
-    row!(DescribeQuorum,               ready k55_describe_quorum,                   Cluster(Describe),        Broker,     Request),
+    row!(DescribeQuorum,               exclusive k55_describe_quorum,               Cluster(Describe),        Broker,     Request),
     row!(UpdateFeatures,               exclusive k57_update_features,               Cluster(Alter),           Controller, Request),
     row!(DescribeCluster,              ready k60_describe_cluster,                  ByHandler,                Broker,     Request),
     row!(DescribeProducers,            ready k61_describe_producers,                ByHandler,                Broker,     Request),

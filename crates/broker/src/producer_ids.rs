@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use barnabas_metadata::ApiError;
+use barnabas_metadata::ControllerClient;
 use barnabas_metadata::controller::AllocateProducerIds;
-use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
 use tokio::sync::Mutex;
@@ -24,7 +24,7 @@ impl ProducerIds {
     /// The controller could not be asked, or this broker is registered under another epoch.
     pub async fn next(
         &self,
-        controller: &ControllerHandle,
+        controller: &ControllerClient,
         node_id: i32,
         broker_epoch: i64,
     ) -> Result<i64, ApiError> {

@@ -1,17 +1,29 @@
 //! The controller listener: what voters, brokers and tools ask of a controller, and how a node asks it.
 //!
-//! - [`service`] stands behind the listener: frames of the quorum, forwarded requests, and Kafka's own APIs.
+//! - [`service`] stands behind the listener: frames of the quorum, forwarded requests, and Kafka's own APIs
+//!   (`dispatch` has the table of them); [`sessions`] tells by whose connection a broker lives.
 //! - [`peers`] carries the quorum's frames to the other voters' listeners.
-//! - [`envelope`] is what both put on the wire.
+//! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
+//! - [`describe_quorum`] is what brokers answer too.
+//! - [`envelope`] is what all of them put on the wire.
 //!
 //! What a controller decides is the affair of `barnabas-metadata`; what is here translates, authorises and
 //! carries.
 
 #![forbid(unsafe_code)]
 
+pub mod channel;
+mod controller;
+pub mod describe_quorum;
+mod dispatch;
 pub mod envelope;
+pub mod forward;
+mod handlers;
 pub mod peers;
 pub mod service;
+pub mod sessions;
+mod takeover;
 
+pub use channel::{QuorumChannel, QuorumChannelOptions};
 pub use peers::NodePeers;
 pub use service::{ControllerService, ControllerServiceOptions};

@@ -26,6 +26,13 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId(u64);
 
+impl ConnectionId {
+    /// One of a test's own.
+    pub fn numbered(number: u64) -> Self {
+        ConnectionId(number)
+    }
+}
+
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// What holds for a connection from its first request to its last.

@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod channel;
+mod lives;
 mod quorum;
 mod support;

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barnabas_config::{ControllerRules, Layers};
-use barnabas_controller::{ControllerService, ControllerServiceOptions, NodePeers};
-use barnabas_environment::{Environment, Threads};
+use barnabas_controller::{
+    ControllerService, ControllerServiceOptions, NodePeers, QuorumChannel, QuorumChannelOptions,
+};
+use barnabas_environment::{Clock, Environment, Threads};
 use barnabas_metadata::controller::ControllerSettings;
 use barnabas_metadata::quorum::{ControllerHandle, QuorumTiming, SimulatedDisk, Voters};
-use barnabas_metadata::{MetadataRecord, Quorum, QuorumOptions};
+use barnabas_metadata::{ControllerClient, MetadataRecord, Quorum, QuorumOptions};
 use barnabas_network::admission::Admission;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::worker::Workers;
 use barnabas_network::{Limits, Listener, Listening, Network, Service, SocketOptions, acceptor};
+use barnabas_security::AllowAll;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +57,7 @@ pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 /// One controller that runs.
 pub struct Node {
     pub handle: ControllerHandle,
+    pub client: ControllerClient,
     quorum: Quorum,
     runtime: Runtime,
     stopping: CancellationToken,
@@ -188,14 +192,21 @@ fn start(
     };
     let stopping = CancellationToken::new();
     let opened = runtime.block_on(Quorum::open(options, |_, _| ())).unwrap();
-    let service: Arc<dyn Service> = Arc::new(ControllerService::new(ControllerServiceOptions {
+    let service = Arc::new(ControllerService::new(ControllerServiceOptions {
         cluster_id: CLUSTER.into(),
         door: opened.door(),
         handle: opened.handle(),
+        node_id: id,
+        controllers: addresses.clone(),
+        authorizer: Arc::new(AllowAll),
+        clock: Clock::system(),
+        stopping: stopping.clone(),
         limits: limits(),
         request_memory: RequestMemory::new(-1),
         disconnect_grace: Duration::from_millis(250),
     }));
+    runtime.spawn(service.watch_brokers(Network::System));
+    let service: Arc<dyn Service> = service;
     let workers = Arc::new(Workers::start(1, Threads::Own, &service, &stopping).unwrap());
     let listener = Arc::new(Listener {
         name: "CONTROLLER".into(),
@@ -210,8 +221,18 @@ fn start(
         let caught_up = tokio::time::timeout(LONG, opened.caught_up()).await;
         caught_up.expect("the quorum should be there by now").unwrap()
     });
+    let channel = QuorumChannel::new(QuorumChannelOptions {
+        node_id: id,
+        cluster_id: CLUSTER.into(),
+        local: Some(quorum.handle()),
+        controllers: addresses,
+        published: quorum.handle().published(),
+        network: Network::System,
+        runtime: runtime.handle().clone(),
+    });
     Node {
         handle: quorum.handle(),
+        client: ControllerClient::new(Arc::new(channel)),
         quorum,
         runtime,
         stopping,

@@ -15,8 +15,9 @@ use super::types::NodeId;
 const SUCCESSION_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Quorum {
-    /// Gives the leadership away, if this node has it and somebody takes it.
-    pub(super) async fn hand_over(&self) {
+    /// Gives the leadership away, if this node has it and somebody takes it. Best while this node still
+    /// answers the others.
+    pub async fn hand_over(&self) {
         let Some(resignation) = self.resignation() else {
             return;
         };

@@ -84,6 +84,16 @@ impl ControllerHandle {
         self.leadership.leader_id()
     }
 
+    /// Ready when this node is the active controller; never, once the quorum has stopped.
+    pub async fn gained(&self) {
+        self.leadership.gained().await;
+    }
+
+    /// Ready when this node is not the active controller; never, once the quorum has stopped.
+    pub async fn lost(&self) {
+        self.leadership.lost().await;
+    }
+
     /// Whether this node is the active controller: it leads, and most voters still follow it.
     pub fn is_active(&self) -> bool {
         self.leadership.is_active()

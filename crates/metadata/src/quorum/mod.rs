@@ -20,6 +20,7 @@ mod hand_over;
 mod handle;
 mod heard;
 mod leadership;
+mod local_channel;
 mod log_db;
 mod log_store;
 mod network;

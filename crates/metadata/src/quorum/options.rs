@@ -22,9 +22,8 @@ const KEPT_BEHIND_SNAPSHOT: u64 = 10;
 /// A piece of a snapshot has so long to be answered.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Timeouts beyond these make no quorum.
-const TIMEOUT_MS_MIN: u64 = 40;
-const TIMEOUT_MS_MAX: u64 = 3_600_000;
+/// More heartbeats than that tell nobody more.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
 /// The folder of the metadata log within its log directory; not a partition's, though named like one.
 pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
@@ -129,7 +128,7 @@ impl QuorumTiming {
             defaults.fetch_timeout,
         );
         Self {
-            heartbeat: (fetch_timeout / 4).max(Duration::from_millis(1)),
+            heartbeat: (fetch_timeout / 4).max(HEARTBEAT_MIN),
             fetch_timeout,
             election_timeout: or_else(
                 "controller.quorum.election.timeout.ms",
@@ -147,22 +146,6 @@ impl QuorumTiming {
     /// So long after it heard a leader raft refuses its vote to others.
     pub(super) fn raft_lease(&self) -> Duration {
         self.heartbeat + Duration::from_millis(2)
-    }
-
-    /// Those of a node with these settings: faster than Apache Kafka's defaults where none are given.
-    pub fn of_node(layers: &Layers) -> Self {
-        let given = |name| {
-            let ms: Option<u64> = layers.given(name).and_then(|ms| ms.trim().parse().ok());
-            ms.map(|ms| Duration::from_millis(ms.clamp(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX)))
-        };
-        let default = Self::default();
-        let fetch_timeout = given("controller.quorum.fetch.timeout.ms").unwrap_or(default.fetch_timeout);
-        Self {
-            heartbeat: fetch_timeout / 4,
-            fetch_timeout,
-            election_timeout: given("controller.quorum.election.timeout.ms")
-                .unwrap_or(default.election_timeout),
-        }
     }
 }
 

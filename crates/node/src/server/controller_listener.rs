@@ -10,8 +10,10 @@ use barnabas_environment::Threads;
 use barnabas_metadata::quorum::StartingQuorum;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::{Limits, Service};
+use barnabas_security::Authorizer;
 use tokio_util::sync::CancellationToken;
 
+use super::Voter;
 use super::bind::Bound;
 use super::serving::Serving;
 
@@ -30,19 +32,28 @@ impl ControllerListener {
     pub fn start(
         listeners: Vec<Bound>,
         quorum: &StartingQuorum,
-        cluster_id: &str,
-        config: &BrokerConfig,
+        voter: &Voter<'_>,
+        authorizer: Arc<dyn Authorizer>,
     ) -> io::Result<ControllerListener> {
+        let (config, stopping) = (voter.config, CancellationToken::new());
         let grace_ms = u64::try_from(config.barnabas_broker_disconnect_grace_ms).unwrap_or(0);
-        let service: Arc<dyn Service> = Arc::new(ControllerService::new(ControllerServiceOptions {
-            cluster_id: cluster_id.into(),
+        let service = Arc::new(ControllerService::new(ControllerServiceOptions {
+            node_id: config.node_id,
+            cluster_id: voter.cluster_id.into(),
             door: quorum.door(),
             handle: quorum.handle(),
+            controllers: voter.addresses(),
+            authorizer,
+            clock: voter.environment.clock.clone(),
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),
             disconnect_grace: Duration::from_millis(grace_ms),
+            stopping: stopping.clone(),
         }));
-        let stopping = CancellationToken::new();
+        if !voter.quorum.is_alone() {
+            tokio::spawn(service.watch_brokers(voter.network.clone()));
+        }
+        let service: Arc<dyn Service> = service;
         let serving = Serving::start(listeners, &service, (1, Threads::Runtime), &stopping)?;
         Ok(ControllerListener { serving, stopping })
     }

@@ -23,11 +23,11 @@ use std::sync::Arc;
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{BrokerConfig, Layers, QuorumSettings};
-use barnabas_controller::NodePeers;
+use barnabas_controller::{NodePeers, QuorumChannel, QuorumChannelOptions};
 use barnabas_environment::Environment;
 use barnabas_import as import;
 use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions, QuorumTiming, StartingQuorum, Voters};
-use barnabas_metadata::{MetadataDelta, MetadataImage};
+use barnabas_metadata::{ControllerClient, MetadataDelta, MetadataImage};
 use barnabas_network::{Listener, Network};
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_security::{AllowAll, Authorizer};
@@ -132,8 +132,8 @@ impl Server {
         let controller = if controller_listeners.is_empty() {
             None
         } else {
-            let cluster_id = &identity.cluster_id;
-            let listener = ControllerListener::start(controller_listeners, &starting, cluster_id, &config);
+            let authorizer = authorizer.clone();
+            let listener = ControllerListener::start(controller_listeners, &starting, &voter, authorizer);
             Some(listener?)
         };
         let quorum = match starting.caught_up_unless(given_up.cancelled()).await {
@@ -148,7 +148,8 @@ impl Server {
         let broker = match waiting_broker {
             Some(broker) => {
                 let cluster_id = &identity.cluster_id;
-                let running = broker.start(cluster_id, quorum.handle(), listeners, authorizer);
+                let controllers = voter.channel(&quorum);
+                let running = broker.start(cluster_id, controllers, listeners, authorizer);
                 Some(running.await?)
             }
             None => None,
@@ -198,6 +199,7 @@ impl Server {
             Some(broker) => Some(broker.stop().await),
             None => None,
         };
+        self.quorum.hand_over().await;
         if let Some(controller) = self.controller {
             controller.stop().await;
         }
@@ -239,21 +241,39 @@ impl Voter<'_> {
         Ok(Quorum::open(options, publish).await?)
     }
 
+    /// Where the voters' listeners are.
+    fn addresses(&self) -> BTreeMap<i32, String> {
+        let voters = self.quorum.voters.iter();
+        voters.map(|(id, address)| (*id, address.to_string())).collect()
+    }
+
+    /// The broker's way to the active controller: here, where there is no other.
+    fn channel(&self, quorum: &Quorum) -> ControllerClient {
+        let handle = quorum.handle();
+        if self.quorum.is_alone() {
+            return ControllerClient::new(Arc::new(handle));
+        }
+        ControllerClient::new(Arc::new(QuorumChannel::new(QuorumChannelOptions {
+            node_id: self.config.node_id,
+            cluster_id: self.cluster_id.into(),
+            published: handle.published(),
+            local: Some(handle),
+            controllers: self.addresses(),
+            network: self.network.clone(),
+            runtime: Handle::current(),
+        })))
+    }
+
     /// The way to the other voters; `None` where there is no other.
     fn voters(&self) -> Option<Voters> {
         if self.quorum.is_alone() {
             return None;
         }
         let timing = QuorumTiming::of(self.layers, self.config);
-        let voters = &self.quorum.voters;
-        let addresses: BTreeMap<i32, String> = voters
-            .iter()
-            .map(|(id, address)| (*id, address.to_string()))
-            .collect();
-        let node_id = self.config.node_id;
+        let (node_id, addresses) = (self.config.node_id, self.addresses());
         let peers = NodePeers::new(node_id, &addresses, timing, self.network, &Handle::current());
         Some(Voters {
-            ids: voters.keys().copied().collect(),
+            ids: addresses.keys().copied().collect(),
             peers: Arc::new(peers),
             timing,
         })

@@ -8,10 +8,9 @@ use barnabas_broker::dispatch::BrokerService;
 use barnabas_broker::metadata_publisher::MetadataPublisher;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers};
 use barnabas_environment::{Environment, Random, Threads};
-use barnabas_metadata::controller::{RegisterBroker, registered_epoch, registration_request};
-use barnabas_metadata::features;
-use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_metadata::controller::{registered_epoch, registration_request};
 use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
+use barnabas_metadata::{ControllerClient, features};
 use barnabas_network::{Network, Service};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::Unfinished;
@@ -84,14 +83,14 @@ impl WaitingBroker {
     pub async fn start(
         self,
         cluster_id: &str,
-        controller: ControllerHandle,
+        controller: ControllerClient,
         listeners: Vec<Bound>,
         authorizer: Arc<dyn Authorizer>,
     ) -> Result<RunningBroker, StartError> {
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
         let request = registration_request(cluster_id, &own, -1);
-        let registered = controller.submit(RegisterBroker(request)).await?;
+        let registered = controller.channel().register(request).await?;
         registered_epoch(&registered).map_err(StartError::Refused)?;
         self.metadata.partitions().set_strays_aside();
 

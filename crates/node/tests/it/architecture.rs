@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("network", &["environment", "protocol", "storage", "security"]),
     ("controller", &["environment", "protocol", "config", "metadata", "security", "network"]),
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
-    ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "replica"]),
+    ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica", "broker", "inspect", "import"]),

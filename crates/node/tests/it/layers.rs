@@ -60,8 +60,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["envelope"],
-        &["peers", "service"],
+        &["describe_quorum", "envelope", "forward", "sessions"],
+        &["channel", "controller", "peers"],
+        &["dispatch", "handlers", "takeover"],
+        &["service"],
     ]),
     ("replica", &[
         &["log_dirs", "partition::core", "upkeep::low_priority_thread"],

@@ -1,0 +1,245 @@
+//! A node's way to the active controller: in this process where it is the active one, else over its listener.
+//!
+//! ```text
+//! request ─→ this node is active? decided here
+//!            else sent to who is ─→ NOT_CONTROLLER, unreachable: to the next one, until patience is over
+//! a change of metadata: answered when the image that it rests on has taken effect on this node
+//! ```
+//! As with Apache Kafka's brokers, a request whose answer was lost is sent again: what it asks for may have
+//! been done then, and the second answer says so.
+
+mod search;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::time::Duration;
+
+use barnabas_metadata::MetadataError;
+use barnabas_metadata::channel::{Answer, ControllerChannel};
+use barnabas_metadata::controller::{
+    AllocateProducerIds, AlterPartition, AssignReplicasToDirs, BrokerHeartbeat, ControllerReply,
+    ControllerRequest, RegisterBroker, Request,
+};
+use barnabas_metadata::quorum::{ControllerHandle, QuorumStatus};
+use barnabas_network::Network;
+use barnabas_network::client::NodeClient;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{
+    self, AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest,
+    AlterPartitionResponse, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    Message, Request as _,
+};
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::search::{Attempt, Controller, Miss, NOBODY, Shared, Target};
+use crate::envelope::Kind;
+use crate::forward::{self, Forwarded, PATIENCE};
+
+/// A broker's heartbeat is worth nothing later: the next one is due.
+const HEARTBEAT_PATIENCE: Duration = Duration::from_secs(4);
+/// A controller that hasn't answered a heartbeat for so long is asked no further.
+const HEARTBEAT_ATTEMPT: Duration = Duration::from_secs(1);
+
+/// What a channel is made of.
+pub struct QuorumChannelOptions {
+    /// This node.
+    pub node_id: i32,
+    /// The cluster's id.
+    pub cluster_id: Arc<str>,
+    /// This node's own controller, where it has one.
+    pub local: Option<ControllerHandle>,
+    /// Where every controller's listener is: `host:port`.
+    pub controllers: BTreeMap<i32, String>,
+    /// The offset of the last image that has taken effect on this node, as
+    /// [`ControllerHandle::published`] has it.
+    pub published: watch::Receiver<i64>,
+    /// The network that the node is in.
+    pub network: Network,
+    /// Where the connections live.
+    pub runtime: Handle,
+}
+
+/// See the module. Clones share the connections.
+#[derive(Clone)]
+pub struct QuorumChannel {
+    shared: Arc<Shared>,
+}
+
+impl QuorumChannel {
+    /// The way from a node to the controllers.
+    pub fn new(options: QuorumChannelOptions) -> Self {
+        let QuorumChannelOptions {
+            node_id,
+            cluster_id,
+            local,
+            controllers,
+            published,
+            network,
+            runtime,
+        } = options;
+        let client = |address: &str, what: &str| {
+            let client_id = format!("broker-{node_id}-{what}");
+            NodeClient::new(network.clone(), address, &client_id, &runtime)
+        };
+        let others = controllers
+            .iter()
+            .filter(|(id, _)| **id != node_id || local.is_none());
+        let controllers = others.map(|(id, address)| {
+            let controller = Controller {
+                lives: client(address, "heartbeats"),
+                changes: client(address, "changes"),
+            };
+            (*id, controller)
+        });
+        QuorumChannel {
+            shared: Arc::new(Shared {
+                node_id,
+                cluster_id,
+                controllers: controllers.collect(),
+                local,
+                published,
+                believed: AtomicI32::new(NOBODY),
+            }),
+        }
+    }
+
+    /// Asks in one of Kafka's APIs, here or there.
+    fn call<R, Q>(
+        &self,
+        request: R,
+        (patience, attempt_max): (Duration, Duration),
+        own: fn(R) -> Q,
+        error_of: fn(&R::Response) -> i16,
+    ) -> Answer<R::Response>
+    where
+        R: messages::Request + Clone + Send + Sync + 'static,
+        R::Response: Send,
+        Q: Request<Reply = R::Response>,
+    {
+        let shared = self.shared.clone();
+        let request = Arc::new(request);
+        Box::pin(async move {
+            let ask = move |target, left: Duration| -> Attempt<R::Response> {
+                let request = request.clone();
+                Box::pin(async move {
+                    let response = match target {
+                        Target::Local(handle) => {
+                            let decided = handle.decide(own(R::clone(&request)).into()).await?;
+                            Q::reply_of(decided.reply).ok_or_else(mixed_up)?
+                        }
+                        Target::Remote(controller) => {
+                            let client = match R::KEY {
+                                BrokerRegistrationRequest::KEY | BrokerHeartbeatRequest::KEY => {
+                                    &controller.lives
+                                }
+                                _ => &controller.changes,
+                            };
+                            let newest = <R as Message>::VERSIONS.max;
+                            client.call(newest, &*request, left.min(attempt_max)).await?
+                        }
+                    };
+                    match error_of(&response) {
+                        code if code == ErrorCode::NotController.code() => Err(Miss::Elsewhere(None)),
+                        _ => Ok(response),
+                    }
+                })
+            };
+            shared.find(Instant::now() + patience, ask).await
+        })
+    }
+}
+
+impl ControllerChannel for QuorumChannel {
+    fn register(&self, request: BrokerRegistrationRequest) -> Answer<BrokerRegistrationResponse> {
+        let patience = (HEARTBEAT_PATIENCE, HEARTBEAT_ATTEMPT);
+        self.call(request, patience, RegisterBroker, |response| response.error_code)
+    }
+
+    fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Answer<BrokerHeartbeatResponse> {
+        let patience = (HEARTBEAT_PATIENCE, HEARTBEAT_ATTEMPT);
+        self.call(request, patience, BrokerHeartbeat, |response| response.error_code)
+    }
+
+    fn alter_partition(&self, request: AlterPartitionRequest) -> Answer<AlterPartitionResponse> {
+        let patience = (PATIENCE, PATIENCE);
+        self.call(request, patience, AlterPartition, |response| response.error_code)
+    }
+
+    fn assign_replicas_to_dirs(
+        &self,
+        request: AssignReplicasToDirsRequest,
+    ) -> Answer<AssignReplicasToDirsResponse> {
+        let patience = (PATIENCE, PATIENCE);
+        self.call(request, patience, AssignReplicasToDirs, |response| {
+            response.error_code
+        })
+    }
+
+    fn allocate_producer_ids(
+        &self,
+        request: AllocateProducerIdsRequest,
+    ) -> Answer<AllocateProducerIdsResponse> {
+        let patience = (PATIENCE, PATIENCE);
+        self.call(request, patience, AllocateProducerIds, |response| {
+            response.error_code
+        })
+    }
+
+    fn forward(&self, request: ControllerRequest) -> Answer<ControllerReply> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let deadline = Instant::now() + forward::patience(&request);
+            let written = forward::write(&request)?;
+            let asking = shared.clone();
+            let request = Arc::new(request);
+            let ask = move |target, left| -> Attempt<Forwarded> {
+                let (shared, request, written) = (asking.clone(), request.clone(), written.clone());
+                Box::pin(async move {
+                    match target {
+                        Target::Local(handle) => {
+                            Ok(handle.decide(ControllerRequest::clone(&request)).await?.into())
+                        }
+                        Target::Remote(controller) => {
+                            let body = shared.exchange(&controller, Kind::Forward, written, left).await?;
+                            forward::read_answer(&body).map_err(Miss::from)
+                        }
+                    }
+                })
+            };
+            let Forwarded { reply, offset } = shared.find(deadline, ask).await?;
+            shared.in_effect(offset, deadline).await?;
+            Ok(reply)
+        })
+    }
+
+    fn status(&self) -> Answer<QuorumStatus> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let asking = shared.clone();
+            let ask = move |target, left| -> Attempt<QuorumStatus> {
+                let shared = asking.clone();
+                Box::pin(async move {
+                    match target {
+                        Target::Local(handle) => Ok(handle.status()),
+                        Target::Remote(controller) => {
+                            let body = shared
+                                .exchange(&controller, Kind::Status, Bytes::new(), left)
+                                .await?;
+                            forward::read_answer(&body).map_err(Miss::from)
+                        }
+                    }
+                })
+            };
+            shared.find(Instant::now() + PATIENCE, ask).await
+        })
+    }
+}
+
+fn mixed_up() -> Miss {
+    Miss::Failed(MetadataError::Storage("the reply is to another request".into()))
+}

@@ -1,0 +1,82 @@
+//! The controller: what all handlers of its listener share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barnabas_environment::Clock;
+use barnabas_metadata::MetadataImage;
+use barnabas_metadata::controller::FenceBroker;
+use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_network::ConnectionContext;
+use barnabas_network::rpc::RequestContext;
+use barnabas_security::{Authorizer, KafkaPrincipal, Requester, Rights};
+use parking_lot::Mutex;
+
+use crate::sessions::{Incarnation, Sessions};
+
+/// One controller.
+pub struct Controller {
+    /// This node's id.
+    pub node_id: i32,
+    /// Where requests go.
+    pub handle: ControllerHandle,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Where every controller's listener is: `host:port`.
+    pub controllers: BTreeMap<i32, String>,
+    /// The time.
+    pub clock: Clock,
+    /// By which connection each broker was heard.
+    pub sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Controller {
+    /// What the client may do that sent a request.
+    pub fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
+        self.rights_of(&context.principal, &context.connection)
+    }
+
+    /// What whoever is at the other end of a connection may do.
+    pub fn rights_of<'a>(
+        &'a self,
+        principal: &'a KafkaPrincipal,
+        connection: &ConnectionContext,
+    ) -> Rights<'a> {
+        let requester = Requester {
+            principal,
+            host: connection.client_host,
+        };
+        Rights::new(&*self.authorizer, requester)
+    }
+
+    /// Fences a broker that is gone, if this is the active controller.
+    pub async fn fence(&self, broker: Incarnation) {
+        let Incarnation {
+            broker_id,
+            broker_epoch,
+        } = broker;
+        if !self.handle.is_active() {
+            return;
+        }
+        tracing::info!(broker_id, "the broker's connection has ended: it is fenced");
+        let request = FenceBroker {
+            broker_id,
+            broker_epoch,
+        };
+        if let Err(error) = self.handle.decide(request.into()).await {
+            tracing::warn!(broker_id, %error, "the broker could not be fenced");
+        }
+    }
+
+    /// Where a controller is reached: host and port.
+    pub fn endpoint(&self, id: i32) -> Option<(&str, u16)> {
+        let (host, port) = self.controllers.get(&id)?.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((host, port.parse().ok()?))
+    }
+
+    /// The latest image.
+    pub fn image(&self) -> Arc<MetadataImage> {
+        self.handle.image()
+    }
+}

@@ -1,0 +1,126 @@
+//! DescribeQuorum (key 55), as brokers and controllers answer it: who leads the metadata quorum, and how far
+//! its voters are (KIP-595).
+//!
+//! Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one
+//! partition of `__cluster_metadata`.
+
+use barnabas_metadata::controller::ApiError;
+use barnabas_metadata::controller::topic_name::CLUSTER_METADATA_TOPIC_NAME;
+use barnabas_metadata::{MetadataImage, QuorumStatus, features};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::describe_quorum_request::TopicData as AskedTopic;
+use barnabas_protocol::messages::describe_quorum_response::{
+    Listener, Node, PartitionData, ReplicaState, TopicData,
+};
+use barnabas_protocol::messages::{BrokerId, DescribeQuorumRequest, DescribeQuorumResponse, StrBytes};
+
+/// First version with the voters' times.
+const TIMES_SINCE: i16 = 1;
+/// First version with messages, directory ids and the voters' endpoints.
+const NODES_SINCE: i16 = 2;
+const UNKNOWN_MESSAGE: &str = "This server does not host this topic-partition.";
+
+/// What is told of the quorum.
+pub struct Described<'a> {
+    /// How it stands.
+    pub status: &'a QuorumStatus,
+    /// The metadata, for directory ids.
+    pub image: &'a MetadataImage,
+    /// The time.
+    pub now_ms: i64,
+    /// Where a voter is reached.
+    pub listener: &'a dyn Fn(i32) -> Option<Listener>,
+}
+
+/// The topic that is asked for, if it is the quorum's and nothing else.
+pub fn asked_topic(request: &DescribeQuorumRequest) -> Option<&AskedTopic> {
+    let [topic] = request.topics.as_slice() else {
+        return None;
+    };
+    let of_quorum = *topic.topic_name.0 == *CLUSTER_METADATA_TOPIC_NAME;
+    let [partition] = topic.partitions.as_slice() else {
+        return None;
+    };
+    (of_quorum && partition.partition_index == 0).then_some(topic)
+}
+
+/// The answer to who may not ask, or can't be told.
+pub fn refused(version: i16, error: &ApiError) -> DescribeQuorumResponse {
+    let response = DescribeQuorumResponse::default().with_error_code(error.code.code());
+    match version {
+        NODES_SINCE.. => response.with_error_message(error.wire_message()),
+        _ => response,
+    }
+}
+
+/// The answer to who asks for anything else.
+pub fn unknown(request: &DescribeQuorumRequest, version: i16) -> DescribeQuorumResponse {
+    let message = StrBytes::from_static_str(UNKNOWN_MESSAGE);
+    failed(request, version, ErrorCode::UnknownTopicOrPartition, message)
+}
+
+/// The answer with an error for each partition.
+pub fn failed(
+    request: &DescribeQuorumRequest,
+    version: i16,
+    error: ErrorCode,
+    message: StrBytes,
+) -> DescribeQuorumResponse {
+    let message = (version >= NODES_SINCE).then_some(message);
+    let topic = |topic: &AskedTopic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            PartitionData::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(error.code())
+                .with_error_message(message.clone())
+        });
+        TopicData::default()
+            .with_topic_name(topic.topic_name.clone())
+            .with_partitions(partitions.collect())
+    };
+    DescribeQuorumResponse::default().with_topics(request.topics.iter().map(topic).collect())
+}
+
+/// How the quorum stands.
+pub fn answer(version: i16, topic: &AskedTopic, described: &Described<'_>) -> DescribeQuorumResponse {
+    let Described { status, image, .. } = described;
+    // Voters that the configuration names are known by their ids alone.
+    let with_directories = image.features.level(features::KRAFT_VERSION) > 0;
+    let now = if version >= TIMES_SINCE {
+        described.now_ms
+    } else {
+        -1
+    };
+    let voters = status.voters.iter().map(|(id, log_end_offset)| {
+        let state = ReplicaState::default()
+            .with_replica_id(BrokerId(*id))
+            .with_log_end_offset(*log_end_offset)
+            .with_last_fetch_timestamp(now)
+            .with_last_caught_up_timestamp(now);
+        let directory = image.brokers.get(id).and_then(|broker| broker.log_dirs.first());
+        match directory {
+            Some(directory) if version >= NODES_SINCE && with_directories => {
+                state.with_replica_directory_id(*directory)
+            }
+            _ => state,
+        }
+    });
+    let partition = PartitionData::default()
+        .with_leader_id(BrokerId(status.leader_id))
+        .with_leader_epoch(status.leader_epoch)
+        .with_high_watermark(status.high_watermark)
+        .with_current_voters(voters.collect());
+    let answer = TopicData::default()
+        .with_topic_name(topic.topic_name.clone())
+        .with_partitions(vec![partition]);
+    let response = DescribeQuorumResponse::default().with_topics(vec![answer]);
+    if version < NODES_SINCE {
+        return response;
+    }
+    let nodes = status.voters.iter().map(|(id, _)| {
+        Node::default()
+            .with_node_id(BrokerId(*id))
+            .with_listeners((described.listener)(*id).into_iter().collect())
+    });
+    response.with_nodes(nodes.collect())
+}

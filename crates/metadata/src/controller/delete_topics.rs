@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
 use barnabas_protocol::messages::{DeleteTopicsRequest, TopicName};
 use uuid::Uuid;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{ApiError, Decide, DecideContext, Decision, RECORDS_MAX, check_deadline, too_many_records, wire};
 use crate::image::MetadataImage;
@@ -15,7 +16,19 @@ use crate::records::MetadataRecord;
 
 /// Deletes topics. An error is about the whole request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeleteTopics(#[serde(with = "wire::request")] pub DeleteTopicsRequest);
+pub struct DeleteTopics(
+    #[serde(serialize_with = "in_newest", deserialize_with = "wire::request::deserialize")]
+    pub  DeleteTopicsRequest,
+);
+
+/// Older versions have names apart from ids, the newest has not.
+fn in_newest<S: Serializer>(request: &DeleteTopicsRequest, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut request = request.clone();
+    let names = std::mem::take(&mut request.topic_names).into_iter();
+    let named = names.map(|name| DeleteTopicState::default().with_name(Some(name)));
+    request.topics.extend(named);
+    wire::request::serialize(&request, serializer)
+}
 
 impl Decide for DeleteTopics {
     type Reply = Result<Vec<DeletableTopicResult>, ApiError>;

@@ -238,4 +238,14 @@ mod tests {
         let lying = r#"{"DeleteTopics":{"Ok":[6,[0,0,0,0,255,255,255,255,15]]}}"#;
         assert!(serde_json::from_str::<ControllerReply>(lying).is_err());
     }
+
+    #[test]
+    fn names_in_an_older_version_of_delete_topics_are_forwarded() {
+        let name = TopicName(StrBytes::from_static_str("t"));
+        let asked = DeleteTopics(DeleteTopicsRequest::default().with_topic_names(vec![name.clone()]));
+        let sent = serde_json::to_string(&asked).unwrap();
+        let DeleteTopics(come) = serde_json::from_str(&sent).unwrap();
+        let names: Vec<_> = come.topics.into_iter().map(|topic| topic.name).collect();
+        assert_eq!(names, [Some(name)]);
+    }
 }

@@ -32,7 +32,22 @@ impl Partition {
 
     /// The controller has answered to a change.
     pub fn isr_answered(&self, change: &IsrChange, answer: IsrAnswer) {
+        let refused = answer == IsrAnswer::Refused;
         self.lock().change(|core| core.isr_answered(change, answer));
+        // Whoever was refused is looked at with the others, every now and then.
+        if !refused {
+            self.look_for_joins();
+        }
+    }
+
+    /// Something has changed by which followers that fetch nothing new may join the ISR: those of an idle
+    /// partition say no more than that they are there.
+    pub(super) fn look_for_joins(&self) {
+        let mut state = self.lock();
+        if state.core.has_joins() && !std::mem::replace(&mut state.in_isr_queue, true) {
+            drop(state);
+            self.shared.isr_queue.push(self.itself.clone());
+        }
     }
 
     /// The replicas in sync, as far as the leader knows.

@@ -201,11 +201,14 @@ impl Partition {
             state.waiters.interrupt(ErrorCode::NotLeaderOrFollower);
             state.begin_epoch(&self.id);
         }
+        drop(state);
+        self.look_for_joins();
     }
 
     /// Takes over which of the other brokers are alive.
     pub fn brokers_changed(&self, alive: &[AliveBroker]) {
         self.lock().change(|core| core.brokers_changed(alive));
+        self.look_for_joins();
     }
 
     /// Reads what was appended from `offset` on, up to the end of the log, for those who load their state

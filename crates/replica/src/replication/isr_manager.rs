@@ -53,7 +53,8 @@ async fn go_on(replicas: &ReplicaManager, channel: &Arc<dyn ControllerChannel>, 
             () = shared.isr_queue.filled() => {}
             _ = look.tick() => {
                 for partition in replicas.partitions().all() {
-                    wanted.extend(partition.lagging_isr().map(|change| (partition, change)));
+                    let change = partition.lagging_isr().or_else(|| partition.joining_isr());
+                    wanted.extend(change.map(|change| (partition, change)));
                 }
             }
             () = tokio::time::sleep(Duration::from_millis(backoff_ms)), if !wanted.is_empty() => {}

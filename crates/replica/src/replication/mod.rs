@@ -14,7 +14,7 @@ mod messages;
 mod own_epoch;
 mod range;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Weak};
 
@@ -49,9 +49,9 @@ pub(crate) struct Replication {
     listener: String,
     own_epoch: Arc<OwnEpoch>,
     /// By leader.
-    sources: HashMap<i32, Source>,
+    sources: BTreeMap<i32, Source>,
     /// Who is followed by which fetcher, and in which epoch.
-    followed: HashMap<TopicIdPartition, (i32, LeaderEpoch)>,
+    followed: BTreeMap<TopicIdPartition, (i32, LeaderEpoch)>,
     isr_manager_runs: bool,
 }
 
@@ -78,8 +78,8 @@ impl Replication {
             listener: config.inter_broker_listener(),
             own_epoch: Arc::new(OwnEpoch::new(config.node_id, context.incarnation_id)),
             context,
-            sources: HashMap::new(),
-            followed: HashMap::new(),
+            sources: BTreeMap::new(),
+            followed: BTreeMap::new(),
             isr_manager_runs: false,
         }
     }
@@ -91,7 +91,7 @@ impl Replication {
         };
         self.own_epoch.look(brokers);
         let keys = all_keys(&replicas).chain(self.followed.keys().copied());
-        let keys: HashSet<TopicIdPartition> = keys.collect();
+        let keys: BTreeSet<TopicIdPartition> = keys.collect();
         self.look_at(&replicas, brokers, keys.into_iter());
     }
 
@@ -126,7 +126,7 @@ impl Replication {
         brokers: &BrokersImage,
         keys: impl Iterator<Item = TopicIdPartition>,
     ) {
-        let mut touched: HashSet<i32> = HashSet::new();
+        let mut touched: BTreeSet<i32> = BTreeSet::new();
         for key in keys {
             let partition = replicas.partitions().by_id(&key.topic_id, key.partition).ok();
             if partition

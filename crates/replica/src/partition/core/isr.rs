@@ -63,6 +63,12 @@ impl PartitionCore {
         self.propose(|core, follower| core.isr.contains(&follower.replica_id) && follower.keeps_up())
     }
 
+    /// Whether somebody should join the ISR, and nothing is asked for yet.
+    pub fn has_joins(&self) -> bool {
+        let asks = self.check_leader().is_ok() && self.proposed.is_none();
+        asks && self.followers.iter().any(|follower| self.joins(follower))
+    }
+
     fn propose(&mut self, is_member: impl Fn(&Self, &Follower) -> bool) -> Option<&IsrChange> {
         if self.check_leader().is_err() || self.proposed.is_some() {
             return None;

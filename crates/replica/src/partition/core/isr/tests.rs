@@ -202,3 +202,16 @@ fn a_new_epoch_begins_without_a_question() {
     assert_eq!(core.isr(), [1, 2]);
     assert!(core.propose_joins().is_none(), "nobody has fetched in this epoch");
 }
+
+#[test]
+fn who_was_not_alive_at_its_last_fetch_joins_once_it_is() {
+    let mut core = core(&[1, 3]);
+    core.brokers_changed(&alive(&[(3, 13)]));
+    let moved = fetch(&mut core, 2, 10, 1).unwrap();
+    assert!(!moved.joins && !core.has_joins());
+    // It fetches no more of a partition that nobody writes to.
+    core.brokers_changed(&alive(&[(2, 12), (3, 13)]));
+    assert!(core.has_joins());
+    assert!(core.propose_joins().is_some());
+    assert!(!core.has_joins());
+}

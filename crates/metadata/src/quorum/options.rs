@@ -151,6 +151,13 @@ impl QuorumTiming {
 
 /// Raft's settings. A quorum of one has nobody to hear from, so it runs without a clock and costs nothing
 /// while idle. In a larger one raft's own elections are off: [`super::election`] asks before it stands.
+///
+/// Every field is named, those with openraft's defaults too: its `Default` parses an empty command line,
+/// which would link a whole parser for it and run it at each start.
+#[allow(
+    deprecated,
+    reason = "openraft has a deprecated field, and it has to be named"
+)]
 pub(super) fn raft_config(
     snapshot_every: u64,
     timing: Option<&QuorumTiming>,
@@ -158,13 +165,20 @@ pub(super) fn raft_config(
     let millis = |duration: Duration| duration.as_millis() as u64;
     let mut config = openraft::Config {
         cluster_name: "metadata".into(),
+        election_timeout_min: 150,
+        election_timeout_max: 300,
+        heartbeat_interval: 50,
+        install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
+        send_snapshot_timeout: 0,
+        max_payload_entries: 300,
+        replication_lag_threshold: 5_000,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_every),
+        snapshot_max_chunk_size: 3 << 20,
+        max_in_snapshot_log_to_keep: snapshot_every / KEPT_BEHIND_SNAPSHOT,
+        purge_batch_size: 1,
         enable_tick: timing.is_some(),
         enable_heartbeat: timing.is_some(),
         enable_elect: false,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_every),
-        max_in_snapshot_log_to_keep: snapshot_every / KEPT_BEHIND_SNAPSHOT,
-        install_snapshot_timeout: millis(SNAPSHOT_TIMEOUT),
-        ..openraft::Config::default()
     };
     if let Some(timing) = timing {
         config.heartbeat_interval = millis(timing.heartbeat);
@@ -174,4 +188,29 @@ pub(super) fn raft_config(
         config.election_timeout_max = millis(timing.raft_lease());
     }
     config.validate().map(Arc::new).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(deprecated, reason = "openraft has a deprecated field")]
+    fn what_is_not_ours_is_openrafts_default() {
+        let ours = raft_config(100, None).unwrap();
+        let theirs = openraft::Config::default();
+        let fields = |config: &openraft::Config| {
+            [
+                config.election_timeout_min,
+                config.election_timeout_max,
+                config.heartbeat_interval,
+                config.send_snapshot_timeout,
+                config.max_payload_entries,
+                config.replication_lag_threshold,
+                config.snapshot_max_chunk_size,
+                config.purge_batch_size,
+            ]
+        };
+        assert_eq!(fields(&ours), fields(&theirs));
+    }
 }

@@ -4,15 +4,16 @@ use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{Registry, fmt, reload};
 
 /// The levels that clients may set (`LogLevelConfig`); log4j's FATAL is our error.
 pub const LEVELS: &[&str] = &["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
 
 struct Root {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: reload::Handle<Targets, Registry>,
     level: Mutex<String>,
 }
 
@@ -33,7 +34,7 @@ pub fn start(filter: &str) -> Result<(), String> {
     if !is_filter(&directives) {
         return Err(not_valid());
     }
-    let parsed = EnvFilter::try_new(&directives).map_err(|_| not_valid())?;
+    let parsed: Targets = directives.parse().map_err(|_| not_valid())?;
     let (layer, handle) = reload::Layer::new(parsed);
     let output = fmt::layer()
         .with_writer(std::io::stderr)
@@ -70,15 +71,18 @@ pub fn root_level() -> String {
 /// Sets the root logger's level, one of [`LEVELS`].
 pub fn set_root_level(level: &str) {
     let Some(root) = ROOT.get() else { return };
-    match EnvFilter::try_new(directives(level)).map(|filter| root.filter.reload(filter)) {
+    match directives(level)
+        .parse()
+        .map(|filter: Targets| root.filter.reload(filter))
+    {
         Ok(Ok(())) => *root.level.lock() = level.to_owned(),
         Ok(Err(error)) => tracing::error!(%error, level, "the log level could not be changed"),
         Err(error) => tracing::error!(%error, level, "not a log level"),
     }
 }
 
-/// Whether each directive names a level, or code of this program alone; `EnvFilter` takes any word for the
-/// name of code.
+/// Whether each directive names a level, or code of this program alone; `Targets` takes any word for the name
+/// of code.
 fn is_filter(directives: &str) -> bool {
     let is_level = |word: &str| {
         let levels = ["error", "warn", "info", "debug", "trace", "off"];
@@ -98,7 +102,10 @@ fn directives(filter: &str) -> String {
     match filter.to_ascii_lowercase().as_str() {
         level @ ("trace" | "debug" | "info") => format!("warn,barnabas={level}"),
         "fatal" => "error".to_owned(),
-        _ => filter.to_owned(),
+        _ => {
+            let each: Vec<&str> = filter.split(',').map(str::trim).collect();
+            each.join(",")
+        }
     }
 }
 
@@ -114,9 +121,10 @@ mod tests {
             "warn,barnabas=debug",
             "info,barnabas_broker",
             "a::b=trace",
-            "x[y]=error",
+            "warn, a=off",
         ] {
             assert!(is_filter(filter), "{filter}");
+            assert!(directives(filter).parse::<Targets>().is_ok(), "{filter}");
         }
         for filter in [
             "nonsense",
@@ -140,5 +148,6 @@ mod tests {
             directives("info,barnabas_broker=debug"),
             "info,barnabas_broker=debug"
         );
+        assert_eq!(directives(" warn, barnabas=info"), "warn,barnabas=info");
     }
 }

@@ -259,7 +259,8 @@ def stray_batches(s):
     read(s, a, "at the end")
 
 
-@scenario("TxnOffsetCommit", "AddOffsetsToTxn", "OffsetFetch")
+# Alone: Apache Kafka verifies several transactions by one request, and answers all as one of them asked.
+@scenario("TxnOffsetCommit", "AddOffsetsToTxn", "OffsetFetch", alone=True)
 def offsets(s):
     """Offsets that count with their transaction."""
     s.coordinator()

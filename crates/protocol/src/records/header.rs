@@ -47,7 +47,7 @@ pub const NO_EPOCH: i32 = -1;
 
 const LEADER_EPOCH_OFFSET: usize = 12;
 const CRC_OFFSET: usize = 17;
-const ATTRIBUTES_OFFSET: usize = 21;
+pub(super) const ATTRIBUTES_OFFSET: usize = 21;
 const MAX_TIMESTAMP_OFFSET: usize = 35;
 /// The least `batch_length` of any magic: a v0 record's overhead.
 const LEGACY_RECORD_OVERHEAD: i32 = 14;

@@ -26,7 +26,7 @@ mod golden;
 #[cfg(test)]
 mod tests;
 
-pub use batches::{Batch, Batches, batches};
+pub use batches::{Batch, Batches, batches, sole_batch};
 pub use builder::{BatchBuilder, RecordFields};
 pub use compression::Compression;
 pub use end_txn_marker::EndTxnMarker;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use barnabas_environment::Random;
 use barnabas_protocol::records::compression::{Decompressor, compress, decompress};
 use barnabas_protocol::records::{
-    Batch, BatchBuilder, Compression, RecordFields, Records, RecordsError, Skim, batches, seal,
+    Batch, BatchBuilder, Compression, RecordFields, Records, RecordsError, Skim, batches, seal, sole_batch,
 };
 
 const ALL: [Compression; 5] = [
@@ -92,7 +92,19 @@ fn read_both_ways(codec: Compression, payload: &[u8], count: i32) -> Option<Vec<
     }
 }
 
+/// What is found without parsing is what a walk finds.
+fn look(bytes: &[u8]) {
+    let mut walk = batches(bytes);
+    let first = walk
+        .next()
+        .and_then(Result::ok)
+        .filter(|_| walk.rest().is_empty());
+    let attributes = first.map(|batch| batch.header.attributes);
+    assert_eq!(sole_batch(bytes), attributes);
+}
+
 fn walk(bytes: &[u8]) {
+    look(bytes);
     let mut walk = batches(bytes);
     let mut consumed = 0;
     for batch in walk.by_ref() {
@@ -121,6 +133,7 @@ fn whole_batches() {
         if random.index(2) == 0 {
             bytes.extend(sound_batch(random, codec));
         }
+        look(&bytes);
         mutate(random, &mut bytes, 0);
         walk(&bytes);
     });

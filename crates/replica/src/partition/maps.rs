@@ -1,6 +1,7 @@
 //! The two maps of the registry: topics by name, and their partitions by topic id.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use barnabas_metadata::image::TopicImage;
@@ -15,7 +16,26 @@ pub(super) type LocalPartitions = Vec<Option<Arc<Partition>>>;
 #[derive(Default)]
 pub(super) struct Maps {
     pub(super) by_name: HashMap<Arc<str>, Uuid>,
-    pub(super) by_id: HashMap<Uuid, LocalPartitions>,
+    pub(super) by_id: HashMap<Uuid, LocalPartitions, BuildHasherDefault<OfRandom>>,
+}
+
+/// A topic id's own bits are its hash: brokers draw them at random, and clients only look them up.
+#[derive(Default)]
+pub(super) struct OfRandom(u64);
+
+impl Hasher for OfRandom {
+    fn write(&mut self, id: &[u8]) {
+        let (halves, _) = id.as_chunks();
+        for half in halves {
+            self.0 ^= u64::from_be_bytes(*half);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Maps {

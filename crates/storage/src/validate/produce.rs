@@ -1,7 +1,7 @@
 //! What a Produce request must be before its partitions are looked at one by one.
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::records::{Compression, RecordsError, batches};
+use barnabas_protocol::records::{Compression, RecordsError, batches, sole_batch};
 
 use super::Rejection;
 
@@ -16,6 +16,9 @@ const ZSTD_SINCE_VERSION: i16 = 7;
 /// CORRUPT_MESSAGE with a message when the first batch has a size or magic that cannot be. It is the answer
 /// for every partition of the request.
 pub fn starts_transactional(records: &[u8]) -> Result<bool, Rejection> {
+    if let Some(attributes) = sole_batch(records) {
+        return Ok(attributes.is_transactional());
+    }
     match batches(records).next() {
         Some(Ok(batch)) => Ok(batch.header.is_transactional()),
         Some(Err(error @ (RecordsError::SizeBelowMinimum { .. } | RecordsError::UnknownMagic(_)))) => {
@@ -40,6 +43,9 @@ pub fn starts_transactional(records: &[u8]) -> Result<bool, Rejection> {
 /// version 7; CORRUPT_MESSAGE for sizes and magics that cannot be; UNKNOWN_SERVER_ERROR for an unknown codec
 /// below version 7.
 pub fn check_produce(api_version: i16, records: &[u8]) -> Result<(), Rejection> {
+    if api_version >= ZSTD_SINCE_VERSION && sole_batch(records).is_some() {
+        return Ok(());
+    }
     let mut walk = batches(records);
     let first = match walk.next().ok_or(Rejection::new(ErrorCode::InvalidRecord))? {
         Err(error @ RecordsError::SizeBelowOverhead { size }) => {

@@ -16,7 +16,8 @@ use crate::fetch::session_cache::SessionCache;
 use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
-use barnabas_config::BrokerConfig;
+use barnabas_config::{BrokerConfig, Layers};
+use barnabas_controller::admin::AdminNode;
 use barnabas_network::Listener;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_replica::ReplicaManager;
@@ -48,6 +49,28 @@ pub struct Broker {
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
     fetch_sessions: Mutex<SessionCache>,
+}
+
+impl AdminNode for Broker {
+    fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
+        Broker::rights(self, context)
+    }
+
+    fn controllers(&self) -> &ControllerClient {
+        &self.controller
+    }
+
+    fn image(&self) -> Arc<MetadataImage> {
+        Arc::clone(&Broker::image(self))
+    }
+
+    fn layers(&self) -> Arc<Layers> {
+        Arc::clone(&self.metadata.layers())
+    }
+
+    fn allows_topic_deletion(&self) -> bool {
+        self.config().delete_topic_enable
+    }
 }
 
 impl Broker {

@@ -12,10 +12,10 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::header::RequestHeader;
 use barnabas_security::AclOperation;
 
-use crate::authorization;
 use crate::broker::Broker;
 use crate::handlers::*;
 use crate::request::RequestContext;
+use barnabas_controller::authorization;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_network::rpc::{encode, read, ready};

@@ -1,6 +1,5 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
-mod authorization;
 pub mod broker;
 pub mod broker_peers;
 pub mod config_changes;

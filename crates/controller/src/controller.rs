@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barnabas_config::{DynamicBrokerConfig, Layers};
 use barnabas_environment::Clock;
-use barnabas_metadata::MetadataImage;
-use barnabas_metadata::controller::FenceBroker;
+use barnabas_metadata::controller::{ApiError, FenceBroker};
 use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_metadata::{ControllerClient, MetadataImage};
 use barnabas_network::ConnectionContext;
 use barnabas_network::rpc::RequestContext;
+use barnabas_protocol::error::ErrorCode;
 use barnabas_security::{Authorizer, KafkaPrincipal, Requester, Rights};
 use parking_lot::Mutex;
 
+use crate::admin::AdminNode;
 use crate::sessions::{Incarnation, Sessions};
 
 /// One controller.
@@ -20,6 +23,10 @@ pub struct Controller {
     pub node_id: i32,
     /// Where requests go.
     pub handle: ControllerHandle,
+    /// The same, as one asks for changes of metadata.
+    pub client: ControllerClient,
+    /// The node's settings.
+    pub settings: Arc<DynamicBrokerConfig>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
     /// Where every controller's listener is: `host:port`.
@@ -28,6 +35,28 @@ pub struct Controller {
     pub clock: Clock,
     /// By which connection each broker was heard.
     pub sessions: Arc<Mutex<Sessions>>,
+}
+
+impl AdminNode for Controller {
+    fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
+        Controller::rights(self, context)
+    }
+
+    fn controllers(&self) -> &ControllerClient {
+        &self.client
+    }
+
+    fn image(&self) -> Arc<MetadataImage> {
+        self.handle.image()
+    }
+
+    fn layers(&self) -> Arc<Layers> {
+        Arc::clone(&self.settings.layers())
+    }
+
+    fn allows_topic_deletion(&self) -> bool {
+        self.settings.config().delete_topic_enable
+    }
 }
 
 impl Controller {
@@ -68,15 +97,18 @@ impl Controller {
         }
     }
 
+    /// NOT_CONTROLLER, where another one is to be asked.
+    pub fn check_active(&self) -> Result<(), ApiError> {
+        match self.handle.is_active() {
+            true => Ok(()),
+            false => Err(ApiError::bare(ErrorCode::NotController)),
+        }
+    }
+
     /// Where a controller is reached: host and port.
     pub fn endpoint(&self, id: i32) -> Option<(&str, u16)> {
         let (host, port) = self.controllers.get(&id)?.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         Some((host, port.parse().ok()?))
-    }
-
-    /// The latest image.
-    pub fn image(&self) -> Arc<MetadataImage> {
-        self.handle.image()
     }
 }

@@ -14,6 +14,8 @@ use barnabas_protocol::header::RequestHeader;
 use barnabas_protocol::messages::Encodable;
 use barnabas_security::AclOperation;
 
+use crate::admin::*;
+use crate::authorization;
 use crate::controller::Controller;
 use crate::handlers::*;
 
@@ -29,6 +31,10 @@ pub struct Api {
 /// A row: key, how its handler is run.
 /// - `raw`: `fn start`, which reads the body and writes the response itself;
 /// - `ready`: `fn handle(&Controller, &RequestContext, Request) -> Response`, which waits for nothing;
+/// - `admin`: `async fn handle(&impl AdminNode, &RequestContext, Request) -> Response`; later requests of the
+///   connection start when it is done. Where the table authorises,
+///   `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer to who may not;
+/// - `read`: the same for a handler that waits for nothing;
 /// - `decided`: the request is the controller's to decide as it is, for who may do CLUSTER_ACTION;
 ///   `fn begin(&Controller, &RequestContext, &Request)` is told before, `fn refused(&ApiError) -> Response`
 ///   answers where it isn't decided.
@@ -49,12 +55,57 @@ macro_rules! row {
             },
         }
     };
+    ($key:ident, admin $module:ident) => {
+        Api {
+            key: ApiKey::$key,
+            start: |controller, context, body| {
+                read(context, body, |context, request| {
+                    let controller = controller.clone();
+                    Outcome::Exclusive(Box::pin(async move {
+                        let response = $module::handle(&*controller, &context, request).await;
+                        encode(&context, &response)
+                    }))
+                })
+            },
+        }
+    };
+    ($key:ident, admin $module:ident, $operation:ident) => {
+        Api {
+            key: ApiKey::$key,
+            start: |controller, context, body| {
+                read(context, body, |context, request| {
+                    if let Err(error) = check(controller, &context, AclOperation::$operation) {
+                        return ready(&context, &$module::refused(&context, &request, &error));
+                    }
+                    let controller = controller.clone();
+                    Outcome::Exclusive(Box::pin(async move {
+                        let response = $module::handle(&*controller, &context, request).await;
+                        encode(&context, &response)
+                    }))
+                })
+            },
+        }
+    };
+    ($key:ident, read $module:ident, $operation:ident) => {
+        Api {
+            key: ApiKey::$key,
+            start: |controller, context, body| {
+                read(context, body, |context, request| {
+                    let allowed = check(controller, &context, AclOperation::$operation);
+                    match allowed.and_then(|()| controller.check_active()) {
+                        Ok(()) => ready(&context, &$module::handle(&**controller, &context, request)),
+                        Err(error) => ready(&context, &$module::refused(&context, &request, &error)),
+                    }
+                })
+            },
+        }
+    };
     ($key:ident, decided $request:ident, $module:ident) => {
         Api {
             key: ApiKey::$key,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
-                    if let Err(error) = check_member(controller, &context) {
+                    if let Err(error) = check(controller, &context, AclOperation::ClusterAction) {
                         return ready(&context, &$module::refused(&error));
                     }
                     $module::begin(controller, &context, &request);
@@ -69,14 +120,25 @@ macro_rules! row {
 /// Every API of Kafka's that is served, by ascending key.
 #[rustfmt::skip]
 pub static APIS: &[Api] = &[
-    row!(ApiVersions,          raw k18_api_versions),
-    row!(DescribeQuorum,       ready k55_describe_quorum),
-    row!(AlterPartition,       decided AlterPartition,       k56_alter_partition),
-    row!(DescribeCluster,      ready k60_describe_cluster),
-    row!(BrokerRegistration,   decided RegisterBroker,       k62_broker_registration),
-    row!(BrokerHeartbeat,      decided BrokerHeartbeat,      k63_broker_heartbeat),
-    row!(AllocateProducerIds,  decided AllocateProducerIds,  k67_allocate_producer_ids),
-    row!(AssignReplicasToDirs, decided AssignReplicasToDirs, k73_assign_replicas_to_dirs),
+    row!(ApiVersions,                  raw k18_api_versions),
+    row!(CreateTopics,                 admin k19_create_topics),
+    row!(DeleteTopics,                 admin k20_delete_topics),
+    row!(CreatePartitions,             admin k37_create_partitions),
+    row!(ElectLeaders,                 admin k43_elect_leaders, Alter),
+    row!(AlterPartitionReassignments,  admin k45_alter_partition_reassignments, Alter),
+    row!(ListPartitionReassignments,   read k46_list_partition_reassignments, Describe),
+    row!(AlterClientQuotas,            admin k49_alter_client_quotas, AlterConfigs),
+    row!(DescribeUserScramCredentials, read k50_describe_user_scram_credentials, Describe),
+    row!(AlterUserScramCredentials,    admin k51_alter_user_scram_credentials, Alter),
+    row!(DescribeQuorum,               ready k55_describe_quorum),
+    row!(AlterPartition,               decided AlterPartition, k56_alter_partition),
+    row!(UpdateFeatures,               admin k57_update_features, Alter),
+    row!(DescribeCluster,              ready k60_describe_cluster),
+    row!(BrokerRegistration,           decided RegisterBroker, k62_broker_registration),
+    row!(BrokerHeartbeat,              decided BrokerHeartbeat, k63_broker_heartbeat),
+    row!(UnregisterBroker,             admin k64_unregister_broker, Alter),
+    row!(AllocateProducerIds,          decided AllocateProducerIds, k67_allocate_producer_ids),
+    row!(AssignReplicasToDirs,         decided AssignReplicasToDirs, k73_assign_replicas_to_dirs),
 ];
 
 /// Starts the request in `frame`. A header that can't be read, an unknown key or a version out of range
@@ -110,13 +172,11 @@ pub fn start(controller: &Arc<Controller>, connection: &Rc<ConnectionContext>, f
     (api.start)(controller, context, &mut frame[body_start..])
 }
 
-/// Only members of the cluster ask what brokers ask.
-fn check_member(controller: &Controller, context: &RequestContext) -> Result<(), ApiError> {
-    if controller.rights(context).on_cluster(AclOperation::ClusterAction) {
-        return Ok(());
+fn check(controller: &Controller, context: &RequestContext, operation: AclOperation) -> Result<(), ApiError> {
+    match controller.rights(context).on_cluster(operation) {
+        true => Ok(()),
+        false => Err(authorization::failed(ErrorCode::ClusterAuthorizationFailed)),
     }
-    let message = "Cluster authorization failed.";
-    Err(ApiError::new(ErrorCode::ClusterAuthorizationFailed, message))
 }
 
 /// Has a request decided that a broker sends, and answers as soon as its records are committed.

@@ -4,7 +4,7 @@
 //!   (`dispatch` has the table of them); [`sessions`] tells by whose connection a broker lives.
 //! - [`peers`] carries the quorum's frames to the other voters' listeners.
 //! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
-//! - [`describe_quorum`] is what brokers answer too.
+//! - [`admin`] and [`describe_quorum`] are what brokers answer too.
 //! - [`envelope`] is what all of them put on the wire.
 //!
 //! What a controller decides is the affair of `barnabas-metadata`; what is here translates, authorises and
@@ -12,6 +12,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod authorization;
 pub mod channel;
 mod controller;
 pub mod describe_quorum;

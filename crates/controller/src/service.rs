@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_config::DynamicBrokerConfig;
 use barnabas_environment::Clock;
-use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::ControllerRequest;
 use barnabas_metadata::quorum::{ControllerHandle, Frame, FrameKind, PeerDoor};
+use barnabas_metadata::{ControllerClient, MetadataError};
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_network::{ConnectionContext, ConnectionId, Limits, Network, Service};
@@ -45,6 +46,8 @@ pub struct ControllerServiceOptions {
     pub authorizer: Arc<dyn Authorizer>,
     /// The time.
     pub clock: Clock,
+    /// The node's settings.
+    pub settings: Arc<DynamicBrokerConfig>,
     /// What connections may take.
     pub limits: Limits,
     /// What the requests of all connections may take of the process's memory.
@@ -74,7 +77,9 @@ impl ControllerService {
     pub fn new(options: ControllerServiceOptions) -> Self {
         let controller = Controller {
             node_id: options.node_id,
+            client: ControllerClient::new(Arc::new(options.handle.clone())),
             handle: options.handle,
+            settings: options.settings,
             authorizer: options.authorizer,
             controllers: options.controllers,
             clock: options.clock,

@@ -62,7 +62,7 @@ async fn look(controller: &Controller, network: &Network) {
 
 /// The brokers that serve, as far as the metadata says, and have not been heard here, each with an address.
 fn unheard(controller: &Controller) -> Vec<(Incarnation, String)> {
-    let image = controller.image();
+    let image = controller.handle.image();
     let sessions = controller.sessions.lock();
     let serving = image.brokers.values().filter(|broker| !broker.fenced);
     let others = serving.filter(|broker| broker.broker_id != controller.node_id);

@@ -15,10 +15,10 @@ use barnabas_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordina
 use barnabas_security::{AclOperation, Rights};
 use barnabas_storage::kafka_uuid;
 
-use crate::authorization;
 use crate::broker::Broker;
 use crate::coordinator::internal_topics;
 use crate::request::{RequestContext, endpoint};
+use barnabas_controller::authorization;
 use barnabas_metadata::internal_topics::{CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE};
 
 /// From this version on a request may name several keys (KIP-699).

@@ -15,12 +15,12 @@ use barnabas_protocol::messages::describe_configs_response::{
 use barnabas_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse, StrBytes};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::authorization::check_configs;
 use crate::broker::Broker;
 use crate::logging;
 use crate::request::RequestContext;
 use barnabas_config::Settings;
 use barnabas_config::describe::{self, ConfigEntry, ConfigSource};
+use barnabas_controller::authorization::check_configs;
 
 /// First version with types and documentation.
 const TYPES_SINCE: i16 = 3;

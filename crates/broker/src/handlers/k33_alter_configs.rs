@@ -10,7 +10,6 @@ use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use barnabas_security::AclOperation;
 
-use crate::authorization;
 use crate::broker::Broker;
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
@@ -18,6 +17,7 @@ use crate::config_changes::{
 };
 use crate::request::RequestContext;
 use barnabas_config::Settings;
+use barnabas_controller::authorization;
 
 /// Judges what is the broker's to judge, then has the controller change the rest.
 pub async fn handle(

@@ -13,7 +13,6 @@ use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfig
 use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::authorization;
 use crate::broker::Broker;
 use crate::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
@@ -23,6 +22,7 @@ use crate::logging;
 use crate::request::RequestContext;
 use barnabas_config::Settings;
 use barnabas_config::definitions::{self, ConfigType};
+use barnabas_controller::authorization;
 
 /// The codes of `AlterConfigOp.OpType`.
 mod op {

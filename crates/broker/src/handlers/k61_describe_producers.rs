@@ -14,9 +14,9 @@ use barnabas_protocol::messages::{
 use barnabas_security::AclOperation;
 use barnabas_storage::ProducerEntry;
 
-use crate::authorization;
 use crate::broker::Broker;
 use crate::request::RequestContext;
+use barnabas_controller::authorization;
 
 /// Answers every partition that was asked for.
 pub fn handle(

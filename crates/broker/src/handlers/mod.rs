@@ -15,8 +15,6 @@ pub mod k14_sync_group;
 pub mod k15_describe_groups;
 pub mod k16_list_groups;
 pub mod k18_api_versions;
-pub mod k19_create_topics;
-pub mod k20_delete_topics;
 pub mod k21_delete_records;
 pub mod k22_init_producer_id;
 pub mod k23_offset_for_leader_epoch;
@@ -32,19 +30,11 @@ pub mod k32_describe_configs;
 pub mod k33_alter_configs;
 pub mod k34_alter_replica_log_dirs;
 pub mod k35_describe_log_dirs;
-pub mod k37_create_partitions;
 pub mod k42_delete_groups;
-pub mod k43_elect_leaders;
 pub mod k44_incremental_alter_configs;
-pub mod k45_alter_partition_reassignments;
-pub mod k46_list_partition_reassignments;
 pub mod k47_offset_delete;
 pub mod k48_describe_client_quotas;
-pub mod k49_alter_client_quotas;
-pub mod k50_describe_user_scram_credentials;
-pub mod k51_alter_user_scram_credentials;
 pub mod k55_describe_quorum;
-pub mod k57_update_features;
 pub mod k60_describe_cluster;
 pub mod k61_describe_producers;
 pub mod k64_unregister_broker;
@@ -54,3 +44,10 @@ pub mod k68_consumer_group_heartbeat;
 pub mod k69_consumer_group_describe;
 pub mod k74_list_config_resources;
 pub mod k75_describe_topic_partitions;
+
+// What controllers answer too.
+pub use barnabas_controller::admin::{
+    k19_create_topics, k20_delete_topics, k37_create_partitions, k43_elect_leaders,
+    k45_alter_partition_reassignments, k46_list_partition_reassignments, k49_alter_client_quotas,
+    k50_describe_user_scram_credentials, k51_alter_user_scram_credentials, k57_update_features,
+};

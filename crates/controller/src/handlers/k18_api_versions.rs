@@ -45,7 +45,7 @@ fn table(controller: &Controller, version: i16) -> ApiVersionsResponse {
             .with_min_version(feature.min)
             .with_max_version(feature.max)
     });
-    let image = controller.image();
+    let image = controller.handle.image();
     let finalized = image.features.levels.iter().map(|(name, &level)| {
         FinalizedFeatureKey::default()
             .with_name(StrBytes::from_string(name.clone()))

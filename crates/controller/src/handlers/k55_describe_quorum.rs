@@ -34,7 +34,7 @@ pub fn handle(
     }
     let described = Described {
         status: &controller.handle.status(),
-        image: &controller.image(),
+        image: &controller.handle.image(),
         now_ms: controller.clock.wall_ms(),
         listener: &|voter| listener(controller, &context.connection.listener.name, voter),
     };

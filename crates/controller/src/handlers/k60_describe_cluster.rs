@@ -49,7 +49,9 @@ pub fn handle(
     };
     DescribeClusterResponse::default()
         .with_endpoint_type(CONTROLLERS)
-        .with_cluster_id(StrBytes::from_string(controller.image().cluster_id.to_string()))
+        .with_cluster_id(StrBytes::from_string(
+            controller.handle.image().cluster_id.to_string(),
+        ))
         .with_controller_id(BrokerId(controller.handle.leader_id().unwrap_or(-1)))
         .with_brokers(controllers.collect())
         .with_cluster_authorized_operations(operations)

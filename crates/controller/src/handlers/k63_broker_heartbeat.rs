@@ -17,7 +17,7 @@ pub fn begin(controller: &Controller, context: &RequestContext, request: &Broker
         broker_id: request.broker_id.0,
         broker_epoch: request.broker_epoch,
     };
-    let image = controller.image();
+    let image = controller.handle.image();
     let registered = image.brokers.get(&broker.broker_id);
     if registered.is_some_and(|registered| registered.broker_epoch == broker.broker_epoch) {
         controller.sessions.lock().heard(broker, context.connection.id);

@@ -6,5 +6,6 @@ pub mod k56_alter_partition;
 pub mod k60_describe_cluster;
 pub mod k62_broker_registration;
 pub mod k63_broker_heartbeat;
+pub mod k64_unregister_broker;
 pub mod k67_allocate_producer_ids;
 pub mod k73_assign_replicas_to_dirs;

@@ -4,14 +4,20 @@ use std::time::{Duration, Instant};
 
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{CreateTopics, RegisterBroker};
+use barnabas_network::Network;
+use barnabas_network::client::NodeClient;
+use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
-use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+use barnabas_protocol::messages::{
+    ApiVersionsRequest, BrokerHeartbeatRequest, BrokerId, CreateTopicsRequest, DescribeClusterRequest,
+    Message, Request, StrBytes, TopicName, UnregisterBrokerRequest,
+};
 
 use crate::lives::{live_broker, registration};
-use crate::support::{Cluster, Node, until};
+use crate::support::{Cluster, LONG, Node, until};
 
 /// Creates a topic over a node's channel; answers its error code.
-fn create(node: &Node, name: &str) -> Result<i16, MetadataError> {
+pub fn create(node: &Node, name: &str) -> Result<i16, MetadataError> {
     let topic = CreatableTopic::default()
         .with_name(TopicName(StrBytes::from_string(name.to_owned())))
         .with_num_partitions(1)
@@ -70,4 +76,66 @@ fn without_a_majority_a_request_is_given_up_when_its_time_is_over() {
         matches!(refused, Err(MetadataError::NotController { leader_id: None })),
         "{refused:?}"
     );
+}
+
+/// Asks a node itself in one of Kafka's APIs.
+fn ask<R: Request>(cluster: &Cluster, id: i32, request: &R) -> R::Response {
+    let node = &cluster.nodes[&id];
+    let address = cluster.addresses[&id].to_string();
+    let client = node.wait(async {
+        NodeClient::new(
+            Network::System,
+            &address,
+            "tool",
+            &tokio::runtime::Handle::current(),
+        )
+    });
+    let newest = <R as Message>::VERSIONS.max;
+    node.wait(client.call(newest, request, LONG)).unwrap()
+}
+
+#[test]
+fn whoever_asks_another_than_the_active_controller_is_told_so() {
+    let cluster = Cluster::start();
+    let leader = cluster.active();
+    let follower = cluster.another(leader);
+    live_broker(&cluster.nodes[&leader], 1, 9092);
+    let not_controller = ErrorCode::NotController.code();
+    let create = |name: &'static str| {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(StrBytes::from_static_str(name)))
+            .with_num_partitions(1)
+            .with_replication_factor(1);
+        CreateTopicsRequest::default().with_topics(vec![topic])
+    };
+    assert_eq!(
+        ask(&cluster, follower, &create("a")).topics[0].error_code,
+        not_controller
+    );
+    assert_eq!(ask(&cluster, leader, &create("a")).topics[0].error_code, 0);
+    let heartbeat = BrokerHeartbeatRequest::default();
+    assert_eq!(ask(&cluster, follower, &heartbeat).error_code, not_controller);
+    let stale = ErrorCode::StaleBrokerEpoch.code();
+    assert_eq!(
+        ask(&cluster, leader, &heartbeat.with_broker_id(BrokerId(1))).error_code,
+        stale
+    );
+    let forget = UnregisterBrokerRequest::default().with_broker_id(BrokerId(1));
+    assert_eq!(ask(&cluster, follower, &forget).error_code, not_controller);
+
+    let versions = ask(&cluster, follower, &ApiVersionsRequest::default());
+    let keys: Vec<i16> = versions.api_keys.iter().map(|api| api.api_key).collect();
+    for key in [18, 19, 20, 55, 56, 60, 62, 63, 67, 73] {
+        assert!(keys.contains(&key), "{key}");
+    }
+    let described = ask(
+        &cluster,
+        follower,
+        &DescribeClusterRequest::default().with_endpoint_type(2),
+    );
+    let ids: Vec<i32> = described.brokers.iter().map(|node| node.broker_id.0).collect();
+    assert_eq!((described.controller_id.0, ids), (leader, vec![1, 2, 3]));
+    let brokers = DescribeClusterRequest::default().with_endpoint_type(1);
+    let mismatched = ErrorCode::MismatchedEndpointType.code();
+    assert_eq!(ask(&cluster, follower, &brokers).error_code, mismatched);
 }

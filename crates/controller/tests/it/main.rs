@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod channel;
+mod hostile;
 mod lives;
 mod quorum;
 mod support;

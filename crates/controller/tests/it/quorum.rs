@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::UnregisterBroker;
 
-use crate::support::Cluster;
+use crate::channel::create;
+use crate::lives::live_broker;
+use crate::support::{Cluster, until};
 
 /// Asks for something that any controller has to decide.
 fn ask(cluster: &Cluster, id: i32) -> Result<(), MetadataError> {
@@ -54,4 +56,23 @@ fn the_rest_goes_on_when_a_leader_stops() {
     assert!(cluster.nodes.keys().any(knows));
     let second = cluster.active();
     ask(&cluster, second).unwrap();
+}
+
+#[test]
+fn a_voter_that_was_away_for_long_gets_a_snapshot() {
+    let mut cluster = Cluster::with_snapshots_every(20);
+    let leader = cluster.active();
+    live_broker(&cluster.nodes[&leader], 1, 9092);
+    let away = cluster.another(leader);
+    cluster.take(away).kill();
+    for number in 0..70 {
+        assert_eq!(
+            create(&cluster.nodes[&leader], &format!("topic-{number}")).unwrap(),
+            0
+        );
+    }
+    cluster.restart(&[away]);
+    let image = |id| cluster.nodes[&id].handle.image();
+    until("the same image", || (image(away) == image(leader)).then_some(()));
+    assert_eq!(image(away).topics.len(), 70);
 }

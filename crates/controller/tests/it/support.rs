@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barnabas_config::{ControllerRules, Layers};
+use barnabas_config::{ControllerRules, DynamicBrokerConfig, Layers, Settings};
 use barnabas_controller::{
     ControllerService, ControllerServiceOptions, NodePeers, QuorumChannel, QuorumChannelOptions,
 };
@@ -31,6 +31,16 @@ pub fn limits() -> Limits {
         frame_bytes_max: 100 << 20,
         idle_max: Duration::from_secs(600),
     }
+}
+
+fn settings(id: i32) -> Arc<DynamicBrokerConfig> {
+    let given = [
+        ("node.id", id.to_string()),
+        ("process.roles", "broker,controller".to_owned()),
+        ("controller.listener.names", "CONTROLLER".to_owned()),
+    ];
+    let given: Settings = given.map(|(name, value)| (name.to_owned(), value)).into();
+    Arc::new(DynamicBrokerConfig::new(Layers::of_static(given)).unwrap())
 }
 
 fn listen(address: SocketAddr) -> Listening {
@@ -201,6 +211,7 @@ fn start(
         authorizer: Arc::new(AllowAll),
         clock: Clock::system(),
         stopping: stopping.clone(),
+        settings: settings(id),
         limits: limits(),
         request_memory: RequestMemory::new(-1),
         disconnect_grace: Duration::from_millis(250),

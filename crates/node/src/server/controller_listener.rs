@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_config::BrokerConfig;
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_controller::{ControllerService, ControllerServiceOptions};
 use barnabas_environment::Threads;
 use barnabas_metadata::quorum::StartingQuorum;
@@ -33,7 +33,7 @@ impl ControllerListener {
         listeners: Vec<Bound>,
         quorum: &StartingQuorum,
         voter: &Voter<'_>,
-        authorizer: Arc<dyn Authorizer>,
+        (settings, authorizer): (&Arc<DynamicBrokerConfig>, Arc<dyn Authorizer>),
     ) -> io::Result<ControllerListener> {
         let (config, stopping) = (voter.config, CancellationToken::new());
         let grace_ms = u64::try_from(config.barnabas_broker_disconnect_grace_ms).unwrap_or(0);
@@ -45,6 +45,7 @@ impl ControllerListener {
             controllers: voter.addresses(),
             authorizer,
             clock: voter.environment.clock.clone(),
+            settings: settings.clone(),
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),
             disconnect_grace: Duration::from_millis(grace_ms),

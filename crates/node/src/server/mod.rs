@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{BrokerConfig, Layers, QuorumSettings};
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, QuorumSettings};
 use barnabas_controller::{NodePeers, QuorumChannel, QuorumChannelOptions};
 use barnabas_environment::Environment;
 use barnabas_import as import;
@@ -111,11 +111,12 @@ impl Server {
         identity::check(&config, &identity.cluster_id)?;
 
         let stopping = CancellationToken::new();
+        let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
         let mut waiting_broker = None;
         let mut publish: Publish = Box::new(|_, _| {});
         if quorum_settings.is_broker {
             let broker =
-                WaitingBroker::load(&environment, &network, (&layers, &config), &log_dirs, &stopping)?;
+                WaitingBroker::load(&environment, &network, (&settings, &config), &log_dirs, &stopping)?;
             let cache = broker.metadata.clone();
             publish = Box::new(move |image, delta| cache.publish(image, delta));
             waiting_broker = Some(broker);
@@ -133,7 +134,8 @@ impl Server {
             None
         } else {
             let authorizer = authorizer.clone();
-            let listener = ControllerListener::start(controller_listeners, &starting, &voter, authorizer);
+            let listener =
+                ControllerListener::start(controller_listeners, &starting, &voter, (&settings, authorizer));
             Some(listener?)
         };
         let quorum = match starting.caught_up_unless(given_up.cancelled()).await {

@@ -6,7 +6,7 @@ use barnabas_broker::broker::Broker;
 use barnabas_broker::broker_peers::BrokerPeers;
 use barnabas_broker::dispatch::BrokerService;
 use barnabas_broker::metadata_publisher::MetadataPublisher;
-use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers};
+use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::controller::{registered_epoch, registration_request};
 use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
@@ -45,7 +45,7 @@ impl WaitingBroker {
     pub fn load(
         environment: &Environment,
         network: &Network,
-        (layers, config): (&Layers, &BrokerConfig),
+        (settings, config): (&Arc<DynamicBrokerConfig>, &BrokerConfig),
         log_dirs: &Arc<LogDirs>,
         stopping: &CancellationToken,
     ) -> Result<WaitingBroker, StartError> {
@@ -54,7 +54,6 @@ impl WaitingBroker {
             Threads::Runtime => 1,
         };
         let found = log_dirs::open::load(log_dirs, recovery_threads)?;
-        let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
         let replicas = Arc::new(ReplicaManager::new(
             settings.clone(),
             environment.clone(),
@@ -64,7 +63,7 @@ impl WaitingBroker {
         ));
         replicas.partitions().deletions().add(found.deleted, 0);
         let peers = BrokerPeers::new(config, network.clone(), Handle::current());
-        let metadata = Arc::new(MetadataPublisher::new(settings, replicas.clone(), peers));
+        let metadata = Arc::new(MetadataPublisher::new(settings.clone(), replicas.clone(), peers));
         Ok(WaitingBroker {
             metadata,
             environment: environment.clone(),

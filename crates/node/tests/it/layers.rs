@@ -60,8 +60,9 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["describe_quorum", "envelope", "forward", "sessions"],
-        &["channel", "controller", "peers"],
+        &["authorization", "describe_quorum", "envelope", "forward", "sessions"],
+        &["admin", "channel", "peers"],
+        &["controller"],
         &["dispatch", "handlers", "takeover"],
         &["service"],
     ]),
@@ -72,7 +73,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["authorization", "broker_peers", "logging", "producer_ids", "request"],
+        &["broker_peers", "logging", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
         &["config_changes", "duplicates", "leader_hints", "topic_creation", "transaction_verification"],

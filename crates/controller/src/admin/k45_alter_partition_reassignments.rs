@@ -10,20 +10,20 @@ use barnabas_protocol::messages::alter_partition_reassignments_response::{
 };
 use barnabas_protocol::messages::{AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// First version that tells whether the replication factor may change.
 const RESIZE_SINCE: i16 = 1;
 
 /// Has the controller alter the reassignments.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: AlterPartitionReassignmentsRequest,
 ) -> AlterPartitionReassignmentsResponse {
     let asked = AlterPartitionReassignments(request.clone());
-    let outcome = broker.controller.submit(asked).await;
+    let outcome = node.controllers().submit(asked).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(response) => in_version(context, response),
         Err(error) => refused(context, &request, &error),

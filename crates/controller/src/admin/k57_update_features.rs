@@ -8,15 +8,15 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::update_features_response::UpdatableFeatureResult;
 use barnabas_protocol::messages::{StrBytes, UpdateFeaturesRequest, UpdateFeaturesResponse};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Last version that answers feature by feature.
 const RESULTS_UNTIL: i16 = 1;
 
 /// Has the controller update the features.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: UpdateFeaturesRequest,
 ) -> UpdateFeaturesResponse {
@@ -25,7 +25,7 @@ pub async fn handle(
         .iter()
         .map(|update| update.feature.clone())
         .collect();
-    let outcome = broker.controller.submit(UpdateFeatures(request)).await;
+    let outcome = node.controllers().submit(UpdateFeatures(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(()) => {
             // Apache Kafka names the error that isn't one.

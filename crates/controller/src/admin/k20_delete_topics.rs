@@ -13,28 +13,28 @@ use barnabas_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, Str
 use barnabas_security::{AclOperation, Rights};
 use uuid::Uuid;
 
+use crate::admin::AdminNode;
 use crate::authorization;
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use barnabas_network::rpc::RequestContext;
 
 /// First version that knows TOPIC_DELETION_DISABLED.
 const DISABLED_SINCE: i16 = 3;
 
 /// Has the controller delete the topics.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     mut request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
-    if !broker.config().delete_topic_enable {
+    if !node.allows_topic_deletion() {
         let code = match context.api_version {
             ..DISABLED_SINCE => ErrorCode::InvalidRequest,
             DISABLED_SINCE.. => ErrorCode::TopicDeletionDisabled,
         };
         return refused(&request, &ApiError::bare(code));
     }
-    let forbidden = take_forbidden(&mut request, broker, broker.rights(context));
-    let outcome = broker.controller.submit(DeleteTopics(request.clone())).await;
+    let forbidden = take_forbidden(&mut request, node, node.rights(context));
+    let outcome = node.controllers().submit(DeleteTopics(request.clone())).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(results) => {
             DeleteTopicsResponse::default().with_responses(forbidden.into_iter().chain(results).collect())
@@ -52,13 +52,13 @@ pub async fn handle(
 /// describe it.
 fn take_forbidden(
     request: &mut DeleteTopicsRequest,
-    broker: &Broker,
+    node: &impl AdminNode,
     rights: Rights<'_>,
 ) -> Vec<DeletableTopicResult> {
     if rights.on_cluster(AclOperation::Delete) {
         return Vec::new();
     }
-    let image = broker.image();
+    let image = node.image();
     let mut times: HashMap<(Option<TopicName>, Uuid), usize> = HashMap::new();
     let named = request
         .topic_names

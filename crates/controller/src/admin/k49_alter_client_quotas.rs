@@ -14,12 +14,12 @@ use barnabas_protocol::messages::alter_client_quotas_request;
 use barnabas_protocol::messages::alter_client_quotas_response::{EntityData, EntryData};
 use barnabas_protocol::messages::{AlterClientQuotasRequest, AlterClientQuotasResponse, StrBytes};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Has the controller alter the quotas.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: AlterClientQuotasRequest,
 ) -> AlterClientQuotasResponse {
@@ -29,7 +29,7 @@ pub async fn handle(
         alterations,
         validate_only: request.validate_only,
     };
-    match broker.controller.submit(alter).await {
+    match node.controllers().submit(alter).await {
         Ok(outcomes) => {
             AlterClientQuotasResponse::default().with_entries(outcomes.iter().map(entry).collect())
         }

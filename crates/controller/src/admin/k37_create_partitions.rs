@@ -12,18 +12,18 @@ use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTop
 use barnabas_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Has the controller add the partitions.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     mut request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let forbidden = take_forbidden(&mut request, broker.rights(context));
+    let forbidden = take_forbidden(&mut request, node.rights(context));
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
-    let outcome = broker.controller.submit(CreatePartitions(request)).await;
+    let outcome = node.controllers().submit(CreatePartitions(request)).await;
     let results = outcome
         .map_err(ApiError::from)
         .and_then(|reply| reply)

@@ -9,18 +9,18 @@ use barnabas_protocol::messages::list_partition_reassignments_response::{
 };
 use barnabas_protocol::messages::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Answers from the latest image.
 pub fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     _: &RequestContext,
     request: ListPartitionReassignmentsRequest,
 ) -> ListPartitionReassignmentsResponse {
     ListPartitionReassignmentsResponse::default()
         .with_error_message(None)
-        .with_topics(list_partition_reassignments(&broker.image(), &request))
+        .with_topics(list_partition_reassignments(&node.image(), &request))
 }
 
 /// The answer with an error. It names the partitions that were asked for, as Apache Kafka's does.

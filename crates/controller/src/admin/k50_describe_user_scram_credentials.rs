@@ -20,16 +20,16 @@ use barnabas_protocol::messages::{
     DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse, StrBytes,
 };
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Describes the users that are named, or all that have credentials.
 pub fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     _: &RequestContext,
     request: DescribeUserScramCredentialsRequest,
 ) -> DescribeUserScramCredentialsResponse {
-    let image = broker.image();
+    let image = node.image();
     let named = request.users.unwrap_or_default();
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     for user in &named {

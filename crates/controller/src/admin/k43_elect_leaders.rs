@@ -9,19 +9,19 @@ use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
 use barnabas_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use barnabas_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// First version with an error of the whole.
 const ERROR_CODE_SINCE: i16 = 1;
 
 /// Has the controller hold the elections.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: ElectLeadersRequest,
 ) -> ElectLeadersResponse {
-    let outcome = broker.controller.submit(ElectLeaders(request.clone())).await;
+    let outcome = node.controllers().submit(ElectLeaders(request.clone())).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(results) => ElectLeadersResponse::default().with_replica_election_results(results),
         Err(error) => refused(context, &request, &error),

@@ -12,20 +12,20 @@ use barnabas_protocol::messages::create_topics_response::{CreatableTopicConfigs,
 use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes, TopicName};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
 use barnabas_config::{Settings, describe};
+use barnabas_network::rpc::RequestContext;
 
 /// Has the controller create the topics.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     mut request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
-    let rights = broker.rights(context);
+    let rights = node.rights(context);
     let forbidden = take_forbidden(&mut request, rights);
     let asked = request.topics.clone();
-    let outcome = broker.controller.submit(CreateTopics(request)).await;
+    let outcome = node.controllers().submit(CreateTopics(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
         Ok(mut response) => {
             let by_name: BTreeMap<_, _> = asked.iter().map(|topic| (&topic.name, topic)).collect();
@@ -33,7 +33,7 @@ pub async fn handle(
                 if !rights.on_topic(AclOperation::DescribeConfigs, &result.name) {
                     *result = without_configs(result);
                 } else if let Some(topic) = by_name.get(&result.name) {
-                    result.configs = Some(configs(broker, topic));
+                    result.configs = Some(configs(node, topic));
                 }
             }
             response.topics.extend(forbidden);
@@ -94,13 +94,13 @@ fn refused(topics: &[CreatableTopic], error: &ApiError) -> CreateTopicsResponse 
 }
 
 /// Every config of a new topic, by name.
-fn configs(broker: &Broker, topic: &CreatableTopic) -> Vec<CreatableTopicConfigs> {
+fn configs(node: &impl AdminNode, topic: &CreatableTopic) -> Vec<CreatableTopicConfigs> {
     let given = topic
         .configs
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())));
     let given: Settings = given.collect();
-    let mut entries = describe::topic_entries(&broker.metadata.layers(), &given);
+    let mut entries = describe::topic_entries(&node.layers(), &given);
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let config = |mut entry: describe::ConfigEntry| {
         // What was given is told as it was given.

@@ -11,17 +11,17 @@ use barnabas_protocol::messages::{
     AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse, StrBytes,
 };
 
-use crate::broker::Broker;
-use crate::request::RequestContext;
+use crate::admin::AdminNode;
+use barnabas_network::rpc::RequestContext;
 
 /// Has the controller alter the credentials.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: AlterUserScramCredentialsRequest,
 ) -> AlterUserScramCredentialsResponse {
     let asked = AlterUserScramCredentials(request.clone());
-    match broker.controller.submit(asked).await {
+    match node.controllers().submit(asked).await {
         Ok(outcomes) => answer(outcomes),
         Err(error) => refused(context, &request, &error.into()),
     }

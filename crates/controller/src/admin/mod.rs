@@ -1,0 +1,60 @@
+//! What administrators ask of brokers and controllers alike, one file per API, sorted by key. A broker has
+//! the active controller decide; a controller decides, or says that it isn't the active one.
+
+pub mod k19_create_topics;
+pub mod k20_delete_topics;
+pub mod k37_create_partitions;
+pub mod k43_elect_leaders;
+pub mod k45_alter_partition_reassignments;
+pub mod k46_list_partition_reassignments;
+pub mod k49_alter_client_quotas;
+pub mod k50_describe_user_scram_credentials;
+pub mod k51_alter_user_scram_credentials;
+pub mod k57_update_features;
+
+use std::sync::Arc;
+
+use barnabas_config::Layers;
+use barnabas_metadata::{ControllerClient, MetadataImage};
+use barnabas_network::rpc::RequestContext;
+use barnabas_security::Rights;
+
+/// A node that answers its administrators.
+pub trait AdminNode {
+    /// What the client may do that sent a request.
+    fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a>;
+
+    /// Who decides.
+    fn controllers(&self) -> &ControllerClient;
+
+    /// The latest image.
+    fn image(&self) -> Arc<MetadataImage>;
+
+    /// The node's settings.
+    fn layers(&self) -> Arc<Layers>;
+
+    /// `delete.topic.enable`.
+    fn allows_topic_deletion(&self) -> bool;
+}
+
+impl<N: AdminNode> AdminNode for Arc<N> {
+    fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
+        N::rights(self, context)
+    }
+
+    fn controllers(&self) -> &ControllerClient {
+        N::controllers(self)
+    }
+
+    fn image(&self) -> Arc<MetadataImage> {
+        N::image(self)
+    }
+
+    fn layers(&self) -> Arc<Layers> {
+        N::layers(self)
+    }
+
+    fn allows_topic_deletion(&self) -> bool {
+        N::allows_topic_deletion(self)
+    }
+}

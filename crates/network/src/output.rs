@@ -69,6 +69,9 @@ impl Output {
     }
 
     fn write_bytes(&self, transport: &Transport) -> io::Result<usize> {
+        if let (1, Some(Chunk::Bytes(bytes))) = (self.chunks.len(), self.chunks.front()) {
+            return transport.send_vectored(&[IoSlice::new(bytes)], false);
+        }
         let mut slices = [IoSlice::new(&[]); VECTORED_MAX];
         let mut count = 0;
         for chunk in self.chunks.iter().take(VECTORED_MAX) {

@@ -9,6 +9,7 @@ mod duplicates;
 pub mod fetch;
 pub mod handlers;
 mod leader_hints;
+pub mod lifecycle;
 pub mod logging;
 pub mod metadata_publisher;
 pub mod producer_ids;

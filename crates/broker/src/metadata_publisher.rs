@@ -4,7 +4,7 @@
 //! partitions, coordinators, the image itself. Whoever finds something in the image finds the rest done.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
@@ -12,6 +12,7 @@ use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 
 use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
+use crate::lifecycle::BrokerLifecycle;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
@@ -24,6 +25,8 @@ pub struct MetadataPublisher {
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
     peers: BrokerPeers,
+    /// Who tells the controllers how far this broker is.
+    lifecycle: OnceLock<BrokerLifecycle>,
 }
 
 impl MetadataPublisher {
@@ -43,7 +46,14 @@ impl MetadataPublisher {
             groups,
             transactions,
             peers,
+            lifecycle: OnceLock::new(),
         }
+    }
+
+    /// Tells `lifecycle` of the image that is in effect, and of every further one.
+    pub fn follow_by(&self, lifecycle: BrokerLifecycle) {
+        let lifecycle = self.lifecycle.get_or_init(|| lifecycle);
+        lifecycle.image_published(&self.image());
     }
 
     /// The latest image.

@@ -73,7 +73,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "logging", "producer_ids", "request"],
+        &["broker_peers", "lifecycle", "logging", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
         &["config_changes", "duplicates", "leader_hints", "topic_creation", "transaction_verification"],

@@ -13,6 +13,8 @@ use crate::records::BrokerRegistration;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerHeartbeats {
     session_timeout_ms: i64,
+    /// The broker in the process of the only voter: it lives, and knows the metadata, without a heartbeat.
+    own: Option<i32>,
     brokers: BTreeMap<i32, Heard>,
 }
 
@@ -29,10 +31,12 @@ struct Heard {
 
 impl BrokerHeartbeats {
     /// Those of a controller that becomes active at `now_ms`: every unfenced broker is heard then.
-    /// `session_timeout_ms` is `broker.session.timeout.ms`.
-    pub fn new(session_timeout_ms: i64, image: &MetadataImage, now_ms: i64) -> Self {
+    /// `session_timeout_ms` is `broker.session.timeout.ms`; `own` the broker beside the only voter, where there
+    /// is no other voter.
+    pub fn new(session_timeout_ms: i64, own: Option<i32>, image: &MetadataImage, now_ms: i64) -> Self {
         let mut heartbeats = Self {
             session_timeout_ms,
+            own,
             brokers: BTreeMap::new(),
         };
         for broker in image.brokers.values().filter(|broker| !broker.fenced) {
@@ -92,6 +96,7 @@ impl BrokerHeartbeats {
             .values()
             .map(|broker| &**broker)
             .filter(active)
+            .filter(|broker| self.own != Some(broker.broker_id))
             .all(|broker| {
                 self.of(broker.broker_id, broker.broker_epoch)
                     .is_some_and(|heard| heard.metadata_offset >= offset)
@@ -100,8 +105,7 @@ impl BrokerHeartbeats {
 
     /// The unfenced brokers whose session is over.
     pub(super) fn expired(&self, image: &MetadataImage, now_ms: i64) -> Vec<i32> {
-        let unfenced = image.brokers.values().filter(|broker| !broker.fenced);
-        unfenced
+        self.judged(image)
             .filter(|broker| !self.has_session(broker, now_ms))
             .map(|broker| broker.broker_id)
             .collect()
@@ -109,13 +113,17 @@ impl BrokerHeartbeats {
 
     /// When the next session is over if nobody is heard until then.
     pub fn next_expiry_ms(&self, image: &MetadataImage) -> Option<i64> {
-        let unfenced = image.brokers.values().filter(|broker| !broker.fenced);
-        unfenced
+        self.judged(image)
             .map(|broker| {
                 self.of(broker.broker_id, broker.broker_epoch)
                     .map_or(0, |heard| heard.at_ms.saturating_add(self.session_timeout_ms))
             })
             .min()
+    }
+
+    fn judged<'a>(&'a self, image: &'a MetadataImage) -> impl Iterator<Item = &'a BrokerRegistration> {
+        let brokers = image.brokers.values().map(|broker| &**broker);
+        brokers.filter(|broker| !broker.fenced && self.own != Some(broker.broker_id))
     }
 
     fn of(&self, broker_id: i32, broker_epoch: i64) -> Option<&Heard> {

@@ -148,10 +148,11 @@ impl Decider {
     /// What is known in the term `epoch`; a new term begins with nothing.
     fn reign_of<'a>(&self, epoch: i32, image: &MetadataImage, reign: &'a mut Option<Reign>) -> &'a mut Reign {
         let now_ms = self.environment.clock.monotonic_ms();
+        let own = self.leadership.is_alone().then_some(self.settings.node_id);
         let current = reign.take().filter(|reign| reign.epoch == epoch);
         reign.insert(current.unwrap_or_else(|| Reign {
             epoch,
-            heartbeats: BrokerHeartbeats::new(self.settings.broker_session_timeout_ms, image, now_ms),
+            heartbeats: BrokerHeartbeats::new(self.settings.broker_session_timeout_ms, own, image, now_ms),
             elections_at_ms: now_ms.saturating_add(self.election_interval_ms()),
         }))
     }

@@ -34,6 +34,7 @@ pub struct WaitingBroker {
     log_dirs: Arc<LogDirs>,
     replicas: Arc<ReplicaManager>,
     moves: Vec<Unfinished>,
+    previous_broker_epoch: i64,
     stopping: CancellationToken,
 }
 
@@ -71,6 +72,7 @@ impl WaitingBroker {
             log_dirs: log_dirs.clone(),
             replicas,
             moves: found.moves,
+            previous_broker_epoch: found.previous_broker_epoch,
             stopping: stopping.clone(),
         })
     }
@@ -88,7 +90,7 @@ impl WaitingBroker {
     ) -> Result<RunningBroker, StartError> {
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
-        let request = registration_request(cluster_id, &own, -1);
+        let request = registration_request(cluster_id, &own, self.previous_broker_epoch);
         let registered = controller.channel().register(request).await?;
         registered_epoch(&registered).map_err(StartError::Refused)?;
         self.metadata.partitions().set_strays_aside();
@@ -158,7 +160,9 @@ impl StoppedBroker {
     /// # Errors
     /// They could not be closed cleanly; the next start will check them.
     pub fn close(self) -> Result<(), StorageError> {
-        self.0.partitions().shut_down()
+        let this = self.0.image().brokers.get(&self.0.node_id).cloned();
+        let broker_epoch = this.map_or(-1, |this| this.broker_epoch);
+        self.0.partitions().shut_down(broker_epoch)
     }
 }
 

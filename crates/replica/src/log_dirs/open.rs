@@ -4,12 +4,14 @@
 //! the only one or that of the metadata. What says that the configuration is wrong (another process, another
 //! node, another cluster) ends the start. Nothing is deleted here.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_environment::Random;
 use barnabas_metadata::quorum::METADATA_FOLDER;
+use barnabas_storage::log_dir::clean_marker::NO_EPOCH;
 use barnabas_storage::{Disk, Log, LogConfig, LogDir, MetaProperties, OpenFiles, StorageError};
 
 use super::{DataDir, LogDirs, absolute};
@@ -87,6 +89,8 @@ pub struct Found {
     pub deleted: Vec<PathBuf>,
     /// Moves between folders that were not finished.
     pub moves: Vec<Unfinished>,
+    /// The epoch of the broker that closed all folders cleanly; -1 where they don't tell one and the same.
+    pub previous_broker_epoch: i64,
 }
 
 /// Takes hold of all folders. `metadata` is one of `paths`. Where that comes to nothing, what was made of new
@@ -221,10 +225,15 @@ fn identify(
 pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, OpenError> {
     let config = Arc::new(LogConfig::default());
     let mut found = Found::default();
+    let mut epochs = BTreeSet::new();
     for dir in dirs.all() {
-        let Ok(storage) = dir.storage() else { continue };
+        let Ok(storage) = dir.storage() else {
+            epochs.insert(NO_EPOCH);
+            continue;
+        };
         match storage.load(&|_, _| config.clone(), recovery_threads) {
             Ok(loaded) => {
+                epochs.insert(loaded.broker_epoch);
                 found.deleted.extend(loaded.deleted);
                 found
                     .logs
@@ -235,6 +244,7 @@ pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, OpenError>
                     .extend(moves.map(|(topic, partition)| (topic, partition, dir.clone())));
             }
             Err(error) => {
+                epochs.insert(NO_EPOCH);
                 dir.fail(&explained(&error));
                 if dirs.check_fatal() {
                     return Err(error.into());
@@ -242,6 +252,10 @@ pub fn load(dirs: &LogDirs, recovery_threads: usize) -> Result<Found, OpenError>
             }
         }
     }
+    found.previous_broker_epoch = match epochs.len() {
+        1 => epochs.pop_first().unwrap_or(NO_EPOCH),
+        _ => NO_EPOCH,
+    };
     Ok(found)
 }
 

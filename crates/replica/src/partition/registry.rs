@@ -163,11 +163,12 @@ impl Partitions {
         &self.cleanings
     }
 
-    /// Flushes and closes every log and writes the clean markers.
+    /// Flushes and closes every log and writes the clean markers, with the epoch under which this broker is
+    /// registered (-1: none).
     ///
     /// # Errors
     /// A log could not be closed; there is no clean marker in its folder then.
-    pub fn shut_down(&self) -> Result<(), StorageError> {
+    pub fn shut_down(&self, broker_epoch: i64) -> Result<(), StorageError> {
         let mut by_dir: HashMap<PathBuf, Vec<(Log, i64)>> = HashMap::new();
         for partition in self.all() {
             let dir = partition.dir().path().to_owned();
@@ -186,7 +187,7 @@ impl Partitions {
                 .iter_mut()
                 .map(|(log, high_watermark)| (log, *high_watermark));
             let closed = storage
-                .shut_down(&mut logs)
+                .shut_down_under(&mut logs, broker_epoch)
                 .and_then(|()| storage.note_leftovers(&waiting));
             outcome = outcome.and(closed);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::clean_marker;
 use super::manifest::{self, ManifestRow};
 use super::recovery;
 use super::{CLEAN_MARKER, HIGH_WATERMARKS, LOG_START_OFFSETS, LogDir, RECOVERY_POINTS};
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub logs: Vec<Log>,
     /// The last process to hold the directory shut down cleanly.
     pub clean: bool,
+    /// Under which epoch its broker was registered then; -1 where that is not known.
+    pub broker_epoch: i64,
     /// Folders and files an earlier process renamed for deletion; the broker removes them in the background.
     pub deleted: Vec<PathBuf>,
     /// Topic and partition of copies into this directory that an earlier process did not finish. They are
@@ -68,6 +71,7 @@ impl LogDir {
             return Ok(Loaded {
                 logs,
                 clean,
+                broker_epoch: clean_marker::NO_EPOCH,
                 deleted,
                 moves,
             });
@@ -86,6 +90,9 @@ impl LogDir {
                 logs
             }
         };
+        let broker_epoch = disk
+            .read_optional(&marker)?
+            .map_or(clean_marker::NO_EPOCH, |content| clean_marker::decode(&content));
         // From now on a crash must be seen as one, after a power cut too.
         disk.remove_optional(&marker)?;
         disk.remove_optional(&manifest_path)?;
@@ -93,6 +100,7 @@ impl LogDir {
         Ok(Loaded {
             logs,
             clean,
+            broker_epoch,
             deleted,
             moves,
         })

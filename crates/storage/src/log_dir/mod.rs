@@ -5,6 +5,7 @@
 //! may be deleted, tells all that a start needs to know of its logs; otherwise the folders are read and
 //! recovered.
 
+pub mod clean_marker;
 mod leftovers;
 mod load;
 pub mod lock;
@@ -36,7 +37,7 @@ const SYNCS_ONE_BY_ONE_MAX: usize = 8;
 /// Locked by the process that holds the directory.
 pub const LOCK: &str = ".lock";
 /// Left by a process that closed all its logs in order.
-pub const CLEAN_MARKER: &str = ".kafka_cleanshutdown";
+pub const CLEAN_MARKER: &str = clean_marker::FILE_NAME;
 /// Up to where each log is on disk.
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 /// The first readable offset of each log, where it isn't that of its first segment.
@@ -293,6 +294,19 @@ impl LogDir {
     /// # Errors
     /// `Io`; there is no clean marker then.
     pub fn shut_down(&self, logs: &mut dyn Iterator<Item = (&mut Log, i64)>) -> Result<()> {
+        self.shut_down_under(logs, clean_marker::NO_EPOCH)
+    }
+
+    /// As [`LogDir::shut_down`], of a broker that is registered under an epoch: the next start finds it in
+    /// [`Loaded::broker_epoch`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn shut_down_under(
+        &self,
+        logs: &mut dyn Iterator<Item = (&mut Log, i64)>,
+        broker_epoch: i64,
+    ) -> Result<()> {
         let mut logs: Vec<(&mut Log, i64)> = logs.collect();
         let failure = self.flush_all(&mut logs).err();
         let mut summaries = Vec::with_capacity(logs.len());
@@ -319,7 +333,7 @@ impl LogDir {
             .replace(&manifest, &manifest::encode(&summaries), Durability::Synced)?;
         self.path.disk().replace(
             &self.path.join(CLEAN_MARKER),
-            br#"{"version":0,"brokerEpoch":-1}"#,
+            &clean_marker::encode(broker_epoch),
             Durability::Synced,
         )
     }

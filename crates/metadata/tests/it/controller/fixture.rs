@@ -52,7 +52,7 @@ impl Cluster {
 
     /// A cluster with this image, whose controller has just become active.
     pub fn new(image: MetadataImage) -> Self {
-        let heartbeats = BrokerHeartbeats::new(SESSION_MS, &image, 0);
+        let heartbeats = BrokerHeartbeats::new(SESSION_MS, None, &image, 0);
         Self {
             image,
             heartbeats: RefCell::new(heartbeats),

@@ -4,6 +4,7 @@ mod brokers;
 mod configs;
 mod fixture;
 mod import_cluster;
+mod lives;
 mod placement;
 mod quotas;
 mod scram;

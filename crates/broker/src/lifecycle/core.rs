@@ -192,7 +192,10 @@ impl Lifecycle {
                 match error.code {
                     ErrorCode::DuplicateBrokerRegistration => {
                         let broker_id = self.registration.broker_id.0;
-                        tracing::warn!(broker_id, "another process is registered with this id; trying again");
+                        tracing::warn!(
+                            broker_id,
+                            "another process is registered with this id; trying again"
+                        );
                         self.next_at_ms = now_ms + DUPLICATE_BACKOFF_MS;
                     }
                     ErrorCode::InconsistentClusterId => {
@@ -259,7 +262,9 @@ impl Lifecycle {
     /// An image has taken effect: `others_stop` says that it has a broker in controlled shutdown, which waits
     /// for all to know of it.
     pub fn image_published(&mut self, now_ms: i64, offset: i64, others_stop: bool) {
-        let behind = self.broker_epoch.is_some_and(|epoch| self.metadata_offset < epoch);
+        let behind = self
+            .broker_epoch
+            .is_some_and(|epoch| self.metadata_offset < epoch);
         self.metadata_offset = self.metadata_offset.max(offset);
         if behind || others_stop {
             self.something_changed(now_ms);

@@ -202,12 +202,13 @@ impl Shared {
                 }
                 Step::Heartbeat(request) => {
                     let answer = self.channel.heartbeat(request).await;
-                    let outcome = answer.map_err(ApiError::from).and_then(|reply| {
-                        match ErrorCode::from_code(reply.error_code) {
-                            Some(ErrorCode::None) => Ok(reply),
-                            code => Err(ApiError::bare(code.unwrap_or(ErrorCode::UnknownServerError))),
-                        }
-                    });
+                    let outcome =
+                        answer.map_err(ApiError::from).and_then(|reply| {
+                            match ErrorCode::from_code(reply.error_code) {
+                                Some(ErrorCode::None) => Ok(reply),
+                                code => Err(ApiError::bare(code.unwrap_or(ErrorCode::UnknownServerError))),
+                            }
+                        });
                     self.core.lock().answered(self.clock.monotonic_ms(), outcome);
                 }
             }

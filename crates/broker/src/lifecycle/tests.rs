@@ -152,12 +152,11 @@ fn failures_back_off_and_a_forgotten_broker_registers_again() {
     heartbeat(&mut life, now_ms);
     life.answered(now_ms, Err(refused(ErrorCode::StaleBrokerEpoch)));
     assert!(matches!(life.step(now_ms), Step::Register(_)));
-    assert_eq!(
-        (life.state(), life.broker_epoch()),
-        (BrokerState::Starting, None)
-    );
+    assert_eq!((life.state(), life.broker_epoch()), (BrokerState::Starting, None));
     life.registered(now_ms, Ok(30));
-    assert!(matches!(life.step(now_ms), Step::Heartbeat(beat) if beat.broker_epoch == 30 && !beat.want_fence));
+    assert!(
+        matches!(life.step(now_ms), Step::Heartbeat(beat) if beat.broker_epoch == 30 && !beat.want_fence)
+    );
 }
 
 #[test]
@@ -170,7 +169,10 @@ fn a_stop_waits_until_it_is_let_go() {
     assert_eq!(life.step(101), Step::Wait(Some(121)), "impatient");
     assert_eq!(heartbeat(&mut life, 121), (10, false, true));
     life.answered(122, Ok(answer(true, true).with_should_shut_down(true)));
-    assert_eq!((life.step(122), life.state()), (Step::Stopped, BrokerState::ShuttingDown));
+    assert_eq!(
+        (life.step(122), life.state()),
+        (Step::Stopped, BrokerState::ShuttingDown)
+    );
 
     // Controllers that are silent, or never done, don't hold it up for ever.
     let mut silent = running(0);
@@ -207,7 +209,10 @@ fn the_broker_of_a_quorum_of_one_is_silent_until_it_leaves_others() {
     life.registered(0, Ok(10));
     life.ready(0);
     life.image_published(0, 10, true);
-    assert_eq!((life.step(0), life.state()), (Step::Wait(None), BrokerState::Running));
+    assert_eq!(
+        (life.step(0), life.state()),
+        (Step::Wait(None), BrokerState::Running)
+    );
     life.stop(1, false);
     assert_eq!(life.step(1), Step::Stopped);
 

@@ -64,6 +64,7 @@ pub(super) fn unfenced(
     let mut records = vec![MetadataRecord::BrokerRegistrationChange(
         BrokerRegistrationChange {
             fenced: Some(false),
+            in_controlled_shutdown: broker.in_controlled_shutdown.then_some(false),
             ..change(broker)
         },
     )];

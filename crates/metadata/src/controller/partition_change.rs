@@ -142,8 +142,8 @@ impl<'a> PartitionChange<'a> {
             self.isr = vec![leader];
             self.elr.retain(|id| *id != leader);
         }
-        // Without eligible leader replicas the last of the ISR stays in it.
-        let isr_changes = self.isr != partition.isr && (self.rules.elr || !self.isr.is_empty());
+        self.keep_last_in_sync();
+        let isr_changes = self.isr != partition.isr;
         let isr_empties = isr_changes && self.isr.is_empty();
         let removes = partition.replicas.iter().any(|id| !self.replicas.contains(id));
         // Naming the leader raises its epoch, which fences a replica that was taken away.
@@ -208,6 +208,18 @@ impl<'a> PartitionChange<'a> {
             .retain(|id| !isr.contains(id) && replicas.contains(id) && unclean != Some(*id));
         self.elr.sort_unstable();
         self.elr.dedup();
+    }
+
+    /// Without eligible leader replicas the last of the ISR stays in it, for it alone has everything.
+    fn keep_last_in_sync(&mut self) {
+        if self.rules.elr || !self.isr.is_empty() {
+            return;
+        }
+        let before = self.partition.isr.iter();
+        self.isr = before.copied().filter(|id| self.replicas.contains(id)).collect();
+        if self.isr.is_empty() {
+            self.isr.extend(self.replicas.first());
+        }
     }
 
     /// Who leads, and whether committed records may be lost by it.

@@ -124,14 +124,11 @@ fn cancel(
     change.isr.retain(stays);
     change.adding.clear();
     change.removing.clear();
-    if change.isr.is_empty() {
-        if rules.election() != Election::Unclean {
-            let message = format!(
-                "Unable to revert partition assignment for {topic}:{index} because it would require an unclean leader election."
-            );
-            return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
-        }
-        change.isr.extend(change.replicas.first());
+    if change.isr.is_empty() && rules.election() != Election::Unclean {
+        let message = format!(
+            "Unable to revert partition assignment for {topic}:{index} because it would require an unclean leader election."
+        );
+        return Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
     }
     Ok(())
 }

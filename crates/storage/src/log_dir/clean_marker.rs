@@ -35,7 +35,10 @@ mod tests {
             (encode(12), 12),
             (encode(NO_EPOCH), NO_EPOCH),
             (br#"{ "brokerEpoch" : 7, "version" : 0 }"#.to_vec(), 7),
-            (br#"{"version":0,"brokerEpoch":99999999999999999999}"#.to_vec(), NO_EPOCH),
+            (
+                br#"{"version":0,"brokerEpoch":99999999999999999999}"#.to_vec(),
+                NO_EPOCH,
+            ),
             (br#"{"version":0}"#.to_vec(), NO_EPOCH),
             (b"rubbish \xff".to_vec(), NO_EPOCH),
             (Vec::new(), NO_EPOCH),

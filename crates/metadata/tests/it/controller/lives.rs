@@ -40,7 +40,10 @@ pub fn cluster(partitions: &[(&[i32], &[i32], i32)]) -> Cluster {
             leader: *leader,
             leader_epoch: 4,
             partition_epoch: 6,
-            directories: replicas.iter().map(|id| Uuid::from_u128(1000 + *id as u128)).collect(),
+            directories: replicas
+                .iter()
+                .map(|id| Uuid::from_u128(1000 + *id as u128))
+                .collect(),
             ..PartitionRecord::default()
         })]);
     }
@@ -109,7 +112,9 @@ fn a_registration_is_refused_in_kafkas_order() {
     let twice = registration(4, 7, -1).with_log_dirs(vec![Uuid::from_u128(1004); 2]);
     let of_another = registration(4, 7, -1).with_log_dirs(vec![Uuid::from_u128(1001)]);
     let mut too_old = registration(4, 7, -1);
-    too_old.features.retain(|feature| &*feature.name != "group.version");
+    too_old
+        .features
+        .retain(|feature| &*feature.name != "group.version");
     for (request, code) in [
         (other_cluster, ErrorCode::InconsistentClusterId),
         (live, ErrorCode::DuplicateBrokerRegistration),
@@ -136,7 +141,10 @@ fn a_broker_registers_fenced_and_serves_once_it_has_caught_up() {
     assert_eq!(register(&mut cluster, registration(4, 7, -1)).broker_epoch, epoch);
     let behind = beat(&cluster, 4).with_current_metadata_offset(epoch - 1);
     let reply = cluster.submit(BrokerHeartbeat(behind));
-    assert_eq!((reply.error_code, reply.is_caught_up, reply.is_fenced), (0, false, true));
+    assert_eq!(
+        (reply.error_code, reply.is_caught_up, reply.is_fenced),
+        (0, false, true)
+    );
     let wants_fence = beat(&cluster, 4).with_want_fence(true);
     assert!(cluster.submit(BrokerHeartbeat(wants_fence)).is_fenced);
     let reply = heard(&mut cluster, 4);
@@ -147,7 +155,10 @@ fn a_broker_registers_fenced_and_serves_once_it_has_caught_up() {
     assert_eq!(reply.error_code, ErrorCode::StaleBrokerEpoch.code());
     // Another process takes over once the session is over, or the broker is fenced.
     let takes_over = |cluster: &mut Cluster| register(cluster, registration(4, 8, -1)).error_code;
-    assert_eq!(takes_over(&mut cluster), ErrorCode::DuplicateBrokerRegistration.code());
+    assert_eq!(
+        takes_over(&mut cluster),
+        ErrorCode::DuplicateBrokerRegistration.code()
+    );
     cluster.now_ms += SESSION_MS;
     assert_eq!(takes_over(&mut cluster), 0);
 }
@@ -181,7 +192,12 @@ fn silence_ends_a_session_and_the_tick_says_so() {
     assert!(!cluster.image.brokers[&1].fenced);
     cluster.now_ms += 1;
     cluster.submit(Tick::default());
-    let fenced: Vec<bool> = cluster.image.brokers.values().map(|broker| broker.fenced).collect();
+    let fenced: Vec<bool> = cluster
+        .image
+        .brokers
+        .values()
+        .map(|broker| broker.fenced)
+        .collect();
     assert_eq!(fenced, [true, false, false]);
     assert_eq!(state(&cluster, 0), (2, vec![2, 3], vec![], vec![], 5));
 }
@@ -254,7 +270,10 @@ fn after_an_unclean_stop_nobody_trusts_what_is_on_the_disk() {
     assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![], vec![2], 6));
     heard(&mut cluster, 2);
     assert_eq!(state(&cluster, 0), (2, vec![2], vec![], vec![], 7));
-    assert_eq!(partition(&cluster, 0).leader_recovery_state, LeaderRecoveryState::Recovering);
+    assert_eq!(
+        partition(&cluster, 0).leader_recovery_state,
+        LeaderRecoveryState::Recovering
+    );
 }
 
 #[test]
@@ -276,14 +295,15 @@ fn unclean_election_takes_whom_it_gets_where_the_topic_allows_it() {
 
 #[test]
 fn preferred_leaders_get_their_partitions_back() {
-    let mut cluster = cluster(&[
-        (&[1, 2], &[1, 2], 2),
-        (&[1, 2], &[2], 2),
-        (&[2, 1], &[1, 2], 2),
-    ]);
+    let mut cluster = cluster(&[(&[1, 2], &[1, 2], 2), (&[1, 2], &[2], 2), (&[2, 1], &[1, 2], 2)]);
     cluster.submit(Tick { elections: true });
     let leaders: Vec<(i32, i32)> = (0..3)
-        .map(|index| (partition(&cluster, index).leader, partition(&cluster, index).leader_epoch))
+        .map(|index| {
+            (
+                partition(&cluster, index).leader,
+                partition(&cluster, index).leader_epoch,
+            )
+        })
         .collect();
     assert_eq!(leaders, [(1, 5), (2, 4), (2, 4)]);
 }
@@ -306,7 +326,9 @@ fn a_failed_directory_moves_what_lay_in_it() {
         let topic = TopicData::default()
             .with_topic_id(TOPIC)
             .with_partitions(partitions.collect());
-        let directory = DirectoryData::default().with_id(directory).with_topics(vec![topic]);
+        let directory = DirectoryData::default()
+            .with_id(directory)
+            .with_topics(vec![topic]);
         let request = AssignReplicasToDirsRequest::default()
             .with_broker_id(BrokerId(1))
             .with_broker_epoch(epoch)
@@ -322,7 +344,10 @@ fn a_failed_directory_moves_what_lay_in_it() {
         .map(|partition| partition.error_code)
         .collect();
     assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
-    assert_eq!(partition(&cluster, 1).directories, [second, Uuid::from_u128(1002)]);
+    assert_eq!(
+        partition(&cluster, 1).directories,
+        [second, Uuid::from_u128(1002)]
+    );
 
     let failed = beat(&cluster, 1).with_offline_log_dirs(vec![second]);
     assert!(!cluster.submit(BrokerHeartbeat(failed)).is_fenced);
@@ -343,7 +368,11 @@ fn cordoned_directories_are_kept_and_get_nothing_new() {
     assert_eq!(cluster.image.brokers[&1].cordoned_log_dirs, [directory]);
     let before = cluster.image.offset;
     heard(&mut cluster, 1);
-    assert_eq!(cluster.image.brokers[&1].cordoned_log_dirs, [directory], "it did not say");
+    assert_eq!(
+        cluster.image.brokers[&1].cordoned_log_dirs,
+        [directory],
+        "it did not say"
+    );
     assert_eq!(cluster.image.offset, before + 1);
 }
 
@@ -359,7 +388,12 @@ fn the_broker_of_a_quorum_of_one_serves_at_once() {
     }
     cluster.alone = true;
     let decision = cluster.decide(RegisterBroker(registration(1, 7, -1)));
-    assert_eq!(decision.records.len(), 1, "nothing but the registration: {:?}", decision.records);
+    assert_eq!(
+        decision.records.len(),
+        1,
+        "nothing but the registration: {:?}",
+        decision.records
+    );
     cluster.apply(&decision.records);
     assert!(!cluster.image.brokers[&1].fenced);
     assert_eq!(state(&cluster, 0), (1, vec![1], vec![], vec![], 4));

@@ -3,6 +3,7 @@
 mod brokers;
 mod configs;
 mod fixture;
+mod histories;
 mod import_cluster;
 mod lives;
 mod placement;

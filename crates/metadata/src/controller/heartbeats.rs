@@ -31,8 +31,8 @@ struct Heard {
 
 impl BrokerHeartbeats {
     /// Those of a controller that becomes active at `now_ms`: every unfenced broker is heard then.
-    /// `session_timeout_ms` is `broker.session.timeout.ms`; `own` the broker beside the only voter, where there
-    /// is no other voter.
+    /// `session_timeout_ms` is `broker.session.timeout.ms`; `own` the broker beside the only voter, where
+    /// there is no other voter.
     pub fn new(session_timeout_ms: i64, own: Option<i32>, image: &MetadataImage, now_ms: i64) -> Self {
         let mut heartbeats = Self {
             session_timeout_ms,

@@ -163,8 +163,7 @@ impl Partitions {
         &self.cleanings
     }
 
-    /// Flushes and closes every log and writes the clean markers, with the epoch under which this broker is
-    /// registered (-1: none).
+    /// Flushes and closes every log and writes the clean markers, with this broker's epoch (-1: none).
     ///
     /// # Errors
     /// A log could not be closed; there is no clean marker in its folder then.

@@ -2,25 +2,21 @@
 //! image).
 
 use barnabas_metadata::controller::{
-    AssignReplicasToDirs, BrokerHeartbeat, FenceBroker, RegisterBroker, Tick, registration_request,
+    BrokerHeartbeat, FenceBroker, RegisterBroker, Tick, registration_request,
 };
 use barnabas_metadata::features;
 use barnabas_metadata::image::PartitionImage;
-use barnabas_metadata::records::{
-    BrokerRegistration, BrokerRegistrationChange, ConfigResource, LeaderRecoveryState, MetadataRecord,
-    NO_LEADER, PartitionRecord,
-};
+use barnabas_metadata::records::{BrokerRegistration, MetadataRecord, NO_LEADER, PartitionRecord};
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::assign_replicas_to_dirs_request::{DirectoryData, PartitionData, TopicData};
 use barnabas_protocol::messages::{
-    AssignReplicasToDirsRequest, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId,
-    BrokerRegistrationRequest, BrokerRegistrationResponse,
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest,
+    BrokerRegistrationResponse,
 };
 use uuid::Uuid;
 
 use super::fixture::{Cluster, SESSION_MS, text};
 
-const TOPIC: Uuid = Uuid::from_u128(9);
+pub const TOPIC: Uuid = Uuid::from_u128(9);
 
 /// Brokers 1 to 3 that serve, eligible leader replicas with min.insync.replicas 2, and a topic `a` with these
 /// partitions: replicas, ISR and leader.
@@ -55,7 +51,7 @@ pub fn partition(cluster: &Cluster, index: i32) -> &PartitionImage {
 }
 
 /// Leader, ISR, eligible leader replicas, last known ones, and the leader's epoch.
-fn state(cluster: &Cluster, index: i32) -> (i32, Vec<i32>, Vec<i32>, Vec<i32>, i32) {
+pub fn state(cluster: &Cluster, index: i32) -> (i32, Vec<i32>, Vec<i32>, Vec<i32>, i32) {
     let partition = partition(cluster, index).clone();
     let elr = partition.eligible_leader_replicas;
     (
@@ -67,7 +63,7 @@ fn state(cluster: &Cluster, index: i32) -> (i32, Vec<i32>, Vec<i32>, Vec<i32>, i
     )
 }
 
-fn registration(broker_id: i32, incarnation: u128, previous_epoch: i64) -> BrokerRegistrationRequest {
+pub fn registration(broker_id: i32, incarnation: u128, previous_epoch: i64) -> BrokerRegistrationRequest {
     let broker = BrokerRegistration {
         broker_id,
         incarnation_id: Uuid::from_u128(incarnation),
@@ -78,23 +74,23 @@ fn registration(broker_id: i32, incarnation: u128, previous_epoch: i64) -> Broke
     registration_request("", &broker, previous_epoch)
 }
 
-fn register(cluster: &mut Cluster, request: BrokerRegistrationRequest) -> BrokerRegistrationResponse {
+pub fn register(cluster: &mut Cluster, request: BrokerRegistrationRequest) -> BrokerRegistrationResponse {
     cluster.submit(RegisterBroker(request))
 }
 
-fn beat(cluster: &Cluster, broker_id: i32) -> BrokerHeartbeatRequest {
+pub fn beat(cluster: &Cluster, broker_id: i32) -> BrokerHeartbeatRequest {
     BrokerHeartbeatRequest::default()
         .with_broker_id(BrokerId(broker_id))
         .with_broker_epoch(cluster.image.brokers[&broker_id].broker_epoch)
         .with_current_metadata_offset(cluster.image.offset)
 }
 
-fn heard(cluster: &mut Cluster, broker_id: i32) -> BrokerHeartbeatResponse {
+pub fn heard(cluster: &mut Cluster, broker_id: i32) -> BrokerHeartbeatResponse {
     let request = beat(cluster, broker_id);
     cluster.submit(BrokerHeartbeat(request))
 }
 
-fn fence(cluster: &mut Cluster, broker_id: i32) -> bool {
+pub fn fence(cluster: &mut Cluster, broker_id: i32) -> bool {
     let broker_epoch = cluster.image.brokers[&broker_id].broker_epoch;
     cluster.submit(FenceBroker {
         broker_id,
@@ -249,114 +245,6 @@ fn one_that_leads_nothing_is_let_go_at_once() {
     let request = beat(&cluster, 3).with_want_shut_down(true);
     assert!(cluster.submit(BrokerHeartbeat(request)).should_shut_down);
     assert_eq!(partition(&cluster, 0).isr, [1, 2]);
-}
-
-#[test]
-fn after_an_unclean_stop_nobody_trusts_what_is_on_the_disk() {
-    let mut cluster = cluster(&[(&[1, 2, 3], &[1, 2], 1), (&[1], &[1], 1)]);
-    fence(&mut cluster, 1);
-    fence(&mut cluster, 2);
-    assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![1, 2], vec![2], 6));
-    // Broker 1 was killed: it is out of the eligible ones and leads nothing when it is back.
-    register(&mut cluster, registration(1, 7, -1));
-    heard(&mut cluster, 1);
-    assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![2], vec![2], 6));
-    // Alone with its last known leadership it may lead, and has to say when it has recovered.
-    assert_eq!(state(&cluster, 1), (1, vec![1], vec![], vec![], 6));
-    let recovering = partition(&cluster, 1).leader_recovery_state;
-    assert_eq!(recovering, LeaderRecoveryState::Recovering);
-    // Broker 2 was killed too: nobody is eligible, the last leader comes back alone.
-    register(&mut cluster, registration(2, 7, -1));
-    assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![], vec![2], 6));
-    heard(&mut cluster, 2);
-    assert_eq!(state(&cluster, 0), (2, vec![2], vec![], vec![], 7));
-    assert_eq!(
-        partition(&cluster, 0).leader_recovery_state,
-        LeaderRecoveryState::Recovering
-    );
-}
-
-#[test]
-fn unclean_election_takes_whom_it_gets_where_the_topic_allows_it() {
-    let allow = MetadataRecord::Config {
-        resource: ConfigResource::topic("a"),
-        name: "unclean.leader.election.enable".into(),
-        value: Some("true".into()),
-    };
-    let mut cluster = cluster(&[(&[1, 3], &[1], 1)]);
-    fence(&mut cluster, 1);
-    assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![1], vec![1], 5));
-    cluster.submit(Tick { elections: true });
-    assert_eq!(state(&cluster, 0).0, NO_LEADER, "not allowed");
-    cluster.apply(&[allow]);
-    cluster.submit(Tick { elections: true });
-    assert_eq!(state(&cluster, 0), (3, vec![3], vec![], vec![], 6));
-}
-
-#[test]
-fn preferred_leaders_get_their_partitions_back() {
-    let mut cluster = cluster(&[(&[1, 2], &[1, 2], 2), (&[1, 2], &[2], 2), (&[2, 1], &[1, 2], 2)]);
-    cluster.submit(Tick { elections: true });
-    let leaders: Vec<(i32, i32)> = (0..3)
-        .map(|index| {
-            (
-                partition(&cluster, index).leader,
-                partition(&cluster, index).leader_epoch,
-            )
-        })
-        .collect();
-    assert_eq!(leaders, [(1, 5), (2, 4), (2, 4)]);
-}
-
-#[test]
-fn a_failed_directory_moves_what_lay_in_it() {
-    let mut cluster = cluster(&[(&[1, 2], &[1, 2], 1), (&[1, 2], &[1, 2], 1)]);
-    let (first, second) = (Uuid::from_u128(1001), Uuid::from_u128(2001));
-    let change = BrokerRegistrationChange {
-        broker_id: 1,
-        broker_epoch: 1,
-        log_dirs: Some(vec![first, second]),
-        ..BrokerRegistrationChange::default()
-    };
-    cluster.apply(&[MetadataRecord::BrokerRegistrationChange(change)]);
-    let assigned = |partitions: &[i32], directory: Uuid, epoch: i64| {
-        let partitions = partitions
-            .iter()
-            .map(|index| PartitionData::default().with_partition_index(*index));
-        let topic = TopicData::default()
-            .with_topic_id(TOPIC)
-            .with_partitions(partitions.collect());
-        let directory = DirectoryData::default()
-            .with_id(directory)
-            .with_topics(vec![topic]);
-        let request = AssignReplicasToDirsRequest::default()
-            .with_broker_id(BrokerId(1))
-            .with_broker_epoch(epoch)
-            .with_directories(vec![directory]);
-        AssignReplicasToDirs(request)
-    };
-    let stale = cluster.submit(assigned(&[1], second, 0));
-    assert_eq!(stale.error_code, ErrorCode::StaleBrokerEpoch.code());
-    let reply = cluster.submit(assigned(&[1, 7], second, 1));
-    let codes: Vec<i16> = reply.directories[0].topics[0]
-        .partitions
-        .iter()
-        .map(|partition| partition.error_code)
-        .collect();
-    assert_eq!(codes, [0, ErrorCode::UnknownTopicOrPartition.code()]);
-    assert_eq!(
-        partition(&cluster, 1).directories,
-        [second, Uuid::from_u128(1002)]
-    );
-
-    let failed = beat(&cluster, 1).with_offline_log_dirs(vec![second]);
-    assert!(!cluster.submit(BrokerHeartbeat(failed)).is_fenced);
-    assert_eq!(cluster.image.brokers[&1].log_dirs, [first]);
-    assert_eq!(state(&cluster, 0).0, 1);
-    assert_eq!(state(&cluster, 1), (2, vec![2], vec![1], vec![], 5));
-    // What turns out to lie there later moves too.
-    cluster.submit(assigned(&[0], second, 1));
-    assert_eq!(state(&cluster, 0), (2, vec![2], vec![1], vec![], 5));
 }
 
 #[test]

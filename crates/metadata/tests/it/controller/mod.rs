@@ -8,5 +8,6 @@ mod import_cluster;
 mod lives;
 mod placement;
 mod quotas;
+mod recoveries;
 mod scram;
 mod topics;

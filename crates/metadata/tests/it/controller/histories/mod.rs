@@ -2,6 +2,9 @@
 //! move replicas and hold elections. After each decision every partition is looked at, and who really has the
 //! committed records is kept beside it: no clean election may choose anybody else.
 
+mod checks;
+mod dice;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use barnabas_metadata::controller::{
@@ -11,7 +14,7 @@ use barnabas_metadata::controller::{
 use barnabas_metadata::features::{self, ELIGIBLE_LEADER_REPLICAS_VERSION};
 use barnabas_metadata::image::{MetadataImage, PartitionImage};
 use barnabas_metadata::records::{
-    BrokerRegistration, ConfigResource, LeaderRecoveryState, MetadataRecord, NO_LEADER, PartitionRecord,
+    BrokerRegistration, ConfigResource, LeaderRecoveryState, MetadataRecord, PartitionRecord,
 };
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::alter_partition_reassignments_request::{
@@ -25,51 +28,15 @@ use barnabas_protocol::messages::{
 };
 use uuid::Uuid;
 
+use self::dice::Dice;
 use super::fixture::{Cluster, SESSION_MS, broker_ids, topic_name};
 
-const BROKERS: i32 = 5;
-const PARTITIONS: i32 = 6;
+pub const BROKERS: i32 = 5;
+pub const PARTITIONS: i32 = 6;
 const SEEDS: u64 = 200;
 const STEPS: usize = 250;
 const MIN_ISR: usize = 2;
 const TOPIC: Uuid = Uuid::from_u128(9);
-
-/// Splitmix.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn broker(&mut self) -> i32 {
-        1 + self.below(BROKERS as usize) as i32
-    }
-
-    fn partition(&mut self) -> i32 {
-        self.below(PARTITIONS as usize) as i32
-    }
-
-    /// Some brokers, each once.
-    fn brokers(&mut self, count: usize) -> Vec<i32> {
-        let mut brokers: Vec<i32> = Vec::new();
-        while brokers.len() < count {
-            let broker = self.broker();
-            if !brokers.contains(&broker) {
-                brokers.push(broker);
-            }
-        }
-        brokers
-    }
-}
 
 struct History {
     cluster: Cluster,
@@ -328,8 +295,8 @@ impl History {
             ) else {
                 continue;
             };
-            check_alone(now, &self.cluster.image, self.elr);
-            check_step(was, now);
+            checks::of_one(now, &self.cluster.image, self.elr);
+            checks::of_step(was, now);
             let led_anew = now.leader != was.leader && now.has_leader();
             if led_anew {
                 self.elections += 1;
@@ -347,46 +314,6 @@ impl History {
             }
         }
     }
-}
-
-fn check_alone(now: &PartitionImage, image: &MetadataImage, elr: bool) {
-    let serves = |id: &i32| {
-        let broker = image.alive_broker(*id);
-        broker.is_some_and(|broker| !broker.in_controlled_shutdown)
-    };
-    let isr: BTreeSet<i32> = now.isr.iter().copied().collect();
-    assert_eq!(isr.len(), now.isr.len(), "{now:?}");
-    assert!(isr.iter().all(|id| now.replicas.contains(id)), "{now:?}");
-    assert!(
-        now.leader == NO_LEADER || (isr.contains(&now.leader) && serves(&now.leader)),
-        "{now:?}"
-    );
-    assert!(isr.iter().all(serves) || (!elr && isr.len() == 1), "{now:?}");
-    assert!(elr || !isr.is_empty(), "{now:?}");
-    let eligible = &now.eligible_leader_replicas;
-    let eligible_well = |id: &i32| !isr.contains(id) && now.replicas.contains(id);
-    assert!(eligible.iter().all(eligible_well), "{now:?}");
-    assert!(elr || eligible.is_empty(), "{now:?}");
-    assert!(now.last_known_elr.len() <= 1, "{now:?}");
-    assert_eq!(now.directories.len(), now.replicas.len(), "{now:?}");
-}
-
-fn check_step(was: &PartitionImage, now: &PartitionImage) {
-    if was == now {
-        return;
-    }
-    assert!(
-        now.partition_epoch > was.partition_epoch,
-        "{was:?} became {now:?}"
-    );
-    let removed = was.replicas.iter().any(|id| !now.replicas.contains(id));
-    let rises = now.leader_epoch > was.leader_epoch;
-    assert!(now.leader_epoch >= was.leader_epoch, "{was:?} became {now:?}");
-    assert_eq!(
-        rises,
-        now.leader != was.leader || removed,
-        "{was:?} became {now:?}"
-    );
 }
 
 fn directory(broker_id: i32) -> Uuid {

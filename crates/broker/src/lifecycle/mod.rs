@@ -13,4 +13,4 @@ pub mod shell;
 mod tests;
 
 pub use self::core::{BrokerState, Lifecycle, LifecycleOptions};
-pub use self::shell::BrokerLifecycle;
+pub use self::shell::{BrokerLifecycle, Directories};

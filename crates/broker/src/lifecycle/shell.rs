@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 use super::core::{BrokerState, Lifecycle, Step};
 
+/// Tells which log directories have failed, and which get no new partitions.
+pub type Directories = Box<dyn Fn() -> (Vec<Uuid>, Vec<Uuid>) + Send + Sync>;
+
 /// This broker before the controllers. Clones are the same; may be used from any thread.
 #[derive(Clone)]
 pub struct BrokerLifecycle {
@@ -28,6 +31,7 @@ struct Shared {
     channel: Arc<dyn ControllerChannel>,
     clock: Clock,
     node_id: i32,
+    directories: Directories,
     wake: Notify,
     progress: watch::Sender<Progress>,
 }
@@ -41,7 +45,12 @@ enum Progress {
 
 impl BrokerLifecycle {
     /// A broker that has yet to be registered, over a channel to the controllers.
-    pub fn new(core: Lifecycle, channel: Arc<dyn ControllerChannel>, clock: Clock) -> Self {
+    pub fn new(
+        core: Lifecycle,
+        channel: Arc<dyn ControllerChannel>,
+        clock: Clock,
+        directories: Directories,
+    ) -> Self {
         let node_id = core.broker_id().0;
         let progress = watch::channel(Progress::In(core.state())).0;
         let shared = Shared {
@@ -49,6 +58,7 @@ impl BrokerLifecycle {
             channel,
             clock,
             node_id,
+            directories,
             wake: Notify::new(),
             progress,
         };
@@ -110,11 +120,6 @@ impl BrokerLifecycle {
         self.happened(|core, now_ms| core.image_published(now_ms, image.offset, others_stop));
     }
 
-    /// These log directories have failed, and those get no new partitions.
-    pub fn directories(&self, offline: Vec<Uuid>, cordoned: Vec<Uuid>) {
-        self.happened(|core, now_ms| core.directories(now_ms, offline, cordoned));
-    }
-
     /// Gives all leaderships away, and returns when the controllers let the broker go, or take too long.
     /// `has_others`: whether there are other brokers, `spawned`: whether a task keeps this one alive.
     pub async fn stop(&self, has_others: bool, spawned: bool) {
@@ -174,8 +179,10 @@ impl Shared {
     async fn drive(&self, enough: impl Fn(&Lifecycle) -> bool) {
         loop {
             let now_ms = self.clock.monotonic_ms();
+            let (offline, cordoned) = (self.directories)();
             let step = {
                 let mut core = self.core.lock();
+                core.directories(now_ms, offline, cordoned);
                 let step = core.step(now_ms);
                 self.tell(core.state(), &step);
                 if enough(&core) {

@@ -79,6 +79,10 @@ view! {
 
         /// How long after it was last heard a broker is fenced, milliseconds.
         broker_session_timeout_ms: i32 = "broker.session.timeout.ms",
+        /// How often a broker tells the controllers that it lives, milliseconds.
+        broker_heartbeat_interval_ms: i32 = "broker.heartbeat.interval.ms",
+        /// How long a broker tries to be registered before it gives up, milliseconds.
+        initial_broker_registration_timeout_ms: i32 = "initial.broker.registration.timeout.ms",
         /// Whether partitions are given back to their preferred leaders.
         auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable",
         /// How often that is looked at, seconds.

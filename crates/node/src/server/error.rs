@@ -5,7 +5,6 @@ use std::io;
 use barnabas_config::ConfigException;
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::controller::ApiError;
 use barnabas_replica::log_dirs::open::OpenError;
 use barnabas_storage::StorageError;
 
@@ -28,8 +27,8 @@ pub enum StartError {
     #[error(transparent)]
     LogDirs(#[from] OpenError),
     /// The controllers refuse this broker.
-    #[error("the registration of this broker was refused: {0}")]
-    Refused(ApiError),
+    #[error("this broker was not registered: {0}")]
+    Refused(String),
     /// The folders are another cluster's.
     #[error("the log directories belong to cluster {found}, and cluster.id is {configured}")]
     OtherCluster {

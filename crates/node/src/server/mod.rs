@@ -150,7 +150,7 @@ impl Server {
         let broker = match waiting_broker {
             Some(broker) => {
                 let cluster_id = &identity.cluster_id;
-                let controllers = voter.channel(&quorum);
+                let controllers = (voter.channel(&quorum), quorum_settings.is_alone());
                 let running = broker.start(cluster_id, controllers, listeners, authorizer);
                 Some(running.await?)
             }
@@ -187,9 +187,17 @@ impl Server {
         &self.listeners
     }
 
-    /// Waits until the node can't go on, because its disks have failed; answers why.
+    /// Waits until the node can't go on, because its disks have failed or the controllers want it no more;
+    /// answers why.
     pub async fn fatal(&self) -> String {
-        self.log_dirs.fatal().await
+        let Some(broker) = &self.broker else {
+            return self.log_dirs.fatal().await;
+        };
+        tokio::select! {
+            biased;
+            why = self.log_dirs.fatal() => why,
+            why = broker.lifecycle.failed() => why,
+        }
     }
 
     /// Stops: no more connections, requests in flight finish, logs are flushed, the clean marker is written.

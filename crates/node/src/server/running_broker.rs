@@ -1,29 +1,40 @@
 //! The broker's part of a node: what it needs before there is metadata, what follows from it, and the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_broker::broker::Broker;
 use barnabas_broker::broker_peers::BrokerPeers;
 use barnabas_broker::dispatch::BrokerService;
+use barnabas_broker::lifecycle::{BrokerLifecycle, Directories, Lifecycle, LifecycleOptions};
 use barnabas_broker::metadata_publisher::MetadataPublisher;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_environment::{Environment, Random, Threads};
-use barnabas_metadata::controller::{registered_epoch, registration_request};
+use barnabas_metadata::controller::registration_request;
 use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
 use barnabas_metadata::{ControllerClient, features};
 use barnabas_network::{Network, Service};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::Unfinished;
-use barnabas_replica::log_dirs::{self, LogDirs};
+use barnabas_replica::log_dirs::{self, Cordoned, DataDir, LogDirs};
 use barnabas_replica::upkeep::Upkeep;
 use barnabas_security::Authorizer;
 use barnabas_storage::StorageError;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::bind::Bound;
 use super::error::StartError;
 use super::serving::Serving;
+
+/// So long a start waits to be unfenced; what hinders it may pass.
+const UNFENCED_WITHIN: Duration = Duration::from_secs(60);
+/// So long the controllers may take to let a broker go.
+const SHUTDOWN_TIMEOUT_MS: i64 = 30_000;
+/// So long they may be silent meanwhile: where the whole cluster stops, nobody is left to answer.
+const SHUTDOWN_SILENCE_MS: i64 = 2000;
 
 /// A broker that waits for its first image.
 pub struct WaitingBroker {
@@ -84,15 +95,17 @@ impl WaitingBroker {
     pub async fn start(
         self,
         cluster_id: &str,
-        controller: ControllerClient,
+        (controller, alone): (ControllerClient, bool),
         listeners: Vec<Bound>,
         authorizer: Arc<dyn Authorizer>,
     ) -> Result<RunningBroker, StartError> {
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
-        let request = registration_request(cluster_id, &own, self.previous_broker_epoch);
-        let registered = controller.channel().register(request).await?;
-        registered_epoch(&registered).map_err(StartError::Refused)?;
+        let lifecycle = self.lifecycle(cluster_id, &own, &controller, alone);
+        lifecycle.register().await.map_err(StartError::Refused)?;
+        if !alone {
+            self.metadata.follow_by(lifecycle.clone());
+        }
         self.metadata.partitions().set_strays_aside();
 
         let advertised = listeners.iter().map(|bound| bound.listener.clone()).collect();
@@ -112,12 +125,60 @@ impl WaitingBroker {
         let count = worker_count(self.config.num_network_threads);
         let serving = Serving::start(listeners, &service, (count, threads), &self.stopping)?;
         let upkeep = Upkeep::start(&self.replicas, &self.moves)?;
+        lifecycle.ready();
+        if !alone {
+            lifecycle.spawn();
+            let unfenced = timeout(UNFENCED_WITHIN, lifecycle.running()).await;
+            unfenced.unwrap_or(Ok(())).map_err(StartError::Refused)?;
+        }
         Ok(RunningBroker {
             broker,
+            lifecycle,
+            alone,
             serving,
             upkeep,
         })
     }
+}
+
+impl WaitingBroker {
+    fn lifecycle(
+        &self,
+        cluster_id: &str,
+        own: &BrokerRegistration,
+        controller: &ControllerClient,
+        alone: bool,
+    ) -> BrokerLifecycle {
+        let clock = self.environment.clock.clone();
+        let options = LifecycleOptions {
+            heartbeat_interval_ms: i64::from(self.config.broker_heartbeat_interval_ms),
+            registration_timeout_ms: i64::from(self.config.initial_broker_registration_timeout_ms),
+            shutdown_timeout_ms: SHUTDOWN_TIMEOUT_MS,
+            shutdown_silence_ms: SHUTDOWN_SILENCE_MS,
+            alone,
+        };
+        let request = registration_request(cluster_id, own, self.previous_broker_epoch);
+        let core = Lifecycle::new(request, options, clock.monotonic_ms());
+        let directories = directories(&self.log_dirs, &self.metadata);
+        BrokerLifecycle::new(core, controller.channel().clone(), clock, directories)
+    }
+}
+
+/// Which log directories have failed since, and which are cordoned. A folder that has failed tells its id no
+/// more, so the ids are those of the start.
+fn directories(log_dirs: &LogDirs, metadata: &Arc<MetadataPublisher>) -> Directories {
+    let with_id =
+        |dir: &Arc<DataDir>| Some((dir.clone(), dir.storage().ok()?.meta_properties()?.directory_id?));
+    let known: Vec<(Arc<DataDir>, Uuid)> = log_dirs.all().iter().filter_map(with_id).collect();
+    let metadata = metadata.clone();
+    Box::new(move || {
+        let cordoned = Cordoned::new(metadata.config().cordoned_log_dirs.as_deref());
+        let ids = |wanted: &dyn Fn(&DataDir) -> bool| {
+            let dirs = known.iter().filter(|(dir, _)| wanted(dir));
+            dirs.map(|(_, id)| *id).collect()
+        };
+        (ids(&|dir| dir.is_failed()), ids(&|dir| cordoned.contains(dir)))
+    })
 }
 
 fn spawn_timers(broker: &Arc<Broker>) {
@@ -136,13 +197,21 @@ fn spawn_timers(broker: &Arc<Broker>) {
 pub struct RunningBroker {
     /// The broker.
     pub broker: Arc<Broker>,
+    /// The broker before the controllers.
+    pub lifecycle: BrokerLifecycle,
+    /// Whether this node is the quorum alone.
+    alone: bool,
     serving: Serving,
     upkeep: Upkeep,
 }
 
 impl RunningBroker {
-    /// No more connections, and requests in flight finish. The metadata still takes effect.
+    /// Others lead what this broker led; then no more connections, and requests in flight finish. The
+    /// metadata still takes effect.
     pub async fn stop(self) -> StoppedBroker {
+        let node_id = self.broker.node_id;
+        let has_others = self.broker.image().brokers.keys().any(|id| *id != node_id);
+        self.lifecycle.stop(has_others, !self.alone).await;
         self.broker.stopping.cancel();
         self.upkeep.stop();
         self.serving.ended().await;

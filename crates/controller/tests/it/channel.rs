@@ -47,7 +47,9 @@ fn requests_find_the_next_controller_when_the_active_one_is_killed() {
     let mut cluster = Cluster::start();
     let first = cluster.active();
     let follower = cluster.another(first);
-    live_broker(&cluster.nodes[&follower], 1, 9092);
+    // Where something listens, or the next controller would take the broker for dead.
+    let port = cluster.addresses[&follower].port();
+    live_broker(&cluster.nodes[&follower], 1, port);
     cluster.take(first).kill();
     let killed = Instant::now();
     assert_eq!(create(&cluster.nodes[&follower], "a").unwrap(), 0);

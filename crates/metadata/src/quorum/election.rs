@@ -26,8 +26,6 @@ pub struct Elections {
     pub node_id: NodeId,
     /// How long an election may take; up to so much longer than the lease each voter waits.
     pub election_timeout: Duration,
-    /// So long after it heard a leader raft refuses its vote to others.
-    pub raft_lease: Duration,
 }
 
 impl Elections {
@@ -39,7 +37,7 @@ impl Elections {
         loop {
             let patience = self.door.lease + below(spread_ms);
             let turn = below(TURN_MS.min(spread_ms));
-            self.door.heard.missed(patience, self.raft_lease, turn).await;
+            self.door.heard.missed(patience, self.door.raft_lease, turn).await;
             if self.door.raft.metrics().borrow().running_state.is_err() {
                 return;
             }
@@ -48,16 +46,30 @@ impl Elections {
                 sleep(self.door.lease).await;
                 continue;
             }
-            if self.most_would_vote().await && self.door.raft.trigger().elect().await.is_err() {
-                return;
+            let missed_since = self.door.heard.at();
+            let mut stood = None;
+            // Unless somebody was voted for meanwhile.
+            if self.most_would_vote().await && self.door.heard.at() == missed_since {
+                stood = Some(self.door.heard.stand());
+                if self.door.raft.trigger().elect().await.is_err() {
+                    return;
+                }
             }
             // The others will have noticed soon, too, that the leader is gone.
-            let pause_ms = match self.door.heard.is_gone() {
+            let pause_ms = match stood.is_some() || self.door.heard.is_gone() {
                 true => spread_ms.min(TURN_MS << tries.min(8)),
                 false => spread_ms,
             };
             tries += 1;
-            sleep(below(pause_ms)).await;
+            let stands = if stood.is_some() {
+                self.election_timeout / 2
+            } else {
+                Duration::ZERO
+            };
+            sleep(stands + below(pause_ms)).await;
+            if let Some(stood) = stood.filter(|_| self.is_needed()) {
+                self.door.heard.failed(stood);
+            }
         }
     }
 

@@ -26,11 +26,12 @@ struct Last {
 }
 
 impl Heard {
-    pub fn now() -> Self {
+    /// Nobody was heard yet. A quorum that has never had a leader needn't wait for one: it is `new`.
+    pub fn nobody(new: bool) -> Self {
         Self {
             last: Mutex::new(Last {
                 at: Instant::now(),
-                gone: false,
+                gone: new,
                 successor: false,
             }),
             changed: Notify::new(),
@@ -44,6 +45,23 @@ impl Heard {
             gone: false,
             successor: false,
         };
+    }
+
+    /// This node stands for election, with its own vote given. Answers when that was, for [`Heard::failed`].
+    pub fn stand(&self) -> Instant {
+        self.hear();
+        self.last.lock().at
+    }
+
+    /// Nothing came of standing at `stood`, unless somebody was heard since.
+    pub fn failed(&self, stood: Instant) {
+        let mut last = self.last.lock();
+        last.gone |= last.at == stood;
+    }
+
+    /// When a leader was last heard, or a vote was given.
+    pub fn at(&self) -> Instant {
+        self.last.lock().at
     }
 
     /// The leader says that it goes.

@@ -55,9 +55,11 @@ pub use status::QuorumStatus;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::ServerState;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use self::decider::Decider;
 use self::election::Elections;
@@ -81,6 +83,9 @@ use crate::records::MetadataRecord;
 /// The filter for logs that leaves out what raft tells of itself: each lost message is an error to it, and
 /// who leads and who is missed is told here.
 pub const QUIET: &str = "openraft=off";
+
+/// How long the other voters of a new cluster wait for the first one to make the log.
+const FIRST_VOTER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running member of the quorum.
 pub struct Quorum {
@@ -161,6 +166,7 @@ impl Quorum {
             .await
             .map_err(failed)?;
 
+        let new = !raft.is_initialized().await.map_err(failed)?;
         let timing = timing.unwrap_or_default();
         let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
         let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
@@ -173,8 +179,9 @@ impl Quorum {
                 raft: raft.clone(),
                 leadership: leadership.clone(),
                 cluster_id: cluster_id.clone(),
-                heard: Arc::new(Heard::now()),
+                heard: Arc::new(Heard::nobody(new)),
                 lease: timing.fetch_timeout,
+                raft_lease: timing.raft_lease(),
                 feed: feed.clone(),
             },
             handle: ControllerHandle {
@@ -188,7 +195,7 @@ impl Quorum {
             network: network.clone(),
             closed,
         };
-        if let Err(error) = quorum.join(members).await {
+        if let Err(error) = quorum.join(members, new).await {
             quorum.shutdown().await?;
             return Err(error);
         }
@@ -200,7 +207,6 @@ impl Quorum {
                 random: environment.random.clone(),
                 node_id,
                 election_timeout: timing.election_timeout,
-                raft_lease: timing.raft_lease(),
             };
             tokio::spawn(elections.run());
         }
@@ -221,11 +227,20 @@ impl Quorum {
         Ok(StartingQuorum { quorum })
     }
 
-    /// Makes the log, if there is none, and stands for election where there is nobody to ask.
-    async fn join(&self, members: BTreeMap<NodeId, Node>) -> Result<(), MetadataError> {
+    /// Makes the log, if it is `new`, and stands for election where there is nobody to ask. Of several voters
+    /// the first makes it, and the others only if that one doesn't come: so they don't all stand at once.
+    async fn join(&self, members: BTreeMap<NodeId, Node>, new: bool) -> Result<(), MetadataError> {
         let alone = members.len() == 1;
-        if !self.raft.is_initialized().await.map_err(failed)? {
+        let own = self.raft.metrics().borrow().id;
+        if new && members.keys().next() == Some(&own) {
             self.raft.initialize(members).await.map_err(failed)?;
+        } else if new {
+            let raft = self.raft.clone();
+            tokio::spawn(async move {
+                sleep(FIRST_VOTER_PATIENCE).await;
+                // It fails where there is a log by now.
+                let _ = raft.initialize(members).await;
+            });
         }
         if alone && self.raft.metrics().borrow().state != ServerState::Leader {
             self.raft.trigger().elect().await.map_err(failed)?;

@@ -23,6 +23,8 @@ pub struct PeerDoor {
     pub(super) heard: Arc<Heard>,
     /// So long after a leader was heard nobody else is voted for.
     pub(super) lease: Duration,
+    /// So long raft itself votes for nobody else.
+    pub(super) raft_lease: Duration,
     /// What observers are told.
     pub(super) feed: Arc<Feed>,
 }
@@ -63,6 +65,10 @@ impl PeerDoor {
             FrameKind::Vote => {
                 let (request, _): (VoteRequest<NodeId>, _) = frame.read()?;
                 self.check_voter(request.vote.leader_id.node_id)?;
+                // Already while the vote is on its way to the disk nobody else gets one.
+                if self.is_complete(request.last_log_id) && self.heard.lease_is_over(self.raft_lease) {
+                    self.heard.hear();
+                }
                 let answer = self.raft.vote(request).await;
                 if answer.as_ref().is_ok_and(|answer| answer.vote_granted) {
                     self.heard.hear();
@@ -106,8 +112,14 @@ impl PeerDoor {
     /// Whether this node would vote for a candidate: it misses a leader too, and the candidate has all that
     /// it has.
     pub(super) fn would_vote(&self, request: &PreVote) -> bool {
-        let complete = request.last_log_id >= self.raft.data_metrics().borrow().last_log;
-        complete && self.heard.lease_is_over(self.lease) && !self.leadership.is_active()
+        self.is_complete(request.last_log_id)
+            && self.heard.lease_is_over(self.lease)
+            && !self.leadership.is_active()
+    }
+
+    /// Whether a candidate has all that this node has.
+    fn is_complete(&self, last_log_id: Option<LogId>) -> bool {
+        last_log_id >= self.raft.data_metrics().borrow().last_log
     }
 
     /// The connection has ended by which the leader was heard.

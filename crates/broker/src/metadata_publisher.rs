@@ -107,6 +107,9 @@ impl MetadataPublisher {
         Self::warn_of_ineffective(&image, delta);
         self.image.store(image.clone());
         self.peers.apply(&image, delta);
+        if let Some(lifecycle) = self.lifecycle.get() {
+            lifecycle.image_published(&image);
+        }
     }
 
     /// Says which of the settings that changed do nothing yet.

@@ -1,14 +1,18 @@
 //! A quorum of one: commits, publishes, comes back.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use barnabas_metadata::controller::{AllocateProducerIds, PRODUCER_ID_BLOCK_SIZE};
+use barnabas_metadata::controller::{
+    AllocateProducerIds, BrokerHeartbeat, PRODUCER_ID_BLOCK_SIZE, RegisterBroker, registration_request,
+};
 use barnabas_metadata::quorum::MetadataDisk;
-use barnabas_metadata::{MetadataDelta, MetadataError, Quorum};
-use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerId};
+use barnabas_metadata::records::BrokerRegistration;
+use barnabas_metadata::{MetadataDelta, MetadataError, MetadataImage, Quorum, features};
+use barnabas_protocol::messages::{AllocateProducerIdsRequest, BrokerHeartbeatRequest, BrokerId};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::support::{create, options, register, start, start_error};
 
@@ -102,7 +106,7 @@ async fn a_slow_image_holds_up_no_decision() {
     let dir = tempfile::tempdir().unwrap();
     let (go_on, wait) = mpsc::channel::<()>();
     let (tell, told) = mpsc::channel::<(usize, usize)>();
-    let publish = move |image: std::sync::Arc<barnabas_metadata::MetadataImage>, delta: &MetadataDelta| {
+    let publish = move |image: Arc<MetadataImage>, delta: &MetadataDelta| {
         if !delta.topics_created.is_empty() {
             wait.recv().unwrap();
             tell.send((image.topics.len(), delta.topics_created.len()))
@@ -183,4 +187,36 @@ async fn a_log_of_another_cluster_stops_the_start() {
     quorum.shutdown().await.unwrap();
     let error = start_error(dir.path(), "cluster-b").await;
     assert!(matches!(error, MetadataError::Mismatch(_)), "{error}");
+}
+
+/// A quorum of one fences a broker on another node that falls silent, and never its own, which sends nothing.
+#[tokio::test]
+async fn a_silent_broker_is_fenced_when_its_session_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(MetadataDisk::open(dir.path()).unwrap(), "cluster-a");
+    options.settings.broker_session_timeout_ms = 200;
+    let (tell, told) = mpsc::channel();
+    let publish = move |image: Arc<MetadataImage>, _: &MetadataDelta| drop(tell.send(image));
+    let quorum = Quorum::start(options, publish).await.unwrap();
+    let handle = quorum.handle();
+    register(&handle).await.unwrap();
+    let other = BrokerRegistration {
+        broker_id: 2,
+        log_dirs: vec![Uuid::from_u128(2000)],
+        features: features::broker_features(),
+        ..BrokerRegistration::default()
+    };
+    let request = RegisterBroker(registration_request("cluster-a", &other, -1));
+    let broker_epoch = handle.submit(request).await.unwrap().broker_epoch;
+    let alive = BrokerHeartbeatRequest::default()
+        .with_broker_id(BrokerId(2))
+        .with_broker_epoch(broker_epoch)
+        .with_current_metadata_offset(broker_epoch);
+    let reply = handle.submit(BrokerHeartbeat(alive)).await.unwrap();
+    assert!(!reply.is_fenced);
+    while told.try_recv().is_ok() {}
+    let fenced = tokio::task::spawn_blocking(move || told.recv_timeout(LONG).unwrap());
+    let image = fenced.await.unwrap();
+    assert!(image.brokers[&2].fenced && !image.brokers[&1].fenced);
+    quorum.shutdown().await.unwrap();
 }

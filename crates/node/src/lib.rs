@@ -1,5 +1,6 @@
 //! The binary `barnabas`: its command line, and a node's assembly, start and stop.
 
 pub mod cli;
+pub mod nodes;
 pub mod outside;
 pub mod server;

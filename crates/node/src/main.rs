@@ -6,6 +6,7 @@
 //! not stop cleanly.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -16,10 +17,12 @@ use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_import::{self as import, Import};
 use barnabas_metadata::quorum::QUIET;
 use barnabas_network::Listener;
-use barnabas_node::cli::{self, Command, Start};
+use barnabas_node::cli::{self, Command, Nodes, Start};
+use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use tempfile::TempDir;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -39,6 +42,14 @@ fn main() -> ExitCode {
             code
         }
         Ok(Command::Check(start)) => match check(start) {
+            Ok(text) => print(&text),
+            Err(why) => fail(&why),
+        },
+        Ok(Command::Nodes(nodes)) => match run_nodes(&nodes, began) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => fail(&why),
+        },
+        Ok(Command::KillNode(nodes, node)) => match nodes::kill(&nodes.start, node) {
             Ok(text) => print(&text),
             Err(why) => fail(&why),
         },
@@ -83,6 +94,29 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         .build()
         .map_err(|error| format!("the system refuses a runtime: {error}"))?;
     LocalSet::new().block_on(&runtime, serve(settings, began))
+}
+
+fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
+    start_logs(nodes.start.log.as_deref())?;
+    let mut temporary = None;
+    let folder = match (&nodes.start.data, nodes.start.ephemeral) {
+        (Some(folder), _) => folder.clone(),
+        (None, true) => temporary.insert(temporary_folder()?).path().to_owned(),
+        (None, false) => user_data_dir()
+            .map(|folder| folder.with_file_name("barnabas-nodes"))
+            .ok_or("there is no home folder to keep data in: give --data DIR")?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system refuses a runtime: {error}"))?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
+        let print = |text: &str| {
+            print(text);
+        };
+        nodes::run(nodes, &folder, began, print, signals.next()).await
+    })
 }
 
 /// What there is to say of settings with which a node would start.
@@ -297,6 +331,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Option<Signal>,
+    /// Of a node that was started by another process, and ends with it.
+    input: Option<pipe::Receiver>,
 }
 
 impl Signals {
@@ -306,6 +342,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: hangup.transpose()?,
+            input: input()?,
         })
     }
 
@@ -316,10 +353,38 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
+        let ended = async {
+            match &self.input {
+                Some(input) => closed(input).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = ended => {}
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = hangup => {}
+        }
+    }
+}
+
+/// The standard input, where the process is to end with it.
+fn input() -> std::io::Result<Option<pipe::Receiver>> {
+    if std::env::var_os(nodes::ENDS_WITH_INPUT).is_none() {
+        return Ok(None);
+    }
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    pipe::Receiver::from_owned_fd(input).map(Some)
+}
+
+/// Ready when nobody holds the other end any more.
+async fn closed(input: &pipe::Receiver) {
+    let mut read = [0; 64];
+    while input.readable().await.is_ok() {
+        match input.try_read(&mut read) {
+            Ok(0) => return,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+            _ => {}
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use barnabas_config::load::{Sources, load};
 use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::quorum::SimulatedDisk as MetadataDisk;
 use barnabas_network::Network;
 use barnabas_node::outside::Outside;
-use barnabas_node::server::Server;
+use barnabas_node::server::{Server, StartError};
 use barnabas_storage::Disk;
 use barnabas_storage::disk::simulated::{Loss, SimulatedDisk};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::World;
@@ -22,7 +24,7 @@ const CONTROLLER_PORT: u16 = 9093;
 pub struct Machine {
     world: World,
     node_id: i32,
-    /// The nodes of its cluster, itself among them.
+    /// The nodes that vote in its cluster.
     voters: Vec<i32>,
     settings: Vec<(String, String)>,
     random: Random,
@@ -38,7 +40,8 @@ impl Machine {
         Self::in_cluster(world, node_id, &[node_id], settings)
     }
 
-    /// As [`Machine::new`], with a node that is broker and controller in the cluster of the `voters`.
+    /// As [`Machine::new`], with a node that is broker and controller in the cluster of the `voters`, or a
+    /// broker alone where it isn't one of them.
     pub fn in_cluster(world: &World, node_id: i32, voters: &[i32], settings: &[(&str, &str)]) -> Machine {
         let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
         Machine {
@@ -73,17 +76,52 @@ impl Machine {
     /// # Panics
     /// It does not start, which is what a run is to find out.
     pub async fn start(&mut self) {
+        let started = self.try_start(CancellationToken::new()).await;
+        let (seed, node) = (self.world.seed, self.node_id);
+        started.unwrap_or_else(|error| panic!("seed {seed}: node {node} does not start: {error}"));
+    }
+
+    /// Starts the node, unless that takes longer than `patience`: in a cluster it waits for the others. Says
+    /// whether it answers.
+    ///
+    /// # Panics
+    /// It does not start for another reason.
+    pub async fn start_within(&mut self, patience: Duration) -> bool {
+        let (seed, node) = (self.world.seed, self.node_id);
+        let given_up = CancellationToken::new();
+        let giving_up = given_up.clone();
+        let started = self.try_start(given_up);
+        tokio::pin!(started);
+        let started = tokio::select! {
+            started = &mut started => started,
+            () = sleep(patience) => {
+                giving_up.cancel();
+                started.await
+            }
+        };
+        match started {
+            Ok(()) => true,
+            Err(_) if giving_up.is_cancelled() => false,
+            Err(error) => panic!("seed {seed}: node {node} does not start: {error}"),
+        }
+    }
+
+    async fn try_start(&mut self, given_up: CancellationToken) -> Result<(), StartError> {
         let mut given = vec![
             ("node.id", self.node_id.to_string()),
             ("log.dirs", "/data".to_owned()),
         ];
-        if self.voters.len() > 1 {
+        if self.voters != [self.node_id] {
             let at = |id: &i32| format!("{}:{CONTROLLER_PORT}", World::address_of(*id));
             let voters: Vec<String> = self.voters.iter().map(|id| format!("{id}@{}", at(id))).collect();
-            let own = at(&self.node_id);
-            let listeners = format!("PLAINTEXT://{},CONTROLLER://{own}", self.listener());
+            let is_voter = self.voters.contains(&self.node_id);
+            let mut listeners = format!("PLAINTEXT://{}", self.listener());
+            if is_voter {
+                listeners += &format!(",CONTROLLER://{}", at(&self.node_id));
+            }
+            let roles = if is_voter { "broker,controller" } else { "broker" };
             given.extend([
-                ("process.roles", "broker,controller".to_owned()),
+                ("process.roles", roles.to_owned()),
                 ("controller.listener.names", "CONTROLLER".to_owned()),
                 ("controller.quorum.voters", voters.join(",")),
                 ("listeners", listeners),
@@ -111,15 +149,11 @@ impl Machine {
             disk: Disk::Simulated(self.disk.clone()),
             metadata: Some(self.metadata.metadata()),
             network: Network::Simulated(self.world.network.host(self.address())),
-            given_up: CancellationToken::new(),
+            given_up,
         };
         let settings = settings.expect("the settings are valid");
-        let started = Server::start(settings, outside).await;
-        let seed = self.world.seed;
-        self.server =
-            Some(started.unwrap_or_else(|error| {
-                panic!("seed {seed}: node {} does not start: {error}", self.node_id)
-            }));
+        self.server = Some(Server::start(settings, outside).await?);
+        Ok(())
     }
 
     /// Stops the node cleanly.

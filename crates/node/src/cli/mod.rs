@@ -30,6 +30,8 @@ Options:
       --listen HOST:PORT    Listen there only; 0.0.0.0:PORT is every address of the machine, a port alone is localhost's
       --data DIR            Keep data in DIR (the same as --override log.dirs=DIR)
       --ephemeral           Keep data in a temporary folder that goes with the process
+      --nodes N             Start a cluster of N nodes on this machine, on N ports from 9092 or --port on
+      --kill NODE           With --nodes: kill one node of the running cluster, to see a failover
       --override KEY=VALUE  Set a setting; may be given several times, wins over the file
       --check               Say what is wrong with the settings and which have no effect; start nothing
       --log LEVEL           error, warn, info, debug, trace, or a filter as in RUST_LOG
@@ -44,6 +46,10 @@ The settings are described in docs/CONFIGURATION.md, running a node in docs/OPER
 pub enum Command {
     /// Start a node.
     Start(Start),
+    /// Run several nodes on this machine.
+    Nodes(Nodes),
+    /// Kill a node of those.
+    KillNode(Nodes, usize),
     /// Judge the settings a node would start with.
     Check(Start),
     /// Explain these settings, or list all.
@@ -73,9 +79,23 @@ pub struct Start {
     pub overrides: Vec<(String, String)>,
     /// Keep data in a temporary folder.
     pub ephemeral: bool,
+    /// The folder for the data of several nodes; of one it is an override.
+    pub data: Option<PathBuf>,
     /// The filter for logs.
     pub log: Option<String>,
 }
+
+/// How to start a cluster on one machine.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// How many nodes.
+    pub count: usize,
+    /// What holds for all of them.
+    pub start: Start,
+}
+
+/// So many nodes run on one machine at most.
+const NODES_MAX: usize = 9;
 
 /// The words that begin a command, rather than name a file.
 pub const COMMANDS: &[&str] = &["config", "help", "import", "log", "version"];
@@ -124,8 +144,10 @@ const OPTIONS: &[&str] = &[
     "data",
     "ephemeral",
     "help",
+    "kill",
     "listen",
     "log",
+    "nodes",
     "override",
     "port",
     "version",
@@ -135,6 +157,7 @@ fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
     let mut start = Start::default();
     let mut data = None;
     let mut check = false;
+    let (mut nodes, mut kill) = (None, None);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -145,6 +168,8 @@ fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
             Long("data") => data = Some(text(parser.value())?),
             Long("ephemeral") => start.ephemeral = true,
             Long("check") => check = true,
+            Long("nodes") => nodes = Some(number("nodes", &text(parser.value())?, NODES_MAX)?),
+            Long("kill") => kill = Some(number("kill", &text(parser.value())?, NODES_MAX)?),
             Long(flag @ ("listen" | "port")) => {
                 let flag = flag.to_owned();
                 let address = address(&flag, &text(parser.value())?)?;
@@ -172,6 +197,12 @@ fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
             other @ Short(_) => return Err(other.unexpected().to_string()),
         }
     }
+    if let Some(count) = nodes {
+        return cluster(count, kill, data, check, start);
+    }
+    if kill.is_some() {
+        return Err("--kill needs --nodes, as the cluster was started".to_owned());
+    }
     if let Some(folder) = data {
         if start.ephemeral {
             return Err("--data and --ephemeral exclude each other".to_owned());
@@ -183,6 +214,36 @@ fn start(parser: &mut lexopt::Parser) -> Result<Command, String> {
     } else {
         Command::Start(start)
     })
+}
+
+fn cluster(
+    count: usize,
+    kill: Option<usize>,
+    data: Option<String>,
+    check: bool,
+    mut start: Start,
+) -> Result<Command, String> {
+    if check || (data.is_some() && start.ephemeral) {
+        let other = if check {
+            "--check and --nodes"
+        } else {
+            "--data and --ephemeral"
+        };
+        return Err(format!("{other} exclude each other"));
+    }
+    if let Some(node) = kill {
+        if node > count {
+            return Err(format!("--kill {node}: there are {count} nodes"));
+        }
+        return Ok(Command::KillNode(Nodes { count, start }, node));
+    }
+    start.data = data.map(PathBuf::from);
+    Ok(Command::Nodes(Nodes { count, start }))
+}
+
+fn number(flag: &str, given: &str, most: usize) -> Result<usize, String> {
+    let number = given.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("--{flag} {given}: a number from 1 to {most} is expected"))
 }
 
 fn pair(value: Result<OsString, lexopt::Error>) -> Result<(String, String), String> {
@@ -246,6 +307,7 @@ mod tests {
             file: Some("server.properties".into()),
             overrides: vec![pair("a", "b=c"), pair("log.dirs", "/data")],
             ephemeral: false,
+            data: None,
             listen: None,
             log: Some("debug".to_owned()),
         };
@@ -306,6 +368,34 @@ mod tests {
         }
         for wrong in ["65536", "-1", "x", "localhost:1", ""] {
             assert!(read(&["--port", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn several_nodes_are_asked_for() {
+        let Ok(Command::Nodes(nodes)) = read(&["--nodes", "3", "--data", "/d", "--port", "7"]) else {
+            panic!()
+        };
+        assert_eq!((nodes.count, nodes.start.data), (3, Some("/d".into())));
+        let killed = read(&["--nodes", "3", "--kill", "2"]);
+        assert!(matches!(killed, Ok(Command::KillNode(_, 2))));
+        for (arguments, expected) in [
+            (
+                &["--nodes", "0"][..],
+                "--nodes 0: a number from 1 to 9 is expected",
+            ),
+            (&["--nodes", "3", "--kill", "4"], "--kill 4: there are 3 nodes"),
+            (
+                &["--kill", "2"],
+                "--kill needs --nodes, as the cluster was started",
+            ),
+            (
+                &["--nodes", "3", "--check"],
+                "--check and --nodes exclude each other",
+            ),
+        ] {
+            let said = read(arguments).unwrap_err();
+            assert_eq!(said.split("; see ").next(), Some(expected));
         }
     }
 

@@ -28,6 +28,16 @@ impl MetadataDisk {
         Self::open(&log_dir.join(METADATA_FOLDER))
     }
 
+    /// Where an observer keeps its snapshot in a log directory; the folder is created when it isn't there.
+    ///
+    /// # Errors
+    /// It can't be created.
+    pub fn snapshots_in_log_dir(log_dir: &Path) -> Result<Arc<dyn SnapshotDisk>, MetadataError> {
+        let folder = log_dir.join(METADATA_FOLDER);
+        fs::create_dir_all(&folder).map_err(|source| MetadataError::io(&folder, source))?;
+        Ok(Arc::new(SnapshotInFolder(folder)))
+    }
+
     /// A folder of metadata; created when it isn't there.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `barnabas --nodes 3`: a cluster on one machine from one command, a process for each node.
 //!
-//! The processes end with this one, however it ends: each has a pipe from it for its standard input, and stops
-//! when that is closed. One that dies by itself is started again after a while, as an operator would.
+//! The processes end with this one, however it ends: each has a pipe from it for its standard input, and
+//! stops when that is closed. One that dies by itself is started again after a while, as an operator would.
 
 mod child;
 mod plan;

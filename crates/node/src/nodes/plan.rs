@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use barnabas_environment::Environment;
+use barnabas_metadata::quorum::QUIET;
 use barnabas_storage::{Disk, Folder, MetaProperties, kafka_uuid};
 
 use crate::cli::Start;
@@ -98,10 +99,7 @@ pub fn plan(
             .extend(overrides.flat_map(|(name, value)| ["--override".to_owned(), format!("{name}={value}")]));
         arguments.extend([
             "--log".to_owned(),
-            start
-                .log
-                .clone()
-                .unwrap_or_else(|| "warn,openraft=off".to_owned()),
+            start.log.clone().unwrap_or_else(|| format!("warn,{QUIET}")),
         ]);
         let shown = if host.is_empty() { "localhost" } else { host };
         Planned {

@@ -1,5 +1,5 @@
-//! Where a running cluster says which processes its nodes are, for `--kill`: a file of the user's, by the port
-//! of the first node.
+//! Where a running cluster says which processes its nodes are, for `--kill`: a file of the user's, by the
+//! port of the first node.
 
 use std::fs;
 use std::path::PathBuf;

@@ -13,8 +13,8 @@ use barnabas_network::{Limits, Service};
 use barnabas_security::Authorizer;
 use tokio_util::sync::CancellationToken;
 
-use super::Voter;
 use super::bind::Bound;
+use super::membership::Membership;
 use super::serving::Serving;
 
 /// See the module. It is served where the quorum runs, by no thread of its own: what voters say to each other
@@ -25,38 +25,41 @@ pub struct ControllerListener {
 }
 
 impl ControllerListener {
-    /// Answers at `listeners`.
+    /// Answers at `listeners`; `None` where there are none.
     ///
     /// # Errors
     /// The system refuses a resource.
     pub fn start(
         listeners: Vec<Bound>,
         quorum: &StartingQuorum,
-        voter: &Voter<'_>,
+        membership: &Membership<'_>,
         (settings, authorizer): (&Arc<DynamicBrokerConfig>, Arc<dyn Authorizer>),
-    ) -> io::Result<ControllerListener> {
-        let (config, stopping) = (voter.config, CancellationToken::new());
+    ) -> io::Result<Option<ControllerListener>> {
+        if listeners.is_empty() {
+            return Ok(None);
+        }
+        let (config, stopping) = (membership.config, CancellationToken::new());
         let grace_ms = u64::try_from(config.barnabas_broker_disconnect_grace_ms).unwrap_or(0);
         let service = Arc::new(ControllerService::new(ControllerServiceOptions {
             node_id: config.node_id,
-            cluster_id: voter.cluster_id.into(),
+            cluster_id: membership.cluster_id.into(),
             door: quorum.door(),
             handle: quorum.handle(),
-            controllers: voter.addresses(),
+            controllers: membership.addresses(),
             authorizer,
-            clock: voter.environment.clock.clone(),
+            clock: membership.environment.clock.clone(),
             settings: settings.clone(),
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),
             disconnect_grace: Duration::from_millis(grace_ms),
             stopping: stopping.clone(),
         }));
-        if !voter.quorum.is_alone() {
-            tokio::spawn(service.watch_brokers(voter.network.clone()));
+        if !membership.quorum.is_alone() {
+            tokio::spawn(service.watch_brokers(membership.network.clone()));
         }
         let service: Arc<dyn Service> = service;
         let serving = Serving::start(listeners, &service, (1, Threads::Runtime), &stopping)?;
-        Ok(ControllerListener { serving, stopping })
+        Ok(Some(ControllerListener { serving, stopping }))
     }
 
     /// Answers no more.

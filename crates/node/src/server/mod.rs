@@ -11,32 +11,28 @@ mod bind;
 mod controller_listener;
 mod error;
 mod identity;
+mod membership;
 mod running_broker;
 mod serving;
 
 pub use error::StartError;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use barnabas_broker::broker::Broker;
+use barnabas_config::DynamicBrokerConfig;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, QuorumSettings};
-use barnabas_controller::{NodePeers, QuorumChannel, QuorumChannelOptions};
-use barnabas_environment::Environment;
 use barnabas_import as import;
-use barnabas_metadata::quorum::{MetadataDisk, Quorum, QuorumOptions, QuorumTiming, StartingQuorum, Voters};
-use barnabas_metadata::{ControllerClient, MetadataDelta, MetadataImage};
-use barnabas_network::{Listener, Network};
+use barnabas_metadata::MetadataError;
+use barnabas_network::Listener;
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_security::{AllowAll, Authorizer};
 use barnabas_storage::{OpenFiles, StorageError};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::controller_listener::ControllerListener;
-use self::running_broker::{RunningBroker, WaitingBroker};
+use self::membership::{Membership, Metadata, Publish};
+use self::running_broker::{Place, RunningBroker, WaitingBroker};
 use crate::outside::Outside;
 
 /// A running node.
@@ -46,13 +42,10 @@ pub struct Server {
     listeners: Vec<Arc<Listener>>,
     log_dirs: Arc<LogDirs>,
     broker: Option<RunningBroker>,
-    quorum: Quorum,
+    metadata: Metadata,
     /// `None` where it has no listener.
     controller: Option<ControllerListener>,
 }
-
-/// What an image's taking effect means.
-type Publish = Box<dyn FnMut(Arc<MetadataImage>, &MetadataDelta) + Send>;
 
 impl Server {
     /// Starts a node; when it returns, the node answers. Runs on the calling runtime and within a local set,
@@ -121,7 +114,7 @@ impl Server {
             publish = Box::new(move |image, delta| cache.publish(image, delta));
             waiting_broker = Some(broker);
         }
-        let voter = Voter {
+        let membership = Membership {
             layers: &layers,
             config: &config,
             quorum: &quorum_settings,
@@ -129,32 +122,54 @@ impl Server {
             environment: &environment,
             network: &network,
         };
-        let starting = voter.open(metadata_disk, &data_dir, publish).await?;
-        let controller = if controller_listeners.is_empty() {
-            None
-        } else {
+        let (metadata, controller) = if quorum_settings.is_controller {
+            let starting = membership.vote(metadata_disk, &data_dir, publish).await?;
             let authorizer = authorizer.clone();
-            let listener =
-                ControllerListener::start(controller_listeners, &starting, &voter, (&settings, authorizer));
-            Some(listener?)
+            let controller = ControllerListener::start(
+                controller_listeners,
+                &starting,
+                &membership,
+                (&settings, authorizer),
+            )?;
+            match starting.caught_up_unless(given_up.cancelled()).await {
+                Ok(quorum) => (Metadata::Voter(Box::new(quorum)), controller),
+                Err(error) => {
+                    if let Some(controller) = controller {
+                        controller.stop().await;
+                    }
+                    return Err(error.into());
+                }
+            }
+        } else {
+            let observing = membership.observe(metadata_disk, &data_dir, publish, given_up.cancelled());
+            (Metadata::Observer(observing.await?), None)
         };
-        let quorum = match starting.caught_up_unless(given_up.cancelled()).await {
-            Ok(quorum) => quorum,
+        let started = match waiting_broker {
+            Some(broker) => {
+                let channel = membership.channel(&metadata);
+                let is_alone = quorum_settings.is_alone();
+                let place = Place {
+                    cluster_id: &identity.cluster_id,
+                    is_alone,
+                    lets_others_in: !is_alone || controller.is_some(),
+                };
+                tokio::select! {
+                    running = broker.start(place, channel, listeners, authorizer) => running.map(Some),
+                    () = given_up.cancelled() => Err(MetadataError::ShuttingDown.into()),
+                }
+            }
+            None => Ok(None),
+        };
+        let broker = match started {
+            Ok(broker) => broker,
             Err(error) => {
+                stopping.cancel();
                 if let Some(controller) = controller {
                     controller.stop().await;
                 }
-                return Err(error.into());
+                metadata.shutdown().await;
+                return Err(error);
             }
-        };
-        let broker = match waiting_broker {
-            Some(broker) => {
-                let cluster_id = &identity.cluster_id;
-                let controllers = (voter.channel(&quorum), quorum_settings.is_alone());
-                let running = broker.start(cluster_id, controllers, listeners, authorizer);
-                Some(running.await?)
-            }
-            None => None,
         };
         Ok(Server {
             node_id: config.node_id,
@@ -162,7 +177,7 @@ impl Server {
             listeners: named,
             log_dirs,
             broker,
-            quorum,
+            metadata,
             controller,
         })
     }
@@ -187,16 +202,18 @@ impl Server {
         &self.listeners
     }
 
-    /// Waits until the node can't go on, because its disks have failed or the controllers want it no more;
-    /// answers why.
+    /// Waits until the node can't go on, because its disks have failed or the controllers
+    /// refuse it; answers why.
     pub async fn fatal(&self) -> String {
-        let Some(broker) = &self.broker else {
-            return self.log_dirs.fatal().await;
+        let failed = async {
+            match &self.broker {
+                Some(broker) => broker.lifecycle.failed().await,
+                None => std::future::pending().await,
+            }
         };
         tokio::select! {
-            biased;
             why = self.log_dirs.fatal() => why,
-            why = broker.lifecycle.failed() => why,
+            why = failed => why,
         }
     }
 
@@ -209,84 +226,12 @@ impl Server {
             Some(broker) => Some(broker.stop().await),
             None => None,
         };
-        self.quorum.hand_over().await;
+        self.metadata.hand_over().await;
         if let Some(controller) = self.controller {
             controller.stop().await;
         }
-        if let Err(error) = self.quorum.shutdown().await {
-            tracing::error!(%error, "the quorum did not stop cleanly");
-        }
+        self.metadata.shutdown().await;
         broker.map_or(Ok(()), running_broker::StoppedBroker::close)
-    }
-}
-
-/// What a voter is made of.
-struct Voter<'a> {
-    layers: &'a Layers,
-    config: &'a BrokerConfig,
-    quorum: &'a QuorumSettings,
-    cluster_id: &'a str,
-    environment: &'a Environment,
-    network: &'a Network,
-}
-
-impl Voter<'_> {
-    async fn open(
-        &self,
-        disk: Option<MetadataDisk>,
-        data_dir: &Path,
-        publish: Publish,
-    ) -> Result<StartingQuorum, StartError> {
-        let disk = match disk {
-            Some(disk) => disk,
-            None => MetadataDisk::in_log_dir(data_dir)?,
-        };
-        let options = QuorumOptions::of_node(
-            disk,
-            self.cluster_id,
-            (self.layers, self.config),
-            self.environment.clone(),
-            self.voters(),
-        );
-        Ok(Quorum::open(options, publish).await?)
-    }
-
-    /// Where the voters' listeners are.
-    fn addresses(&self) -> BTreeMap<i32, String> {
-        let voters = self.quorum.voters.iter();
-        voters.map(|(id, address)| (*id, address.to_string())).collect()
-    }
-
-    /// The broker's way to the active controller: here, where there is no other.
-    fn channel(&self, quorum: &Quorum) -> ControllerClient {
-        let handle = quorum.handle();
-        if self.quorum.is_alone() {
-            return ControllerClient::new(Arc::new(handle));
-        }
-        ControllerClient::new(Arc::new(QuorumChannel::new(QuorumChannelOptions {
-            node_id: self.config.node_id,
-            cluster_id: self.cluster_id.into(),
-            published: handle.published(),
-            local: Some(handle),
-            controllers: self.addresses(),
-            network: self.network.clone(),
-            runtime: Handle::current(),
-        })))
-    }
-
-    /// The way to the other voters; `None` where there is no other.
-    fn voters(&self) -> Option<Voters> {
-        if self.quorum.is_alone() {
-            return None;
-        }
-        let timing = QuorumTiming::of(self.layers, self.config);
-        let (node_id, addresses) = (self.config.node_id, self.addresses());
-        let peers = NodePeers::new(node_id, &addresses, timing, self.network, &Handle::current());
-        Some(Voters {
-            ids: addresses.keys().copied().collect(),
-            peers: Arc::new(peers),
-            timing,
-        })
     }
 }
 

@@ -17,6 +17,7 @@ use barnabas_network::{Network, Service};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::Unfinished;
 use barnabas_replica::log_dirs::{self, Cordoned, DataDir, LogDirs};
+use barnabas_replica::replication::ReplicationContext;
 use barnabas_replica::upkeep::Upkeep;
 use barnabas_security::Authorizer;
 use barnabas_storage::StorageError;
@@ -36,6 +37,17 @@ const SHUTDOWN_TIMEOUT_MS: i64 = 30_000;
 /// So long they may be silent meanwhile: where the whole cluster stops, nobody is left to answer.
 const SHUTDOWN_SILENCE_MS: i64 = 2000;
 
+/// Where a broker stands in its cluster.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The cluster's id.
+    pub cluster_id: &'a str,
+    /// Whether the only controller is this node's: it knows without being told that its broker lives.
+    pub is_alone: bool,
+    /// Whether there may be other brokers.
+    pub lets_others_in: bool,
+}
+
 /// A broker that waits for its first image.
 pub struct WaitingBroker {
     /// Where images take effect.
@@ -45,6 +57,7 @@ pub struct WaitingBroker {
     log_dirs: Arc<LogDirs>,
     replicas: Arc<ReplicaManager>,
     moves: Vec<Unfinished>,
+    network: Network,
     previous_broker_epoch: i64,
     stopping: CancellationToken,
 }
@@ -83,6 +96,7 @@ impl WaitingBroker {
             log_dirs: log_dirs.clone(),
             replicas,
             moves: found.moves,
+            network: network.clone(),
             previous_broker_epoch: found.previous_broker_epoch,
             stopping: stopping.clone(),
         })
@@ -94,13 +108,26 @@ impl WaitingBroker {
     /// It can't be registered, or the system refuses a thread.
     pub async fn start(
         self,
-        cluster_id: &str,
-        (controller, alone): (ControllerClient, bool),
+        place: Place<'_>,
+        controller: ControllerClient,
         listeners: Vec<Bound>,
         authorizer: Arc<dyn Authorizer>,
     ) -> Result<RunningBroker, StartError> {
+        let Place {
+            cluster_id,
+            is_alone: alone,
+            lets_others_in,
+        } = place;
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
+        if lets_others_in {
+            self.replicas.start_replication(ReplicationContext {
+                channel: controller.channel().clone(),
+                network: self.network.clone(),
+                runtime: Handle::current(),
+                incarnation_id: own.incarnation_id,
+            });
+        }
         let lifecycle = self.lifecycle(cluster_id, &own, &controller, alone);
         lifecycle.register().await.map_err(StartError::Refused)?;
         if !alone {

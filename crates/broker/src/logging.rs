@@ -97,10 +97,11 @@ fn is_filter(directives: &str) -> bool {
         })
 }
 
-/// A plain level is about this program: the libraries under it tell every heartbeat at info.
+/// A plain level is about this program: the libraries under it tell every heartbeat at info, and raft every
+/// heartbeat to a voter that is away as an error.
 fn directives(filter: &str) -> String {
     match filter.to_ascii_lowercase().as_str() {
-        level @ ("trace" | "debug" | "info") => format!("warn,barnabas={level}"),
+        level @ ("trace" | "debug" | "info") => format!("warn,openraft=off,barnabas={level}"),
         "fatal" => "error".to_owned(),
         _ => {
             let each: Vec<&str> = filter.split(',').map(str::trim).collect();
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn plain_levels_are_about_this_program() {
-        assert_eq!(directives("INFO"), "warn,barnabas=info");
+        assert_eq!(directives("INFO"), "warn,openraft=off,barnabas=info");
         assert_eq!(directives("FATAL"), "error");
         assert_eq!(directives("warn"), "warn");
         assert_eq!(

@@ -1,6 +1,8 @@
 //! The way to the other voters: the quorum's frames, over connections to their controller listeners.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use barnabas_metadata::quorum::{Answer, Frame, FrameKind, PeerError, Peers, QuorumTiming};
@@ -27,6 +29,8 @@ struct Voter {
     messages: NodeClient,
     /// Pieces of snapshots, which no heartbeat should wait behind.
     snapshots: NodeClient,
+    /// Whether the last message had no answer.
+    away: Arc<AtomicBool>,
 }
 
 impl NodePeers {
@@ -46,6 +50,7 @@ impl NodePeers {
             let voter = Voter {
                 messages: client(address),
                 snapshots: client(address),
+                away: Arc::default(),
             };
             (*id, voter)
         });
@@ -71,7 +76,7 @@ impl Peers for NodePeers {
             FrameKind::AppendEntries => (&ways.messages, self.timing.fetch_timeout),
             FrameKind::Observe => (&ways.messages, OBSERVE_PATIENCE),
         };
-        let client = client.clone();
+        let (client, away) = (client.clone(), ways.away.clone());
         let Frame {
             kind,
             cluster_id,
@@ -85,6 +90,11 @@ impl Peers for NodePeers {
         };
         Box::pin(async move {
             let answer = client.exchange(envelope.request(), patience).await;
+            match (&answer, away.swap(answer.is_err(), Ordering::Relaxed)) {
+                (Err(error), false) => tracing::info!(voter, %error, "a voter can't be reached"),
+                (Ok(_), true) => tracing::info!(voter, "the voter is reached again"),
+                _ => {}
+            }
             Ok(Frame {
                 kind,
                 cluster_id: envelope.cluster_id,

@@ -1,6 +1,7 @@
 //! Histories of whole nodes. Each follows from its seed and is run twice: both runs must have seen the same.
 //!
-//! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, `BARNABAS_SIMULATION_SEED` runs one alone.
+//! `BARNABAS_SIMULATION_SEEDS` says how many seeds run, `BARNABAS_SIMULATION_SEED` runs one alone, once, and shows what the nodes
+//! log, up to the level that `RUST_LOG` names.
 
 mod cluster;
 mod three_nodes;
@@ -30,7 +31,13 @@ fn with_seeds(seeds: u64, run: impl Fn(u64) -> Vec<Event>) -> bool {
         first.len()
     };
     if let Some(seed) = from_environment("BARNABAS_SIMULATION_SEED") {
-        println!("{} events", twice(seed));
+        let level = std::env::var("RUST_LOG")
+            .ok()
+            .and_then(|level| level.parse().ok());
+        let level = level.unwrap_or(tracing_subscriber::filter::LevelFilter::OFF);
+        let log = tracing_subscriber::fmt().with_max_level(level).with_test_writer();
+        drop(log.try_init());
+        println!("{} events", run(seed).len());
         return false;
     }
     let seeds = from_environment("BARNABAS_SIMULATION_SEEDS").unwrap_or(seeds);

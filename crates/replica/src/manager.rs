@@ -58,13 +58,15 @@ impl ReplicaManager {
         }
     }
 
-    /// Lets this broker replicate: follow leaders on others, and have the ISRs of its own leaders changed. To
-    /// be called once, before or after the first image.
+    /// Lets this broker replicate: follow leaders on others, and have the ISRs of its own leaders changed.
+    /// May be called before or after the first image; only the first call counts.
     pub fn start_replication(self: &Arc<Self>, context: ReplicationContext) {
-        let mut replication = Replication::new(self, context);
         let mut state = self.replication.lock();
-        replication.begin(&state.brokers);
-        state.replication = Some(replication);
+        if state.replication.is_none() {
+            let mut replication = Replication::new(self, context);
+            replication.begin(&state.brokers);
+            state.replication = Some(replication);
+        }
     }
 
     /// Does what a delta asks for: opens logs, changes leaders, takes over configs, deletes.

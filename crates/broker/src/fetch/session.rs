@@ -97,7 +97,7 @@ impl CachedPartition {
 pub(super) struct Session {
     pub(super) epoch: i32,
     pub(super) uses_topic_ids: bool,
-    reader: Reader,
+    pub(super) reader: Reader,
     pub(super) last_used_ms: i64,
     /// Partitions by slot. A slot is given again once its partition was forgotten.
     slots: Vec<Option<CachedPartition>>,

@@ -128,7 +128,7 @@ impl SessionCache {
         session.read_as(reader);
         session.epoch = next_epoch(epoch);
         // A follower doesn't wait for an answer before it tells of partitions that have come or gone.
-        if matches!(reader, Reader::Follower(_)) {
+        if is_follower(reader) {
             session.watch.nudge();
         }
         session.last_used_ms = now_ms;
@@ -174,7 +174,7 @@ impl SessionCache {
         now_ms: i64,
         mut propose_id: impl FnMut() -> i32,
     ) -> i32 {
-        if !self.make_room(answered.len(), now_ms) {
+        if !self.make_room(answered.len(), is_follower(reader), now_ms) {
             return INVALID_SESSION_ID;
         }
         let session_id = loop {
@@ -214,8 +214,8 @@ impl SessionCache {
     }
 
     /// Whether a session of `size` partitions may be added: a free slot, or one whose session is stale or
-    /// smaller.
-    fn make_room(&mut self, size: usize, now_ms: i64) -> bool {
+    /// smaller. Followers' sessions are not given up for consumers', but the other way round they are.
+    fn make_room(&mut self, size: usize, for_follower: bool, now_ms: i64) -> bool {
         if self.sessions.len() < self.slots {
             return true;
         }
@@ -228,12 +228,19 @@ impl SessionCache {
             _ => self
                 .sessions
                 .iter()
-                .min_by_key(|(_, session)| session.by_key.len())
-                .filter(|(_, session)| session.by_key.len() < size)
+                .filter(|(_, session)| for_follower || !is_follower(session.reader))
+                .min_by_key(|(_, session)| (is_follower(session.reader), session.by_key.len()))
+                .filter(|(_, session)| {
+                    (for_follower && !is_follower(session.reader)) || session.by_key.len() < size
+                })
                 .map(|(&id, _)| id),
         };
         victim.is_some_and(|id| self.sessions.remove(&id).is_some())
     }
+}
+
+fn is_follower(reader: Reader) -> bool {
+    matches!(reader, Reader::Follower(_))
 }
 
 #[cfg(test)]
@@ -242,6 +249,7 @@ mod tests {
 
     use super::*;
     use barnabas_replica::partition::Isolation;
+    use barnabas_replica::partition::core::FollowerId;
     use barnabas_replica::partition::waiters::Waiters;
 
     fn key(partition: i32) -> FetchKey {
@@ -487,5 +495,26 @@ mod tests {
             4,
             "so does one that finds it stale"
         );
+    }
+
+    #[test]
+    fn followers_take_the_slots_of_consumers_and_keep_them() {
+        let mut cache = SessionCache::new(1);
+        let follower = Reader::Follower(FollowerId {
+            broker_id: 2,
+            broker_epoch: 9,
+        });
+        assert_eq!(create(&mut cache, 5, 0, 1), 1);
+        let mut create_for = |reader, partitions: i32, id: i32| {
+            let answered: Vec<_> = (0..partitions)
+                .map(|p| (key(p), request(0), answer(5, 0)))
+                .collect();
+            cache.create(true, reader, answered.into_iter(), 0, || id)
+        };
+        assert_eq!(create_for(follower, 1, 2), 2, "however small");
+        let consumer = Reader::Consumer(Isolation::ReadUncommitted);
+        assert_eq!(create_for(consumer, 9, 3), INVALID_SESSION_ID);
+        assert_eq!(create_for(follower, 1, 4), INVALID_SESSION_ID);
+        assert_eq!(create_for(follower, 2, 5), 5);
     }
 }

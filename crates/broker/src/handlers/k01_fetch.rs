@@ -136,6 +136,10 @@ impl Fetch {
         let stopped = broker.stopping.cancelled();
         tokio::pin!(over, stopped);
         loop {
+            if self.is_superseded() {
+                // The watch is the next one's by now.
+                return self.reply.error(ErrorCode::InvalidFetchSessionEpoch);
+            }
             let missing_bytes = self.targets.min_bytes - read.bytes;
             let is_over = watch.arm(missing_bytes as i64, isolation)
                 && tokio::select! {
@@ -145,7 +149,6 @@ impl Fetch {
                     () = &mut stopped => true,
                 };
             if self.is_superseded() {
-                // The watch is the next one's by now.
                 return self.reply.error(ErrorCode::InvalidFetchSessionEpoch);
             }
             let has_changed = watch.disarm();

@@ -96,6 +96,8 @@ impl FetcherCore {
         self.partitions.insert(key, followed);
         self.delayed.remove(&key);
         self.changed.insert(key);
+        // Who was elected is alive, whatever it was before.
+        (self.retry_at_ms, self.failures) = (None, 0);
     }
 
     /// Follows it no more.

@@ -89,7 +89,14 @@ impl Replication {
         let Some(replicas) = self.replicas.upgrade() else {
             return;
         };
-        self.own_epoch.look(brokers);
+        if self.own_epoch.look(brokers) {
+            // They had to wait for it.
+            let fetchers = self.sources.values().flat_map(|source| &source.fetchers);
+            fetchers.for_each(|fetcher| fetcher.wake());
+        }
+        if self.is_alone(brokers) {
+            return;
+        }
         let keys = all_keys(&replicas).chain(self.followed.keys().copied());
         let keys: BTreeSet<TopicIdPartition> = keys.collect();
         self.look_at(&replicas, brokers, keys.into_iter());
@@ -102,7 +109,7 @@ impl Replication {
             self.begin(brokers);
             return;
         }
-        let Some(replicas) = self.replicas.upgrade() else {
+        let Some(replicas) = self.replicas.upgrade().filter(|_| !self.is_alone(brokers)) else {
             return;
         };
         let deleted = delta.topics_deleted.iter().flat_map(|topic| {
@@ -118,6 +125,11 @@ impl Replication {
             both.map(move |&partition| TopicIdPartition { topic_id, partition })
         });
         self.look_at(&replicas, brokers, deleted.chain(changed));
+    }
+
+    /// Nobody is there to follow, or to be followed by.
+    fn is_alone(&self, brokers: &BrokersImage) -> bool {
+        brokers.len() < 2 && self.followed.is_empty()
     }
 
     fn look_at(

@@ -284,4 +284,6 @@ fn a_leader_that_is_gone_is_asked_again_after_a_while() {
     assert_eq!((ask.session_id, ask.session_epoch), (0, 0));
     core.disconnected(10);
     assert_eq!(core.next_due_ms(), Some(10 + 2 * BACKOFF_FIRST_MS));
+    core.follow(key(1), EPOCH);
+    assert!(core.next_fetch(10).is_some(), "it was elected, so it is back");
 }

@@ -84,6 +84,17 @@ fn a_follower_joins_with_all_that_is_committed_and_was_there_when_the_epoch_bega
 }
 
 #[test]
+fn who_comes_while_another_is_asked_for_is_not_forgotten() {
+    let mut core = core(&[1]);
+    fetch(&mut core, 2, 10, 1).unwrap();
+    let change = core.propose_joins().unwrap().clone();
+    assert!(!fetch(&mut core, 3, 10, 2).unwrap().joins && !core.has_joins());
+    core.isr_answered(&change, committed(8, &[1, 2]));
+    assert!(core.has_joins());
+    assert_eq!(core.propose_joins().unwrap().isr, [(1, -1), (2, 12), (3, 13)]);
+}
+
+#[test]
 fn who_is_not_what_has_registered_or_is_about_to_stop_does_not_join() {
     let cases = [
         (alive(&[]), false, "fenced"),

@@ -257,7 +257,11 @@ impl Fetch {
                 }
             }
         };
-        let endpoints = leader_hints::of_fetch(&broker, &reply.context, &mut sent);
+        let mut endpoints = leader_hints::of_fetch(&broker, &reply.context, &mut sent);
+        if matches!(targets.reader, Reader::Follower(_)) {
+            // Brokers know where brokers are.
+            endpoints.clear();
+        }
         reply.partitions(session_id, sent, endpoints)
     }
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
+use barnabas_metadata::quorum::RAFT_LOG_TARGET;
 use parking_lot::Mutex;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -101,7 +102,7 @@ fn is_filter(directives: &str) -> bool {
 /// heartbeat to a voter that is away as an error.
 fn directives(filter: &str) -> String {
     match filter.to_ascii_lowercase().as_str() {
-        level @ ("trace" | "debug" | "info") => format!("warn,openraft=off,barnabas={level}"),
+        level @ ("trace" | "debug" | "info") => format!("warn,{RAFT_LOG_TARGET}=off,barnabas={level}"),
         "fatal" => "error".to_owned(),
         _ => {
             let each: Vec<&str> = filter.split(',').map(str::trim).collect();
@@ -142,7 +143,10 @@ mod tests {
 
     #[test]
     fn plain_levels_are_about_this_program() {
-        assert_eq!(directives("INFO"), "warn,openraft=off,barnabas=info");
+        assert_eq!(
+            directives("INFO"),
+            format!("warn,{RAFT_LOG_TARGET}=off,barnabas=info")
+        );
         assert_eq!(directives("FATAL"), "error");
         assert_eq!(directives("warn"), "warn");
         assert_eq!(

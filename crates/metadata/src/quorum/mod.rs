@@ -87,6 +87,9 @@ pub const QUIET: &str = "openraft=off";
 /// How long the other voters of a new cluster wait for the first one to make the log.
 const FIRST_VOTER_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Under what name the quorum's library logs.
+pub const RAFT_LOG_TARGET: &str = "openraft";
+
 /// A running member of the quorum.
 pub struct Quorum {
     raft: Raft,

@@ -28,7 +28,8 @@ pub struct FetchSession {
     begins: bool,
     /// The leader has given no session.
     refused: bool,
-    asked: BTreeMap<TopicIdPartition, Asked>,
+    /// What the leader has been told, and the number of the Fetch that told it.
+    asked: BTreeMap<TopicIdPartition, (Asked, u64)>,
 }
 
 impl FetchSession {
@@ -39,12 +40,19 @@ impl FetchSession {
 
     /// What the leader has been told of a partition.
     pub fn asked(&self, key: &TopicIdPartition) -> Option<Asked> {
-        self.asked.get(key).copied()
+        self.asked.get(key).map(|(asked, _)| *asked)
+    }
+
+    /// Whether what the leader has been told of a partition is what a Fetch of this number asked: later ones
+    /// have not told anything else.
+    pub fn is_asked_by(&self, key: &TopicIdPartition, fetch: u64) -> bool {
+        self.asked.get(key).is_some_and(|(_, by)| *by <= fetch)
     }
 
     /// A Fetch of all of `partitions`. A session that goes on at the leader ends with it.
-    pub fn begin(&mut self, partitions: &[(TopicIdPartition, Asked)]) -> Sent {
-        self.asked = partitions.iter().copied().collect();
+    pub fn begin(&mut self, fetch: u64, partitions: &[(TopicIdPartition, Asked)]) -> Sent {
+        let asked = partitions.iter().map(|(key, asked)| (*key, (*asked, fetch)));
+        self.asked = asked.collect();
         self.begins = true;
         Sent {
             session_id: self.id,
@@ -57,10 +65,12 @@ impl FetchSession {
     /// next one that begins.
     pub fn go_on(
         &mut self,
+        fetch: u64,
         partitions: &[(TopicIdPartition, Asked)],
         forgotten: &[TopicIdPartition],
     ) -> Option<Sent> {
-        self.asked.extend(partitions.iter().copied());
+        let asked = partitions.iter().map(|(key, asked)| (*key, (*asked, fetch)));
+        self.asked.extend(asked);
         for key in forgotten {
             self.asked.remove(key);
         }

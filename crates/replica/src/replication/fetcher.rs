@@ -200,7 +200,9 @@ impl Fetching {
         };
         let error = ErrorCode::from_code(response.error_code).unwrap_or(ErrorCode::UnknownServerError);
         if error != ErrorCode::None {
-            self.fetcher.core.lock().refused(error, now_ms);
+            if self.fetcher.core.lock().refused(error, now_ms) {
+                self.abort();
+            }
             return;
         }
         let session_id = response.session_id;

@@ -3,8 +3,8 @@
 //!
 //! Pure. A Fetch says only what has changed since the one before (KIP-227). While one is parked at the leader
 //! a second may follow it, for partitions that have come or gone meanwhile: the leader then answers the first
-//! at once. An answer counts for a partition only if the partition still is where it was when it was asked
-//! for, so it does not matter which of the two brings it.
+//! at once. An answer counts for a partition only if the partition still is where it was when that very Fetch
+//! asked for it, so it does not matter which of the two brings it.
 //!
 //! ```text
 //!             ┌── appended, truncated ──┐
@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use barnabas_protocol::error::ErrorCode;
+use bytes::Bytes;
 
 use super::exchange::{Ask, Asked, PartitionAnswer, PartitionWork, TopicIdPartition, Work};
 use super::fetch_session::{FetchSession, Sent};
@@ -37,6 +38,8 @@ enum State {
 #[derive(Clone, Debug)]
 struct Followed {
     leader_epoch: LeaderEpoch,
+    /// The number of the first Fetch that could ask in this epoch.
+    since: u64,
     /// `None` until the log was looked at.
     position: Option<FollowerPosition>,
     state: State,
@@ -64,6 +67,8 @@ pub struct FetcherCore {
     /// Those that are delayed.
     delayed: BTreeSet<TopicIdPartition>,
     in_flight: usize,
+    /// The number of the next Fetch.
+    next: u64,
     backoff_max_ms: i64,
     /// The leader could not be reached: it is left alone until then.
     retry_at_ms: Option<i64>,
@@ -79,6 +84,7 @@ impl FetcherCore {
             changed: BTreeSet::new(),
             delayed: BTreeSet::new(),
             in_flight: 0,
+            next: 0,
             backoff_max_ms,
             retry_at_ms: None,
             failures: 0,
@@ -89,6 +95,7 @@ impl FetcherCore {
     pub fn follow(&mut self, key: TopicIdPartition, leader_epoch: LeaderEpoch) {
         let followed = Followed {
             leader_epoch,
+            since: self.next,
             position: None,
             state: State::Fetching,
             failures: 0,
@@ -138,6 +145,7 @@ impl FetcherCore {
             self.full()
         }?;
         self.in_flight += 1;
+        self.next += 1;
         Some(ask)
     }
 
@@ -153,7 +161,7 @@ impl FetcherCore {
         if partitions.is_empty() {
             return None;
         }
-        let sent = self.session.begin(&partitions);
+        let sent = self.session.begin(self.next, &partitions);
         Some(ask(sent, partitions, Vec::new()))
     }
 
@@ -175,7 +183,7 @@ impl FetcherCore {
                 .get(key)
                 .is_some_and(|known| known.position.is_none())
         });
-        let sent = self.session.go_on(&partitions, &forgotten)?;
+        let sent = self.session.go_on(self.next, &partitions, &forgotten)?;
         Some(ask(sent, partitions, forgotten))
     }
 
@@ -218,16 +226,28 @@ impl FetcherCore {
         answers: Vec<PartitionAnswer>,
         now_ms: i64,
     ) -> Vec<PartitionWork> {
+        let fetch = self.next.saturating_sub(self.in_flight as u64);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.failures = 0;
         self.session.answered(session_id);
         let mut works = Vec::with_capacity(answers.len());
-        for answer in answers {
+        for mut answer in answers {
             let key = answer.key;
-            let asked = self.partitions.get(&key).and_then(Followed::asks);
-            let Some(asked) = asked.filter(|asked| self.session.asked(&key) == Some(*asked)) else {
+            let Some(followed) = self.partitions.get(&key).filter(|known| known.since <= fetch) else {
                 continue;
             };
+            let known = self.session.asked(&key);
+            let Some(asked) = followed.asks().filter(|asked| known == Some(*asked)) else {
+                continue;
+            };
+            if !self.session.is_asked_by(&key, fetch) {
+                // A later Fetch asks for another place. What the leader has said of itself it says only once.
+                if answer.error == ErrorCode::None && answer.diverging.is_none() {
+                    answer.records = Bytes::new();
+                    works.push((key, asked, Work::Append(answer)));
+                }
+                continue;
+            }
             match answer.error {
                 ErrorCode::None => match answer.diverging {
                     Some(diverging) => works.push((key, asked, Work::Truncate(diverging))),
@@ -242,12 +262,13 @@ impl FetcherCore {
         works
     }
 
-    /// The leader has refused a whole Fetch: with the next one a session begins.
-    pub fn refused(&mut self, error: ErrorCode, now_ms: i64) {
+    /// The leader has refused a whole Fetch. If it answers true, a session begins with the next one, and
+    /// whatever else is on its way is to be given up.
+    pub fn refused(&mut self, error: ErrorCode, now_ms: i64) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
         // The first of two, which the second has superseded.
         if error == ErrorCode::InvalidFetchSessionEpoch && self.in_flight > 0 {
-            return;
+            return false;
         }
         self.session.end(error == ErrorCode::FetchSessionIdNotFound);
         self.in_flight = 0;
@@ -260,6 +281,7 @@ impl FetcherCore {
         if !of_the_session {
             self.back_off(now_ms);
         }
+        true
     }
 
     /// There was no answer: whatever was on its way is lost, and the session with it.

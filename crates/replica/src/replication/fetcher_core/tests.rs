@@ -147,6 +147,40 @@ fn an_answer_for_a_place_where_a_partition_is_no_more_is_nobodys() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_fetch_brings_no_records_for_a_later_one() {
+    let mut core = parked(&[0]);
+    follow(&mut core, 1);
+    core.next_fetch(0).unwrap();
+    core.answered(SESSION, vec![answer(0, ErrorCode::None)], 0);
+    core.done(key(0), EPOCH, Ok(at(12)), 0);
+    assert_eq!(core.next_fetch(0).unwrap().partitions, [(key(0), asked(12))]);
+    // The second was answered before the leader knew of the third: with the same records again.
+    let works = core.answered(SESSION, vec![answer(0, ErrorCode::None)], 0);
+    let of_itself = PartitionAnswer {
+        records: Bytes::new(),
+        ..answer(0, ErrorCode::None)
+    };
+    assert_eq!(works, [(key(0), asked(12), Work::Append(of_itself))]);
+    core.done(key(0), EPOCH, Ok(at(12)), 0);
+    let works = core.answered(SESSION, vec![answer(0, ErrorCode::None)], 0);
+    assert_eq!(works, [(key(0), asked(12), Work::Append(answer(0, ErrorCode::None)))]);
+}
+
+#[test]
+fn an_error_of_an_earlier_epoch_is_not_one_of_the_next() {
+    let mut core = parked(&[0, 1]);
+    core.follow(key(0), LeaderEpoch(6));
+    core.done(key(0), LeaderEpoch(6), Ok(at(10)), 0);
+    core.next_fetch(0).unwrap();
+    assert_eq!(
+        core.answered(SESSION, vec![answer(0, ErrorCode::FencedLeaderEpoch)], 0),
+        []
+    );
+    let works = core.answered(SESSION, vec![answer(0, ErrorCode::None)], 0);
+    assert_eq!(works.len(), 1, "it is still followed");
+}
+
+#[test]
 fn each_error_has_its_way_out() {
     enum Then {
         Works(Work),

@@ -13,6 +13,7 @@ use barnabas_protocol::error::ErrorCode;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::core::{BrokerState, Lifecycle, Step};
@@ -79,10 +80,10 @@ impl BrokerLifecycle {
         }
     }
 
-    /// Keeps the broker alive from now on, on the calling runtime.
-    pub fn spawn(&self) {
+    /// Keeps the broker alive from now on, on the calling runtime, until it has stopped or `over`.
+    pub fn spawn(&self, over: CancellationToken) {
         let shared = self.shared.clone();
-        tokio::spawn(async move { shared.drive(|_| false).await });
+        tokio::spawn(async move { over.run_until_cancelled(shared.drive(|_| false)).await });
     }
 
     /// The broker answers at its listeners, and may be unfenced.

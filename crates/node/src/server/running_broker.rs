@@ -53,6 +53,7 @@ pub struct WaitingBroker {
     /// Where images take effect.
     pub metadata: Arc<MetadataPublisher>,
     environment: Environment,
+    settings: Arc<DynamicBrokerConfig>,
     config: BrokerConfig,
     log_dirs: Arc<LogDirs>,
     replicas: Arc<ReplicaManager>,
@@ -92,6 +93,7 @@ impl WaitingBroker {
         Ok(WaitingBroker {
             metadata,
             environment: environment.clone(),
+            settings: settings.clone(),
             config: config.clone(),
             log_dirs: log_dirs.clone(),
             replicas,
@@ -154,7 +156,7 @@ impl WaitingBroker {
         let upkeep = Upkeep::start(&self.replicas, &self.moves)?;
         lifecycle.ready();
         if !alone {
-            lifecycle.spawn();
+            lifecycle.spawn(self.stopping.clone());
             let unfenced = timeout(UNFENCED_WITHIN, lifecycle.running()).await;
             unfenced.unwrap_or(Ok(())).map_err(StartError::Refused)?;
         }
@@ -186,20 +188,21 @@ impl WaitingBroker {
         };
         let request = registration_request(cluster_id, own, self.previous_broker_epoch);
         let core = Lifecycle::new(request, options, clock.monotonic_ms());
-        let directories = directories(&self.log_dirs, &self.metadata);
+        let directories = directories(&self.log_dirs, &self.settings);
         BrokerLifecycle::new(core, controller.channel().clone(), clock, directories)
     }
 }
 
 /// Which log directories have failed since, and which are cordoned. A folder that has failed tells its id no
 /// more, so the ids are those of the start.
-fn directories(log_dirs: &LogDirs, metadata: &Arc<MetadataPublisher>) -> Directories {
+fn directories(log_dirs: &LogDirs, settings: &Arc<DynamicBrokerConfig>) -> Directories {
     let with_id =
         |dir: &Arc<DataDir>| Some((dir.clone(), dir.storage().ok()?.meta_properties()?.directory_id?));
     let known: Vec<(Arc<DataDir>, Uuid)> = log_dirs.all().iter().filter_map(with_id).collect();
-    let metadata = metadata.clone();
+    // Not the publisher, which tells whoever asks this of every image: they would keep each other.
+    let settings = settings.clone();
     Box::new(move || {
-        let cordoned = Cordoned::new(metadata.config().cordoned_log_dirs.as_deref());
+        let cordoned = Cordoned::new(settings.config().cordoned_log_dirs.as_deref());
         let ids = |wanted: &dyn Fn(&DataDir) -> bool| {
             let dirs = known.iter().filter(|(dir, _)| wanted(dir));
             dirs.map(|(_, id)| *id).collect()

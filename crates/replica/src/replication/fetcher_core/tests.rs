@@ -163,7 +163,10 @@ fn an_answer_to_an_earlier_fetch_brings_no_records_for_a_later_one() {
     assert_eq!(works, [(key(0), asked(12), Work::Append(of_itself))]);
     core.done(key(0), EPOCH, Ok(at(12)), 0);
     let works = core.answered(SESSION, vec![answer(0, ErrorCode::None)], 0);
-    assert_eq!(works, [(key(0), asked(12), Work::Append(answer(0, ErrorCode::None)))]);
+    assert_eq!(
+        works,
+        [(key(0), asked(12), Work::Append(answer(0, ErrorCode::None)))]
+    );
 }
 
 #[test]

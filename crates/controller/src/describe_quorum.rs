@@ -1,11 +1,12 @@
 //! DescribeQuorum (key 55), as brokers and controllers answer it: who leads the metadata quorum, and how far
-//! its voters are (KIP-595).
+//! its voters and observers are (KIP-595).
 //!
 //! Errors of a partition: UNKNOWN_TOPIC_OR_PARTITION for all that are asked for, unless it is the one
 //! partition of `__cluster_metadata`.
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::controller::topic_name::CLUSTER_METADATA_TOPIC_NAME;
+use barnabas_metadata::quorum::ReplicaStatus;
 use barnabas_metadata::{MetadataImage, QuorumStatus, features};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_quorum_request::TopicData as AskedTopic;
@@ -14,7 +15,7 @@ use barnabas_protocol::messages::describe_quorum_response::{
 };
 use barnabas_protocol::messages::{BrokerId, DescribeQuorumRequest, DescribeQuorumResponse, StrBytes};
 
-/// First version with the voters' times.
+/// First version with the replicas' times.
 const TIMES_SINCE: i16 = 1;
 /// First version with messages, directory ids and the voters' endpoints.
 const NODES_SINCE: i16 = 2;
@@ -26,8 +27,6 @@ pub struct Described<'a> {
     pub status: &'a QuorumStatus,
     /// The metadata, for directory ids.
     pub image: &'a MetadataImage,
-    /// The time.
-    pub now_ms: i64,
     /// Where a voter is reached.
     pub listener: &'a dyn Fn(i32) -> Option<Listener>,
 }
@@ -86,30 +85,34 @@ pub fn answer(version: i16, topic: &AskedTopic, described: &Described<'_>) -> De
     let Described { status, image, .. } = described;
     // Voters that the configuration names are known by their ids alone.
     let with_directories = image.features.level(features::KRAFT_VERSION) > 0;
-    let now = if version >= TIMES_SINCE {
-        described.now_ms
-    } else {
-        -1
-    };
-    let voters = status.voters.iter().map(|(id, log_end_offset)| {
+    let state = |replica: &ReplicaStatus, with_directory: bool| {
+        let id = replica.node_id;
         let state = ReplicaState::default()
-            .with_replica_id(BrokerId(*id))
-            .with_log_end_offset(*log_end_offset)
-            .with_last_fetch_timestamp(now)
-            .with_last_caught_up_timestamp(now);
-        let directory = image.brokers.get(id).and_then(|broker| broker.log_dirs.first());
+            .with_replica_id(BrokerId(id))
+            .with_log_end_offset(replica.log_end_offset);
+        let state = match version {
+            TIMES_SINCE.. => state
+                .with_last_fetch_timestamp(replica.last_fetch_ms)
+                .with_last_caught_up_timestamp(replica.last_caught_up_ms),
+            _ => state,
+        };
+        let directory = image.brokers.get(&id).and_then(|broker| broker.log_dirs.first());
         match directory {
-            Some(directory) if version >= NODES_SINCE && with_directories => {
+            Some(directory) if version >= NODES_SINCE && with_directory => {
                 state.with_replica_directory_id(*directory)
             }
             _ => state,
         }
-    });
+    };
+    let voters = status.voters.iter().map(|voter| state(voter, with_directories));
+    // Observers say themselves where their metadata lie.
+    let observers = status.observers.iter().map(|observer| state(observer, true));
     let partition = PartitionData::default()
         .with_leader_id(BrokerId(status.leader_id))
         .with_leader_epoch(status.leader_epoch)
         .with_high_watermark(status.high_watermark)
-        .with_current_voters(voters.collect());
+        .with_current_voters(voters.collect())
+        .with_observers(observers.collect());
     let answer = TopicData::default()
         .with_topic_name(topic.topic_name.clone())
         .with_partitions(vec![partition]);
@@ -117,10 +120,75 @@ pub fn answer(version: i16, topic: &AskedTopic, described: &Described<'_>) -> De
     if version < NODES_SINCE {
         return response;
     }
-    let nodes = status.voters.iter().map(|(id, _)| {
+    let nodes = status.voters.iter().map(|voter| {
         Node::default()
-            .with_node_id(BrokerId(*id))
-            .with_listeners((described.listener)(*id).into_iter().collect())
+            .with_node_id(BrokerId(voter.node_id))
+            .with_listeners((described.listener)(voter.node_id).into_iter().collect())
     });
     response.with_nodes(nodes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replica(
+        node_id: i32,
+        log_end_offset: i64,
+        last_fetch_ms: i64,
+        last_caught_up_ms: i64,
+    ) -> ReplicaStatus {
+        ReplicaStatus {
+            node_id,
+            log_end_offset,
+            last_fetch_ms,
+            last_caught_up_ms,
+        }
+    }
+
+    #[test]
+    fn each_version_tells_what_it_has_fields_for() {
+        let status = QuorumStatus {
+            leader_id: 1,
+            leader_epoch: 7,
+            high_watermark: 40,
+            voters: vec![replica(1, 42, 900, 900), replica(2, 40, 800, 700)],
+            observers: vec![replica(5, 39, 850, -1)],
+        };
+        let image = MetadataImage::default();
+        let listener = |id: i32| Some(Listener::default().with_port(9000 + id as u16));
+        let described = Described {
+            status: &status,
+            image: &image,
+            listener: &listener,
+        };
+        for (version, times, ports) in [
+            (0, [(-1, -1), (-1, -1), (-1, -1)], vec![]),
+            (1, [(900, 900), (800, 700), (850, -1)], vec![]),
+            (2, [(900, 900), (800, 700), (850, -1)], vec![9001, 9002]),
+        ] {
+            let response = answer(version, &AskedTopic::default(), &described);
+            let partition = &response.topics[0].partitions[0];
+            let replicas: Vec<&ReplicaState> = partition
+                .current_voters
+                .iter()
+                .chain(&partition.observers)
+                .collect();
+            let ends: Vec<(i32, i64)> = replicas
+                .iter()
+                .map(|state| (state.replica_id.0, state.log_end_offset))
+                .collect();
+            assert_eq!(ends, [(1, 42), (2, 40), (5, 39)], "v{version}");
+            let told: Vec<(i64, i64)> = replicas
+                .iter()
+                .map(|state| (state.last_fetch_timestamp, state.last_caught_up_timestamp))
+                .collect();
+            assert_eq!(told, times, "v{version}");
+            let listeners = response.nodes.iter().flat_map(|node| &node.listeners);
+            assert_eq!(
+                listeners.map(|listener| listener.port).collect::<Vec<u16>>(),
+                ports
+            );
+        }
+    }
 }

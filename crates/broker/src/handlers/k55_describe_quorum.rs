@@ -29,7 +29,6 @@ pub async fn handle(
     let described = Described {
         status: &status,
         image: &broker.image(),
-        now_ms: broker.clock.wall_ms(),
         listener: &|voter| controller_listener(broker, voter),
     };
     describe_quorum::answer(version, topic, &described)

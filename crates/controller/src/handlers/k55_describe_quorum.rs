@@ -35,7 +35,6 @@ pub fn handle(
     let described = Described {
         status: &controller.handle.status(),
         image: &controller.handle.image(),
-        now_ms: controller.clock.wall_ms(),
         listener: &|voter| listener(controller, &context.connection.listener.name, voter),
     };
     describe_quorum::answer(version, topic, &described)

@@ -7,7 +7,6 @@
 //! An observer gets what is committed and applied and nothing else, so it never has to take anything back.
 //! Raft knows nothing of observers, so there may be any number of them.
 
-use std::collections::BTreeMap;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use super::disk::LogDisk;
 use super::log_db::LogDb;
 use super::peer_door::PeerDoor;
 use super::peers::PeerError;
+use super::replicas::{ReplicaStatus, Replicas};
 use super::state_machine::StateMachine;
 use super::types::{Entry, LogId, NodeId};
 
@@ -73,33 +73,13 @@ pub enum Observed {
     },
 }
 
-/// An observer as its leader sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObserverStatus {
-    /// The node.
-    pub node_id: i32,
-    /// The offset after the last entry that it has.
-    pub log_end_offset: i64,
-    /// When it last asked, milliseconds since the epoch.
-    pub last_fetch_ms: i64,
-    /// When it last had all that there was, milliseconds since the epoch; -1 when it never had.
-    pub last_caught_up_ms: i64,
-}
-
 /// What of a voter concerns its observers. Dropping it closes nothing: the log is closed by the quorum.
 pub struct Feed {
     log: Weak<dyn LogDisk>,
     state_machine: StateMachine,
-    clock: Clock,
-    observers: Mutex<BTreeMap<i32, Known>>,
+    observers: Replicas,
     /// The snapshot that is being told, with its id.
     snapshot: Mutex<Option<(String, Bytes)>>,
-}
-
-struct Known {
-    status: ObserverStatus,
-    /// The leader's end when it asked before: who has that now was caught up then.
-    end_before: i64,
 }
 
 impl Feed {
@@ -108,40 +88,14 @@ impl Feed {
         Self {
             log,
             state_machine,
-            clock,
-            observers: Mutex::default(),
+            observers: Replicas::new(clock),
             snapshot: Mutex::default(),
         }
     }
 
     /// The observers that have asked lately.
-    pub fn observers(&self) -> Vec<ObserverStatus> {
-        let now_ms = self.clock.wall_ms();
-        let mut observers = self.observers.lock();
-        observers.retain(|_, known| now_ms - known.status.last_fetch_ms < FORGOTTEN_AFTER_MS);
-        observers.values().map(|known| known.status.clone()).collect()
-    }
-
-    fn note(&self, observer: i32, log_end_offset: i64, end: i64) {
-        let now_ms = self.clock.wall_ms();
-        let mut observers = self.observers.lock();
-        let known = observers.entry(observer).or_insert_with(|| Known {
-            status: ObserverStatus {
-                node_id: observer,
-                log_end_offset: -1,
-                last_fetch_ms: -1,
-                last_caught_up_ms: -1,
-            },
-            end_before: i64::MAX,
-        });
-        if log_end_offset >= end {
-            known.status.last_caught_up_ms = now_ms;
-        } else if log_end_offset >= known.end_before {
-            known.status.last_caught_up_ms = known.status.last_fetch_ms;
-        }
-        known.status.log_end_offset = log_end_offset;
-        known.status.last_fetch_ms = now_ms;
-        known.end_before = end;
+    pub fn observers(&self) -> Vec<ReplicaStatus> {
+        self.observers.heard_within(FORGOTTEN_AFTER_MS)
     }
 
     /// The entries after `last` up to `applied`, not all at once; `None` when the log has them no more.
@@ -221,11 +175,12 @@ impl PeerDoor {
                 return Err(PeerError::Stopped);
             }
             if !self.leadership.is_active() {
-                feed.observers.lock().clear();
+                feed.observers.forget();
                 return Ok((Observed::NotLeader { leader }, Bytes::new()));
             }
             let committed = feed.state_machine.state.lock().last_applied;
-            feed.note(request.observer, end_of(request.last), end_of(committed));
+            feed.observers
+                .heard(request.observer, end_of(request.last), end_of(committed));
             if request.snapshot.is_some() {
                 return feed.piece(request.snapshot).await;
             }

@@ -9,6 +9,7 @@ use super::decider::{Decided, Job};
 use super::feed::Feed;
 use super::leadership::Leadership;
 use super::publisher::Publisher;
+use super::replicas::Replicas;
 use super::state_machine::StateMachine;
 use super::types::Raft;
 use crate::controller::{ControllerReply, ControllerRequest, Request};
@@ -23,6 +24,7 @@ pub struct ControllerHandle {
     pub(super) leadership: Leadership,
     pub(super) state_machine: StateMachine,
     pub(super) publisher: Publisher,
+    pub(super) followers: Arc<Replicas>,
     pub(super) feed: Arc<Feed>,
 }
 
@@ -76,7 +78,7 @@ impl ControllerHandle {
 
     /// How the quorum stands.
     pub fn status(&self) -> QuorumStatus {
-        QuorumStatus::of(&self.raft, &self.feed)
+        QuorumStatus::of(&self.raft, &self.followers, &self.feed)
     }
 
     /// Who leads, as far as this node knows; it may have lost its majority, or be gone.

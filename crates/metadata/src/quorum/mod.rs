@@ -29,6 +29,7 @@ mod options;
 mod peer_door;
 mod peers;
 mod publisher;
+mod replicas;
 mod simulated_disk;
 mod snapshot_file;
 mod snapshots;
@@ -44,12 +45,12 @@ mod store_tests;
 
 pub use decider::Decided;
 pub use disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
-pub use feed::ObserverStatus;
 pub use handle::ControllerHandle;
 pub use observer::{Observer, ObserverOptions};
 pub use options::{METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
 pub use peer_door::PeerDoor;
 pub use peers::{Answer, Frame, FrameKind, PeerError, Peers};
+pub use replicas::ReplicaStatus;
 pub use simulated_disk::SimulatedDisk;
 pub use status::QuorumStatus;
 
@@ -70,6 +71,7 @@ use self::log_db::LogDb;
 use self::log_store::LogStore;
 use self::network::Network;
 use self::publisher::Publisher;
+use self::replicas::Replicas;
 use self::snapshot_file::SnapshotFile;
 use self::state_machine::StateMachine;
 use self::sync_thread::SyncThread;
@@ -151,13 +153,15 @@ impl Quorum {
             .collect::<Result<_, MetadataError>>()?;
         let timing = voters.as_ref().map(|voters| voters.timing);
         let cluster_id: Arc<str> = cluster_id.into();
+        let clock = environment.clock.clone();
+        let followers = Arc::new(Replicas::new(clock.clone()));
         let network = Network {
             peers: voters.map(|voters| voters.peers),
             cluster_id: cluster_id.clone(),
+            followers: followers.clone(),
         };
 
         let threads = environment.threads;
-        let clock = environment.clock.clone();
         let log = Arc::downgrade(&disk.log);
         let db = LogDb::new(disk.log);
         let (sync, closed) = SyncThread::start(db.clone(), threads)?;
@@ -189,6 +193,7 @@ impl Quorum {
             },
             handle: ControllerHandle {
                 jobs,
+                followers,
                 raft: raft.clone(),
                 leadership: leadership.clone(),
                 state_machine: state_machine.clone(),

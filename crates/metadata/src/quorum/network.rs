@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::peers::{Frame, FrameKind, PeerError, Peers};
-use super::types::{Node, NodeId, RaftTypes};
+use super::replicas::Replicas;
+use super::types::{LogId, Node, NodeId, RaftTypes};
 
 /// Makes the ways to single voters.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Network {
     /// `None` in a quorum of one, which never sends anything.
     pub peers: Option<Arc<dyn Peers>>,
     pub cluster_id: Arc<str>,
+    /// Who has answered when.
+    pub followers: Arc<Replicas>,
 }
 
 /// The way to one voter.
@@ -91,7 +94,18 @@ impl RaftNetwork<RaftTypes> for Peer {
         request: AppendEntriesRequest<RaftTypes>,
         _: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, RPCError<NodeId, Node, RaftError<NodeId>>> {
-        self.call(FrameKind::AppendEntries, &request, &[]).await
+        let answered = self.call(FrameKind::AppendEntries, &request, &[]).await;
+        if let Ok(AppendEntriesResponse::Success) = answered
+            && let Ok(voter) = i32::try_from(self.voter)
+        {
+            let last = request.entries.last().map(|entry| entry.log_id);
+            let end = |log_id: Option<LogId>| log_id.map_or(0, |log_id| log_id.index as i64 + 1);
+            let has = end(last.or(request.prev_log_id));
+            self.network
+                .followers
+                .heard(voter, has, end(request.leader_commit));
+        }
+        answered
     }
 
     async fn install_snapshot(

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, ObserverStatus};
+use super::feed::Feed;
+use super::replicas::{ReplicaStatus, Replicas};
 use super::types::Raft;
 
 /// The quorum as this node sees it.
@@ -14,28 +15,36 @@ pub struct QuorumStatus {
     pub leader_epoch: i32,
     /// The offset after the last committed entry.
     pub high_watermark: i64,
-    /// The voters, each with the offset after its last entry.
-    pub voters: Vec<(i32, i64)>,
+    /// The voters. How far they are is known to the active controller alone.
+    pub voters: Vec<ReplicaStatus>,
     /// Who follows without a vote; known to the active controller alone.
     #[serde(default)]
-    pub observers: Vec<ObserverStatus>,
+    pub observers: Vec<ReplicaStatus>,
 }
 
 impl QuorumStatus {
-    pub(super) fn of(raft: &Raft, feed: &Feed) -> Self {
+    pub(super) fn of(raft: &Raft, followers: &Replicas, feed: &Feed) -> Self {
         let metrics = raft.metrics().borrow().clone();
         let end = metrics.last_log_index.map_or(0, |index| index as i64 + 1);
         let matched = |id: u64| {
-            let replicated = metrics
-                .replication
-                .as_ref()
-                .and_then(|of| of.get(&id))
-                .copied()
-                .flatten();
+            let replicated = metrics.replication.as_ref()?.get(&id)?.as_ref()?;
+            Some(replicated.index as i64 + 1)
+        };
+        let voter = |id: u64| {
+            let node_id = id as i32;
             if id == metrics.id {
-                end
-            } else {
-                replicated.map_or(-1, |log_id| log_id.index as i64 + 1)
+                // Who is asked has all that it has, now.
+                let now_ms = followers.now_ms();
+                return ReplicaStatus {
+                    node_id,
+                    log_end_offset: end,
+                    last_fetch_ms: now_ms,
+                    last_caught_up_ms: now_ms,
+                };
+            }
+            ReplicaStatus {
+                log_end_offset: matched(id).unwrap_or(-1),
+                ..followers.get(node_id)
             }
         };
         Self {
@@ -46,7 +55,7 @@ impl QuorumStatus {
                 .membership_config
                 .membership()
                 .voter_ids()
-                .map(|id| (id as i32, matched(id)))
+                .map(voter)
                 .collect(),
             observers: feed.observers(),
         }

@@ -76,6 +76,14 @@ async fn an_observer_follows_whoever_leads_and_is_known_to_it() {
         (OBSERVER, status.high_watermark)
     );
     assert!(known.last_caught_up_ms > 0 && known.last_fetch_ms >= known.last_caught_up_ms);
+    assert_eq!(status.voters.len(), IDS.len());
+    for voter in &status.voters {
+        assert_eq!(voter.log_end_offset, status.high_watermark, "{voter:?}");
+        assert!(
+            voter.last_fetch_ms > 0 && voter.last_caught_up_ms > 0,
+            "{voter:?}"
+        );
+    }
 
     cluster.stop(first).await;
     let rest: Vec<i32> = IDS.into_iter().filter(|id| *id != first).collect();

@@ -36,10 +36,14 @@ async fn every_decision_sees_the_one_before_and_has_taken_effect_before_its_repl
     assert_eq!(create(&handle, ["topic-0".to_owned()]).await.unwrap(), [false]);
     assert_eq!(published.lock().len(), 7, "nothing to publish without records");
     let status = handle.status();
+    let [own] = status.voters[..] else {
+        panic!("{status:?}")
+    };
     assert_eq!(
-        (status.leader_id, status.voters.as_slice()),
-        (1, &[(1, status.high_watermark)][..])
+        (status.leader_id, own.node_id, own.log_end_offset),
+        (1, 1, status.high_watermark)
     );
+    assert!(own.last_fetch_ms > 0 && own.last_caught_up_ms == own.last_fetch_ms);
     assert!(handle.is_active());
     quorum.shutdown().await.unwrap();
     assert!(matches!(

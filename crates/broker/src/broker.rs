@@ -52,6 +52,14 @@ pub struct Broker {
 }
 
 impl AdminNode for Broker {
+    fn node_id(&self) -> i32 {
+        self.node_id
+    }
+
+    fn is_broker(&self) -> bool {
+        true
+    }
+
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         Broker::rights(self, context)
     }

@@ -2,7 +2,6 @@
 
 pub mod broker;
 pub mod broker_peers;
-pub mod config_changes;
 pub mod coordinator;
 pub mod dispatch;
 mod duplicates;
@@ -10,7 +9,6 @@ pub mod fetch;
 pub mod handlers;
 mod leader_hints;
 pub mod lifecycle;
-pub mod logging;
 pub mod metadata_publisher;
 pub mod producer_ids;
 pub mod request;

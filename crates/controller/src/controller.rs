@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_config::{DynamicBrokerConfig, Layers};
-use barnabas_environment::Clock;
 use barnabas_metadata::controller::{ApiError, FenceBroker};
 use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_metadata::{ControllerClient, MetadataImage};
@@ -31,13 +30,19 @@ pub struct Controller {
     pub authorizer: Arc<dyn Authorizer>,
     /// Where every controller's listener is: `host:port`.
     pub controllers: BTreeMap<i32, String>,
-    /// The time.
-    pub clock: Clock,
     /// By which connection each broker was heard.
     pub sessions: Arc<Mutex<Sessions>>,
 }
 
 impl AdminNode for Controller {
+    fn node_id(&self) -> i32 {
+        self.node_id
+    }
+
+    fn is_broker(&self) -> bool {
+        false
+    }
+
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         Controller::rights(self, context)
     }

@@ -50,7 +50,7 @@ macro_rules! row {
             key: ApiKey::$key,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
-                    ready(&context, &$module::handle(controller, &context, request))
+                    ready(&context, &$module::handle(&**controller, &context, request))
                 })
             },
         }
@@ -123,8 +123,11 @@ pub static APIS: &[Api] = &[
     row!(ApiVersions,                  raw k18_api_versions),
     row!(CreateTopics,                 admin k19_create_topics),
     row!(DeleteTopics,                 admin k20_delete_topics),
+    row!(DescribeConfigs,              ready k32_describe_configs),
+    row!(AlterConfigs,                 admin k33_alter_configs),
     row!(CreatePartitions,             admin k37_create_partitions),
     row!(ElectLeaders,                 admin k43_elect_leaders, Alter),
+    row!(IncrementalAlterConfigs,      admin k44_incremental_alter_configs),
     row!(AlterPartitionReassignments,  admin k45_alter_partition_reassignments, Alter),
     row!(ListPartitionReassignments,   read k46_list_partition_reassignments, Describe),
     row!(AlterClientQuotas,            admin k49_alter_client_quotas, AlterConfigs),

@@ -5,6 +5,7 @@
 //! - [`peers`] carries the quorum's frames to the other voters' listeners.
 //! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
 //! - [`admin`] and [`describe_quorum`] are what brokers answer too.
+//! - [`logging`] is the process's log, whose level they may change.
 //! - [`envelope`] is what all of them put on the wire.
 //!
 //! What a controller decides is the affair of `barnabas-metadata`; what is here translates, authorises and
@@ -21,6 +22,7 @@ mod dispatch;
 pub mod envelope;
 pub mod forward;
 mod handlers;
+pub mod logging;
 pub mod peers;
 pub mod service;
 pub mod sessions;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_config::DynamicBrokerConfig;
-use barnabas_environment::Clock;
 use barnabas_metadata::controller::ControllerRequest;
 use barnabas_metadata::quorum::{ControllerHandle, Frame, FrameKind, PeerDoor};
 use barnabas_metadata::{ControllerClient, MetadataError};
@@ -44,8 +43,6 @@ pub struct ControllerServiceOptions {
     pub controllers: BTreeMap<i32, String>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
-    /// The time.
-    pub clock: Clock,
     /// The node's settings.
     pub settings: Arc<DynamicBrokerConfig>,
     /// What connections may take.
@@ -82,7 +79,6 @@ impl ControllerService {
             settings: options.settings,
             authorizer: options.authorizer,
             controllers: options.controllers,
-            clock: options.clock,
             sessions: Arc::default(),
         };
         ControllerService {

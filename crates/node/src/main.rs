@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use barnabas_broker::logging;
 use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::{Sources, StartSettings, load};
+use barnabas_controller::logging;
 use barnabas_import::{self as import, Import};
 use barnabas_metadata::quorum::QUIET;
 use barnabas_network::Listener;

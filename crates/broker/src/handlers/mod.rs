@@ -26,12 +26,9 @@ pub mod k28_txn_offset_commit;
 pub mod k29_describe_acls;
 pub mod k30_create_acls;
 pub mod k31_delete_acls;
-pub mod k32_describe_configs;
-pub mod k33_alter_configs;
 pub mod k34_alter_replica_log_dirs;
 pub mod k35_describe_log_dirs;
 pub mod k42_delete_groups;
-pub mod k44_incremental_alter_configs;
 pub mod k47_offset_delete;
 pub mod k48_describe_client_quotas;
 pub mod k55_describe_quorum;
@@ -47,7 +44,8 @@ pub mod k75_describe_topic_partitions;
 
 // What controllers answer too.
 pub use barnabas_controller::admin::{
-    k19_create_topics, k20_delete_topics, k37_create_partitions, k43_elect_leaders,
-    k45_alter_partition_reassignments, k46_list_partition_reassignments, k49_alter_client_quotas,
-    k50_describe_user_scram_credentials, k51_alter_user_scram_credentials, k57_update_features,
+    k19_create_topics, k20_delete_topics, k32_describe_configs, k33_alter_configs, k37_create_partitions,
+    k43_elect_leaders, k44_incremental_alter_configs, k45_alter_partition_reassignments,
+    k46_list_partition_reassignments, k49_alter_client_quotas, k50_describe_user_scram_credentials,
+    k51_alter_user_scram_credentials, k57_update_features,
 };

@@ -1,10 +1,14 @@
 //! What administrators ask of brokers and controllers alike, one file per API, sorted by key. A broker has
 //! the active controller decide; a controller decides, or says that it isn't the active one.
 
+pub mod config_changes;
 pub mod k19_create_topics;
 pub mod k20_delete_topics;
+pub mod k32_describe_configs;
+pub mod k33_alter_configs;
 pub mod k37_create_partitions;
 pub mod k43_elect_leaders;
+pub mod k44_incremental_alter_configs;
 pub mod k45_alter_partition_reassignments;
 pub mod k46_list_partition_reassignments;
 pub mod k49_alter_client_quotas;
@@ -21,6 +25,12 @@ use barnabas_security::Rights;
 
 /// A node that answers its administrators.
 pub trait AdminNode {
+    /// This node's id.
+    fn node_id(&self) -> i32;
+
+    /// Whether it is asked as a broker, which judges its own settings before the controller does.
+    fn is_broker(&self) -> bool;
+
     /// What the client may do that sent a request.
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a>;
 
@@ -38,6 +48,14 @@ pub trait AdminNode {
 }
 
 impl<N: AdminNode> AdminNode for Arc<N> {
+    fn node_id(&self) -> i32 {
+        N::node_id(self)
+    }
+
+    fn is_broker(&self) -> bool {
+        N::is_broker(self)
+    }
+
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         N::rights(self, context)
     }

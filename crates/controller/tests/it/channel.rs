@@ -4,17 +4,15 @@ use std::time::{Duration, Instant};
 
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{CreateTopics, RegisterBroker};
-use barnabas_network::Network;
-use barnabas_network::client::NodeClient;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
 use barnabas_protocol::messages::{
     ApiVersionsRequest, BrokerHeartbeatRequest, BrokerId, CreateTopicsRequest, DescribeClusterRequest,
-    Message, Request, StrBytes, TopicName, UnregisterBrokerRequest,
+    StrBytes, TopicName, UnregisterBrokerRequest,
 };
 
 use crate::lives::{live_broker, registration};
-use crate::support::{Cluster, LONG, Node, until};
+use crate::support::{Cluster, Node, ask, until};
 
 /// Creates a topic over a node's channel; answers its error code.
 pub fn create(node: &Node, name: &str) -> Result<i16, MetadataError> {
@@ -80,22 +78,6 @@ fn without_a_majority_a_request_is_given_up_when_its_time_is_over() {
     );
 }
 
-/// Asks a node itself in one of Kafka's APIs.
-fn ask<R: Request>(cluster: &Cluster, id: i32, request: &R) -> R::Response {
-    let node = &cluster.nodes[&id];
-    let address = cluster.addresses[&id].to_string();
-    let client = node.wait(async {
-        NodeClient::new(
-            Network::System,
-            &address,
-            "tool",
-            &tokio::runtime::Handle::current(),
-        )
-    });
-    let newest = <R as Message>::VERSIONS.max;
-    node.wait(client.call(newest, request, LONG)).unwrap()
-}
-
 #[test]
 fn whoever_asks_another_than_the_active_controller_is_told_so() {
     let cluster = Cluster::start();
@@ -127,7 +109,7 @@ fn whoever_asks_another_than_the_active_controller_is_told_so() {
 
     let versions = ask(&cluster, follower, &ApiVersionsRequest::default());
     let keys: Vec<i16> = versions.api_keys.iter().map(|api| api.api_key).collect();
-    for key in [18, 19, 20, 55, 56, 60, 62, 63, 67, 73] {
+    for key in [18, 19, 20, 32, 33, 44, 55, 56, 60, 62, 63, 67, 73] {
         assert!(keys.contains(&key), "{key}");
     }
     let described = ask(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod channel;
+mod configs;
 mod hostile;
 mod lives;
 mod quorum;

@@ -9,14 +9,16 @@ use barnabas_config::{ControllerRules, DynamicBrokerConfig, Layers, Settings};
 use barnabas_controller::{
     ControllerService, ControllerServiceOptions, NodePeers, QuorumChannel, QuorumChannelOptions,
 };
-use barnabas_environment::{Clock, Environment, Threads};
+use barnabas_environment::{Environment, Threads};
 use barnabas_metadata::controller::ControllerSettings;
 use barnabas_metadata::quorum::{ControllerHandle, QuorumTiming, SimulatedDisk, Voters};
 use barnabas_metadata::{ControllerClient, MetadataRecord, Quorum, QuorumOptions};
 use barnabas_network::admission::Admission;
+use barnabas_network::client::NodeClient;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::worker::Workers;
 use barnabas_network::{Limits, Listener, Listening, Network, Service, SocketOptions, acceptor};
+use barnabas_protocol::messages::{Message, Request};
 use barnabas_security::AllowAll;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -209,7 +211,6 @@ fn start(
         node_id: id,
         controllers: addresses.clone(),
         authorizer: Arc::new(AllowAll),
-        clock: Clock::system(),
         stopping: stopping.clone(),
         settings: settings(id),
         limits: limits(),
@@ -248,4 +249,20 @@ fn start(
         runtime,
         stopping,
     }
+}
+
+/// Asks a node itself in one of Kafka's APIs.
+pub fn ask<R: Request>(cluster: &Cluster, id: i32, request: &R) -> R::Response {
+    let node = &cluster.nodes[&id];
+    let address = cluster.addresses[&id].to_string();
+    let client = node.wait(async {
+        NodeClient::new(
+            Network::System,
+            &address,
+            "tool",
+            &tokio::runtime::Handle::current(),
+        )
+    });
+    let newest = <R as Message>::VERSIONS.max;
+    node.wait(client.call(newest, request, LONG)).unwrap()
 }

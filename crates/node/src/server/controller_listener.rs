@@ -47,7 +47,6 @@ impl ControllerListener {
             handle: quorum.handle(),
             controllers: membership.addresses(),
             authorizer,
-            clock: membership.environment.clock.clone(),
             settings: settings.clone(),
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),

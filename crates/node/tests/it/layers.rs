@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["authorization", "describe_quorum", "envelope", "forward", "sessions"],
+        &["authorization", "describe_quorum", "envelope", "forward", "logging", "sessions"],
         &["admin", "channel", "peers"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],
@@ -73,10 +73,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "lifecycle", "logging", "producer_ids", "request"],
+        &["broker_peers", "lifecycle", "producer_ids", "request"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
-        &["config_changes", "duplicates", "leader_hints", "topic_creation", "transaction_verification"],
+        &["duplicates", "leader_hints", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
 ];

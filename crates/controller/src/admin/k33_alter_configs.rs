@@ -10,18 +10,18 @@ use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use barnabas_security::AclOperation;
 
-use crate::broker::Broker;
-use crate::config_changes::{
+use super::AdminNode;
+use super::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
     refuse_repeated,
 };
-use crate::request::RequestContext;
+use crate::authorization;
 use barnabas_config::Settings;
-use barnabas_controller::authorization;
+use barnabas_network::rpc::RequestContext;
 
-/// Judges what is the broker's to judge, then has the controller change the rest.
+/// Judges what is a broker's to judge, then has the controller change the rest.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: AlterConfigsRequest,
 ) -> AlterConfigsResponse {
@@ -36,12 +36,12 @@ pub async fn handle(
         if outcome.is_some() {
             continue;
         }
-        if let Err(error) = check(broker, resource) {
+        if let Err(error) = check(node, resource) {
             *outcome = Some(Err(error));
             continue;
         }
         let authorized = |changed: ConfigResource| {
-            let rights = broker.rights(context);
+            let rights = node.rights(context);
             let operation = AclOperation::AlterConfigs;
             authorization::check_configs(rights, operation, changed.kind, &changed.name).map(|()| changed)
         };
@@ -63,8 +63,8 @@ pub async fn handle(
         resources,
         validate_only: request.validate_only,
     };
-    let controllers = broker
-        .controller
+    let controllers = node
+        .controllers()
         .submit(asked)
         .await
         .map_err(ApiError::from)
@@ -85,7 +85,7 @@ pub async fn handle(
     AlterConfigsResponse::default().with_responses(responses.collect())
 }
 
-fn check(broker: &Broker, resource: &AlterConfigsResource) -> Outcome {
+fn check(node: &impl AdminNode, resource: &AlterConfigsResource) -> Outcome {
     check_configs(
         resource
             .configs
@@ -93,15 +93,15 @@ fn check(broker: &Broker, resource: &AlterConfigsResource) -> Outcome {
             .map(|config| (&*config.name, config.value.is_none())),
     )?;
     let changed = controllers_resource(resource.resource_type, &resource.resource_name)?;
-    if changed.kind != ConfigResourceType::Broker {
+    if changed.kind != ConfigResourceType::Broker || !node.is_broker() {
         return Ok(());
     }
-    check_broker_name(broker, &changed.name)?;
+    check_broker_name(node, &changed.name)?;
     let values = resource.configs.iter().map(|config| {
         (
             config.name.to_string(),
             config.value.clone().unwrap_or_default().to_string(),
         )
     });
-    check_broker_settings(broker, &changed.name, &values.collect::<Settings>())
+    check_broker_settings(node, &changed.name, &values.collect::<Settings>())
 }

@@ -13,16 +13,15 @@ use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfig
 use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::broker::Broker;
-use crate::config_changes::{
+use super::AdminNode;
+use super::config_changes::{
     Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
     invalid_request, refuse_repeated,
 };
-use crate::logging;
-use crate::request::RequestContext;
+use crate::{authorization, logging};
 use barnabas_config::Settings;
 use barnabas_config::definitions::{self, ConfigType};
-use barnabas_controller::authorization;
+use barnabas_network::rpc::RequestContext;
 
 /// The codes of `AlterConfigOp.OpType`.
 mod op {
@@ -35,9 +34,9 @@ mod op {
 /// The one logger there is.
 const ROOT_LOGGER: &str = "root";
 
-/// Judges and does what is the broker's, then has the controller change the rest.
+/// Judges and does what is this node's, then has the controller change the rest.
 pub async fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
@@ -50,7 +49,7 @@ pub async fn handle(
     let mut resources = Vec::new();
     for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
         if outcome.is_none() {
-            match preprocess(broker, broker.rights(context), resource, request.validate_only) {
+            match preprocess(node, node.rights(context), resource, request.validate_only) {
                 Ok(Some(changed)) => {
                     resources.push((changed, resource.configs.iter().map(operation).collect()));
                 }
@@ -63,8 +62,8 @@ pub async fn handle(
         resources,
         validate_only: request.validate_only,
     };
-    let controllers = broker
-        .controller
+    let controllers = node
+        .controllers()
         .submit(asked)
         .await
         .map_err(ApiError::from)
@@ -100,7 +99,7 @@ fn operation(config: &AlterableConfig) -> (String, AlterConfigOp) {
 /// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to
 /// do.
 fn preprocess(
-    broker: &Broker,
+    node: &impl AdminNode,
     rights: Rights<'_>,
     resource: &AlterConfigsResource,
     validate_only: bool,
@@ -117,13 +116,13 @@ fn preprocess(
     let authorize = |kind| authorization::check_configs(rights, AclOperation::AlterConfigs, kind, name);
     if ConfigResourceType::from_code(resource.resource_type) == Some(ConfigResourceType::BrokerLogger) {
         authorize(ConfigResourceType::BrokerLogger)?;
-        alter_loggers(broker, name, &resource.configs, validate_only)?;
+        alter_loggers(node, name, &resource.configs, validate_only)?;
         return Ok(None);
     }
     let changed = controllers_resource(resource.resource_type, name)?;
-    if changed.kind == ConfigResourceType::Broker {
-        check_broker_name(broker, name)?;
-        let image = broker.image();
+    if changed.kind == ConfigResourceType::Broker && node.is_broker() {
+        check_broker_name(node, name)?;
+        let image = node.image();
         let mut settings = image
             .configs
             .get(&changed)
@@ -132,9 +131,9 @@ fn preprocess(
         for config in &resource.configs {
             apply(config, &mut settings)?;
         }
-        check_broker_settings(broker, name, &settings)?;
+        check_broker_settings(node, name, &settings)?;
     }
-    // The controller's part: it asks after the broker has judged.
+    // The controller's part: it asks after a broker has judged.
     authorize(changed.kind)?;
     Ok(Some(changed))
 }
@@ -184,13 +183,18 @@ fn apply(config: &AlterableConfig, settings: &mut Settings) -> Outcome {
     Ok(())
 }
 
-fn alter_loggers(broker: &Broker, name: &str, configs: &[AlterableConfig], validate_only: bool) -> Outcome {
+fn alter_loggers(
+    node: &impl AdminNode,
+    name: &str,
+    configs: &[AlterableConfig],
+    validate_only: bool,
+) -> Outcome {
     match name.parse::<i32>() {
-        Ok(id) if id == broker.node_id => {}
+        Ok(id) if id == node.node_id() => {}
         Ok(id) => {
             return Err(invalid_request(format!(
                 "Unexpected node id. Expected {}, but received {id}",
-                broker.node_id
+                node.node_id()
             )));
         }
         Err(_) => {

@@ -1,4 +1,4 @@
-//! What AlterConfigs and IncrementalAlterConfigs have in common: the part that the broker judges before the
+//! What AlterConfigs and IncrementalAlterConfigs have in common: the part that a broker judges before the
 //! controller does (Kafka's `ConfigAdminManager`), and putting the two parts of the answer together.
 
 use std::collections::HashMap;
@@ -7,8 +7,9 @@ use barnabas_metadata::controller::{ApiError, ConfigOutcomes};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 
-use crate::broker::Broker;
 use barnabas_config::{Settings, validate};
+
+use super::AdminNode;
 
 /// What became of one resource.
 pub type Outcome = Result<(), ApiError>;
@@ -59,13 +60,13 @@ pub fn check_configs<'a>(configs: impl Iterator<Item = (&'a str, bool)> + Clone)
 ///
 /// # Errors
 /// INVALID_REQUEST for the id of another broker, or what is no id.
-pub fn check_broker_name(broker: &Broker, name: &str) -> Outcome {
+pub fn check_broker_name(node: &impl AdminNode, name: &str) -> Outcome {
     match name.parse::<i32>() {
         _ if name.is_empty() => Ok(()),
-        Ok(id) if id == broker.node_id => Ok(()),
+        Ok(id) if id == node.node_id() => Ok(()),
         Ok(id) => Err(invalid_request(format!(
             "Unexpected broker id, expected {}, but received {id}",
-            broker.node_id
+            node.node_id()
         ))),
         Err(_) => Err(invalid_request(format!(
             "Node id must be an integer, but it is: {name}"
@@ -77,8 +78,8 @@ pub fn check_broker_name(broker: &Broker, name: &str) -> Outcome {
 ///
 /// # Errors
 /// INVALID_REQUEST with what is wrong.
-pub fn check_broker_settings(broker: &Broker, name: &str, new: &Settings) -> Outcome {
-    validate::dynamic_broker(&broker.metadata.layers(), new, !name.is_empty())
+pub fn check_broker_settings(node: &impl AdminNode, name: &str, new: &Settings) -> Outcome {
+    validate::dynamic_broker(&node.layers(), new, !name.is_empty())
         .map_err(|exception| invalid_request(exception.to_string()))
 }
 

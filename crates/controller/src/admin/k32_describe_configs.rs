@@ -15,19 +15,19 @@ use barnabas_protocol::messages::describe_configs_response::{
 use barnabas_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse, StrBytes};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::broker::Broker;
+use super::AdminNode;
+use crate::authorization::check_configs;
 use crate::logging;
-use crate::request::RequestContext;
 use barnabas_config::Settings;
 use barnabas_config::describe::{self, ConfigEntry, ConfigSource};
-use barnabas_controller::authorization::check_configs;
+use barnabas_network::rpc::RequestContext;
 
 /// First version with types and documentation.
 const TYPES_SINCE: i16 = 3;
 
 /// Describes every resource that is named.
 pub fn handle(
-    broker: &Broker,
+    node: &impl AdminNode,
     context: &RequestContext,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
@@ -40,7 +40,7 @@ pub fn handle(
     let known =
         |resource: &DescribeConfigsResource| ConfigResourceType::from_code(resource.resource_type).is_some();
     let understood = request.resources.iter().all(known);
-    let rights = broker.rights(context);
+    let rights = node.rights(context);
     let authorized = |resource: &&DescribeConfigsResource| {
         let kind = ConfigResourceType::from_code(resource.resource_type);
         let operation = AclOperation::DescribeConfigs;
@@ -53,7 +53,7 @@ pub fn handle(
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
         let entries = if understood {
-            entries(broker, rights, resource)
+            entries(node, rights, resource)
         } else {
             Err(unknown_kind())
         };
@@ -85,7 +85,7 @@ fn is_asked_for(resource: &DescribeConfigsResource, name: &str) -> bool {
 }
 
 fn entries(
-    broker: &Broker,
+    node: &impl AdminNode,
     rights: Rights<'_>,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<ConfigEntry>, ApiError> {
@@ -94,7 +94,7 @@ fn entries(
         check_configs(rights, AclOperation::DescribeConfigs, kind, name)?;
     }
     let invalid = |message: String| Err(ApiError::new(ErrorCode::InvalidRequest, message));
-    let image = broker.image();
+    let image = node.image();
     let own = |kind| -> Settings {
         image
             .configs
@@ -102,7 +102,7 @@ fn entries(
             .map(|map| (**map).clone())
             .unwrap_or_default()
     };
-    let layers = broker.metadata.layers();
+    let layers = node.layers();
     match ConfigResourceType::from_code(resource.resource_type) {
         Some(ConfigResourceType::Topic) => {
             topic_name::validate(name)
@@ -114,20 +114,20 @@ fn entries(
         }
         Some(ConfigResourceType::Broker) if name.is_empty() => Ok(describe::cluster_entries(&layers)),
         Some(ConfigResourceType::Broker) => match broker_id(name)? {
-            id if id == broker.node_id => Ok(describe::broker_entries(&layers)),
+            id if id == node.node_id() => Ok(describe::broker_entries(&layers)),
             id => invalid(format!(
                 "Unexpected broker id, expected {} or empty string, but received {id}",
-                broker.node_id
+                node.node_id()
             )),
         },
         Some(ConfigResourceType::BrokerLogger) if name.is_empty() => {
             invalid("Broker id must not be empty".to_owned())
         }
         Some(ConfigResourceType::BrokerLogger) => match broker_id(name)? {
-            id if id == broker.node_id => Ok(vec![root_logger()]),
+            id if id == node.node_id() => Ok(vec![root_logger()]),
             id => invalid(format!(
                 "Unexpected broker id, expected {} but received {id}",
-                broker.node_id
+                node.node_id()
             )),
         },
         Some(ConfigResourceType::ClientMetrics) if name.is_empty() => {

@@ -229,6 +229,7 @@ pub static APIS: &[Api] = &[
     row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
     row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
     row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
+    row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];
 
 /// The broker as what stands behind its listeners.

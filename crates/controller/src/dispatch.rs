@@ -141,7 +141,9 @@ pub static APIS: &[Api] = &[
     row!(BrokerHeartbeat,              decided BrokerHeartbeat, k63_broker_heartbeat),
     row!(UnregisterBroker,             admin k64_unregister_broker, Alter),
     row!(AllocateProducerIds,          decided AllocateProducerIds, k67_allocate_producer_ids),
+    row!(ControllerRegistration,       decided RegisterController, k70_controller_registration),
     row!(AssignReplicasToDirs,         decided AssignReplicasToDirs, k73_assign_replicas_to_dirs),
+    row!(UnregisterController,         admin k94_unregister_controller, Alter),
 ];
 
 /// Starts the request in `frame`. A header that can't be read, an unknown key or a version out of range

@@ -3,6 +3,7 @@
 //! - [`service`] stands behind the listener: frames of the quorum, forwarded requests, and Kafka's own APIs
 //!   (`dispatch` has the table of them); [`sessions`] tells by whose connection a broker lives.
 //! - [`peers`] carries the quorum's frames to the other voters' listeners.
+//! - [`registration`] tells the others of this controller.
 //! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
 //! - [`admin`] and [`describe_quorum`] are what brokers answer too.
 //! - [`logging`] is the process's log, whose level they may change.
@@ -24,6 +25,7 @@ pub mod forward;
 mod handlers;
 pub mod logging;
 pub mod peers;
+pub mod registration;
 pub mod service;
 pub mod sessions;
 mod takeover;

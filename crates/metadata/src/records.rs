@@ -44,6 +44,11 @@ pub enum MetadataRecord {
     BrokerRegistrationChange(BrokerRegistrationChange),
     /// A controller has started.
     RegisterController(ControllerRegistration),
+    /// A controller has left for good.
+    UnregisterController {
+        /// The controller that left.
+        controller_id: i32,
+    },
     /// A topic, still without partitions.
     Topic {
         /// The topic's name.

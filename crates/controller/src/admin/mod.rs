@@ -15,6 +15,7 @@ pub mod k49_alter_client_quotas;
 pub mod k50_describe_user_scram_credentials;
 pub mod k51_alter_user_scram_credentials;
 pub mod k57_update_features;
+pub mod k94_unregister_controller;
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! Versions 1–2; version 0 has no endpoint type and asks for brokers. Errors: MISMATCHED_ENDPOINT_TYPE for
 //! the brokers, UNSUPPORTED_ENDPOINT_TYPE for a type that doesn't exist.
 
+use std::collections::BTreeSet;
+
 use barnabas_network::rpc::RequestContext;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_cluster_response::DescribeClusterBroker;
@@ -16,7 +18,7 @@ const BROKERS: i8 = 1;
 /// `EndpointType.CONTROLLER`.
 const CONTROLLERS: i8 = 2;
 
-/// Answers from the addresses of the voters.
+/// Answers from what the controllers have registered, and from the addresses of the voters.
 pub fn handle(
     controller: &Controller,
     context: &RequestContext,
@@ -35,13 +37,28 @@ pub fn handle(
             return refused(ErrorCode::UnsupportedEndpointType, message);
         }
     }
-    let controllers = controller.controllers.keys().filter_map(|id| {
-        let (host, port) = controller.endpoint(*id)?;
-        let answer = DescribeClusterBroker::default()
-            .with_broker_id(BrokerId(*id))
+    let image = controller.handle.image();
+    let listener = &*context.connection.listener.name;
+    let answer = |id: i32, host: &str, port: u16| {
+        DescribeClusterBroker::default()
+            .with_broker_id(BrokerId(id))
             .with_host(StrBytes::from_string(host.to_owned()))
-            .with_port(port.into());
-        Some(answer)
+            .with_port(port.into())
+    };
+    // Those that have yet to register are where the settings say.
+    let ids: BTreeSet<i32> = image
+        .controllers
+        .keys()
+        .chain(controller.controllers.keys())
+        .copied()
+        .collect();
+    let controllers = ids.into_iter().filter_map(|id| {
+        let registered = image.controllers.get(&id);
+        let endpoint = registered.and_then(|of| of.endpoints.iter().find(|at| *at.listener == *listener));
+        match endpoint {
+            Some(endpoint) => Some(answer(id, &endpoint.host, endpoint.port)),
+            None => controller.endpoint(id).map(|(host, port)| answer(id, host, port)),
+        }
     });
     let operations = match request.include_cluster_authorized_operations {
         true => controller.rights(context).cluster_operations(),
@@ -49,9 +66,7 @@ pub fn handle(
     };
     DescribeClusterResponse::default()
         .with_endpoint_type(CONTROLLERS)
-        .with_cluster_id(StrBytes::from_string(
-            controller.handle.image().cluster_id.to_string(),
-        ))
+        .with_cluster_id(StrBytes::from_string(image.cluster_id.to_string()))
         .with_controller_id(BrokerId(controller.handle.leader_id().unwrap_or(-1)))
         .with_brokers(controllers.collect())
         .with_cluster_authorized_operations(operations)

@@ -8,4 +8,5 @@ pub mod k62_broker_registration;
 pub mod k63_broker_heartbeat;
 pub mod k64_unregister_broker;
 pub mod k67_allocate_producer_ids;
+pub mod k70_controller_registration;
 pub mod k73_assign_replicas_to_dirs;

@@ -251,10 +251,12 @@ fn check_existence(resource: &ConfigResource, image: &MetadataImage) -> Result<(
             Err(ApiError::new(ErrorCode::UnknownTopicOrPartition, message))
         }
         ConfigResourceType::Broker if !name.is_empty() => match name.parse::<i32>() {
-            Ok(id) if !image.brokers.contains_key(&id) => Err(ApiError::new(
-                ErrorCode::BrokerIdNotRegistered,
-                format!("No node with id {id} found."),
-            )),
+            Ok(id) if !image.brokers.contains_key(&id) && !image.controllers.contains_key(&id) => {
+                Err(ApiError::new(
+                    ErrorCode::BrokerIdNotRegistered,
+                    format!("No node with id {id} found."),
+                ))
+            }
             _ => Ok(()),
         },
         _ => Ok(()),

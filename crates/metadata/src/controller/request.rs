@@ -7,7 +7,7 @@ use super::{
     AllocateProducerIds, AlterClientQuotas, AlterConfigs, AlterPartition, AlterPartitionReassignments,
     AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreatePartitions, CreateTopics, Decide,
     DecideContext, Decision, DeleteTopics, ElectLeaders, FenceBroker, ImportCluster, IncrementalAlterConfigs,
-    RegisterBroker, UnregisterBroker, UpdateFeatures, wire,
+    RegisterBroker, RegisterController, UnregisterBroker, UnregisterController, UpdateFeatures, wire,
 };
 use crate::image::MetadataImage;
 
@@ -92,6 +92,10 @@ requests! {
     FenceBroker,
     /// See [`UnregisterBroker`].
     UnregisterBroker,
+    /// See [`RegisterController`].
+    RegisterController => "wire::response",
+    /// See [`UnregisterController`].
+    UnregisterController,
     /// See [`AlterPartition`].
     AlterPartition => "wire::response",
     /// See [`AssignReplicasToDirs`].
@@ -123,8 +127,9 @@ mod tests {
         AlterPartitionReassignmentsResponse, AlterPartitionRequest, AlterPartitionResponse,
         AlterUserScramCredentialsRequest, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
         BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest,
-        BrokerRegistrationResponse, CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse,
-        DeleteTopicsRequest, ElectLeadersRequest, StrBytes, TopicName, UpdateFeaturesRequest,
+        BrokerRegistrationResponse, ControllerRegistrationRequest, ControllerRegistrationResponse,
+        CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
+        ElectLeadersRequest, StrBytes, TopicName, UpdateFeaturesRequest,
     };
 
     use super::*;
@@ -169,6 +174,8 @@ mod tests {
             ElectLeaders(ElectLeadersRequest::default()).into(),
             UpdateFeatures(UpdateFeaturesRequest::default()).into(),
             UnregisterBroker { broker_id: 3 }.into(),
+            RegisterController(ControllerRegistrationRequest::default()).into(),
+            UnregisterController { controller_id: 3 }.into(),
             RegisterBroker(BrokerRegistrationRequest::default()).into(),
             BrokerHeartbeat(BrokerHeartbeatRequest::default().with_cordoned_log_dirs(Some(vec![]))).into(),
             FenceBroker {
@@ -224,6 +231,10 @@ mod tests {
             ControllerReply::BrokerHeartbeat(BrokerHeartbeatResponse::default().with_is_fenced(false)),
             ControllerReply::FenceBroker(true),
             ControllerReply::UnregisterBroker(Err(refused())),
+            ControllerReply::RegisterController(
+                ControllerRegistrationResponse::default().with_error_code(35),
+            ),
+            ControllerReply::UnregisterController(Err(refused())),
             ControllerReply::AlterPartition(AlterPartitionResponse::default().with_topics(vec![altered])),
             ControllerReply::AssignReplicasToDirs(AssignReplicasToDirsResponse::default()),
             ControllerReply::AllocateProducerIds(

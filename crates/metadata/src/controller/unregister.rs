@@ -7,6 +7,9 @@ use super::{ApiError, Decide, DecideContext, Decision, fence};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
+/// The metadata.version from which on controllers may be unregistered.
+const UNREGISTER_CONTROLLER_METADATA_VERSION: i16 = 33;
+
 /// A broker is gone for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnregisterBroker {
@@ -32,6 +35,33 @@ impl Decide for UnregisterBroker {
         });
         Decision {
             records,
+            reply: Ok(()),
+        }
+    }
+}
+
+/// A controller is gone for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnregisterController {
+    /// The controller's id.
+    pub controller_id: i32,
+}
+
+impl Decide for UnregisterController {
+    type Reply = Result<(), ApiError>;
+
+    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+        let controller_id = self.controller_id;
+        if image.features.metadata_version() < UNREGISTER_CONTROLLER_METADATA_VERSION {
+            let message = "The current MetadataVersion is too old to support controller unregistration.";
+            return refused(ErrorCode::UnsupportedVersion, message.to_owned());
+        }
+        if !image.controllers.contains_key(&controller_id) {
+            let message = format!("Controller ID {controller_id} is not currently registered.");
+            return refused(ErrorCode::ControllerIdNotRegistered, message);
+        }
+        Decision {
+            records: vec![MetadataRecord::UnregisterController { controller_id }],
             reply: Ok(()),
         }
     }

@@ -9,7 +9,8 @@ use barnabas_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
     AlterPartitionReassignmentsResponse, AlterPartitionRequest, AlterPartitionResponse,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
-    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    ControllerRegistrationRequest, ControllerRegistrationResponse, CreatePartitionsRequest,
     CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
     DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse, Encodable, Message,
 };
@@ -59,6 +60,7 @@ responses! {
     AssignReplicasToDirsResponse to AssignReplicasToDirsRequest,
     BrokerHeartbeatResponse to BrokerHeartbeatRequest,
     BrokerRegistrationResponse to BrokerRegistrationRequest,
+    ControllerRegistrationResponse to ControllerRegistrationRequest,
     CreatePartitionsResponse to CreatePartitionsRequest,
     CreateTopicsResponse to CreateTopicsRequest,
     DeleteTopicsResponse to DeleteTopicsRequest,

@@ -87,6 +87,12 @@ impl Step {
                     .insert(record.controller_id, Arc::new(record.clone()));
                 self.delta.controllers_changed.insert(record.controller_id);
             }
+            MetadataRecord::UnregisterController { controller_id } => {
+                self.delta.controllers_changed.insert(*controller_id);
+                return Arc::make_mut(&mut self.image.controllers)
+                    .remove(controller_id)
+                    .is_some();
+            }
             MetadataRecord::Topic { name, topic_id } => {
                 if self.image.topics.by_name(name).is_some() || self.image.topics.by_id(topic_id).is_some() {
                     return false;

@@ -69,6 +69,7 @@ impl RecordKey {
             MetadataRecord::AccessControlEntry(entry) => (Self::AccessControlEntry(entry.id), true),
             MetadataRecord::DelegationToken(token) => (Self::DelegationToken(token.token_id.clone()), true),
             MetadataRecord::UnregisterBroker { .. }
+            | MetadataRecord::UnregisterController { .. }
             | MetadataRecord::RemoveTopic { .. }
             | MetadataRecord::RemoveUserScramCredential { .. }
             | MetadataRecord::RemoveAccessControlEntry { .. }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
-use barnabas_controller::{ControllerService, ControllerServiceOptions};
+use barnabas_controller::{ControllerService, ControllerServiceOptions, registration};
 use barnabas_environment::Threads;
 use barnabas_metadata::quorum::StartingQuorum;
+use barnabas_metadata::records::{BrokerEndpoint, ControllerRegistration};
+use barnabas_metadata::{ControllerClient, features};
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::{Limits, Service};
 use barnabas_security::Authorizer;
@@ -20,6 +22,7 @@ use super::serving::Serving;
 /// See the module. It is served where the quorum runs, by no thread of its own: what voters say to each other
 /// waits neither for clients nor for a handoff.
 pub struct ControllerListener {
+    endpoints: Vec<BrokerEndpoint>,
     serving: Serving,
     stopping: CancellationToken,
 }
@@ -56,9 +59,40 @@ impl ControllerListener {
         if !membership.quorum.is_alone() {
             tokio::spawn(service.watch_brokers(membership.network.clone()));
         }
+        let endpoints = listeners.iter().map(|bound| BrokerEndpoint {
+            listener: bound.listener.name.clone(),
+            host: bound.listener.advertised_host.clone(),
+            port: bound.listener.advertised_port,
+            security_protocol: 0,
+        });
+        let endpoints = endpoints.collect();
         let service: Arc<dyn Service> = service;
         let serving = Serving::start(listeners, &service, (1, Threads::Runtime), &stopping)?;
-        Ok(Some(ControllerListener { serving, stopping }))
+        Ok(Some(ControllerListener {
+            endpoints,
+            serving,
+            stopping,
+        }))
+    }
+
+    /// Tells all others of this controller, if it is not alone.
+    pub fn register(&self, client: ControllerClient, membership: &Membership<'_>) {
+        if membership.quorum.is_alone() {
+            return;
+        }
+        let own = ControllerRegistration {
+            controller_id: membership.config.node_id,
+            incarnation_id: membership.environment.random.uuid(),
+            endpoints: self.endpoints.clone(),
+            features: features::broker_features(),
+        };
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = registration::register(client, own) => {}
+                () = stopping.cancelled() => {}
+            }
+        });
     }
 
     /// Answers no more.

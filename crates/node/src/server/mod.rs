@@ -144,6 +144,9 @@ impl Server {
             let observing = membership.observe(metadata_disk, &data_dir, publish, given_up.cancelled());
             (Metadata::Observer(observing.await?), None)
         };
+        if let Some(controller) = &controller {
+            controller.register(membership.channel(&metadata), &membership);
+        }
         let started = match waiting_broker {
             Some(broker) => {
                 let channel = membership.channel(&metadata);

@@ -61,7 +61,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ]),
     ("controller", &[
         &["authorization", "describe_quorum", "envelope", "forward", "logging", "sessions"],
-        &["admin", "channel", "peers"],
+        &["admin", "channel", "peers", "registration"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],
         &["service"],

@@ -2,6 +2,7 @@
 
 mod brokers;
 mod configs;
+mod controllers;
 mod fixture;
 mod histories;
 mod import_cluster;

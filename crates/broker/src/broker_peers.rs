@@ -5,7 +5,7 @@
 //! registration: once that is another, fenced or gone, whoever waits is told at once, and who asks next
 //! connects anew. A node that is alone knows nobody.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What is asked. Each has a connection of its own, since answers come in the order of requests: who verifies
 /// does not wait for replicas that markers wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// WriteTxnMarkers.
     Markers,
@@ -44,7 +44,7 @@ pub struct BrokerPeers {
     listener: String,
     patience: Duration,
     runtime: Handle,
-    peers: Mutex<HashMap<(i32, Purpose), Peer>>,
+    peers: Mutex<BTreeMap<(i32, Purpose), Peer>>,
 }
 
 #[derive(Clone)]

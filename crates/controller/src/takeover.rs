@@ -30,6 +30,7 @@ pub async fn run(controller: Arc<Controller>, network: Network) {
     loop {
         controller.handle.gained().await;
         tokio::select! {
+            biased;
             () = look(&controller, &network) => controller.handle.lost().await,
             () = controller.handle.lost() => {}
         }

@@ -258,6 +258,7 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
     let starting = Server::start(settings, outside);
     tokio::pin!(starting);
     let started = tokio::select! {
+        biased;
         started = &mut starting => started,
         () = signals.next() => {
             given_up.cancel();
@@ -270,6 +271,7 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
     let server = started.map_err(|error| error.to_string())?;
     announce(&server, &data_dirs.join(" and "), began);
     tokio::select! {
+        biased;
         () = signals.next() => {}
         // As Apache Kafka: without a clean end, since nothing more can be written.
         why = server.fatal() => return Err(why),
@@ -360,6 +362,7 @@ impl Signals {
             }
         };
         tokio::select! {
+            biased;
             () = ended => {}
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

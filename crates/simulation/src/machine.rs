@@ -93,6 +93,7 @@ impl Machine {
         let started = self.try_start(given_up);
         tokio::pin!(started);
         let started = tokio::select! {
+            biased;
             started = &mut started => started,
             () = sleep(patience) => {
                 giving_up.cancel();

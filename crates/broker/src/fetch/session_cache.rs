@@ -3,7 +3,7 @@
 //!
 //! Pure: time and session ids are arguments. Called by the Fetch handler; one lock around [`SessionCache`].
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
@@ -66,7 +66,7 @@ pub enum FetchContext {
 /// All sessions of the broker.
 #[derive(Debug)]
 pub struct SessionCache {
-    sessions: HashMap<i32, Session>,
+    sessions: BTreeMap<i32, Session>,
     slots: usize,
 }
 
@@ -74,7 +74,7 @@ impl SessionCache {
     /// A cache of at most `slots` sessions (`max.incremental.fetch.session.cache.slots`).
     pub fn new(slots: usize) -> Self {
         SessionCache {
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             slots,
         }
     }

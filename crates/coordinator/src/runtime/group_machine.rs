@@ -1,6 +1,6 @@
 //! The group coordinator's machine: the groups of a partition, and the requests that are parked with them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub struct GroupMachine {
     setup: Arc<GroupSetup>,
     /// The groups.
     pub core: GroupShard,
-    parked: HashMap<Token, oneshot::Sender<Answered<Reply>>>,
+    parked: BTreeMap<Token, oneshot::Sender<Answered<Reply>>>,
     next_token: u64,
 }
 
@@ -103,7 +103,7 @@ impl Machine for GroupMachine {
         GroupMachine {
             setup: setup.clone(),
             core: GroupShard::new(setup.config),
-            parked: HashMap::new(),
+            parked: BTreeMap::new(),
             next_token: 0,
         }
     }

@@ -110,6 +110,7 @@ impl Heard {
                 return;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(until) => {}
                 () = self.changed.notified() => {}
             }

@@ -320,6 +320,7 @@ impl StartingQuorum {
     pub async fn caught_up_unless(self, given_up: impl Future<Output = ()>) -> Result<Quorum, MetadataError> {
         let quorum = self.quorum;
         let caught_up = tokio::select! {
+            biased;
             caught_up = quorum.catch_up() => caught_up,
             () = given_up => Err(MetadataError::ShuttingDown),
         };

@@ -90,6 +90,7 @@ impl Observer {
             task,
         };
         let started = tokio::select! {
+            biased;
             reached = is_caught_up.wait_for(|reached| *reached) => reached.map(drop).map_err(failed),
             () = given_up => Err(MetadataError::ShuttingDown),
         };
@@ -162,6 +163,7 @@ impl Following {
                 return;
             };
             let answered = tokio::select! {
+                biased;
                 answered = self.ask(asked) => answered,
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
@@ -188,6 +190,7 @@ impl Following {
                     // Who was named is asked at once, unless they name each other.
                     if leader.is_none() || turn % 4 == 0 {
                         tokio::select! {
+                            biased;
                             () = sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
                             _ = stopped.wait_for(|stopped| *stopped) => break,
                         }

@@ -112,6 +112,7 @@ impl Cluster {
         }
         while failed.is_none() {
             let event = tokio::select! {
+                biased;
                 event = inbox.recv() => event,
                 () = &mut stop => break,
             };

@@ -157,6 +157,7 @@ impl Server {
                     lets_others_in: !is_alone || controller.is_some(),
                 };
                 tokio::select! {
+                    biased;
                     running = broker.start(place, channel, listeners, authorizer) => running.map(Some),
                     () = given_up.cancelled() => Err(MetadataError::ShuttingDown.into()),
                 }
@@ -215,6 +216,7 @@ impl Server {
             }
         };
         tokio::select! {
+            biased;
             why = self.log_dirs.fatal() => why,
             why = failed => why,
         }

@@ -21,7 +21,7 @@ use barnabas_metadata::controller::{
     AllocateProducerIds, AlterPartition, AssignReplicasToDirs, BrokerHeartbeat, ControllerReply,
     ControllerRequest, RegisterBroker, Request,
 };
-use barnabas_metadata::quorum::{ControllerHandle, QuorumStatus};
+use barnabas_metadata::quorum::{ControllerHandle, Published, QuorumStatus};
 use barnabas_network::Network;
 use barnabas_network::client::NodeClient;
 use barnabas_protocol::error::ErrorCode;
@@ -33,7 +33,6 @@ use barnabas_protocol::messages::{
 };
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::search::{Attempt, Controller, Miss, NOBODY, Shared, Target};
@@ -55,9 +54,8 @@ pub struct QuorumChannelOptions {
     pub local: Option<ControllerHandle>,
     /// Where every controller's listener is: `host:port`.
     pub controllers: BTreeMap<i32, String>,
-    /// The offset of the last image that has taken effect on this node, as
-    /// [`ControllerHandle::published`] has it.
-    pub published: watch::Receiver<i64>,
+    /// How far the images have taken effect on this node.
+    pub published: Published,
     /// The network that the node is in.
     pub network: Network,
     /// Where the connections live.

@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_metadata::quorum::{ControllerHandle, Published};
 use barnabas_network::client::{CallError, NodeClient};
 use bytes::Bytes;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::envelope::{Envelope, Kind};
@@ -30,7 +29,7 @@ pub struct Shared {
     pub cluster_id: Arc<str>,
     pub local: Option<ControllerHandle>,
     pub controllers: BTreeMap<i32, Controller>,
-    pub published: watch::Receiver<i64>,
+    pub published: Published,
     /// Who answered last, or was said to be it; [`NOBODY`] when nobody is known.
     pub believed: AtomicI32,
 }
@@ -183,11 +182,9 @@ impl Shared {
     /// Waits until the image at `offset` has taken effect on this node. What was asked for has been done all
     /// the same where that takes too long.
     pub async fn in_effect(&self, offset: i64, deadline: Instant) -> Result<(), MetadataError> {
-        let mut published = self.published.clone();
-        let reached = timeout_at(deadline, published.wait_for(|at| *at >= offset)).await;
-        match reached {
-            Ok(Ok(at)) if *at < i64::MAX => Ok(()),
-            Ok(_) => Err(MetadataError::ShuttingDown),
+        match timeout_at(deadline, self.published.reached(offset)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(MetadataError::ShuttingDown),
             Err(_) => {
                 tracing::warn!(
                     offset,

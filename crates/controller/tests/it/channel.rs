@@ -34,7 +34,7 @@ fn a_change_asked_of_a_follower_has_taken_effect_there_when_it_is_answered() {
     let follower = &cluster.nodes[&cluster.another(leader)];
     let epoch = live_broker(follower, 1, 9092);
     assert_eq!(create(follower, "a").unwrap(), 0);
-    assert!(*follower.handle.published().borrow() > epoch);
+    assert!(follower.handle.published().offset() > epoch);
     assert_eq!(follower.handle.image().topics.len(), 1);
     let status = follower.wait(follower.client.status()).unwrap();
     assert_eq!((status.leader_id, status.voters.len()), (leader, 3));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use barnabas_controller::{QuorumChannel, QuorumChannelOptions};
 use barnabas_metadata::ControllerChannel;
+use barnabas_metadata::quorum::Published;
 use barnabas_network::Network;
 use barnabas_protocol::messages::broker_registration_request::Listener;
 use barnabas_protocol::messages::{BrokerHeartbeatRequest, BrokerId, BrokerRegistrationRequest, StrBytes};
@@ -71,7 +72,7 @@ impl Broker {
                 .iter()
                 .map(|(id, at)| (*id, at.to_string()))
                 .collect(),
-            published: tokio::sync::watch::channel(0).1,
+            published: Published::at(0),
             network: Network::System,
             runtime: runtime.handle().clone(),
         });

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::QuorumStatus;
 use super::decider::{Decided, Job};
 use super::feed::Feed;
 use super::leadership::Leadership;
+use super::published::Published;
 use super::publisher::Publisher;
 use super::replicas::Replicas;
 use super::state_machine::StateMachine;
@@ -70,9 +71,8 @@ impl ControllerHandle {
         self.state_machine.image()
     }
 
-    /// The offset of the last image that has taken effect on this node: -1 before the first, `i64::MAX` when
-    /// none will any more.
-    pub fn published(&self) -> watch::Receiver<i64> {
+    /// How far the images have taken effect on this node.
+    pub fn published(&self) -> Published {
         self.publisher.subscribe()
     }
 

@@ -17,6 +17,7 @@ use super::disk::SnapshotDisk;
 use super::failed;
 use super::feed::{Observe, Observed};
 use super::peers::{Frame, FrameKind, PeerError, Peers};
+use super::published::Published;
 use super::publisher::Publisher;
 use super::snapshot_file::SnapshotFile;
 use super::state_machine::StateMachine;
@@ -126,9 +127,8 @@ impl Observer {
         self.state_machine.image()
     }
 
-    /// The offset of the last image that has taken effect on this node: -1 before the first, `i64::MAX` when
-    /// none will any more.
-    pub fn published(&self) -> watch::Receiver<i64> {
+    /// How far the images have taken effect on this node.
+    pub fn published(&self) -> Published {
         self.publisher.subscribe()
     }
 

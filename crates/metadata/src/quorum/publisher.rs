@@ -11,8 +11,9 @@ use std::thread;
 use barnabas_environment::Threads;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
+use super::published::Published;
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 
@@ -31,8 +32,7 @@ struct Shared {
     wake_thread: Condvar,
     /// Wakes the task, where there is no thread.
     wake_task: Notify,
-    /// The offset of the last image that has taken effect; -1 before the first.
-    published: watch::Sender<i64>,
+    published: Published,
 }
 
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Publisher {
                 waiting: Mutex::default(),
                 wake_thread: Condvar::new(),
                 wake_task: Notify::new(),
-                published: watch::channel(-1).0,
+                published: Published::at(-1),
             }),
         };
         let shared = publisher.shared.clone();
@@ -89,18 +89,14 @@ impl Publisher {
         self.shared.wake_task.notify_one();
     }
 
-    /// The offset of the last image that has taken effect; -1 before the first, `i64::MAX` after the last.
-    pub fn subscribe(&self) -> watch::Receiver<i64> {
-        self.shared.published.subscribe()
+    /// How far the images have taken effect.
+    pub fn subscribe(&self) -> Published {
+        self.shared.published.clone()
     }
 
     /// Waits until the image at `offset` has taken effect; false when it never will.
     pub async fn published(&self, offset: i64) -> bool {
-        let mut published = self.subscribe();
-        published
-            .wait_for(|at| *at >= offset)
-            .await
-            .is_ok_and(|at| *at < CLOSED)
+        self.shared.published.reached(offset).await
     }
 
     /// Lets no more images take effect, not even those that wait, and waits for the one that is about to.
@@ -108,19 +104,16 @@ impl Publisher {
         self.shared.waiting.lock().closed = true;
         self.shared.wake_thread.notify_one();
         self.shared.wake_task.notify_one();
-        self.published(CLOSED).await;
+        self.shared.published.closed().await;
     }
 }
 
-/// In place of an offset when no image will take effect any more.
-const CLOSED: i64 = i64::MAX;
-
 /// Tells those that wait when nothing takes effect any more, because of a panic too.
-struct Closing<'a>(&'a watch::Sender<i64>);
+struct Closing<'a>(&'a Published);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(CLOSED);
+        self.0.close();
     }
 }
 
@@ -177,7 +170,7 @@ impl Shared {
         delta.settle(&image);
         let offset = image.offset;
         publish(image, &delta);
-        self.published.send_replace(offset);
+        self.published.advance(offset);
         true
     }
 }

@@ -64,7 +64,7 @@ async fn an_observer_follows_whoever_leads_and_is_known_to_it() {
             took < Duration::from_millis(10),
             "a change comes at once: {took:?}"
         );
-        assert_eq!(*observer.published().borrow(), observer.image().offset);
+        assert_eq!(observer.published().offset(), observer.image().offset);
     }
     sleep(Duration::from_secs(1)).await;
     let status = cluster.handle(first).status();

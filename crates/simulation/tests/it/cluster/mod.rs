@@ -35,6 +35,7 @@ use crate::with_seeds;
 const TOPIC: &str = "t";
 const PARTITIONS: i32 = 3;
 const SEEDS: u64 = 12;
+const CLUSTER_SEEDS: u64 = 6;
 const CREATE_TOPICS: i16 = 5;
 const DELETE_TOPICS: i16 = 4;
 /// How long things go wrong, by the history's own time.
@@ -432,7 +433,6 @@ fn a_node_alone_keeps_what_it_has_acknowledged_whatever_happens() {
 }
 
 #[test]
-#[ignore = "for hands: --ignored; it waits for the assembly of brokers' lives and for what seeds 0 and 2 have found"]
 fn a_cluster_keeps_what_it_has_acknowledged_whatever_happens() {
-    run_all(SEEDS, &[1, 2, 3]);
+    run_all(CLUSTER_SEEDS, &[1, 2, 3]);
 }

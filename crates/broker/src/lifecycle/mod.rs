@@ -10,6 +10,8 @@
 pub mod core;
 pub mod shell;
 #[cfg(test)]
+mod shell_tests;
+#[cfg(test)]
 mod tests;
 
 pub use self::core::{BrokerState, Lifecycle, LifecycleOptions};

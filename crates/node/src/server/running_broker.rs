@@ -157,6 +157,7 @@ impl WaitingBroker {
         lifecycle.ready();
         if !alone {
             lifecycle.spawn(self.stopping.clone());
+            spawn_failures(&self.log_dirs, &lifecycle, &self.stopping);
             let unfenced = timeout(UNFENCED_WITHIN, lifecycle.running()).await;
             unfenced.unwrap_or(Ok(())).map_err(StartError::Refused)?;
         }
@@ -209,6 +210,18 @@ fn directories(log_dirs: &LogDirs, settings: &Arc<DynamicBrokerConfig>) -> Direc
         };
         (ids(&|dir| dir.is_failed()), ids(&|dir| cordoned.contains(dir)))
     })
+}
+
+/// Has the controllers told of every log directory that fails.
+fn spawn_failures(log_dirs: &LogDirs, lifecycle: &BrokerLifecycle, stopping: &CancellationToken) {
+    let (mut failures, lifecycle) = (log_dirs.failures(), lifecycle.clone());
+    let telling = async move {
+        while failures.changed().await.is_ok() {
+            lifecycle.directories_changed();
+        }
+    };
+    let stopping = stopping.clone();
+    tokio::spawn(async move { stopping.run_until_cancelled(telling).await });
 }
 
 fn spawn_timers(broker: &Arc<Broker>) {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use barnabas_storage::{Disk, LogDir, StorageError};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -26,7 +26,8 @@ pub struct DataDir {
     failure: OnceLock<String>,
     /// Partitions that lie in it or will.
     partitions: AtomicUsize,
-    failed: Arc<Notify>,
+    /// How many folders have failed.
+    failures: watch::Sender<usize>,
 }
 
 /// All folders, in the order of `log.dirs`.
@@ -35,7 +36,8 @@ pub struct LogDirs {
     disk: Disk,
     dirs: Vec<Arc<DataDir>>,
     metadata: Arc<DataDir>,
-    failed: Arc<Notify>,
+    /// How many folders have failed.
+    failures: watch::Sender<usize>,
     fatal: OnceLock<String>,
     fatal_token: CancellationToken,
 }
@@ -79,7 +81,7 @@ impl DataDir {
                 partitions = self.partitions.load(Ordering::Relaxed),
                 "the log directory has failed, its partitions are offline until a restart: {why}"
             );
-            self.failed.notify_one();
+            self.failures.send_modify(|count| *count += 1);
         }
     }
 
@@ -94,7 +96,7 @@ impl LogDirs {
     /// The folders with their files, or why those can't be used. `metadata` is the index of the one with the
     /// metadata.
     pub fn new(disk: &Disk, dirs: Vec<(PathBuf, Result<LogDir, String>)>, metadata: usize) -> Option<Self> {
-        let failed = Arc::new(Notify::new());
+        let failures = watch::Sender::new(0);
         let dir = |(path, storage): (PathBuf, Result<LogDir, String>)| {
             let (storage, why) = match storage {
                 Ok(storage) => (Some(storage), None),
@@ -105,7 +107,7 @@ impl LogDirs {
                 storage,
                 failure: OnceLock::new(),
                 partitions: AtomicUsize::new(0),
-                failed: failed.clone(),
+                failures: failures.clone(),
             };
             if let Some(why) = why {
                 dir.fail(&why);
@@ -117,7 +119,7 @@ impl LogDirs {
             disk: disk.clone(),
             metadata: dirs.get(metadata)?.clone(),
             dirs,
-            failed,
+            failures,
             fatal: OnceLock::new(),
             fatal_token: CancellationToken::new(),
         })
@@ -167,9 +169,13 @@ impl LogDirs {
         open.or_else(|| live().min_by_key(fewest))
     }
 
-    /// Waits until a folder has failed.
-    pub async fn failed(&self) {
-        self.failed.notified().await;
+    /// How many folders have failed; changed for whoever asks after some have.
+    pub fn failures(&self) -> watch::Receiver<usize> {
+        let mut failures = self.failures.subscribe();
+        if *failures.borrow() > 0 {
+            failures.mark_changed();
+        }
+        failures
     }
 
     /// Why the process can't go on, if it can't; whoever waits in [`LogDirs::fatal`] is woken.
@@ -274,7 +280,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let all = dirs(&[Ok(()), Ok(()), Ok(())], root.path());
         assert!(!all.check_fatal());
+        let failures = [all.failures(), all.failures()];
+        assert!(failures.iter().all(|failures| !failures.has_changed().unwrap()));
         all.all()[1].fail("gone");
+        assert!(failures.iter().all(|failures| failures.has_changed().unwrap()));
+        assert!(
+            all.failures().has_changed().unwrap(),
+            "who asks later is told too"
+        );
         assert!(!all.check_fatal() && all.all()[1].storage().is_err());
         all.all()[0].fail("gone");
         assert!(all.check_fatal());

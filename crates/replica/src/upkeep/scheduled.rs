@@ -21,11 +21,12 @@ pub async fn run(replicas: Arc<ReplicaManager>) {
     let mut log_starts = every(config.log_flush_start_offset_checkpoint_interval_ms.into());
     let mut flushes = every(config.log_flush_scheduler_interval_ms);
     let mut expirations = every(config.producer_id_expiration_check_interval_ms.into());
+    let mut failures = replicas.log_dirs().failures();
     loop {
         tokio::select! {
             biased;
             () = replicas.stopping().cancelled() => return,
-            () = replicas.log_dirs().failed() => {
+            Ok(()) = failures.changed() => {
                 replicas.partitions().interrupt_failed();
                 replicas.log_dirs().check_fatal();
             }

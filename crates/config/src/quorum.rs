@@ -51,6 +51,8 @@ pub struct QuorumSettings {
     pub is_controller: bool,
     /// `controller.quorum.voters`, by node id.
     pub voters: BTreeMap<i32, Address>,
+    /// The voters that the log directory was formatted with, where the settings name none.
+    pub formatted_voters: BTreeMap<i32, Address>,
     /// `controller.quorum.bootstrap.servers`: where controllers can be found.
     pub bootstrap_servers: Vec<Address>,
 }
@@ -71,6 +73,7 @@ impl QuorumSettings {
             is_broker: has_role("broker"),
             is_controller: has_role("controller"),
             voters: voters.collect(),
+            formatted_voters: BTreeMap::new(),
             bootstrap_servers: servers.filter_map(|server| Address::parse(server)).collect(),
         };
         settings.check(config.node_id)?;
@@ -109,7 +112,19 @@ impl QuorumSettings {
 
     /// Whether this node is the only controller.
     pub fn is_alone(&self) -> bool {
+        if !self.formatted_voters.is_empty() {
+            return self.is_controller && self.formatted_voters.len() == 1;
+        }
         self.is_controller && self.voters.len() <= 1 && self.bootstrap_servers.len() <= 1
+    }
+
+    /// The voters, as far as this node knows them before it has heard of them.
+    pub fn voters(&self) -> &BTreeMap<i32, Address> {
+        if self.voters.is_empty() {
+            &self.formatted_voters
+        } else {
+            &self.voters
+        }
     }
 
     /// Whether the voters are those of the settings (`kraft.version` 0), not those of the metadata.
@@ -119,10 +134,10 @@ impl QuorumSettings {
 
     /// Where controllers can be asked: the voters, or else the bootstrap servers.
     pub fn controllers(&self) -> Vec<Address> {
-        if self.voters.is_empty() {
+        if self.voters().is_empty() {
             self.bootstrap_servers.clone()
         } else {
-            self.voters.values().cloned().collect()
+            self.voters().values().cloned().collect()
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The features of Apache Kafka 4.4 (KIP-584): which levels this broker can run, and what a new cluster
 //! starts with.
 
+use std::collections::BTreeMap;
+
 use crate::records::{BrokerFeature, ConfigResource, MetadataRecord};
 
 /// A feature and the levels that this broker can run.
@@ -85,16 +87,25 @@ pub fn bootstrap_records(min_insync_replicas: i32, static_quorum: bool) -> Vec<M
     let levels = FEATURES
         .iter()
         .filter(starts)
-        .map(|feature| MetadataRecord::FeatureLevel {
-            name: feature.name.to_owned(),
-            level: feature.max,
+        .map(|feature| (feature.name.to_owned(), feature.max));
+    records_of_levels(levels.collect(), min_insync_replicas)
+}
+
+/// What a new cluster starts with whose features are at these levels; those that aren't named are off.
+pub fn records_of_levels(levels: BTreeMap<String, i16>, min_insync_replicas: i32) -> Vec<MetadataRecord> {
+    let eligible = levels.get(ELIGIBLE_LEADER_REPLICAS_VERSION);
+    let min_isr = eligible
+        .is_some_and(|level| *level > 0)
+        .then(|| MetadataRecord::Config {
+            resource: ConfigResource::default_broker(),
+            name: "min.insync.replicas".to_owned(),
+            value: Some(min_insync_replicas.to_string()),
         });
-    let min_isr = MetadataRecord::Config {
-        resource: ConfigResource::default_broker(),
-        name: "min.insync.replicas".to_owned(),
-        value: Some(min_insync_replicas.to_string()),
-    };
-    levels.chain([min_isr]).collect()
+    let levels = levels.into_iter().filter(|(_, level)| *level > 0);
+    levels
+        .map(|(name, level)| MetadataRecord::FeatureLevel { name, level })
+        .chain(min_isr)
+        .collect()
 }
 
 /// The features as a broker registers them.

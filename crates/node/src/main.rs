@@ -14,13 +14,16 @@ use std::time::Instant;
 use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_controller::logging;
+use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
 use barnabas_metadata::quorum::QUIET;
 use barnabas_network::Listener;
 use barnabas_node::cli::{self, Command, Nodes, Start};
+use barnabas_node::format::{self, Format};
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
+use barnabas_storage::kafka_uuid;
 use tempfile::TempDir;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -53,6 +56,24 @@ fn main() -> ExitCode {
             Ok(text) => print(&text),
             Err(why) => fail(&why),
         },
+        Ok(Command::FormatHelp) => print(cli::format::HELP),
+        Ok(Command::Format(format, file)) => match run_format(&format, file) {
+            Ok(text) => print(&text),
+            // In Kafka's words, for scripts that look for them.
+            Err(why) => complain(&why),
+        },
+        Ok(Command::Info(file)) => match info(file) {
+            Ok((text, true)) => print(&text),
+            Ok((text, false)) => {
+                print(&text);
+                ExitCode::FAILURE
+            }
+            Err(why) => complain(&why),
+        },
+        Ok(Command::RandomUuid) => {
+            let id = format::new_id(&Environment::system());
+            print(&(kafka_uuid::encode(id) + "\n"))
+        }
         Ok(Command::ImportHelp) => print(cli::import::HELP),
         Ok(Command::Import(import, start)) => match run_import(&import, start) {
             Ok(()) => ExitCode::SUCCESS,
@@ -76,9 +97,29 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(why: &str) -> ExitCode {
+    complain(&format!("barnabas: {why}"))
+}
+
+fn complain(why: &str) -> ExitCode {
     // Without a standard error there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "barnabas: {why}");
+    let _ = writeln!(std::io::stderr(), "{why}");
     ExitCode::FAILURE
+}
+
+fn run_format(format: &Format, file: PathBuf) -> Result<String, String> {
+    let settings = read_settings(of_file(file), None)?;
+    format::run(format, &settings, &Environment::system())
+}
+
+fn info(file: PathBuf) -> Result<(String, bool), String> {
+    Ok(format::info::run(&read_settings(of_file(file), None)?))
+}
+
+fn of_file(file: PathBuf) -> Start {
+    Start {
+        file: Some(file),
+        ..Start::default()
+    }
 }
 
 fn run(start: Start, began: Instant) -> Result<(), String> {

@@ -21,6 +21,7 @@ pub mod header;
 pub mod internal_records;
 pub mod java_order;
 pub mod kafka_uuid;
+pub mod kraft_voters;
 pub mod leader;
 pub mod malformed;
 pub mod messages;

@@ -8,8 +8,9 @@
 //! Control batches of the same log carry raft's own records; [`ControlRecord`] tells them apart by their key.
 
 use crate::malformed::Malformed;
-use crate::messages::{Decodable, Message};
+use crate::messages::{Decodable, Encodable, Message};
 use crate::reader::Reader;
+use crate::wire;
 
 pub use crate::generated::access_control_entry_record::AccessControlEntryRecord;
 pub use crate::generated::client_quota_record::{ClientQuotaRecord, EntityData};
@@ -112,6 +113,35 @@ impl ClusterRecord {
     }
 }
 
+impl FeatureLevelRecord {
+    /// The record's value, as [`ClusterRecord::decode`] reads it.
+    ///
+    /// # Errors
+    /// The name is too long.
+    pub fn to_value(&self) -> Result<Vec<u8>, Malformed> {
+        encode(self, 12)
+    }
+}
+
+impl UserScramCredentialRecord {
+    /// The record's value, as [`ClusterRecord::decode`] reads it.
+    ///
+    /// # Errors
+    /// The name is too long.
+    pub fn to_value(&self) -> Result<Vec<u8>, Malformed> {
+        encode(self, 11)
+    }
+}
+
+fn encode<T: Encodable>(record: &T, kind: u32) -> Result<Vec<u8>, Malformed> {
+    let mut value = Vec::new();
+    for part in [FRAME_VERSION, kind, 0] {
+        wire::put_unsigned_varint(&mut value, part);
+    }
+    record.encode(&mut value, 0).map_err(|_| Malformed::Undecodable)?;
+    Ok(value)
+}
+
 fn decode<T: Decodable + Message>(mut body: &[u8], version: u32) -> Result<T, Malformed> {
     let version = i16::try_from(version).unwrap_or(i16::MAX);
     if version < T::VERSIONS.min || version > T::VERSIONS.max {
@@ -127,7 +157,11 @@ pub enum ControlRecord {
     SnapshotHeader,
     /// A snapshot is complete.
     SnapshotFooter,
-    /// A new leader, voters, versions: raft's own affairs.
+    /// How the quorum is run: 1 where it can change its voters (KIP-853).
+    KRaftVersion,
+    /// The voters of such a quorum.
+    KRaftVoters,
+    /// A new leader and the like: raft's own affairs.
     Other(i16),
 }
 
@@ -138,8 +172,23 @@ impl ControlRecord {
         Some(match kind {
             3 => ControlRecord::SnapshotHeader,
             4 => ControlRecord::SnapshotFooter,
+            5 => ControlRecord::KRaftVersion,
+            6 => ControlRecord::KRaftVoters,
             other => ControlRecord::Other(other),
         })
+    }
+
+    /// The record's key.
+    pub fn to_key(self) -> [u8; 4] {
+        let kind: i16 = match self {
+            ControlRecord::SnapshotHeader => 3,
+            ControlRecord::SnapshotFooter => 4,
+            ControlRecord::KRaftVersion => 5,
+            ControlRecord::KRaftVoters => 6,
+            ControlRecord::Other(other) => other,
+        };
+        let [high, low] = kind.to_be_bytes();
+        [0, 0, high, low]
     }
 }
 
@@ -200,5 +249,33 @@ mod tests {
             Some(ControlRecord::Other(2))
         );
         assert_eq!(ControlRecord::of_key(&[0, 0, 0]), None);
+        for kind in 0..9 {
+            let key = [0, 0, 0, kind];
+            assert_eq!(ControlRecord::of_key(&key).map(ControlRecord::to_key), Some(key));
+        }
+    }
+
+    #[test]
+    fn what_a_formatted_folder_holds_is_read_as_it_was_written() {
+        let feature = FeatureLevelRecord::default()
+            .with_name("group.version".into())
+            .with_feature_level(1);
+        let value = feature.to_value().unwrap();
+        assert_eq!(value, b"\x01\x0c\x00\x0egroup.version\x00\x01\x00");
+        assert_eq!(
+            ClusterRecord::decode(&value),
+            Ok(ClusterRecord::FeatureLevel(feature))
+        );
+        let user = UserScramCredentialRecord {
+            name: "alice".into(),
+            mechanism: 2,
+            iterations: 4096,
+            ..UserScramCredentialRecord::default()
+        };
+        let value = user.to_value().unwrap();
+        assert_eq!(
+            ClusterRecord::decode(&value),
+            Ok(ClusterRecord::UserScramCredential(user))
+        );
     }
 }

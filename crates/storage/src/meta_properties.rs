@@ -35,6 +35,11 @@ impl MetaProperties {
         }
     }
 
+    /// Whether there is such a file in `log_dir`.
+    pub fn exists(log_dir: &Folder) -> bool {
+        log_dir.disk().exists(&log_dir.join(FILE_NAME))
+    }
+
     /// Reads the file in `log_dir`, if there is one.
     ///
     /// # Errors

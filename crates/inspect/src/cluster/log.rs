@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use barnabas_protocol::kraft_voters;
+use barnabas_protocol::malformed::Malformed;
 use barnabas_protocol::metadata_records::{ClusterRecord, ControlRecord};
 use barnabas_protocol::records::Batch;
 use barnabas_protocol::records::compression::{Compression, decompress};
@@ -52,6 +54,18 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// Reads one snapshot, whatever else lies in its folder.
+    ///
+    /// # Errors
+    /// As [`Cluster::read`].
+    pub fn read_snapshot(path: &Path) -> Result<Cluster> {
+        let mut replay = Replay::default();
+        replay.snapshot(path, (0, 0))?;
+        Ok(replay.cluster)
+    }
+}
+
 /// The offset that a complete snapshot's name says.
 fn snapshot_offset(name: &str) -> Option<(i64, i32)> {
     let (offset, epoch) = name.strip_suffix(".checkpoint")?.split_once('-')?;
@@ -73,9 +87,11 @@ impl Replay {
         while let Some(step) = reader.step()? {
             match step {
                 Step::Batch(position, batch) if batch.header.is_control() => {
-                    for kind in control_kinds(&batch, path, position)? {
+                    for (kind, value) in control_records(&batch, path, position)? {
                         begun |= kind == ControlRecord::SnapshotHeader;
                         complete |= kind == ControlRecord::SnapshotFooter;
+                        self.raft(kind, value)
+                            .map_err(|error| corrupt(path, position, error.to_string()))?;
                     }
                 }
                 Step::Batch(position, batch) => self.batch(path, position, &batch)?,
@@ -93,6 +109,19 @@ impl Replay {
             .into());
         }
         self.next_offset = end_offset;
+        Ok(())
+    }
+
+    /// What raft itself says.
+    fn raft(&mut self, kind: ControlRecord, value: &[u8]) -> std::result::Result<(), Malformed> {
+        match kind {
+            ControlRecord::KRaftVersion => {
+                let level = value.get(2..).and_then(<[u8]>::first_chunk);
+                self.cluster.kraft_version = i16::from_be_bytes(*level.ok_or(Malformed::Undecodable)?);
+            }
+            ControlRecord::KRaftVoters => self.cluster.voters = kraft_voters::decode(value)?,
+            _ => {}
+        }
         Ok(())
     }
 
@@ -172,13 +201,18 @@ fn payload<'a>(
     Ok(decompressed)
 }
 
-fn control_kinds(batch: &Batch<'_>, path: &Path, position: u64) -> Result<Vec<ControlRecord>> {
-    let mut kinds = Vec::new();
+fn control_records<'a>(
+    batch: &Batch<'a>,
+    path: &Path,
+    position: u64,
+) -> Result<Vec<(ControlRecord, &'a [u8])>> {
+    let mut found = Vec::new();
     for record in batch.records_in(batch.payload()) {
         let record = record.map_err(|error| corrupt(path, position, error.to_string()))?;
-        kinds.extend(record.key.and_then(ControlRecord::of_key));
+        let kind = record.key.and_then(ControlRecord::of_key);
+        found.extend(kind.map(|kind| (kind, record.value.unwrap_or_default())));
     }
-    Ok(kinds)
+    Ok(found)
 }
 
 /// Where the metadata log lies in a log directory.

@@ -9,6 +9,7 @@ pub use log::folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use barnabas_protocol::kraft_voters::KRaftVoter;
 use barnabas_protocol::metadata_records::{
     ClientQuotaRecord, ClusterRecord, PartitionChangeRecord, PartitionRecord, UserScramCredentialRecord,
 };
@@ -41,6 +42,10 @@ pub struct Cluster {
     pub quotas: BTreeMap<(QuotaEntity, String), f64>,
     /// Delegation tokens.
     pub delegation_tokens: BTreeSet<String>,
+    /// The level of kraft.version in the snapshot: 1 where the quorum can change its voters.
+    pub kraft_version: i16,
+    /// The voters of such a quorum, as of the snapshot.
+    pub voters: Vec<KRaftVoter>,
     /// Types of records that a newer release has added.
     pub unknown_records: BTreeSet<u32>,
     /// The end of the log could not be read: file and reason.

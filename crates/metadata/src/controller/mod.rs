@@ -57,7 +57,9 @@ pub use reassignments::{AlterPartitionReassignments, list_partition_reassignment
 pub use register::{RegisterBroker, registered_epoch, registration_request};
 pub use register_controller::{RegisterController, controller_registration_request};
 pub use request::{ControllerReply, ControllerRequest, Request};
-pub use scram_credentials::AlterUserScramCredentials;
+pub use scram_credentials::{
+    AlterUserScramCredentials, ITERATIONS_MAX, ITERATIONS_MIN, keys, salted_password,
+};
 pub use tick::Tick;
 pub use unregister::{UnregisterBroker, UnregisterController};
 pub use update_features::UpdateFeatures;

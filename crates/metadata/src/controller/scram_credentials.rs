@@ -21,8 +21,10 @@ use super::{ApiError, Decide, DecideContext, Decision, wire};
 use crate::image::MetadataImage;
 use crate::records::{MetadataRecord, ScramCredentialRecord, ScramMechanism};
 
-const ITERATIONS_MIN: i32 = 4096;
-const ITERATIONS_MAX: i32 = 16384;
+/// The least number of iterations.
+pub const ITERATIONS_MIN: i32 = 4096;
+/// The greatest number of iterations.
+pub const ITERATIONS_MAX: i32 = 16384;
 
 /// Alters credentials, one of each user; each succeeds or fails on its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,8 +124,23 @@ fn unacceptable(message: &str) -> ApiError {
     ApiError::new(ErrorCode::UnacceptableCredential, message)
 }
 
+/// A password salted and hashed: `Hi` of RFC 5802, which is PBKDF2 with one block.
+pub fn salted_password(mechanism: ScramMechanism, password: &[u8], salt: &[u8], iterations: i32) -> Vec<u8> {
+    let sign = |text: &[u8]| match mechanism {
+        ScramMechanism::Sha256 => mac::<Hmac<Sha256>>(password, text),
+        ScramMechanism::Sha512 => mac::<Hmac<Sha512>>(password, text),
+    };
+    let mut last = sign(&[salt, &[0, 0, 0, 1]].concat());
+    let mut all = last.clone();
+    for _ in 1..iterations {
+        last = sign(&last);
+        all.iter_mut().zip(&last).for_each(|(all, byte)| *all ^= byte);
+    }
+    all
+}
+
 /// `StoredKey` and `ServerKey` of RFC 5802.
-fn keys(mechanism: ScramMechanism, salted_password: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub fn keys(mechanism: ScramMechanism, salted_password: &[u8]) -> (Vec<u8>, Vec<u8>) {
     match mechanism {
         ScramMechanism::Sha256 => {
             let sign = |text: &[u8]| mac::<Hmac<Sha256>>(salted_password, text);
@@ -157,6 +174,10 @@ mod tests {
             0xc4, 0xa4, 0x95, 0x10, 0x32, 0x3a, 0xb4, 0xf9, 0x52, 0xca, 0xc1, 0xfa, 0x99, 0x44, 0x19, 0x39,
             0xe7, 0x8e, 0xa7, 0x4d, 0x6b, 0xe8, 0x1d, 0xdf, 0x70, 0x96, 0xe8, 0x75, 0x13, 0xdc, 0x61, 0x5d,
         ];
+        // "W22ZaJ0SNY7soEsUEjb6gQ==" of the RFC.
+        let salt = 0x5b6d_9968_9d12_358e_eca0_4b14_1236_fa81_u128.to_be_bytes();
+        let hashed = salted_password(ScramMechanism::Sha256, b"pencil", &salt, 4096);
+        assert_eq!(hashed, salted);
         let (stored, server) = keys(ScramMechanism::Sha256, &salted);
         assert_eq!(
             hex(&stored),

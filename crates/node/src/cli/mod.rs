@@ -1,6 +1,7 @@
 //! The command line of `barnabas`.
 
 pub mod config;
+pub mod format;
 pub mod import;
 pub mod log;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use self::log::LogCommand;
+use crate::format::Format;
 use barnabas_import::Import;
 
 /// What `--help` prints.
@@ -21,7 +23,10 @@ Usage: barnabas [OPTIONS] [server.properties | server.yaml]
        barnabas log dump [--records] [--json] FILE|FOLDER...
        barnabas log verify [--json] FOLDER...
        barnabas import [OPTIONS] DIR... [server.properties | server.yaml]
-       barnabas help [log | import | config]
+       barnabas format -t CLUSTER_ID -c FILE [OPTIONS]
+       barnabas info -c FILE
+       barnabas random-uuid
+       barnabas help [log | import | config | format]
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
 
@@ -62,6 +67,14 @@ pub enum Command {
     Import(Import, Start),
     /// Print [`import::HELP`].
     ImportHelp,
+    /// Prepare the data folders that this file's settings name.
+    Format(Format, PathBuf),
+    /// Tell of those folders.
+    Info(PathBuf),
+    /// Make an id.
+    RandomUuid,
+    /// Print [`format::HELP`].
+    FormatHelp,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -98,7 +111,16 @@ pub struct Nodes {
 const NODES_MAX: usize = 9;
 
 /// The words that begin a command, rather than name a file.
-pub const COMMANDS: &[&str] = &["config", "help", "import", "log", "version"];
+pub const COMMANDS: &[&str] = &[
+    "config",
+    "format",
+    "help",
+    "import",
+    "info",
+    "log",
+    "random-uuid",
+    "version",
+];
 
 /// Reads the arguments, without the program's name.
 ///
@@ -121,6 +143,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             (parsed.map(command), "barnabas import --help")
         }
         Some("config") => (config::parse(&mut parser), "barnabas config --help"),
+        Some("format") => (format::parse(&mut parser), "barnabas format --help"),
+        Some("info") => (format::parse_info(&mut parser), "barnabas format --help"),
+        Some("random-uuid") => (Ok(Command::RandomUuid), "barnabas format --help"),
         Some("help") => (help_about(&mut parser), "barnabas --help"),
         Some("version") => (Ok(Command::Version), "barnabas --help"),
         _ => (start(&mut parser), "barnabas --help"),
@@ -133,6 +158,7 @@ fn help_about(parser: &mut lexopt::Parser) -> Result<Command, String> {
         Some(Value(topic)) if topic == "log" => Ok(Command::Log(LogCommand::Help)),
         Some(Value(topic)) if topic == "import" => Ok(Command::ImportHelp),
         Some(Value(topic)) if topic == "config" => Ok(Command::ConfigHelp),
+        Some(Value(topic)) if topic == "format" => Ok(Command::FormatHelp),
         Some(Value(topic)) => Err(format!("there is no help about {}", topic.to_string_lossy())),
         _ => Ok(Command::Help),
     }

@@ -8,6 +8,8 @@ use barnabas_metadata::MetadataError;
 use barnabas_replica::log_dirs::open::OpenError;
 use barnabas_storage::StorageError;
 
+use crate::format::checkpoint::CheckpointError;
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -26,6 +28,18 @@ pub enum StartError {
     /// The log directories can't be used.
     #[error(transparent)]
     LogDirs(#[from] OpenError),
+    /// What the log directory was formatted with can't be used.
+    #[error(transparent)]
+    Formatted(#[from] CheckpointError),
+    /// A controller without a vote.
+    #[error(
+        "node {node_id} is a controller that is not one of the voters its log directory was formatted with: it can't join \
+         them; format it with --initial-controllers that name it, or set process.roles=broker"
+    )]
+    NoVoter {
+        /// The node.
+        node_id: i32,
+    },
     /// The controllers refuse this broker.
     #[error("this broker was not registered: {0}")]
     Refused(String),

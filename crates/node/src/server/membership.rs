@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_config::{BrokerConfig, Layers, QuorumSettings};
+use barnabas_config::{Address, BrokerConfig, Layers, QuorumSettings};
 use barnabas_controller::{NodePeers, QuorumChannel, QuorumChannelOptions};
 use barnabas_environment::Environment;
 use barnabas_metadata::quorum::{
@@ -13,9 +13,11 @@ use barnabas_metadata::quorum::{
 };
 use barnabas_metadata::{ControllerClient, MetadataDelta, MetadataImage};
 use barnabas_network::Network;
+use barnabas_protocol::kraft_voters::KRaftVoter;
 use tokio::runtime::Handle;
 
 use super::error::StartError;
+use crate::format::checkpoint::Bootstrap;
 
 /// What an image's taking effect means.
 pub type Publish = Box<dyn FnMut(Arc<MetadataImage>, &MetadataDelta) + Send>;
@@ -49,6 +51,31 @@ impl Metadata {
     }
 }
 
+/// Has the voters count that the log directory was formatted with, where the settings name none.
+///
+/// # Errors
+/// This controller is none of them.
+pub fn take_formatted(
+    quorum: &mut QuorumSettings,
+    node_id: i32,
+    formatted: &Bootstrap,
+) -> Result<(), StartError> {
+    if !quorum.is_controller || quorum.is_static() {
+        return Ok(());
+    }
+    let address = |voter: &KRaftVoter| {
+        let endpoint = voter.endpoints.first()?;
+        let (host, port) = (endpoint.host.clone(), endpoint.port);
+        Some((voter.id, Address { host, port }))
+    };
+    quorum.formatted_voters = formatted.voters.iter().filter_map(address).collect();
+    let is_voter = quorum.formatted_voters.contains_key(&node_id);
+    if !is_voter && !quorum.controllers().is_empty() {
+        return Err(StartError::NoVoter { node_id });
+    }
+    Ok(())
+}
+
 /// What a node is in its cluster.
 pub struct Membership<'a> {
     /// Its settings, in layers.
@@ -57,6 +84,8 @@ pub struct Membership<'a> {
     pub config: &'a BrokerConfig,
     /// Who keeps the metadata.
     pub quorum: &'a QuorumSettings,
+    /// What its log directory was formatted with.
+    pub formatted: Option<&'a Bootstrap>,
     /// The cluster's id.
     pub cluster_id: &'a str,
     /// Time, randomness and threads.
@@ -80,13 +109,16 @@ impl Membership<'_> {
             Some(disk) => disk,
             None => MetadataDisk::in_log_dir(data_dir)?,
         };
-        let options = QuorumOptions::of_node(
+        let mut options = QuorumOptions::of_node(
             disk,
             self.cluster_id,
             (self.layers, self.config),
             self.environment.clone(),
             self.voters(),
         );
+        if let Some(formatted) = self.formatted {
+            options.bootstrap = formatted.records(self.config.min_insync_replicas);
+        }
         Ok(Quorum::open(options, publish).await?)
     }
 
@@ -121,8 +153,9 @@ impl Membership<'_> {
     /// Where the controllers' listeners are. Those of which only the address is known have ids that no node
     /// has.
     pub fn addresses(&self) -> BTreeMap<i32, String> {
-        if self.quorum.is_static() {
-            let voters = self.quorum.voters.iter();
+        let voters = self.quorum.voters();
+        if !voters.is_empty() {
+            let voters = voters.iter();
             return voters.map(|(id, address)| (*id, address.to_string())).collect();
         }
         let unknown = (i32::MIN..).zip(&self.quorum.bootstrap_servers);

@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use self::controller_listener::ControllerListener;
 use self::membership::{Membership, Metadata, Publish};
 use self::running_broker::{Place, RunningBroker, WaitingBroker};
+use crate::format::checkpoint;
 use crate::outside::Outside;
 
 /// A running node.
@@ -80,7 +81,7 @@ impl Server {
             config,
             listeners,
             controller_listeners,
-            quorum: quorum_settings,
+            quorum: mut quorum_settings,
             data_dir,
             data_dirs,
             ..
@@ -102,6 +103,10 @@ impl Server {
         )?;
         let log_dirs = Arc::new(log_dirs);
         identity::check(&config, &identity.cluster_id)?;
+        let formatted = checkpoint::read(&disk, &data_dir)?;
+        if let Some(formatted) = &formatted {
+            membership::take_formatted(&mut quorum_settings, config.node_id, formatted)?;
+        }
 
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
@@ -118,6 +123,7 @@ impl Server {
             layers: &layers,
             config: &config,
             quorum: &quorum_settings,
+            formatted: formatted.as_ref(),
             cluster_id: &identity.cluster_id,
             environment: &environment,
             network: &network,

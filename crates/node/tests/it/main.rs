@@ -12,6 +12,7 @@ mod connections;
 mod disk_faults;
 mod disks;
 mod file_sizes;
+mod format;
 mod full_disk;
 mod groups;
 mod import;

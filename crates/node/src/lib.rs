@@ -5,3 +5,4 @@ pub mod format;
 pub mod nodes;
 pub mod outside;
 pub mod server;
+pub mod signals;

@@ -47,6 +47,8 @@ pub struct LifecycleOptions {
     pub registration_timeout_ms: i64,
     /// So long the controllers may take to let a broker go that stops.
     pub shutdown_timeout_ms: i64,
+    /// Whether it asks them to be let go at all (`controlled.shutdown.enable`).
+    pub controlled_shutdown: bool,
     /// So long they may be silent meanwhile.
     pub shutdown_silence_ms: i64,
     /// Whether the only voter is this node: it knows without heartbeats that its broker lives.
@@ -292,7 +294,7 @@ impl Lifecycle {
             return;
         }
         let nobody_minds = self.broker_epoch.is_none() || (self.options.alone && !has_others);
-        self.state = if nobody_minds {
+        self.state = if nobody_minds || !self.options.controlled_shutdown {
             BrokerState::ShuttingDown
         } else {
             BrokerState::PendingControlledShutdown

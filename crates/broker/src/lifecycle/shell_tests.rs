@@ -70,6 +70,7 @@ async fn a_failed_directory_is_told_before_the_next_heartbeat_is_due() {
         heartbeat_interval_ms: HOUR_MS,
         registration_timeout_ms: HOUR_MS,
         shutdown_timeout_ms: 1000,
+        controlled_shutdown: true,
         shutdown_silence_ms: 1000,
         alone: false,
     };

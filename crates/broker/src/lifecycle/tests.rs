@@ -15,6 +15,7 @@ fn options() -> LifecycleOptions {
         heartbeat_interval_ms: INTERVAL_MS,
         registration_timeout_ms: REGISTRATION_MS,
         shutdown_timeout_ms: 30_000,
+        controlled_shutdown: true,
         shutdown_silence_ms: 2000,
         alone: false,
     }
@@ -220,4 +221,19 @@ fn the_broker_of_a_quorum_of_one_is_silent_until_it_leaves_others() {
     with_others.registered(0, Ok(10));
     with_others.stop(1, true);
     assert_eq!(heartbeat(&mut with_others, 1), (-1, true, true));
+}
+
+#[test]
+fn without_controlled_shutdown_a_broker_just_goes() {
+    let abrupt = LifecycleOptions {
+        controlled_shutdown: false,
+        ..options()
+    };
+    let mut life = born(abrupt);
+    life.registered(0, Ok(10));
+    life.stop(1, true);
+    assert_eq!(
+        (life.step(1), life.state()),
+        (Step::Stopped, BrokerState::ShuttingDown)
+    );
 }

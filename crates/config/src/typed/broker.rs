@@ -83,6 +83,8 @@ view! {
         broker_heartbeat_interval_ms: i32 = "broker.heartbeat.interval.ms",
         /// How long a broker tries to be registered before it gives up, milliseconds.
         initial_broker_registration_timeout_ms: i32 = "initial.broker.registration.timeout.ms",
+        /// Whether a broker that stops has others lead first what it leads.
+        controlled_shutdown_enable: bool = "controlled.shutdown.enable",
         /// Whether partitions are given back to their preferred leaders.
         auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable",
         /// How often that is looked at, seconds.

@@ -184,6 +184,7 @@ impl WaitingBroker {
             heartbeat_interval_ms: i64::from(self.config.broker_heartbeat_interval_ms),
             registration_timeout_ms: i64::from(self.config.initial_broker_registration_timeout_ms),
             shutdown_timeout_ms: SHUTDOWN_TIMEOUT_MS,
+            controlled_shutdown: self.config.controlled_shutdown_enable,
             shutdown_silence_ms: SHUTDOWN_SILENCE_MS,
             alone,
         };

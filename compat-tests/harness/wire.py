@@ -33,12 +33,12 @@ def _read_exactly(connection: socket.socket, count: int, deadline: Deadline) -> 
     return data
 
 
-def live_brokers(port: int) -> int:
+def live_brokers(port: int, host: str = "127.0.0.1") -> int:
     """How many brokers a Metadata request (version 1, no topics) names; 0 while nobody answers."""
     body = struct.pack(">hhih", 3, 1, 7, -1) + struct.pack(">i", 0)
     try:
-        deadline = Deadline(f"answer on port {port}", ANSWER_S)
-        with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S) as connection:
+        deadline = Deadline(f"answer of {host}:{port}", ANSWER_S)
+        with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
             connection.sendall(struct.pack(">i", len(body)) + body)
             (size,) = struct.unpack(">i", _read_exactly(connection, 4, deadline))
             answer = _read_exactly(connection, size, deadline)

@@ -83,9 +83,9 @@ class KafkaNode(_Node):
 
 
 class Cluster:
-    """Nodes 1 to N. `hosts` and `prefixes` say where each is and how a command is run there."""
+    """Nodes 1 to N, on loopback or in `namespaces`. All have `settings`; `of_node(N)` gives those of one."""
 
-    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None):
+    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None, of_node=None):
         kind = {"barnabas": BarnabasNode, "kafka": KafkaNode}[os.environ.get("BROKER", "barnabas")]
         ids = range(1, nodes + 1)
         hosts = {n: namespaces.address(n) if namespaces else "127.0.0.1" for n in ids}
@@ -109,11 +109,12 @@ class Cluster:
                 "min.insync.replicas": "2" if nodes > 1 else "1",
                 "default.replication.factor": replicas,
                 **(settings or {}),
+                **(of_node(n) if of_node else {}),
             }
-            of_node = apache_kafka.settings(node.port, node.controller_port, node.data, given)
+            written = apache_kafka.settings(node.port, node.controller_port, node.data, given)
             addresses = f"PLAINTEXT://{node.host}:{node.port},CONTROLLER://{node.host}:{node.controller_port}"
-            of_node |= {"listeners": addresses, "advertised.listeners": addresses.partition(",CONTROLLER")[0]}
-            apache_kafka.write(node.folder, of_node)
+            written |= {"listeners": addresses, "advertised.listeners": addresses.partition(",CONTROLLER")[0]}
+            apache_kafka.write(node.folder, written)
             node.format()
 
     @property

@@ -47,7 +47,8 @@ class _Node(Broker):
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.kill(self.process.pid, signal.SIGCONT)
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Starts it and returns when it answers and names a live broker."""

@@ -21,7 +21,9 @@ impl Quorum {
         let Some(resignation) = self.resignation() else {
             return;
         };
-        self.handle.leadership.resign();
+        if !self.handle.leadership.resign() {
+            return;
+        }
         // Whoever hears a leader votes for nobody else.
         self.raft.runtime_config().heartbeat(false);
         let others: Vec<NodeId> = {
@@ -40,9 +42,23 @@ impl Quorum {
             });
         }
         let mut metrics = self.raft.metrics();
-        let succeeded = metrics.wait_for(|now| {
-            now.running_state.is_err() || now.current_leader.is_some_and(|leader| leader != now.id)
-        });
+        let succeeded = async {
+            let any_accepts = async {
+                while let Some(told) = telling.join_next().await {
+                    if matches!(told, Ok(Ok(true))) {
+                        return true;
+                    }
+                }
+                false
+            };
+            // Where all stop at once nobody is left.
+            if any_accepts.await {
+                let replaced = metrics.wait_for(|now| {
+                    now.running_state.is_err() || now.current_leader.is_some_and(|leader| leader != now.id)
+                });
+                drop(replaced.await);
+            }
+        };
         if timeout(SUCCESSION_TIMEOUT, succeeded).await.is_err() {
             tracing::warn!("no other voter has taken over in time");
         }

@@ -33,9 +33,9 @@ impl Leadership {
         }
     }
 
-    /// This node decides no more.
-    pub fn resign(&self) {
-        self.resigned.store(true, Ordering::Relaxed);
+    /// This node decides no more. Says whether it is the first time that it resigns.
+    pub fn resign(&self) -> bool {
+        !self.resigned.swap(true, Ordering::Relaxed)
     }
 
     /// The term in which this node is the active controller, once it has applied what came before.

@@ -198,9 +198,14 @@ impl Cluster {
     fn announcement(&self, began: Instant, folder: &Path) -> String {
         let addresses: Vec<&str> = self.plan.nodes.iter().map(|node| node.address.as_str()).collect();
         let last = self.plan.nodes.len();
+        let first = addresses.first().and_then(|address| address.rsplit_once(':'));
+        let port = match first {
+            Some((_, "9092")) | None => String::new(),
+            Some((_, port)) => format!(" --port {port}"),
+        };
         format!(
             "barnabas {} ready in {} ms: {last} nodes at {}, cluster {}, data in {}\n\
-             try a failover: barnabas --nodes {last} --kill {} in another terminal, while clients work\n",
+             try a failover: barnabas --nodes {last}{port} --kill {} in another terminal, while clients work\n",
             env!("CARGO_PKG_VERSION"),
             began.elapsed().as_millis(),
             addresses.join(","),

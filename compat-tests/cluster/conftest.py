@@ -10,8 +10,17 @@ from harness.namespaces import Namespaces
 def cluster(request, tmp_path_factory):
     """Three nodes on loopback that all know each other. A module may set SETTINGS."""
     made = Cluster(tmp_path_factory.mktemp("cluster"), 3, getattr(request.module, "SETTINGS", None))
+    yield from started(made)
+
+
+def started(made):
     try:
         made.start()
+    except BaseException:
+        print(made.log_tail())
+        made.close()
+        raise
+    try:
         yield made
     finally:
         made.close()
@@ -29,11 +38,7 @@ def namespaces():
 def cut_cluster(request, namespaces, tmp_path_factory):
     """Three nodes, each in a network namespace."""
     made = Cluster(tmp_path_factory.mktemp("cluster"), 3, getattr(request.module, "SETTINGS", None), namespaces)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
+    yield from started(made)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,7 +36,12 @@ pub fn run(settings: &StartSettings) -> (String, bool) {
     }
     let mut text = String::new();
     if !found.is_empty() {
-        text += &format!("Found log directories:\n  {}\n\n", found.join("\n  "));
+        let what = if found.len() == 1 {
+            "directory"
+        } else {
+            "directories"
+        };
+        text += &format!("Found log {what}:\n  {}\n\n", found.join("\n  "));
     }
     if let Some(metadata) = metadata {
         let pairs: Vec<String> = metadata
@@ -46,7 +51,12 @@ pub fn run(settings: &StartSettings) -> (String, bool) {
         text += &format!("Found metadata: {{{}}}\n\n", pairs.join(", "));
     }
     if !problems.is_empty() {
-        text += &format!("Found problems:\n  {}\n\n", problems.join("\n  "));
+        let what = if problems.len() == 1 {
+            "problem"
+        } else {
+            "problems"
+        };
+        text += &format!("Found {what}:\n  {}\n\n", problems.join("\n  "));
     }
     (text, problems.is_empty())
 }

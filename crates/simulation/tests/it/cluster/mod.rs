@@ -176,8 +176,12 @@ impl Faults {
                 }
                 6 => {
                     self.count.stops += 1;
+                    let was_well = self.all_in_sync().await;
                     self.machines[victim].stop().await;
                     sleep(self.ms(0, 3_000)).await;
+                    if was_well && count > 1 {
+                        self.all_are_led_without(self.nodes[victim]).await;
+                    }
                     self.machines[victim].start().await;
                 }
                 _ => network.delay(1..=1 + self.random.below(20)),
@@ -185,6 +189,22 @@ impl Faults {
         }
         self.world.network.delay(1..=5);
         (self.machines, self.count)
+    }
+
+    /// Who stops has given away what it led.
+    async fn all_are_led_without(&mut self, stopped: i32) {
+        let others = self.nodes.iter().filter(|node| **node != stopped);
+        for node in others {
+            let metadata = self.watcher.metadata(Some(*node), None).await;
+            let metadata = metadata.expect("who runs answers while nothing else goes wrong");
+            let mut partitions = metadata.topics.iter().flat_map(|topic| &topic.partitions);
+            assert!(
+                partitions.all(|partition| ![-1, stopped].contains(&partition.leader_id.0)),
+                "seed {}: {node} knows no leader since {stopped} has stopped: {:#?}",
+                self.world.seed,
+                summary(&metadata)
+            );
+        }
     }
 
     /// Whether all replicas of all topics are in sync, as any node sees it.

@@ -67,6 +67,17 @@ impl Partition {
         self.following(leader_epoch, |state| position(state.log()?))
     }
 
+    /// How much of the log goes before anything is fetched: all behind a gap that a power cut may have left in
+    /// its middle, which the leader has. Nobody else would ever miss those records.
+    ///
+    /// # Errors
+    /// FENCED_LEADER_EPOCH, KAFKA_STORAGE_ERROR.
+    pub fn lost_from(&self, leader_epoch: LeaderEpoch) -> Result<Option<Cut>, ErrorCode> {
+        self.following(leader_epoch, |state| {
+            Ok(state.log()?.lost_from().map(Cut::Truncate))
+        })
+    }
+
     /// Appends what the leader has sent for `fetch_offset`, which may end within a batch, and takes over its
     /// high watermark and its log's start.
     ///

@@ -156,13 +156,20 @@ impl Fetching {
         }
     }
 
-    /// Looks at the logs of partitions that are new here.
+    /// Looks at the logs of partitions that are new here, and cuts off what a power cut has left incomplete.
     fn place(&self) {
         let unplaced = self.fetcher.core.lock().unplaced();
         for (key, leader_epoch) in unplaced {
             let found = self
                 .partition(key)
-                .and_then(|partition| partition.follower_position(leader_epoch));
+                .and_then(|partition| match partition.lost_from(leader_epoch)? {
+                    Some(cut) => {
+                        let topic = &partition.id().topic;
+                        tracing::warn!(%topic, partition = key.partition, ?cut, "fetching again from a gap on");
+                        self.cut(&partition, leader_epoch, cut)
+                    }
+                    None => partition.follower_position(leader_epoch),
+                });
             self.done(key, leader_epoch, found);
         }
     }

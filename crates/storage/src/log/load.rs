@@ -35,6 +35,8 @@ pub struct LoadedLog {
     pub log_end_offset: i64,
     /// Bytes that recovery cut off.
     pub truncated_bytes: u64,
+    /// From where on recovery has found offsets missing.
+    pub lost_from: Option<i64>,
 }
 
 /// What is needed to open a folder.
@@ -72,7 +74,7 @@ impl Loader<'_> {
         open.snapshots = snapshots;
         let noted_epochs;
         (open.epochs, noted_epochs) = self.read_epochs(&segments, trust)?;
-        let truncated_bytes = match trust {
+        let (truncated_bytes, lost_from) = match trust {
             Trust::UpTo(recovery_point) => self.recover(&mut open, segments, recovery_point)?,
             Trust::All => {
                 if let Some(last) = segments.pop() {
@@ -81,7 +83,7 @@ impl Loader<'_> {
                     }
                     open.active = self.trusted_active(last)?;
                 }
-                0
+                (0, None)
             }
         };
         let log_end_offset = open.active.next_offset().max(self.log_start_offset);
@@ -119,6 +121,7 @@ impl Loader<'_> {
             open,
             log_end_offset,
             truncated_bytes,
+            lost_from,
         })
     }
 

@@ -63,6 +63,7 @@ pub struct Log {
     log_start_offset: i64,
     log_end_offset: i64,
     recovery_point: i64,
+    lost_from: Option<i64>,
     size_bytes: u64,
     checkpointed_high_watermark: i64,
     first_unstable_offset: Option<i64>,
@@ -135,6 +136,7 @@ impl Log {
             log_start_offset: 0,
             log_end_offset: 0,
             recovery_point: 0,
+            lost_from: None,
             size_bytes: 0,
             checkpointed_high_watermark: 0,
             first_unstable_offset: None,
@@ -208,6 +210,12 @@ impl Log {
     /// All before this offset is known to be on disk.
     pub fn recovery_point(&self) -> i64 {
         self.recovery_point
+    }
+
+    /// From where on offsets are missing that a power cut may have taken out of the middle, though a later
+    /// segment has outlived it; `None` once the log was cut there. Compaction leaves such gaps too.
+    pub fn lost_from(&self) -> Option<i64> {
+        self.lost_from
     }
 
     /// The high watermark that the last checkpoint held; 0 for a new log.

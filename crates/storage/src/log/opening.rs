@@ -17,6 +17,7 @@ impl Log {
         let trust = Trust::UpTo(self.recovery_point);
         let loaded = self.loader(&self.folder(), Some(progress)).load(trust)?;
         let truncated_bytes = loaded.truncated_bytes;
+        self.lost_from = loaded.lost_from;
         self.changed = true;
         self.adopt(loaded);
         self.release()?;

@@ -1,7 +1,9 @@
 //! Recovery of a log that was not closed in order.
 //!
 //! It believes what lies before the recovery point and checks every batch behind it. The first that is torn
-//! or wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does.
+//! or wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does. Where a segment
+//! ends before the next begins, what follows is kept, and where it ends is remembered: a follower fetches
+//! from there again ([`Log::lost_from`](super::Log::lost_from)).
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
 
@@ -24,18 +26,19 @@ fn ends_before_it_begins(header: &BatchHeader) -> bool {
 }
 
 impl Loader<'_> {
-    /// Checks all from the recovery point on. Answers how many bytes had to be cut off.
+    /// Checks all from the recovery point on. Answers how many bytes had to be cut off, and from where on
+    /// offsets are missing between segments.
     pub(super) fn recover(
         &self,
         open: &mut OpenLog,
         segments: Vec<Segment>,
         recovery_point: i64,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Option<i64>)> {
         let first = segments
             .partition_point(|segment| segment.base_offset < recovery_point)
             .saturating_sub(1);
         let count = segments.len();
-        let mut truncated_bytes = 0;
+        let (mut truncated_bytes, mut lost_from) = (0, None);
         let mut segments = segments.into_iter().enumerate().peekable();
         while let Some((index, segment)) = segments.next() {
             let base_offset = segment.base_offset;
@@ -61,6 +64,7 @@ impl Loader<'_> {
                     continue;
                 }
                 if gap {
+                    lost_from.get_or_insert(expected);
                     // Compaction leaves gaps, too: only a person can tell which it was.
                     tracing::warn!(folder = %self.folder.display(), from = expected, to = base_offset,
                         "offsets are missing at the end of a segment: compacted, or lost in a power cut");
@@ -74,7 +78,7 @@ impl Loader<'_> {
                 }
             }
         }
-        Ok(truncated_bytes)
+        Ok((truncated_bytes, lost_from))
     }
 
     fn recover_segment(

@@ -75,6 +75,7 @@ impl Log {
         self.log_start_offset = offset;
         self.log_end_offset = offset;
         self.recovery_point = offset;
+        self.lost_from = None;
         Ok(())
     }
 
@@ -105,6 +106,7 @@ impl Log {
 
     fn truncated(&mut self, cut: Result<u64>, offset: i64) -> Result<()> {
         self.truncations += 1;
+        self.lost_from = self.lost_from.filter(|lost_from| *lost_from < offset);
         self.changed = true;
         self.flush_begun = self.flush_begun.min(offset);
         self.abort_cleaning();

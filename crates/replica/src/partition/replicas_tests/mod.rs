@@ -120,6 +120,9 @@ impl History {
         if !self.controller.alive.contains(&leader) || !self.controller.alive.contains(&id) {
             return false;
         }
+        if let Some(cut) = follower.partition.lost_from(epoch).unwrap() {
+            follower.cut(epoch, cut);
+        }
         let at = follower.partition.follower_position(epoch).unwrap();
         let request = FetchPartition {
             fetch_offset: at.end_offset,
@@ -228,6 +231,8 @@ impl History {
             0 => self.kill(id),
             1..4 => self.revive(id),
             4 => self.node(id).partition.flush().unwrap(),
+            // As the upkeep does, though not at once.
+            79 => self.node(id).partition.flush_rolled().unwrap(),
             5 => self.node(id).write_recovery_point(),
             6..16 => self.change_isr(id),
             16 => self.time.advance(Duration::from_millis(300)),
@@ -239,9 +244,6 @@ impl History {
             28..44 => self.append(id),
             _ => drop(self.fetch(id)),
         }
-        // As the upkeep does, though not at once: a power cut may else leave a segment shorter than the one
-        // that follows it, of which nobody can tell what it had (see the recovery of logs).
-        self.node(id).partition.flush_rolled().unwrap();
         self.look();
     }
 

@@ -179,12 +179,12 @@ impl ControllerService {
 
     /// Fences brokers whose connection has ended, once they had time to make another one. Another controller
     /// may be the active one by now, by which they are heard then.
-    fn fence_unless_back(&self, lost: Vec<Incarnation>) {
+    fn fence_unless_back(&self, connection: ConnectionId, lost: Vec<Incarnation>) {
         let (controller, grace) = (self.controller.clone(), self.disconnect_grace);
         spawn_local(async move {
             sleep(grace).await;
             for broker in lost {
-                if controller.sessions.lock().take_lost(broker) {
+                if controller.sessions.lock().take_lost(broker, connection) {
                     controller.fence(broker).await;
                 }
             }
@@ -229,7 +229,7 @@ impl Service for ControllerService {
         }
         let lost = self.controller.sessions.lock().closed(connection.id);
         if !lost.is_empty() && !self.stopping.is_cancelled() {
-            self.fence_unless_back(lost);
+            self.fence_unless_back(connection.id, lost);
         }
     }
 

@@ -29,8 +29,15 @@ pub struct Incarnation {
 }
 
 impl Sessions {
-    /// A heartbeat has come by a connection. `broker_epoch` is that of the broker's registration.
+    /// A heartbeat has come by a connection. `broker_epoch` is that of the broker's registration. What was late
+    /// on an earlier connection changes nothing: the broker has given that one up.
     pub fn heard(&mut self, broker: Incarnation, connection: ConnectionId) {
+        let known = self.brokers.get(&broker.broker_id);
+        if known.is_some_and(|known| {
+            known.broker_epoch == broker.broker_epoch && !known.lost && known.connection > connection
+        }) {
+            return;
+        }
         let session = Session {
             broker_epoch: broker.broker_epoch,
             connection,
@@ -56,12 +63,11 @@ impl Sessions {
             .collect()
     }
 
-    /// Whether a broker is still lost; what is known of it is forgotten then.
-    pub fn take_lost(&mut self, broker: Incarnation) -> bool {
-        let is_lost = self
-            .brokers
-            .get(&broker.broker_id)
-            .is_some_and(|session| session.lost && session.broker_epoch == broker.broker_epoch);
+    /// Whether a broker is still lost since that connection has ended; what is known of it is forgotten then.
+    pub fn take_lost(&mut self, broker: Incarnation, connection: ConnectionId) -> bool {
+        let is_lost = self.brokers.get(&broker.broker_id).is_some_and(|session| {
+            session.lost && session.broker_epoch == broker.broker_epoch && session.connection == connection
+        });
         if is_lost {
             self.brokers.remove(&broker.broker_id);
         }
@@ -96,8 +102,8 @@ mod tests {
         assert!(sessions.is_connected(BROKER));
         assert_eq!(sessions.closed(second), [BROKER]);
         assert!(!sessions.is_connected(BROKER));
-        assert!(sessions.take_lost(BROKER));
-        assert!(!sessions.take_lost(BROKER), "it is lost once");
+        assert!(sessions.take_lost(BROKER, second));
+        assert!(!sessions.take_lost(BROKER, second), "it is lost once");
     }
 
     #[test]
@@ -107,14 +113,25 @@ mod tests {
         sessions.heard(BROKER, first);
         assert_eq!(sessions.closed(first), [BROKER]);
         sessions.heard(BROKER, second);
-        assert!(!sessions.take_lost(BROKER));
+        assert!(!sessions.take_lost(BROKER, first));
         let restarted = Incarnation {
             broker_epoch: 9,
             ..BROKER
         };
         assert_eq!(sessions.closed(second), [BROKER]);
+        assert!(!sessions.take_lost(BROKER, first), "each end has its own grace");
         sessions.heard(restarted, first);
-        assert!(!sessions.take_lost(BROKER), "that was another incarnation");
+        assert!(!sessions.take_lost(BROKER, second), "that was another incarnation");
         assert!(sessions.is_connected(restarted));
+    }
+
+    #[test]
+    fn what_was_late_on_an_earlier_connection_does_not_move_a_broker_back() {
+        let [first, second] = [1, 2].map(ConnectionId::numbered);
+        let mut sessions = Sessions::default();
+        sessions.heard(BROKER, second);
+        sessions.heard(BROKER, first);
+        assert_eq!(sessions.closed(first), []);
+        assert_eq!(sessions.closed(second), [BROKER]);
     }
 }

@@ -22,8 +22,8 @@ pub struct Listener {
     pub tells_address: bool,
 }
 
-/// Which connection it is, of all that the process has had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which connection it is, of all that the process has had: the later one is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {

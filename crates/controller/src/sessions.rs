@@ -121,7 +121,10 @@ mod tests {
         assert_eq!(sessions.closed(second), [BROKER]);
         assert!(!sessions.take_lost(BROKER, first), "each end has its own grace");
         sessions.heard(restarted, first);
-        assert!(!sessions.take_lost(BROKER, second), "that was another incarnation");
+        assert!(
+            !sessions.take_lost(BROKER, second),
+            "that was another incarnation"
+        );
         assert!(sessions.is_connected(restarted));
     }
 

@@ -195,7 +195,11 @@ impl Faults {
     async fn all_are_led_without(&mut self, stopped: i32) {
         let others = self.nodes.iter().filter(|node| **node != stopped);
         for node in others {
-            let metadata = self.watcher.metadata(Some(*node), None).await;
+            // The connection may be one to a process that has ended since.
+            let mut metadata = self.watcher.metadata(Some(*node), None).await;
+            if metadata.is_err() {
+                metadata = self.watcher.metadata(Some(*node), None).await;
+            }
             let metadata = metadata.expect("who runs answers while nothing else goes wrong");
             let mut partitions = metadata.topics.iter().flat_map(|topic| &topic.partitions);
             assert!(

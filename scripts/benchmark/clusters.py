@@ -24,6 +24,7 @@ sys.path[:0] = [str(REPOSITORY / "compat-tests"), str(REPOSITORY / "scripts")]
 
 from confluent_kafka import Consumer, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+from kafka import KafkaAdminClient  # noqa: E402
 
 from benchmark.servers import GENERATOR  # noqa: E402
 from cluster import judged  # noqa: E402
@@ -53,18 +54,16 @@ def resident_mb(node):
 def create(cluster, topic, assignment, config=None):
     """A topic whose partitions have these replicas, the leader first."""
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    admin.create_topics([NewTopic(topic, replica_assignment=assignment, config=config or {})])[topic].result(60)
+    admin.create_topics([NewTopic(topic, len(assignment), replica_assignment=assignment, config=config or {})])[topic].result(60)
     until(f"{topic} at every node", lambda: all(topic in judged._topics(node) for node in cluster.nodes.values()), 60)
 
 
 def controller(cluster):
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    del admin
-    from kafka import KafkaAdminClient
-
+    """The active controller."""
     client = KafkaAdminClient(bootstrap_servers=cluster.bootstrap.split(","))
     try:
-        return client.describe_metadata_quorum()["leader_id"]
+        [topic] = client.describe_metadata_quorum()["topics"]
+        return topic["partitions"][0]["leader_id"]
     finally:
         client.close()
 

@@ -29,7 +29,7 @@ pub fn start(filter: &str) -> Result<(), String> {
     let not_valid = || {
         format!(
             "{filter} is not valid: give error, warn, info, debug, trace or off, or directives such as \
-             warn,barnabas_broker=debug"
+             warn,barnabas_network=debug"
         )
     };
     if !is_filter(&directives) {
@@ -121,7 +121,7 @@ mod tests {
             "info",
             "OFF",
             "warn,barnabas=debug",
-            "info,barnabas_broker",
+            "info,barnabas_network",
             "a::b=trace",
             "warn, a=off",
         ] {
@@ -150,8 +150,8 @@ mod tests {
         assert_eq!(directives("FATAL"), "error");
         assert_eq!(directives("warn"), "warn");
         assert_eq!(
-            directives("info,barnabas_broker=debug"),
-            "info,barnabas_broker=debug"
+            directives("info,barnabas_network=debug"),
+            "info,barnabas_network=debug"
         );
         assert_eq!(directives(" warn, barnabas=info"), "warn,barnabas=info");
     }

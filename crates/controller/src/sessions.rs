@@ -29,8 +29,8 @@ pub struct Incarnation {
 }
 
 impl Sessions {
-    /// A heartbeat has come by a connection. `broker_epoch` is that of the broker's registration. What was late
-    /// on an earlier connection changes nothing: the broker has given that one up.
+    /// A heartbeat has come by a connection. `broker_epoch` is that of the broker's registration. What was
+    /// late on an earlier connection changes nothing: the broker has given that one up.
     pub fn heard(&mut self, broker: Incarnation, connection: ConnectionId) {
         let known = self.brokers.get(&broker.broker_id);
         if known.is_some_and(|known| {

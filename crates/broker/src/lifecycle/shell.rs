@@ -91,8 +91,8 @@ impl BrokerLifecycle {
         self.happened(|core, now_ms| core.ready(now_ms));
     }
 
-    /// A log directory has failed, or is cordoned: the controllers are told now, so that others lead what lies
-    /// there.
+    /// A log directory has failed, or is cordoned: the controllers are told now, so that others lead what
+    /// lies there.
     pub fn directories_changed(&self) {
         self.shared.wake.notify_one();
     }

@@ -67,8 +67,8 @@ impl Partition {
         self.following(leader_epoch, |state| position(state.log()?))
     }
 
-    /// How much of the log goes before anything is fetched: all behind a gap that a power cut may have left in
-    /// its middle, which the leader has. Nobody else would ever miss those records.
+    /// How much of the log goes before anything is fetched: all behind a gap that a power cut may have left
+    /// in its middle, which the leader has. Nobody else would ever miss those records.
     ///
     /// # Errors
     /// FENCED_LEADER_EPOCH, KAFKA_STORAGE_ERROR.

@@ -1,9 +1,9 @@
 //! Recovery of a log that was not closed in order.
 //!
 //! It believes what lies before the recovery point and checks every batch behind it. The first that is torn
-//! or wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does. Where a segment
-//! ends before the next begins, what follows is kept, and where it ends is remembered: a follower fetches
-//! from there again ([`Log::lost_from`](super::Log::lost_from)).
+//! or wrong ends the log: it and all behind it is cut off with a warning, as Apache Kafka does. Where a
+//! segment ends before the next begins, what follows is kept, and where it ends is remembered: a follower
+//! fetches from there again ([`Log::lost_from`](super::Log::lost_from)).
 
 use barnabas_protocol::records::{BATCH_OVERHEAD, Batch, BatchHeader};
 

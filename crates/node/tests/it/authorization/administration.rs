@@ -255,5 +255,9 @@ pub fn cluster(client: &mut Client) -> Vec<(ApiKey, String)> {
             ApiKey::ListConfigResources,
             newest(client, ListConfigResourcesRequest::default()),
         ),
+        (
+            ApiKey::UnregisterController,
+            newest(client, UnregisterControllerRequest::default()),
+        ),
     ]
 }

@@ -83,6 +83,7 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ConsumerGroupDescribe, OF_GROUP),
     (ApiKey::ListConfigResources, OF_CLUSTER),
     (ApiKey::DescribeTopicPartitions, NONE),
+    (ApiKey::UnregisterController, OF_CLUSTER),
 ];
 
 /// The errors in an answer that was shown: whatever ends in `error_code`.

@@ -50,11 +50,16 @@ pub struct UnregisterController {
 impl Decide for UnregisterController {
     type Reply = Result<(), ApiError>;
 
-    fn decide(self, image: &MetadataImage, _: &mut DecideContext<'_>) -> Decision<Self::Reply> {
+    fn decide(self, image: &MetadataImage, ctx: &mut DecideContext<'_>) -> Decision<Self::Reply> {
         let controller_id = self.controller_id;
         if image.features.metadata_version() < UNREGISTER_CONTROLLER_METADATA_VERSION {
             let message = "The current MetadataVersion is too old to support controller unregistration.";
             return refused(ErrorCode::UnsupportedVersion, message.to_owned());
+        }
+        // The one that decides is here, whether it has registered or not.
+        if controller_id == ctx.settings.node_id {
+            let message = format!("Controller ID {controller_id} is the active controller.");
+            return refused(ErrorCode::InvalidRequest, message);
         }
         if !image.controllers.contains_key(&controller_id) {
             let message = format!("Controller ID {controller_id} is not currently registered.");

@@ -115,10 +115,7 @@ impl BrokerPeers {
             return Some(peer.clone());
         }
         let endpoint = broker.endpoint(&self.listener)?;
-        let address = match endpoint.host.contains(':') {
-            true => format!("[{}]:{}", endpoint.host, endpoint.port),
-            false => format!("{}:{}", endpoint.host, endpoint.port),
-        };
+        let address = endpoint.address();
         let client_id = format!("broker-{}-{}", self.node_id, purpose.name());
         let peer = Peer {
             broker_epoch: broker.broker_epoch,

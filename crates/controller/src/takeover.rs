@@ -74,11 +74,7 @@ fn unheard(controller: &Controller) -> Vec<(Incarnation, String)> {
                 broker_epoch: broker.broker_epoch,
             };
             let endpoint = broker.endpoints.first()?;
-            let host = match endpoint.host.contains(':') {
-                true => format!("[{}]", endpoint.host),
-                false => endpoint.host.clone(),
-            };
-            (!sessions.is_connected(incarnation)).then(|| (incarnation, format!("{host}:{}", endpoint.port)))
+            (!sessions.is_connected(incarnation)).then(|| (incarnation, endpoint.address()))
         })
         .collect()
 }

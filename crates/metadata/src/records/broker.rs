@@ -68,6 +68,16 @@ pub struct BrokerEndpoint {
     pub security_protocol: i16,
 }
 
+impl BrokerEndpoint {
+    /// `host:port`, as who connects takes it.
+    pub fn address(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
 /// The levels of a feature that a broker can run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerFeature {

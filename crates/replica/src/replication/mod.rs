@@ -258,8 +258,5 @@ fn all_keys(replicas: &ReplicaManager) -> impl Iterator<Item = TopicIdPartition>
 /// Where a broker that is registered is reached by the brokers' listener.
 fn address(brokers: &BrokersImage, broker_id: i32, listener: &str) -> Option<String> {
     let endpoint = brokers.get(&broker_id)?.endpoint(listener)?;
-    Some(match endpoint.host.contains(':') {
-        true => format!("[{}]:{}", endpoint.host, endpoint.port),
-        false => format!("{}:{}", endpoint.host, endpoint.port),
-    })
+    Some(endpoint.address())
 }

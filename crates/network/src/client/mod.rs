@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_protocol::api::ApiKey;
-use barnabas_protocol::messages::{Decodable, Request};
+use barnabas_protocol::codec;
+use barnabas_protocol::messages::Request;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -115,8 +116,9 @@ impl NodeClient {
             ),
             body: body.freeze(),
         };
-        let mut answer = self.exchange(raw, patience).await?;
-        R::Response::decode(&mut answer, version).map_err(|_| CallError::Malformed(self.address.to_string()))
+        let answer = self.exchange(raw, patience).await?;
+        codec::decode_response::<R>(version, answer)
+            .map_err(|_| CallError::Malformed(self.address.to_string()))
     }
 
     /// Sends a request and waits for the answer without its header, `patience` at most.

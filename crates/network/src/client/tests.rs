@@ -122,3 +122,23 @@ async fn nobody_listens() {
         Err(CallError::Unreachable(_, _))
     ));
 }
+
+#[tokio::test]
+async fn an_answer_that_lies_about_its_lengths_is_refused_before_it_is_decoded() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(&listener);
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let id = request(&mut stream).unwrap();
+        // No error, and two thousand million APIs of which none follows.
+        let body = [0, 0, 0xff, 0xff, 0xff, 0xff, 0x07];
+        stream.write_all(&(body.len() as i32 + 4).to_be_bytes()).unwrap();
+        stream.write_all(&id.to_be_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+    });
+    assert!(matches!(
+        ask(&client, PATIENCE).await,
+        Err(CallError::Malformed(_))
+    ));
+    server.join().unwrap();
+}

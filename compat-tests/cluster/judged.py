@@ -17,10 +17,11 @@ ISR_S = 60
 def create(cluster, topic, partitions=3, replicas=3, config=None, at=None):
     admin = AdminClient({"bootstrap.servers": at or cluster.bootstrap})
     admin.create_topics([NewTopic(topic, partitions, replicas, config=config or {})])[topic].result(REQUEST_S)
-    until(f"{topic} at every node", lambda: all(topic in _topics(node) for node in cluster.nodes.values() if node.process), REQUEST_S)
+    until(f"{topic} at every node", lambda: all(topic in topics_at(node) for node in cluster.nodes.values() if node.process), REQUEST_S)
 
 
-def _topics(node):
+def topics_at(node):
+    """What topics a node names."""
     return AdminClient({"bootstrap.servers": node.bootstrap}).list_topics(timeout=REQUEST_S).topics
 
 

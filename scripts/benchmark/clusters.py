@@ -55,7 +55,7 @@ def create(cluster, topic, assignment, config=None):
     """A topic whose partitions have these replicas, the leader first."""
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
     admin.create_topics([NewTopic(topic, len(assignment), replica_assignment=assignment, config=config or {})])[topic].result(60)
-    until(f"{topic} at every node", lambda: all(topic in judged._topics(node) for node in cluster.nodes.values()), 60)
+    until(f"{topic} at every node", lambda: all(topic in judged.topics_at(node) for node in cluster.nodes.values()), 60)
 
 
 def controller(cluster):

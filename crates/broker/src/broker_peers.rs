@@ -58,11 +58,10 @@ struct Peer {
 impl BrokerPeers {
     /// Nobody yet. Connections live on `runtime`.
     pub fn new(config: &BrokerConfig, network: Network, runtime: Handle) -> Self {
-        let listener = config.inter_broker_listener_name.as_deref();
         BrokerPeers {
             node_id: config.node_id,
             network,
-            listener: listener.unwrap_or("PLAINTEXT").to_ascii_uppercase(),
+            listener: config.inter_broker_listener(),
             patience: Duration::from_millis(u64::try_from(config.request_timeout_ms).unwrap_or(0)),
             runtime,
             peers: Mutex::default(),

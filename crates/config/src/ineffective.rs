@@ -247,7 +247,6 @@ mod tests {
             ("client.quota.callback.class", "my.Quotas"),
             ("create.topic.policy.class.name", "my.Policy"),
             ("alter.config.policy.class.name", "my.Policy"),
-            ("security.inter.broker.protocol", "SASL_SSL"),
             ("ssl.client.auth", "required"),
             ("ssl.keystore.location", "/etc/keys"),
             ("listener.name.inside.ssl.client.auth", "required"),
@@ -277,7 +276,6 @@ mod tests {
     fn who_asks_for_nothing_is_not() {
         for (name, value) in [
             ("authorizer.class.name", " "),
-            ("security.inter.broker.protocol", "PLAINTEXT"),
             ("ssl.protocol", "TLSv1.3"),
             ("listener.name.other.ssl.client.auth", "required"),
             ("num.io.threads", "8"),

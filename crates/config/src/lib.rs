@@ -29,10 +29,11 @@ pub mod validate;
 mod value;
 mod yaml;
 
+pub use barnabas_protocol::security_protocol::SecurityProtocol;
 pub use controller_rules::{ConfigKind, ControllerRules};
 pub use dynamic::DynamicBrokerConfig;
 pub use layers::{Layers, Settings};
-pub use listeners::{ListenerConfig, NodeListeners};
+pub use listeners::{ListenerConfig, ListenerProtocol, ListenerSettings, NodeListeners};
 pub use quorum::{Address, QuorumSettings};
 pub use resource::{ConfigResource, ConfigResourceType};
 pub use rule::Rule;

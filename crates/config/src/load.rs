@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::definitions::{self, ConfigKey};
 use super::layers::{Layers, Settings};
-use super::listeners::{ListenerConfig, node_listeners};
+use super::listeners::{ListenerConfig, ListenerProtocol, node_listeners};
 use super::quorum::QuorumSettings;
 use super::typed::BrokerConfig;
 use super::value::Value;
@@ -39,6 +39,10 @@ pub struct StartSettings {
     pub listeners: Vec<ListenerConfig>,
     /// The controller's.
     pub controller_listeners: Vec<ListenerConfig>,
+    /// By which brokers ask each other.
+    pub inter_broker: ListenerProtocol,
+    /// By which the controllers are asked.
+    pub to_controllers: ListenerProtocol,
     /// The node's roles, and who keeps the metadata.
     pub quorum: QuorumSettings,
     /// The data folder with the metadata: the first, or `metadata.log.dir`.
@@ -113,6 +117,7 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     if let Some(address) = &sources.listen {
         given.remove("advertised.listeners");
         given.remove("inter.broker.listener.name");
+        given.remove("security.inter.broker.protocol");
         given.insert("listeners".to_owned(), format!("PLAINTEXT://{address}"));
     }
     given.extend(sources.overrides.iter().cloned());
@@ -151,7 +156,17 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     let config = BrokerConfig::resolve(&layers)?;
     let quorum = QuorumSettings::of(&config)?;
     require_known_voters(&quorum)?;
+    if ["inter.broker.listener.name", "security.inter.broker.protocol"]
+        .iter()
+        .all(|name| given.contains_key(*name))
+    {
+        return Err(ConfigException::new(
+            "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.",
+        )
+        .into());
+    }
     let listeners = node_listeners(&config, &quorum)?;
+    listeners.require_served(&quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
     let mut warnings = warnings_for(&given);
@@ -166,6 +181,8 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
         config,
         listeners: listeners.broker,
         controller_listeners: listeners.controller,
+        inter_broker: listeners.inter_broker,
+        to_controllers: listeners.to_controllers,
         quorum,
         data_dir,
         data_dirs,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
 
 /// A named listener (KIP-103): security protocol and advertised address belong to it.
@@ -13,6 +14,8 @@ use barnabas_security::KafkaPrincipal;
 pub struct Listener {
     /// Its name, e.g. `PLAINTEXT`.
     pub name: String,
+    /// How it is protected.
+    pub security_protocol: SecurityProtocol,
     /// Host that clients are told, where they are not told the address by which they came.
     pub advertised_host: String,
     /// Port that clients are told.
@@ -118,6 +121,7 @@ mod tests {
     fn a_request_keeps_the_principal_that_it_began_with() {
         let listener = Listener {
             name: "SASL".to_owned(),
+            security_protocol: SecurityProtocol::SaslPlaintext,
             advertised_host: "localhost".to_owned(),
             advertised_port: 9092,
             tells_address: false,

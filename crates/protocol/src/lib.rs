@@ -29,6 +29,7 @@ pub mod metadata_records;
 pub mod produce;
 mod reader;
 pub mod records;
+pub mod security_protocol;
 mod shape;
 pub mod topic_ref;
 mod wire;

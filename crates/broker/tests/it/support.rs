@@ -234,6 +234,7 @@ impl Node {
         let address = socket.address().unwrap();
         let listener = Arc::new(Listener {
             name: "PLAINTEXT".to_owned(),
+            security_protocol: Default::default(),
             advertised_host: address.ip().to_string(),
             advertised_port: address.port(),
             tells_address: false,

@@ -2,18 +2,30 @@
 //! together (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do. Those of `controller.listener.names` are
 //! the controller's, the others the broker's.
 
+mod protocols;
+mod settings;
+
 use std::fmt;
 use std::net::IpAddr;
 
+use barnabas_protocol::security_protocol::SecurityProtocol;
+
+use crate::ConfigException;
 use crate::quorum::QuorumSettings;
 use crate::typed::BrokerConfig;
-use crate::{ConfigException, definitions};
+
+pub use protocols::ListenerProtocol;
+pub use settings::ListenerSettings;
+
+use protocols::ProtocolMap;
 
 /// One listener that clients or other nodes may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerConfig {
     /// The name, upper case.
     pub name: String,
+    /// How it is protected.
+    pub protocol: SecurityProtocol,
     /// Where to listen: a host name or an address; `None` means all interfaces.
     pub host: Option<String>,
     /// The port; 0 lets the system choose one.
@@ -23,9 +35,6 @@ pub struct ListenerConfig {
     /// The port clients are told; 0 means the one that was bound.
     pub advertised_port: u16,
 }
-
-/// The only security protocol there is yet, and the name of its listener where none is given.
-const PLAINTEXT: &str = "PLAINTEXT";
 
 /// `NAME://host:port`, as it is set.
 impl fmt::Display for ListenerConfig {
@@ -51,6 +60,10 @@ pub struct NodeListeners {
     pub broker: Vec<ListenerConfig>,
     /// The controller's: for other nodes and for tools.
     pub controller: Vec<ListenerConfig>,
+    /// By which brokers ask each other.
+    pub inter_broker: ListenerProtocol,
+    /// By which the controllers are asked: the first of `controller.listener.names`.
+    pub to_controllers: ListenerProtocol,
 }
 
 /// Reads the listeners of a node with these roles.
@@ -58,7 +71,7 @@ pub struct NodeListeners {
 /// # Errors
 /// In Kafka's words: an entry that is not `NAME://host:port`, names or ports used twice, a name without a
 /// security protocol, advertised names that are not listened on, a controller's listener at a broker alone or
-/// a broker's at a controller alone. In our own: a protocol other than PLAINTEXT.
+/// a broker's at a controller alone.
 pub fn node_listeners(
     config: &BrokerConfig,
     quorum: &QuorumSettings,
@@ -75,13 +88,14 @@ pub fn node_listeners(
         None => listening.clone(),
     };
     check_advertised(config, &listening, &advertised, is_controllers)?;
-    let mut listeners = NodeListeners::default();
+    let protocols = ProtocolMap::of(config, listening.iter().map(|endpoint| endpoint.name.as_str()))?;
+    let mut listeners = NodeListeners {
+        inter_broker: protocols.inter_broker(config)?,
+        to_controllers: protocols.to_controllers(config, quorum)?,
+        ..NodeListeners::default()
+    };
     for endpoint in listening {
-        let map = &config.listener_security_protocol_map;
-        // As long as nobody maps names to protocols, a controller's may have any.
-        if !(is_controllers(&endpoint.name) && is_default_map(map)) {
-            require_plaintext(&endpoint.name, map)?;
-        }
+        let protocol = protocols.of_listener(&endpoint.name)?;
         let told = advertised.iter().find(|other| other.name == endpoint.name);
         if is_controllers(&endpoint.name) {
             // What is not advertised is told where the voters are told.
@@ -92,12 +106,12 @@ pub fn node_listeners(
                 (None, Some(voter)) => (Some(voter.host.clone()), voter.port),
                 (None, None) => (endpoint.host.clone(), endpoint.port),
             };
-            listeners.controller.push(endpoint.telling(host, port));
+            listeners.controller.push(endpoint.telling(protocol, host, port));
         } else {
             // A listener that is not advertised serves those who know its address.
             let told = told.unwrap_or(&endpoint);
             let (host, port) = (told.host.clone(), told.port);
-            listeners.broker.push(endpoint.telling(host, port));
+            listeners.broker.push(endpoint.telling(protocol, host, port));
         }
     }
     if quorum.is_broker && !advertised.iter().any(|endpoint| !is_controllers(&endpoint.name)) {
@@ -107,15 +121,22 @@ pub fn node_listeners(
         ));
     }
     if quorum.is_broker {
-        check_inter_broker(config, quorum, &advertised, is_controllers)?;
+        check_inter_broker(
+            &listeners.inter_broker.name,
+            config,
+            quorum,
+            &advertised,
+            is_controllers,
+        )?;
     }
     Ok(listeners)
 }
 
 impl Endpoint {
-    fn telling(self, host: Option<String>, port: u16) -> ListenerConfig {
+    fn telling(self, protocol: SecurityProtocol, host: Option<String>, port: u16) -> ListenerConfig {
         ListenerConfig {
             name: self.name,
+            protocol,
             host: self.host,
             port: self.port,
             advertised_host: host.filter(|host| !is_wildcard(host)),
@@ -223,17 +244,16 @@ pub fn is_wildcard(host: &str) -> bool {
 
 /// A listener for the other brokers that is not there would leave each of them alone.
 fn check_inter_broker(
+    name: &str,
     config: &BrokerConfig,
     quorum: &QuorumSettings,
     advertised: &[Endpoint],
     is_controllers: impl Fn(&str) -> bool,
 ) -> Result<(), ConfigException> {
-    let name = match &config.inter_broker_listener_name {
-        Some(name) => name,
-        // Others that might come will have to be told.
-        None if quorum.is_alone() => return Ok(()),
-        None => PLAINTEXT,
-    };
+    // Others that might come will have to be told.
+    if config.inter_broker_listener_name.is_none() && quorum.is_alone() {
+        return Ok(());
+    }
     let names: Vec<&str> = advertised
         .iter()
         .map(|endpoint| endpoint.name.as_str())
@@ -247,15 +267,6 @@ fn check_inter_broker(
          valid options based on currently configured listeners are {}",
         names.join(",")
     )))
-}
-
-impl BrokerConfig {
-    /// The listener by which brokers ask each other, upper case: `inter.broker.listener.name`, or that of
-    /// `security.inter.broker.protocol`.
-    pub fn inter_broker_listener(&self) -> String {
-        let name = self.inter_broker_listener_name.as_deref();
-        name.unwrap_or(PLAINTEXT).to_uppercase()
-    }
 }
 
 fn repeated_name(endpoints: &[Endpoint]) -> Option<&str> {
@@ -294,33 +305,6 @@ fn parse(entry: &str) -> Option<Endpoint> {
         host: (!host.is_empty()).then(|| host.to_owned()),
         port: port.parse().ok()?,
     })
-}
-
-fn is_default_map(map: &str) -> bool {
-    let key = definitions::broker().get("listener.security.protocol.map");
-    key.is_some_and(|key| key.default == Some(map))
-}
-
-fn require_plaintext(name: &str, protocol_map: &str) -> Result<(), ConfigException> {
-    let protocol = protocol_map
-        .split(',')
-        .filter_map(|pair| pair.trim().rsplit_once(':'))
-        .find(|(listener, _)| listener.trim().eq_ignore_ascii_case(name))
-        .map(|(_, protocol)| protocol.trim());
-    match protocol {
-        Some("PLAINTEXT") => Ok(()),
-        Some(protocol @ ("SSL" | "SASL_PLAINTEXT" | "SASL_SSL")) => Err(ConfigException::new(format!(
-            "listener {name} asks for {protocol}, which is not supported yet; only PLAINTEXT listeners are"
-        ))),
-        Some(other) => Err(ConfigException::value(
-            "listener.security.protocol.map",
-            other,
-            "a protocol is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
-        )),
-        None => Err(ConfigException::new(format!(
-            "No security protocol defined for listener {name}"
-        ))),
-    }
 }
 
 #[cfg(test)]

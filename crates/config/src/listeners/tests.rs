@@ -35,6 +35,7 @@ fn kafkas_stock_listeners_are_read() {
     .unwrap();
     let expected = ListenerConfig {
         name: "PLAINTEXT".to_owned(),
+        protocol: SecurityProtocol::Plaintext,
         host: None,
         port: 9092,
         advertised_host: Some("localhost".to_owned()),
@@ -96,8 +97,21 @@ fn what_does_not_fit_is_refused() {
             "No security protocol defined for listener X",
         ),
         (
-            &[("listeners", "SSL://:1")],
-            "listener SSL asks for SSL, which is not supported yet; only PLAINTEXT listeners are",
+            &[("listener.security.protocol.map", "PLAINTEXT")],
+            "Invalid value PLAINTEXT for configuration listener.security.protocol.map: an entry is NAME:PROTOCOL",
+        ),
+        (
+            &[("listener.security.protocol.map", "PLAINTEXT:TLS")],
+            "Invalid value TLS for configuration listener.security.protocol.map: a protocol is one of PLAINTEXT, SSL, \
+             SASL_PLAINTEXT, SASL_SSL",
+        ),
+        (
+            &[
+                ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT"),
+                ("inter.broker.listener.name", "INSIDE"),
+            ],
+            "Listener with name INSIDE defined in inter.broker.listener.name not found in \
+             listener.security.protocol.map.",
         ),
         (
             &[("advertised.listeners", "PLAINTEXT://[::]:1")],
@@ -106,7 +120,7 @@ fn what_does_not_fit_is_refused() {
              which it came",
         ),
         (
-            &[("inter.broker.listener.name", "INSIDE")],
+            &[("inter.broker.listener.name", "SSL")],
             "requirement failed: inter.broker.listener.name must be a listener name defined in advertised.listeners. \
              The valid options based on currently configured listeners are PLAINTEXT",
         ),
@@ -221,4 +235,44 @@ fn roles_and_listeners_fit_together_as_in_kafka() {
         ("inter.broker.listener.name", "inside"),
     ];
     assert_eq!(read_all(&named).unwrap().broker[0].name, "INSIDE");
+}
+
+#[test]
+fn each_listener_has_the_protocol_that_the_map_gives_it() {
+    let map = "INSIDE:SSL,outside:SASL_SSL , CONTROLLER:SSL,PLAINTEXT:PLAINTEXT";
+    let protected = [
+        VOTERS,
+        ("listener.security.protocol.map", map),
+        ("listeners", "INSIDE://:1,CONTROLLER://:2,OUTSIDE://:3"),
+        ("inter.broker.listener.name", "inside"),
+    ];
+    let listeners = read_all(&protected).unwrap();
+    let protocols: Vec<_> = listeners.broker.iter().map(|l| l.protocol).collect();
+    assert_eq!(protocols, [SecurityProtocol::Ssl, SecurityProtocol::SaslSsl]);
+    assert_eq!(listeners.controller[0].protocol, SecurityProtocol::Ssl);
+    let named = |name: &str| ListenerProtocol {
+        name: name.to_owned(),
+        protocol: SecurityProtocol::Ssl,
+    };
+    assert_eq!(listeners.inter_broker, named("INSIDE"));
+    assert_eq!(listeners.to_controllers, named("CONTROLLER"));
+}
+
+#[test]
+fn names_that_are_protocols_need_no_map_but_then_the_controllers_do() {
+    let alone = read_all(&[("listeners", "PLAINTEXT://:1,SSL://:2,SASL_SSL://:3")]).unwrap();
+    let protocols: Vec<_> = alone.broker.iter().map(|l| l.protocol.name()).collect();
+    assert_eq!(protocols, ["PLAINTEXT", "SSL", "SASL_SSL"]);
+    let by_protocol = [
+        ("listeners", "SSL://:2"),
+        ("security.inter.broker.protocol", "SSL"),
+    ];
+    assert_eq!(read_all(&by_protocol).unwrap().inter_broker.name, "SSL");
+    let unmapped = read_all(&[VOTERS, ("listeners", "PLAINTEXT://:1,SSL://:2,CONTROLLER://:3")]);
+    assert_eq!(
+        unmapped.unwrap_err(),
+        "Controller listener with name CONTROLLER defined in controller.listener.names not found in \
+         listener.security.protocol.map  (an explicit security mapping for each controller listener is required if \
+         listener.security.protocol.map is non-empty, or if there are security protocols other than PLAINTEXT in use)"
+    );
 }

@@ -34,6 +34,8 @@ view! {
         advertised_listeners: Option<Vec<String>> = "advertised.listeners",
         /// The listener for other brokers; null means that of `security.inter.broker.protocol`.
         inter_broker_listener_name: Option<String> = "inter.broker.listener.name",
+        /// The protocol among brokers, and the name of their listener, where that is not named.
+        security_inter_broker_protocol: String = "security.inter.broker.protocol",
         /// The security protocol of each listener name.
         listener_security_protocol_map: String = "listener.security.protocol.map",
         /// The data folders; null means `log.dir`.

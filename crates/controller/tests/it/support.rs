@@ -222,6 +222,7 @@ fn start(
     let workers = Arc::new(Workers::start(1, Threads::Own, &service, &stopping).unwrap());
     let listener = Arc::new(Listener {
         name: "CONTROLLER".into(),
+        security_protocol: Default::default(),
         advertised_host: "localhost".into(),
         advertised_port: 0,
         tells_address: false,

@@ -49,6 +49,7 @@ pub fn bind(
                 })?;
             let listener = Listener {
                 name: config.name.clone(),
+                security_protocol: config.protocol,
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
                 tells_address: config.advertised_host.is_none(),
                 advertised_port: if config.advertised_port == 0 {

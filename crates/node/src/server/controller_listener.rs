@@ -63,7 +63,7 @@ impl ControllerListener {
             listener: bound.listener.name.clone(),
             host: bound.listener.advertised_host.clone(),
             port: bound.listener.advertised_port,
-            security_protocol: 0,
+            security_protocol: bound.listener.security_protocol.id(),
         });
         let endpoints = endpoints.collect();
         let service: Arc<dyn Service> = service;

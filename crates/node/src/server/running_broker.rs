@@ -289,7 +289,7 @@ fn registration(
         listener: bound.listener.name.clone(),
         host: bound.listener.advertised_host.clone(),
         port: bound.listener.advertised_port,
-        security_protocol: 0,
+        security_protocol: bound.listener.security_protocol.id(),
     });
     BrokerRegistration {
         broker_id: config.node_id,

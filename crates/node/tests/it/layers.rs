@@ -7,7 +7,7 @@ use crate::workspace::{root, rust_files, without_comments};
 #[rustfmt::skip]
 const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
-        &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "shape", "guard::ELEMENTS_MAX"],
+        &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "security_protocol", "shape", "guard::ELEMENTS_MAX"],
         &["frame", "records", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
         &["codec", "header", "produce", "fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),

@@ -29,8 +29,12 @@ use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
     let began = Instant::now();
+    if let Some((tool, arguments)) = cli::tools::called(std::env::args_os()) {
+        return ExitCode::from(barnabas_tools::run(tool, &arguments));
+    }
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => print(cli::HELP),
+        Ok(Command::Tools) => print(&cli::tools::names()),
         Ok(Command::Version) => print(concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Log(command)) => ExitCode::from(cli::log::run(command)),
         Ok(Command::ConfigHelp) => print(cli::config::HELP),

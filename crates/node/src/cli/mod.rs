@@ -4,6 +4,7 @@ pub mod config;
 pub mod format;
 pub mod import;
 pub mod log;
+pub mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ Usage: barnabas [OPTIONS] [server.properties | server.yaml]
        barnabas format -t CLUSTER_ID -c FILE [OPTIONS]
        barnabas info -c FILE
        barnabas random-uuid
+       barnabas topics | broker-api-versions | ... [OPTIONS]
+       barnabas tools
        barnabas help [log | import | config | format]
 
 Without a file the broker listens on localhost:9092 and keeps its data in the user's data folder.
@@ -43,7 +46,8 @@ Options:
   -h, --help                Print this help
   -V, --version             Print the version
 
-The settings are described in docs/CONFIGURATION.md, running a node in docs/OPERATIONS.md.
+The settings are described in docs/CONFIGURATION.md, running a node in docs/OPERATIONS.md, Kafka's command line
+tools (barnabas tools lists them; a link by the name of one is that tool) in docs/TOOLS.md.
 ";
 
 /// What the command line asks for.
@@ -77,6 +81,8 @@ pub enum Command {
     FormatHelp,
     /// Print [`HELP`].
     Help,
+    /// Print the names of Kafka's tools that this binary is.
+    Tools,
     /// Print the version.
     Version,
 }
@@ -119,6 +125,7 @@ pub const COMMANDS: &[&str] = &[
     "info",
     "log",
     "random-uuid",
+    "tools",
     "version",
 ];
 
@@ -147,6 +154,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         Some("info") => (format::parse_info(&mut parser), "barnabas format --help"),
         Some("random-uuid") => (Ok(Command::RandomUuid), "barnabas format --help"),
         Some("help") => (help_about(&mut parser), "barnabas --help"),
+        Some("tools") => (Ok(Command::Tools), "barnabas --help"),
         Some("version") => (Ok(Command::Version), "barnabas --help"),
         _ => (start(&mut parser), "barnabas --help"),
     };

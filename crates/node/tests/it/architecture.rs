@@ -18,7 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica", "broker", "inspect", "import"]),
+    ("tools", &["protocol", "config", "security", "network"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica", "broker", "inspect", "import", "tools"]),
     ("bench", &["protocol"]),
     ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];

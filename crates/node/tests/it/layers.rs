@@ -79,6 +79,12 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["duplicates", "leader_hints", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
+    ("tools", &[
+        &["client", "console"],
+        &["failure"],
+        &["arguments"],
+        &["broker_api_versions", "topics"],
+    ]),
 ];
 
 /// Segments of a path from a crate's root.

@@ -1,0 +1,7 @@
+//! Arguments as Kafka's tools take them.
+
+mod options;
+mod values;
+
+pub use options::{Options, Takes, Word, usage, word};
+pub use values::{id, key_values, properties_file};

@@ -1,0 +1,273 @@
+//! Asking a cluster: whom, how often, and for how long.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{ApiVersionsResponse, MetadataRequest, Request};
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
+
+use super::link::{Link, Unanswered};
+use super::{Brokers, KafkaError, Properties, Settings};
+
+/// The longest pause between two attempts (`retry.backoff.max.ms`).
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// Whom to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Any node that answers.
+    Any,
+    /// The one that takes what a controller decides.
+    Controller,
+}
+
+/// A cluster, as a client sees it. Lives on one thread.
+pub struct Cluster {
+    runtime: Runtime,
+    settings: Settings,
+    links: RefCell<BTreeMap<String, Rc<Link>>>,
+    brokers: RefCell<Option<Rc<Brokers>>>,
+}
+
+impl Cluster {
+    /// A client with these properties; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A property makes no sense.
+    pub fn new(properties: &Properties) -> Result<Self, KafkaError> {
+        let settings = Settings::of(properties)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| KafkaError::plain(format!("no runtime: {error}")))?;
+        Ok(Cluster {
+            runtime,
+            settings,
+            links: RefCell::default(),
+            brokers: RefCell::default(),
+        })
+    }
+
+    /// Waits for what is done on this cluster's runtime.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Asks and waits for the answer; `name` is the call in Kafka's Admin, for its time-out.
+    ///
+    /// # Errors
+    /// No node answers in time, or none serves the request.
+    pub fn ask<R: Request + Clone>(
+        &self,
+        to: To,
+        name: &str,
+        request: &R,
+    ) -> Result<R::Response, KafkaError> {
+        self.ask_with(to, name, |_| request.clone())
+            .map(|(_, answer)| answer)
+    }
+
+    /// As [`Cluster::ask`], for a request that depends on its version.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_with<R: Request>(
+        &self,
+        to: To,
+        name: &str,
+        request: impl Fn(i16) -> R,
+    ) -> Result<(i16, R::Response), KafkaError> {
+        self.wait(self.call(to, name, i16::MAX, request))
+    }
+
+    /// As [`Cluster::ask_with`], for who does several things at once.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn call<R: Request>(
+        &self,
+        to: To,
+        name: &str,
+        most: i16,
+        request: impl Fn(i16) -> R,
+    ) -> Result<(i16, R::Response), KafkaError> {
+        let mut attempts = Attempts::new(&self.settings, name);
+        loop {
+            for address in self.addresses(to, &mut attempts).await? {
+                let link = self.link(&address);
+                match self.once(&link, most, &request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Unanswered::Refused(error)) => return Err(error),
+                    Err(Unanswered::Lost(_)) => {
+                        self.links.borrow_mut().remove(&address);
+                        attempts.tries += 1;
+                    }
+                }
+                attempts.check()?;
+            }
+            // Where the node is may have changed.
+            self.brokers.take();
+            attempts.pause().await?;
+        }
+    }
+
+    async fn once<R: Request>(
+        &self,
+        link: &Link,
+        most: i16,
+        request: &impl Fn(i16) -> R,
+    ) -> Result<(i16, R::Response), Unanswered> {
+        let version = link.version::<R>(most).await?;
+        let answer = link
+            .call(version, &request(version), self.settings.request_timeout)
+            .await?;
+        Ok((version, answer))
+    }
+
+    /// Where to try, one after the other.
+    async fn addresses(&self, to: To, attempts: &mut Attempts) -> Result<Vec<String>, KafkaError> {
+        let known = self.brokers.borrow().clone();
+        if to == To::Any {
+            return Ok(match known {
+                Some(known) => known.list.iter().map(super::Broker::address).collect(),
+                None => self.settings.bootstrap.clone(),
+            });
+        }
+        let brokers = match known {
+            Some(known) => known,
+            None => self.find_brokers(attempts).await?,
+        };
+        Ok(brokers
+            .get(brokers.controller)
+            .map(super::Broker::address)
+            .into_iter()
+            .collect())
+    }
+
+    /// Asks the bootstrap servers which brokers there are.
+    async fn find_brokers(&self, attempts: &mut Attempts) -> Result<Rc<Brokers>, KafkaError> {
+        // No topics: an empty list from version 1 on.
+        let request = |_| {
+            MetadataRequest::default()
+                .with_topics(Some(Vec::new()))
+                .with_allow_auto_topic_creation(true)
+        };
+        loop {
+            for address in &self.settings.bootstrap {
+                match self.once(&self.link(address), i16::MAX, &request).await {
+                    Ok((_, response)) => {
+                        let brokers = Rc::new(Brokers::of(&response));
+                        if !brokers.list.is_empty() {
+                            self.brokers.replace(Some(brokers.clone()));
+                            return Ok(brokers);
+                        }
+                    }
+                    Err(Unanswered::Refused(error)) => return Err(error),
+                    Err(Unanswered::Lost(_)) => {
+                        self.links.borrow_mut().remove(address);
+                    }
+                }
+                attempts.check()?;
+            }
+            attempts.pause().await?;
+        }
+    }
+
+    /// The brokers that there are; asked once, and again after something went wrong.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn brokers(&self, name: &str) -> Result<Rc<Brokers>, KafkaError> {
+        if let Some(known) = self.brokers.borrow().clone() {
+            return Ok(known);
+        }
+        self.wait(self.find_brokers(&mut Attempts::new(&self.settings, name)))
+    }
+
+    /// Takes over the brokers that a Metadata response names.
+    pub fn remember(&self, brokers: Brokers) {
+        self.brokers.replace(Some(Rc::new(brokers)));
+    }
+
+    /// What a node serves.
+    ///
+    /// # Errors
+    /// It doesn't answer; asked once.
+    pub fn served(&self, address: &str) -> Result<ApiVersionsResponse, KafkaError> {
+        let link = self.link(address);
+        match self.wait(link.served()) {
+            Ok(served) => Ok(served.clone()),
+            Err(Unanswered::Refused(error)) => Err(error),
+            Err(Unanswered::Lost(error)) => {
+                Err(KafkaError::new(ErrorCode::NetworkException, error.to_string()))
+            }
+        }
+    }
+
+    /// Does something until it succeeds or fails for good; what may be retried is, with Kafka's pauses.
+    ///
+    /// # Errors
+    /// The last error.
+    pub fn retry<T>(&self, name: &str, work: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+        let mut attempts = Attempts::new(&self.settings, name);
+        loop {
+            match work() {
+                Err(error) if error.is_retriable() && !error.is(ErrorCode::RequestTimedOut) => {
+                    self.brokers.take();
+                    attempts.tries += 1;
+                    if self.wait(attempts.pause()).is_err() {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn link(&self, address: &str) -> Rc<Link> {
+        let mut links = self.links.borrow_mut();
+        let link = links.entry(address.to_owned());
+        link.or_insert_with(|| Rc::new(Link::new(address, &self.settings, self.runtime.handle())))
+            .clone()
+    }
+}
+
+/// How often something was tried, and until when it may be.
+struct Attempts {
+    name: String,
+    tries: u32,
+    backoff: Duration,
+    deadline: Instant,
+}
+
+impl Attempts {
+    fn new(settings: &Settings, name: &str) -> Self {
+        Attempts {
+            name: name.to_owned(),
+            tries: 0,
+            backoff: settings.retry_backoff,
+            deadline: Instant::now() + settings.api_timeout,
+        }
+    }
+
+    fn check(&self) -> Result<(), KafkaError> {
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        Err(KafkaError::new(
+            ErrorCode::RequestTimedOut,
+            format!("Timed out waiting for a node assignment. Call: {}", self.name),
+        ))
+    }
+
+    async fn pause(&mut self) -> Result<(), KafkaError> {
+        self.check()?;
+        let rest = self.deadline.saturating_duration_since(Instant::now());
+        sleep(self.backoff.min(rest)).await;
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+        self.check()
+    }
+}

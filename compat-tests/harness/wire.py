@@ -1,4 +1,4 @@
-"""The two requests the fixture sends itself, so that readiness does not depend on a client under test."""
+"""Requests that are sent byte by byte: what the fixture needs does not depend on a client under test, and a test may hang up when it likes."""
 
 import random
 import socket
@@ -7,6 +7,7 @@ import struct
 from harness.deadline import Deadline, Overdue
 
 ANSWER_S = 2
+CORRELATION_ID = 7
 
 
 def free_port() -> int:
@@ -33,17 +34,38 @@ def _read_exactly(connection: socket.socket, count: int, deadline: Deadline) -> 
     return data
 
 
+def send(connection: socket.socket, api_key: int, version: int, body: bytes) -> None:
+    """Sends a request with a header of version 1 and no client id."""
+    request = struct.pack(">hhih", api_key, version, CORRELATION_ID, -1) + body
+    connection.sendall(struct.pack(">i", len(request)) + request)
+
+
+def ask(connection: socket.socket, api_key: int, version: int, body: bytes) -> bytes:
+    """The body of the answer to a request."""
+    deadline = Deadline(f"answer of {connection.getpeername()}", ANSWER_S)
+    send(connection, api_key, version, body)
+    (size,) = struct.unpack(">i", _read_exactly(connection, 4, deadline))
+    answer = _read_exactly(connection, size, deadline)
+    (correlation_id,) = struct.unpack_from(">i", answer)
+    assert correlation_id == CORRELATION_ID, f"correlation id {correlation_id} of another request"
+    return answer[4:]
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Resets the connection: the broker is not waited for, and gets nothing more to it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def string(value: str) -> bytes:
+    return struct.pack(">h", len(value)) + value.encode()
+
+
 def live_brokers(port: int, host: str = "127.0.0.1") -> int:
     """How many brokers a Metadata request (version 1, no topics) names; 0 while nobody answers."""
-    body = struct.pack(">hhih", 3, 1, 7, -1) + struct.pack(">i", 0)
     try:
-        deadline = Deadline(f"answer of {host}:{port}", ANSWER_S)
         with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
-            connection.sendall(struct.pack(">i", len(body)) + body)
-            (size,) = struct.unpack(">i", _read_exactly(connection, 4, deadline))
-            answer = _read_exactly(connection, size, deadline)
+            answer = ask(connection, 3, 1, struct.pack(">i", 0))
     except (OSError, Overdue):
         return 0
-    correlation, brokers = struct.unpack_from(">ii", answer)
-    assert correlation == 7, f"correlation id {correlation} of another request"
-    return brokers
+    return struct.unpack_from(">i", answer)[0]

@@ -3,8 +3,8 @@
 //!
 //! A transaction's end is decided by a record. The markers follow when that is committed: at once, on the
 //! thread of the request that decided, so that the producer's next transaction finds this one complete; what
-//! has to wait, or was decided by time or by loading, is left to the marker task
-//! ([`TransactionCoordinator::run_markers`]).
+//! was decided by time or by loading, or by a request that nobody waits for any more, is left to the marker
+//! task ([`TransactionCoordinator::run_markers`]).
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -113,6 +113,8 @@ impl TransactionCoordinator {
             return Err(ErrorCode::InvalidRequest);
         }
         let mut new_producer_id = None;
+        // The client may hang up, or the commit take too long: what is decided by then stays decided.
+        let left = LeftToTask(&self.markers_due);
         loop {
             let decided = self
                 .shards
@@ -129,6 +131,7 @@ impl TransactionCoordinator {
                 continue;
             };
             self.finish(broker, &self.shards.of(transactional_id)?).await;
+            left.nothing();
             return Ok(reply);
         }
     }
@@ -188,6 +191,22 @@ impl TransactionCoordinator {
             () = stopping.cancelled() => {}
             () = self.shards.run_timers() => {}
         }
+    }
+}
+
+/// Unless [`LeftToTask::nothing`] is, a request's markers are left to the marker task when it ends.
+struct LeftToTask<'a>(&'a Notify);
+
+impl LeftToTask<'_> {
+    /// The request has begun to write them itself.
+    fn nothing(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for LeftToTask<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

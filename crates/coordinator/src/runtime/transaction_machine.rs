@@ -113,7 +113,7 @@ impl Machine for TransactionMachine {
         let work = self.core.take_work().into_iter();
         self.decided
             .extend(work.map(|value| Answered { value, end_offset }));
-        // A request that decided writes the markers itself.
+        // A request that decided sees to the markers itself.
         if std::mem::take(&mut self.decided_alone) && !self.decided.is_empty() {
             self.setup.markers_due.notify_one();
         }

@@ -6,6 +6,7 @@ use arc_swap::Guard;
 use barnabas_environment::{Clock, Environment, Random};
 use barnabas_metadata::ControllerClient;
 use barnabas_metadata::image::MetadataImage;
+use barnabas_metadata::records::BrokerRegistration;
 use barnabas_protocol::error::ErrorCode;
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,11 @@ impl Broker {
     /// The other brokers.
     pub fn peers(&self) -> &BrokerPeers {
         self.metadata.peers()
+    }
+
+    /// Whether clients are told of a broker: it is alive, or was a moment ago.
+    pub fn is_told(&self, broker: &BrokerRegistration) -> bool {
+        self.metadata.is_told(broker)
     }
 
     /// A producer id that was never given out.

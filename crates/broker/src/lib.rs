@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod handlers;
 mod leader_hints;
 pub mod lifecycle;
+mod lost_brokers;
 pub mod metadata_publisher;
 pub mod producer_ids;
 pub mod request;

@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
+use barnabas_environment::Clock;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
-use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResourceType};
 
 use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::lifecycle::BrokerLifecycle;
+use crate::lost_brokers::LostBrokers;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
@@ -25,6 +27,8 @@ pub struct MetadataPublisher {
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
     peers: BrokerPeers,
+    lost: LostBrokers,
+    clock: Clock,
     /// Who tells the controllers how far this broker is.
     lifecycle: OnceLock<BrokerLifecycle>,
 }
@@ -36,7 +40,7 @@ impl MetadataPublisher {
         replicas: Arc<ReplicaManager>,
         peers: BrokerPeers,
     ) -> Self {
-        let environment = replicas.environment();
+        let environment = replicas.environment().clone();
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
         MetadataPublisher {
@@ -46,6 +50,8 @@ impl MetadataPublisher {
             groups,
             transactions,
             peers,
+            lost: LostBrokers::default(),
+            clock: environment.clock,
             lifecycle: OnceLock::new(),
         }
     }
@@ -91,6 +97,11 @@ impl MetadataPublisher {
         &self.peers
     }
 
+    /// Whether clients are told of a broker: it is alive, or was a moment ago.
+    pub fn is_told(&self, broker: &BrokerRegistration) -> bool {
+        !broker.fenced || self.lost.is_told(broker.broker_id, self.clock.monotonic_ms())
+    }
+
     /// Lets an image take effect. Called by the quorum, for one image after the other.
     pub fn publish(&self, image: Arc<MetadataImage>, delta: &MetadataDelta) {
         if delta
@@ -105,6 +116,8 @@ impl MetadataPublisher {
             .apply(&image, delta, self.partitions(), &self.config());
         self.transactions.apply(&image, delta, self.partitions());
         Self::warn_of_ineffective(&image, delta);
+        let now_ms = self.clock.monotonic_ms();
+        self.lost.apply(&self.image(), &image, delta, now_ms);
         self.image.store(image.clone());
         self.peers.apply(&image, delta);
         if let Some(lifecycle) = self.lifecycle.get() {

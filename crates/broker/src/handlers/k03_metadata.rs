@@ -205,8 +205,9 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn cluster(&self) -> MetadataResponse {
-        let alive = self.image.brokers.values().filter(|broker| !broker.fenced);
-        let brokers: Vec<_> = alive
+        let told = self.image.brokers.values();
+        let brokers: Vec<_> = told
+            .filter(|broker| self.broker.is_told(broker))
             .filter_map(|broker| {
                 let (host, port) = endpoint(self.connection, self.broker.node_id, broker)?;
                 let answer = MetadataResponseBroker::default()
@@ -218,7 +219,9 @@ impl Answer<'_> {
             })
             .collect();
         // Any broker forwards what is for the controller.
-        let controller = brokers.first().map_or(BrokerId(-1), |broker| broker.node_id);
+        let is_alive = |id: &BrokerId| self.image.alive_broker(id.0).is_some();
+        let mut ids = brokers.iter().map(|broker| broker.node_id);
+        let controller = ids.find(is_alive).unwrap_or(BrokerId(-1));
         MetadataResponse::default()
             .with_brokers(brokers)
             .with_cluster_id(Some(StrBytes::from_string(self.image.cluster_id.to_string())))

@@ -1,10 +1,10 @@
 //! The broker's configuration: Kafka's names, types, defaults and rules, where values come from, and typed
 //! views.
 //!
-//! `definitions` is what Kafka 4.4.0 knows; `load` reads file and command line into [`Settings`]; [`Layers`]
-//! puts the dynamic settings of the metadata image over them; [`BrokerConfig`] and [`TopicConfig`] are what
-//! handlers and cores read; `describe` answers DescribeConfigs; `validate` judges what AlterConfigs and
-//! CreateTopics ask.
+//! `definitions` is what Kafka 4.4.0 knows; `load` reads file, environment (`variables`) and command line
+//! into [`Settings`]; [`Layers`] puts the dynamic settings of the metadata image over them; [`BrokerConfig`]
+//! and [`TopicConfig`] are what handlers and cores read; `describe` answers DescribeConfigs; `validate` is
+//! the judge of what AlterConfigs and CreateTopics ask.
 
 mod controller_rules;
 pub mod definitions;
@@ -23,10 +23,12 @@ pub mod properties;
 mod quorum;
 mod resource;
 mod rule;
+pub mod start_topics;
 mod typed;
 mod unknown;
 pub mod validate;
 mod value;
+pub mod variables;
 mod yaml;
 
 pub use barnabas_protocol::security_protocol::SecurityProtocol;

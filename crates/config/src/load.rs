@@ -2,8 +2,8 @@
 //! complete.
 //!
 //! Order, weakest first: what one node needs (`process.roles` …), the file or, without one, the defaults of a
-//! node for development, `--override`s. What Kafka knows and this broker does not heed yet is reported as a
-//! warning.
+//! node for development, environment variables where they are asked for, `--override`s. What Kafka knows and
+//! this broker does not heed yet is reported as a warning.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,10 @@ use super::definitions::{self, ConfigKey};
 use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, ListenerProtocol, node_listeners};
 use super::quorum::QuorumSettings;
+use super::start_topics::{self, StartTopic};
 use super::typed::BrokerConfig;
 use super::value::Value;
+use super::variables::{self, Variables};
 use super::{ConfigException, ineffective, paths, properties, unknown, validate, yaml};
 
 /// Where the settings come from.
@@ -20,6 +22,8 @@ use super::{ConfigException, ineffective, paths, properties, unknown, validate, 
 pub struct Sources {
     /// The file, with its bytes.
     pub file: Option<(PathBuf, Vec<u8>)>,
+    /// What environment variables say; `None` where nobody has asked for them.
+    pub variables: Option<Variables>,
     /// Where to listen, and there only, whatever the file says of listeners: `HOST:PORT`.
     pub listen: Option<String>,
     /// `--override`s in the order given.
@@ -35,6 +39,11 @@ pub struct StartSettings {
     pub layers: Layers,
     /// Their typed view.
     pub config: BrokerConfig,
+    /// The id of the cluster that a node without data founds or belongs to, where `cluster.id` is not set.
+    /// One with data keeps its own.
+    pub new_cluster_id: Option<String>,
+    /// Topics that are there when the node is ready.
+    pub topics: Vec<StartTopic>,
     /// The broker's listeners to open; none without that role.
     pub listeners: Vec<ListenerConfig>,
     /// The controller's.
@@ -84,6 +93,14 @@ pub enum LoadError {
     /// A setup that Kafka has and this broker has not yet.
     #[error("{0}")]
     Unsupported(String),
+    /// One of these, and the environment variables behind it.
+    #[error("{why} (set by {})", variables.join(", "))]
+    Variables {
+        /// What is wrong.
+        why: Box<LoadError>,
+        /// Names and values.
+        variables: Vec<String>,
+    },
 }
 
 /// What any node here is, where nothing else is said.
@@ -93,9 +110,11 @@ const NODE_DEFAULTS: &[(&str, &str)] = &[
     ("controller.listener.names", "CONTROLLER"),
 ];
 
-/// A node for development: loopback only, one replica, no waiting for more group members.
+/// Where a node for development listens: on loopback only.
+const DEVELOPMENT_LISTENERS: &str = "PLAINTEXT://localhost:9092";
+
+/// A node for development: one replica, no waiting for more group members.
 const DEVELOPMENT_DEFAULTS: &[(&str, &str)] = &[
-    ("listeners", "PLAINTEXT://localhost:9092"),
     ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.replication.factor", "1"),
     ("transaction.state.log.min.isr", "1"),
@@ -110,9 +129,30 @@ const DEVELOPMENT_DEFAULTS: &[(&str, &str)] = &[
 /// The file is malformed, a value is bad, values do not fit together, or they ask for what is not supported
 /// yet.
 pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
+    load_all(sources).map_err(|why| {
+        let behind = |variables: &Variables| variables.behind(&why.to_string());
+        match sources.variables.as_ref().map(behind) {
+            Some(variables) if !variables.is_empty() => LoadError::Variables {
+                why: Box::new(why),
+                variables,
+            },
+            _ => why,
+        }
+    })
+}
+
+fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
     let mut given = Settings::new();
     if let Some((path, bytes)) = &sources.file {
         given.extend(read_file(path, bytes)?);
+    }
+    if let Some(variables) = &sources.variables {
+        given.extend(variables.named_values());
+        let advertised = variables.settings.get("advertised.listeners");
+        if let (Some(advertised), false) = (advertised, given.contains_key("listeners")) {
+            let listeners = variables::listeners_of_advertised(&advertised.value);
+            given.insert("listeners".to_owned(), listeners);
+        }
     }
     if let Some(address) = &sources.listen {
         given.remove("advertised.listeners");
@@ -140,11 +180,7 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
 
     let mut settings: Settings = owned(NODE_DEFAULTS);
     if sources.file.is_none() {
-        settings.extend(owned(DEVELOPMENT_DEFAULTS));
-        settings.insert(
-            "log.dirs".to_owned(),
-            sources.default_data_dir.display().to_string(),
-        );
+        settings.extend(development_defaults(sources, &given));
     }
     if given.contains_key("broker.id") && !given.contains_key("node.id") {
         settings.insert("node.id".to_owned(), given["broker.id"].clone());
@@ -169,7 +205,8 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     listeners.require_served(&quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
-    let mut warnings = warnings_for(&given);
+    let topics = start_topics(&config, sources.variables.as_ref())?;
+    let mut warnings = warnings_for(&given, sources.variables.as_ref());
     if sources.file.is_some() && !given.contains_key("log.dirs") && !given.contains_key("log.dir") {
         warnings.push(format!(
             "log.dirs is not set: data goes to {}, as with Apache Kafka",
@@ -179,6 +216,8 @@ pub fn load(sources: &Sources) -> Result<StartSettings, LoadError> {
     Ok(StartSettings {
         layers,
         config,
+        new_cluster_id: sources.variables.as_ref().and_then(Variables::new_cluster_id),
+        topics,
         listeners: listeners.broker,
         controller_listeners: listeners.controller,
         inter_broker: listeners.inter_broker,
@@ -278,15 +317,62 @@ fn metadata_dir(config: &BrokerConfig, data_dirs: &[PathBuf]) -> Result<PathBuf,
     }
 }
 
-fn warnings_for(given: &Settings) -> Vec<String> {
+/// The environment's topics win over the file's of the same names.
+fn start_topics(config: &BrokerConfig, variables: Option<&Variables>) -> Result<Vec<StartTopic>, LoadError> {
+    let list = &config.barnabas_topics;
+    let mut topics = start_topics::parse(list).map_err(|why| LoadError::Value {
+        name: "barnabas.topics".to_owned(),
+        value: list.chars().take(200).collect(),
+        why: ConfigException::new(why),
+        valid: start_topics::SYNTAX.to_owned(),
+    })?;
+    let given = variables.map_or_else(Vec::new, |variables| variables.topics.clone());
+    start_topics::merge(&mut topics, given);
+    Ok(topics)
+}
+
+/// What a node without a file is: by itself, unless the environment says otherwise.
+fn development_defaults(sources: &Sources, given: &Settings) -> Settings {
+    let items = |name: &str| given.get(name).map_or(0, |list| list.split(',').count());
+    let is_alone =
+        items("controller.quorum.voters") <= 1 && items("controller.quorum.bootstrap.servers") <= 1;
+    let variables = sources.variables.as_ref();
+    let mut defaults = Settings::new();
+    // Several nodes of the images have Apache Kafka's own.
+    if is_alone || variables.is_none() {
+        defaults.extend(owned(DEVELOPMENT_DEFAULTS));
+    }
+    let listen = variables.and_then(|variables| variables.listen.as_deref());
+    let listeners = listen.map(|address| format!("PLAINTEXT://{address}"));
+    let listeners = listeners.unwrap_or_else(|| DEVELOPMENT_LISTENERS.to_owned());
+    defaults.insert("listeners".to_owned(), listeners);
+    let data_dir = sources.default_data_dir.display().to_string();
+    defaults.insert("log.dirs".to_owned(), data_dir);
+    defaults
+}
+
+fn warnings_for(given: &Settings, variables: Option<&Variables>) -> Vec<String> {
     let unknown = given
         .keys()
         .filter(|name| definitions::broker_key(name).is_none() && ineffective::of_broker(name).is_none());
-    let mut warnings: Vec<String> = unknown.map(|name| unknown::describe(name)).collect();
+    let by_variable = |name: &String| variables?.settings.get(name).map(|given| &given.variable);
+    let mut warnings: Vec<String> = unknown
+        .map(|name| match by_variable(name) {
+            Some(variable) => format!("{} (set by {variable})", unknown::describe(name)),
+            None => unknown::describe(name),
+        })
+        .collect();
+    warnings.extend(
+        variables
+            .iter()
+            .flat_map(|variables| variables.notes.iter().cloned()),
+    );
     warnings.extend(ineffective::warnings(given));
     warnings
 }
 
+#[cfg(test)]
+mod from_variables;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,33 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<(String, String)>, MalformedEscape> {
     Ok(pairs)
 }
 
+/// The line of a file that is read as this pair.
+pub fn line(key: &str, value: &str) -> String {
+    format!("{}={}\n", escaped(key, true), escaped(value, false))
+}
+
+fn escaped(text: &str, is_key: bool) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for (at, letter) in text.chars().enumerate() {
+        match letter {
+            '\\' => line += "\\\\",
+            '\n' => line += "\\n",
+            '\r' => line += "\\r",
+            '\t' => line += "\\t",
+            '\u{c}' => line += "\\f",
+            ' ' if is_key || at == 0 => line += "\\ ",
+            '=' | ':' | '#' | '!' if is_key => line.extend(['\\', letter]),
+            ' '..='~' => line.push(letter),
+            other => {
+                let units = other.encode_utf16(&mut units).iter();
+                line.extend(units.map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+    }
+    line
+}
+
 /// The lines not read yet.
 struct Lines<'a> {
     rest: &'a [u8],
@@ -183,6 +210,25 @@ mod tests {
             let got: Vec<(&str, &str)> = got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
             assert_eq!(got, *expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (key, value) in [
+            ("a.b", "1"),
+            ("a b=c:#!", " x y\\\n\r\t\u{c}="),
+            ("#k", "# no comment"),
+            ("\u{e9}", "\u{1F600}\u{1}"),
+            ("empty", ""),
+        ] {
+            let line = line(key, value);
+            assert_eq!(pairs(&line), [(key.to_owned(), value.to_owned())], "{line}");
+            assert_eq!(line.lines().count(), 1);
+        }
+        assert_eq!(
+            line("listeners", "PLAINTEXT://:1,B://[::1]:2"),
+            "listeners=PLAINTEXT://:1,B://[::1]:2\n"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod dispatch;
 pub mod envelope;
 pub mod forward;
 mod handlers;
+pub mod log_format;
 pub mod logging;
 pub mod peers;
 pub mod registration;

@@ -1,6 +1,7 @@
-//! The process's log: a filter that can be changed while it runs (the root logger of KIP-412).
+//! The process's log: where it goes, and a filter that can be changed while it runs (the root logger of
+//! KIP-412).
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use barnabas_metadata::quorum::RAFT_LOG_TARGET;
@@ -9,6 +10,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
+
+use crate::log_format::{Lines, LogFormat};
 
 /// The levels that clients may set (`LogLevelConfig`); log4j's FATAL is our error.
 pub const LEVELS: &[&str] = &["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
@@ -20,11 +23,36 @@ struct Root {
 
 static ROOT: OnceLock<Root> = OnceLock::new();
 
-/// Sends logs to standard error. `filter` is a level or directives as in RUST_LOG.
+/// Where the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Standard error.
+    Stderr,
+    /// Standard output, as Apache Kafka's.
+    Stdout,
+}
+
+impl Output {
+    fn writer(self) -> Box<dyn Write> {
+        match self {
+            Self::Stderr => Box::new(io::stderr()),
+            Self::Stdout => Box::new(io::stdout()),
+        }
+    }
+
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Stderr => io::stderr().is_terminal(),
+            Self::Stdout => io::stdout().is_terminal(),
+        }
+    }
+}
+
+/// Sends logs to `output`. `filter` is a level or directives as in RUST_LOG.
 ///
 /// # Errors
 /// The filter can't be read, or logs go somewhere already.
-pub fn start(filter: &str) -> Result<(), String> {
+pub fn start(filter: &str, format: LogFormat, output: Output) -> Result<(), String> {
     let directives = directives(filter);
     let not_valid = || {
         format!(
@@ -37,14 +65,15 @@ pub fn start(filter: &str) -> Result<(), String> {
     }
     let parsed: Targets = directives.parse().map_err(|_| not_valid())?;
     let (layer, handle) = reload::Layer::new(parsed);
-    let output = fmt::layer()
-        .with_writer(std::io::stderr)
-        // Nobody may read standard error any more, and there is nowhere else to say so.
+    let lines = fmt::layer()
+        .with_writer(move || output.writer())
+        // Nobody may read it any more, and there is nowhere else to say so.
         .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(format == LogFormat::Text && output.is_terminal())
+        .event_format(Lines::new(format));
     tracing_subscriber::registry()
         .with(layer)
-        .with(output)
+        .with(lines)
         .try_init()
         .map_err(|error| error.to_string())?;
     let upper = filter.to_ascii_uppercase();

@@ -2,7 +2,11 @@
 
 pub mod cli;
 pub mod format;
+pub mod logs;
 pub mod nodes;
 pub mod outside;
+pub mod ready;
 pub mod server;
+pub mod settings;
 pub mod signals;
+pub mod start_topics;

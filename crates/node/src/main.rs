@@ -5,24 +5,26 @@
 //! Exit code 0 after SIGTERM, SIGINT, SIGHUP, `--help` and `--version`; 1 when the node can't start or could
 //! not stop cleanly.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use barnabas_config::definitions::{self, ConfigKey};
-use barnabas_config::load::{Sources, StartSettings, load};
-use barnabas_controller::logging;
+use barnabas_config::load::StartSettings;
+use barnabas_controller::log_format::LogFormat;
 use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
-use barnabas_metadata::quorum::QUIET;
-use barnabas_network::Listener;
 use barnabas_node::cli::{self, Command, Nodes, Start};
 use barnabas_node::format::{self, Format};
+use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
+use barnabas_node::ready::{Ready, reachable};
 use barnabas_node::server::Server;
+use barnabas_node::settings;
 use barnabas_node::signals::Signals;
+use barnabas_node::start_topics::{self, Wanted};
 use barnabas_storage::kafka_uuid;
 use tempfile::TempDir;
 use tokio::task::LocalSet;
@@ -48,6 +50,10 @@ fn main() -> ExitCode {
         }
         Ok(Command::Check(start)) => match check(start) {
             Ok(text) => print(&text),
+            Err(why) => fail(&why),
+        },
+        Ok(Command::Settings(start)) => match settings::read(start, None) {
+            Ok(settings) => print(&settings::as_file(&settings)),
             Err(why) => fail(&why),
         },
         Ok(Command::Nodes(nodes)) => match run_nodes(&nodes, began) {
@@ -109,12 +115,12 @@ fn complain(why: &str) -> ExitCode {
 }
 
 fn run_format(format: &Format, file: PathBuf) -> Result<String, String> {
-    let settings = read_settings(of_file(file), None)?;
+    let settings = settings::read(of_file(file), None)?;
     format::run(format, &settings, &Environment::system())
 }
 
 fn info(file: PathBuf) -> Result<(String, bool), String> {
-    Ok(format::info::run(&read_settings(of_file(file), None)?))
+    Ok(format::info::run(&settings::read(of_file(file), None)?))
 }
 
 fn of_file(file: PathBuf) -> Start {
@@ -125,27 +131,34 @@ fn of_file(file: PathBuf) -> Start {
 }
 
 fn run(start: Start, began: Instant) -> Result<(), String> {
-    start_logs(start.log.as_deref())?;
+    let format = logs::start(&start)?;
+    let kafkas = start.env || format == LogFormat::Kafka;
+    let apply = start.apply;
     let temporary = if start.ephemeral {
         Some(temporary_folder()?)
     } else {
         None
     };
-    let settings = read_settings(start, temporary.as_ref())?;
+    let settings = settings::read(start, temporary.as_ref().map(TempDir::path))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the system refuses a runtime: {error}"))?;
-    LocalSet::new().block_on(&runtime, serve(settings, began))
+    let saying = Saying {
+        began,
+        format,
+        kafkas,
+    };
+    LocalSet::new().block_on(&runtime, serve(settings, apply, &saying))
 }
 
 fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
-    start_logs(nodes.start.log.as_deref())?;
+    logs::start(&nodes.start)?;
     let mut temporary = None;
     let folder = match (&nodes.start.data, nodes.start.ephemeral) {
         (Some(folder), _) => folder.clone(),
         (None, true) => temporary.insert(temporary_folder()?).path().to_owned(),
-        (None, false) => user_data_dir()
+        (None, false) => settings::user_data_dir()
             .map(|folder| folder.with_file_name("barnabas-nodes"))
             .ok_or("there is no home folder to keep data in: give --data DIR")?,
     };
@@ -164,7 +177,7 @@ fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
 
 /// What there is to say of settings with which a node would start.
 fn check(start: Start) -> Result<String, String> {
-    let settings = read_settings(start, None)?;
+    let settings = settings::read(start, None)?;
     let mut text: String = settings
         .warnings
         .iter()
@@ -193,8 +206,8 @@ fn check(start: Start) -> Result<String, String> {
 }
 
 fn run_import(import: &Import, start: Start) -> Result<(), String> {
-    start_logs(start.log.as_deref().or(Some("warn")))?;
-    let settings = read_settings(start, None)?;
+    logs::start_at(start.log.as_deref().unwrap_or("warn"))?;
+    let settings = settings::read(start, None)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -204,17 +217,6 @@ fn run_import(import: &Import, start: Start) -> Result<(), String> {
     outcome.map_err(|error| format!("nothing was taken over: {error}"))
 }
 
-/// The flag wins over RUST_LOG, which wins over `info`.
-fn start_logs(flag: Option<&str>) -> Result<(), String> {
-    if let Some(filter) = flag {
-        return logging::start(filter).map_err(|why| format!("--log {why}"));
-    }
-    match std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()) {
-        Some(filter) => logging::start(&filter).map_err(|why| format!("RUST_LOG={why}")),
-        None => logging::start(&format!("info,{QUIET}")),
-    }
-}
-
 fn temporary_folder() -> Result<TempDir, String> {
     tempfile::Builder::new()
         .prefix("barnabas-")
@@ -222,66 +224,15 @@ fn temporary_folder() -> Result<TempDir, String> {
         .map_err(|error| format!("cannot make a temporary folder: {error}"))
 }
 
-fn read_settings(start: Start, temporary: Option<&TempDir>) -> Result<StartSettings, String> {
-    let file = match start.file {
-        Some(path) => {
-            let bytes = std::fs::read(&path);
-            let bytes = bytes.map_err(|error| cannot_read(&path, &error))?;
-            tracing::debug!(file = %path.display(), bytes = bytes.len(), "settings are read from a file");
-            Some((path, bytes))
-        }
-        None => None,
-    };
-    let mut overrides = start.overrides;
-    if let Some(folder) = temporary {
-        overrides.push(("log.dirs".to_owned(), folder.path().display().to_string()));
-    }
-    let names_folder = |(name, _): &(String, String)| name == "log.dirs" || name == "log.dir";
-    let default_data_dir = match user_data_dir() {
-        Some(folder) => folder,
-        None if file.is_some() || overrides.iter().any(names_folder) => PathBuf::new(),
-        None => return Err("there is no home folder to keep data in: give --data DIR".to_owned()),
-    };
-    load(&Sources {
-        file,
-        listen: start.listen,
-        overrides,
-        default_data_dir,
-    })
-    .map_err(|error| error.to_string())
+/// How it is said that the node answers.
+struct Saying {
+    began: Instant,
+    format: LogFormat,
+    /// Whether Apache Kafka's lines are printed too.
+    kafkas: bool,
 }
 
-/// Who types a word that is no command has not meant a file.
-fn cannot_read(path: &Path, error: &std::io::Error) -> String {
-    let word = path.to_string_lossy();
-    let is_word = path.extension().is_none() && !word.contains('/');
-    if error.kind() != ErrorKind::NotFound || !is_word {
-        return format!("cannot read {word}: {error}");
-    }
-    let meant = barnabas_config::nearest(&word, cli::COMMANDS.iter().copied());
-    let meant = meant.map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"));
-    format!("{word} is neither a command nor a file with settings{meant}; see barnabas --help")
-}
-
-/// Where a user's programs keep their data: the XDG base directories, on macOS the Library.
-fn user_data_dir() -> Option<PathBuf> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = if cfg!(target_os = "macos") {
-        variable("HOME")?.join("Library/Application Support")
-    } else {
-        match variable("XDG_DATA_HOME") {
-            Some(folder) => folder,
-            None => variable("HOME")?.join(".local/share"),
-        }
-    };
-    Some(base.join("barnabas"))
-}
-
-async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
+async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -296,6 +247,11 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         .iter()
         .map(|dir| dir.display().to_string())
         .collect();
+    let wanted = Wanted {
+        topics: std::mem::take(&mut settings.topics),
+        apply,
+        waits_for_brokers: !settings.quorum.is_alone(),
+    };
     let outside = Outside::system();
     let given_up = outside.given_up.clone();
     let starting = Server::start(settings, outside);
@@ -312,7 +268,23 @@ async fn serve(settings: StartSettings, began: Instant) -> Result<(), String> {
         }
     };
     let server = started.map_err(|error| error.to_string())?;
-    announce(&server, &data_dirs.join(" and "), began);
+    if let Some(broker) = server.broker() {
+        let broker = broker.clone();
+        let outcome = tokio::select! {
+            biased;
+            outcome = start_topics::have(&broker, &wanted) => outcome,
+            () = signals.next() => {
+                drop(broker);
+                return stop(server).await;
+            }
+        };
+        drop(broker);
+        if let Err(why) = outcome {
+            stop(server).await?;
+            return Err(why);
+        }
+    }
+    announce(&server, &data_dirs.join(" and "), saying);
     tokio::select! {
         biased;
         () = signals.next() => {}
@@ -330,35 +302,16 @@ async fn stop(server: Server) -> Result<(), String> {
     stopped.map_err(|error| format!("did not stop cleanly: {error}"))
 }
 
-/// The one line that says the node answers; on a terminal also what to type next.
-fn announce(server: &Server, data_dirs: &str, began: Instant) {
-    let reachable = |listener: &Listener| {
-        // Each client is told the address by which it came; from here it is this.
-        let host = if listener.tells_address {
-            "localhost"
-        } else {
-            &listener.advertised_host
-        };
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.to_owned()
-        };
-        format!("{host}:{}", listener.advertised_port)
+/// Says that the node answers; on a terminal also what to type next.
+fn announce(server: &Server, data_dirs: &str, saying: &Saying) {
+    let ready = Ready {
+        server,
+        data_dirs,
+        took_ms: saying.began.elapsed().as_millis(),
+        format: saying.format,
+        kafkas: saying.kafkas,
     };
-    let addresses: Vec<String> = server
-        .listeners()
-        .iter()
-        .map(|listener| format!("{}://{}", listener.name, reachable(listener)))
-        .collect();
-    print(&format!(
-        "barnabas {} ready in {} ms: {}, node {}, cluster {}, data in {data_dirs}\n",
-        env!("CARGO_PKG_VERSION"),
-        began.elapsed().as_millis(),
-        addresses.join(", "),
-        server.node_id(),
-        server.cluster_id(),
-    ));
+    print(&ready.lines());
     if std::io::stdout().is_terminal()
         && let Some(listener) = server.broker().and_then(|broker| broker.listeners.first())
     {

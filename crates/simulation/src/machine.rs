@@ -137,6 +137,7 @@ impl Machine {
         overrides.extend(self.settings.iter().cloned());
         let settings = load(&Sources {
             file: None,
+            variables: None,
             listen: None,
             overrides,
             default_data_dir: PathBuf::new(),

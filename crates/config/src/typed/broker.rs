@@ -26,6 +26,8 @@ view! {
         /// How long a broker whose connection to the controller has ended may take to come back before it is
         /// fenced, milliseconds.
         barnabas_broker_disconnect_grace_ms: i32 = "barnabas.broker.disconnect.grace.ms",
+        /// Topics that are there when the node is ready, as `start_topics` reads them.
+        barnabas_topics: String = "barnabas.topics",
         /// The names of the controller's listeners.
         controller_listener_names: Vec<String> = "controller.listener.names",
         /// Where the broker listens.

@@ -50,7 +50,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Option<(Import, Start)>, Str
             Long("link") => Mode::Link,
             Long("in-place") => Mode::InPlace,
             Long("override") => {
-                start.overrides.push(super::pair(parser.value())?);
+                start.overrides.push(super::start::pair(parser.value())?);
                 continue;
             }
             Long("data") => {

@@ -13,10 +13,18 @@ use uuid::Uuid;
 
 use super::error::StartError;
 
-/// The cluster's id for log directories that are all new; `None` where the settings leave it open.
-pub fn of_new_folders(config: &BrokerConfig, quorum: &QuorumSettings, random: &Random) -> Option<String> {
+/// The cluster's id for log directories that are all new; `None` where the settings leave it open. `given` is
+/// that of the environment.
+pub fn of_new_folders(
+    config: &BrokerConfig,
+    given: Option<&str>,
+    quorum: &QuorumSettings,
+    random: &Random,
+) -> Option<String> {
     if !config.cluster_id.is_empty() {
         Some(config.cluster_id.clone())
+    } else if let Some(given) = given {
+        Some(given.to_owned())
     } else if quorum.is_alone() {
         Some(kafka_uuid::encode(random.uuid()))
     } else {
@@ -67,7 +75,7 @@ mod tests {
             ..Sources::default()
         });
         let settings = settings.unwrap();
-        let id = of_new_folders(&settings.config, &settings.quorum, &Random::seeded(seed));
+        let id = of_new_folders(&settings.config, None, &settings.quorum, &Random::seeded(seed));
         id.unwrap_or_default()
     }
 

@@ -79,6 +79,7 @@ impl Server {
         let StartSettings {
             layers,
             config,
+            new_cluster_id,
             listeners,
             controller_listeners,
             quorum: mut quorum_settings,
@@ -92,7 +93,12 @@ impl Server {
         let controller_listeners = bind::bind(&network, &controller_listeners, sockets)?;
         let all = listeners.iter().chain(&controller_listeners);
         let named = all.map(|bound| bound.listener.clone()).collect();
-        let new_cluster = identity::of_new_folders(&config, &quorum_settings, &environment.random);
+        let new_cluster = identity::of_new_folders(
+            &config,
+            new_cluster_id.as_deref(),
+            &quorum_settings,
+            &environment.random,
+        );
         let (log_dirs, identity) = log_dirs::open::open(
             &disk,
             &data_dirs,

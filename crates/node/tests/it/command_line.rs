@@ -69,7 +69,7 @@ fn who_asks_for_what_is_not_there_gets_no_open_node() {
         ),
         (
             "inter.broker.listener.name=INSIDE",
-            "must be a listener name defined in",
+            "not found in listener.security.protocol.map",
         ),
     ];
     for (setting, expected) in table {

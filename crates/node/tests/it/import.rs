@@ -132,6 +132,7 @@ impl Node {
 fn settings(data_dirs: &[&Path]) -> StartSettings {
     let shown: Vec<String> = data_dirs.iter().map(|dir| dir.display().to_string()).collect();
     load(&Sources {
+        variables: None,
         file: None,
         listen: None,
         overrides: vec![("log.dirs".to_owned(), shown.join(","))],

@@ -12,10 +12,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["codec", "header", "produce", "fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),
     ("config", &[
-        &["iso_duration", "paths", "properties", "resource", "yaml"],
+        &["iso_duration", "paths", "properties", "resource", "start_topics", "yaml"],
         &["definitions", "rule", "value"],
         &["layers", "unknown"],
-        &["typed"],
+        &["typed", "variables"],
         &["quorum"],
         &["dynamic", "limits", "listeners"],
         &["effect", "ineffective", "validate"],
@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["authorization", "describe_quorum", "envelope", "forward", "logging", "sessions"],
+        &["authorization", "describe_quorum", "envelope", "forward", "log_format", "logging", "sessions"],
         &["admin", "channel", "peers", "registration"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],

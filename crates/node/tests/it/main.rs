@@ -13,6 +13,7 @@ mod disk_faults;
 mod disks;
 mod file_sizes;
 mod format;
+mod from_environment;
 mod full_disk;
 mod groups;
 mod import;

@@ -82,6 +82,7 @@ impl Node {
                 .map(|(name, value)| (name.to_string(), value.to_string())),
         );
         let sources = Sources {
+            variables: None,
             file: None,
             listen: None,
             overrides: all,

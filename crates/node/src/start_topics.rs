@@ -1,0 +1,203 @@
+//! Topics at the start: what is missing is created before the node says that it is ready, what exists is left
+//! alone or, where that is asked for, brought to what is given.
+//!
+//! Everything is asked of the controller without effect first: of a list with a mistake nothing is done.
+
+use std::time::Duration;
+
+use barnabas_broker::broker::Broker;
+use barnabas_config::ConfigResource;
+use barnabas_config::start_topics::StartTopic;
+use barnabas_metadata::controller::{AlterConfigs, CreatePartitions, CreateTopics};
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use barnabas_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use barnabas_protocol::messages::{CreatePartitionsRequest, CreateTopicsRequest, StrBytes, TopicName};
+use tokio::time::{Instant, sleep};
+
+/// So long the other brokers of a cluster may take to come, whose replicas are asked for.
+const BROKERS_WITHIN: Duration = Duration::from_secs(60);
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+const TIMEOUT_MS: i32 = 30_000;
+
+/// What is wanted, and how.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The topics.
+    pub topics: Vec<StartTopic>,
+    /// Whether what exists is changed.
+    pub apply: bool,
+    /// Whether other brokers may still come that replicas are for.
+    pub waits_for_brokers: bool,
+}
+
+/// Has all topics in the image when it returns.
+///
+/// # Errors
+/// A sentence about the first that can't be had.
+pub async fn have(broker: &Broker, wanted: &Wanted) -> Result<(), String> {
+    if wanted.topics.is_empty() {
+        return Ok(());
+    }
+    let exists = |topic: &&StartTopic| broker.image().topics.by_name(&topic.name).is_some();
+    let (existing, missing): (Vec<&StartTopic>, Vec<&StartTopic>) = wanted.topics.iter().partition(exists);
+    if wanted.apply {
+        change(broker, &existing, true).await?;
+    }
+    create_when_possible(broker, &missing, wanted.waits_for_brokers).await?;
+    if wanted.apply {
+        change(broker, &existing, false).await?;
+    }
+    Ok(())
+}
+
+async fn create_when_possible(broker: &Broker, topics: &[&StartTopic], waits: bool) -> Result<(), String> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    let deadline = Instant::now() + BROKERS_WITHIN;
+    let mut told = false;
+    loop {
+        match create(broker, topics, true).await {
+            Ok(()) => return create(broker, topics, false).await.map_err(|refused| refused.why),
+            Err(refused) if waits && refused.may_pass && Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("waiting for other brokers: {}", refused.why);
+                }
+                sleep(ASK_AGAIN_AFTER).await;
+            }
+            Err(refused) => return Err(refused.why),
+        }
+    }
+}
+
+struct Refused {
+    why: String,
+    /// Whether it is for want of brokers that may come.
+    may_pass: bool,
+}
+
+impl Refused {
+    fn finally(why: String) -> Self {
+        Refused { why, may_pass: false }
+    }
+}
+
+async fn create(broker: &Broker, topics: &[&StartTopic], validate_only: bool) -> Result<(), Refused> {
+    let request = CreateTopicsRequest::default()
+        .with_topics(topics.iter().map(|topic| creatable(topic)).collect())
+        .with_timeout_ms(TIMEOUT_MS)
+        .with_validate_only(validate_only);
+    let answer = broker.controller.submit(CreateTopics(request)).await;
+    let response = answer
+        .map_err(|error| Refused::finally(format!("topics could not be created: {error}")))?
+        .map_err(|error| Refused::finally(format!("topics could not be created: {}", error)))?;
+    // The other nodes of a cluster have the same list, and somebody is first.
+    let is_there = [0, ErrorCode::TopicAlreadyExists.code()];
+    let refused = response
+        .topics
+        .iter()
+        .find(|topic| !is_there.contains(&topic.error_code));
+    if let Some(topic) = refused {
+        let reason = topic.error_message.as_deref().unwrap_or("the controller refuses");
+        return Err(Refused {
+            why: format!("topic {} could not be created: {reason}", &*topic.name.0),
+            may_pass: topic.error_code == ErrorCode::InvalidReplicationFactor.code(),
+        });
+    }
+    if !validate_only {
+        for topic in &response.topics {
+            let (topic, partitions) = (&*topic.name.0, topic.num_partitions);
+            tracing::info!(topic, partitions, "created, as the settings ask for it");
+        }
+    }
+    Ok(())
+}
+
+fn creatable(topic: &StartTopic) -> CreatableTopic {
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let config = |(name, value): &(String, String)| {
+        CreatableTopicConfig::default()
+            .with_name(text(name))
+            .with_value(Some(text(value)))
+    };
+    CreatableTopic::default()
+        .with_name(TopicName(text(&topic.name)))
+        .with_num_partitions(topic.partitions.unwrap_or(-1))
+        .with_replication_factor(topic.replicas.unwrap_or(-1))
+        .with_configs(topic.configs.iter().map(config).collect())
+}
+
+/// Gives topics exactly the settings of the list, and the partitions that they lack.
+async fn change(broker: &Broker, topics: &[&StartTopic], validate_only: bool) -> Result<(), String> {
+    let image = broker.image();
+    let mut grown = Vec::new();
+    for topic in topics {
+        let Some(existing) = image.topics.by_name(&topic.name) else {
+            continue;
+        };
+        let count = i32::try_from(existing.partitions.len()).unwrap_or(i32::MAX);
+        match topic.partitions {
+            Some(wanted) if wanted < count => {
+                return Err(format!(
+                    "topic {} has {count} partitions, and partitions cannot be taken away to make it {wanted}",
+                    topic.name
+                ));
+            }
+            Some(wanted) if wanted > count => {
+                let name = TopicName(StrBytes::from_string(topic.name.clone()));
+                let asked = CreatePartitionsTopic::default()
+                    .with_name(name)
+                    .with_count(wanted);
+                grown.push(asked.with_assignments(None));
+            }
+            _ => {}
+        }
+    }
+    drop(image);
+    let resources = topics.iter().map(|topic| {
+        let configs = topic
+            .configs
+            .iter()
+            .map(|(name, value)| (name.clone(), Some(value.clone())));
+        (ConfigResource::topic(&topic.name), configs.collect())
+    });
+    let request = AlterConfigs {
+        resources: resources.collect(),
+        validate_only,
+    };
+    let failed = |why: &dyn std::fmt::Display| format!("topics could not be changed: {why}");
+    let answer = broker
+        .controller
+        .submit(request)
+        .await
+        .map_err(|error| failed(&error))?;
+    for (resource, outcome) in answer.map_err(|error| failed(&error))? {
+        outcome.map_err(|error| format!("topic {} could not be changed: {}", resource.name, error))?;
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    let request = CreatePartitionsRequest::default()
+        .with_topics(grown)
+        .with_timeout_ms(TIMEOUT_MS)
+        .with_validate_only(validate_only);
+    let answer = broker
+        .controller
+        .submit(CreatePartitions(request))
+        .await
+        .map_err(|error| failed(&error))?;
+    for result in answer.map_err(|error| failed(&error))? {
+        if result.error_code != 0 {
+            let reason = result
+                .error_message
+                .as_deref()
+                .unwrap_or("the controller refuses");
+            return Err(format!(
+                "topic {} gets no more partitions: {reason}",
+                &*result.name.0
+            ));
+        }
+    }
+    Ok(())
+}

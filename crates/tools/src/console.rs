@@ -1,6 +1,6 @@
 //! What a tool writes. Nobody may be listening any more: then it ends early, as Kafka's tools do.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 /// The standard output and error of the process.
 pub struct Console {
@@ -25,6 +25,11 @@ impl Console {
     }
 
     /// Writes to the standard output.
+    pub fn text(&mut self, text: impl AsRef<str>) {
+        self.bytes(text.as_ref().as_bytes());
+    }
+
+    /// Writes to the standard output.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.is_closed |= self.out.write_all(bytes).is_err();
     }
@@ -40,6 +45,11 @@ impl Console {
     pub fn flush(&mut self) -> bool {
         self.is_closed |= self.out.flush().is_err();
         !self.is_closed
+    }
+
+    /// Whether somebody types at one end and reads at the other.
+    pub fn is_terminal() -> bool {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 }
 

@@ -9,7 +9,10 @@ mod arguments;
 mod broker_api_versions;
 mod client;
 mod console;
+mod console_consumer;
+mod console_producer;
 mod failure;
+mod java;
 mod topics;
 
 use arguments::{Options, Word, usage};
@@ -51,6 +54,8 @@ const fn tool(
 #[rustfmt::skip]
 pub const TOOLS: &[Tool] = &[
     tool("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand", broker_api_versions::WORDS, broker_api_versions::run),
+    tool("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer", console_consumer::WORDS, console_consumer::run),
+    tool("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer", console_producer::WORDS, console_producer::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];
 

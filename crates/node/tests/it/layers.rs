@@ -80,10 +80,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["handlers", "dispatch"],
     ]),
     ("tools", &[
-        &["client", "console"],
+        &["client", "console", "java"],
         &["failure"],
         &["arguments"],
-        &["broker_api_versions", "topics"],
+        &["broker_api_versions", "console_consumer", "console_producer", "topics"],
     ]),
 ];
 

@@ -4,4 +4,4 @@ mod options;
 mod values;
 
 pub use options::{Options, Takes, Word, usage, word};
-pub use values::{id, key_values, properties_file};
+pub use values::{check_servers, id, key_values, properties_file};

@@ -12,7 +12,6 @@ pub enum Takes {
     Nothing,
     /// A value, which this word describes.
     Value(&'static str),
-    #[allow(dead_code, reason = "the console producer's")]
     /// Perhaps a value: a next word that doesn't look like an option.
     Perhaps(&'static str),
 }
@@ -181,6 +180,21 @@ impl Options {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Ends the tool unless exactly one of these options is given.
+    ///
+    /// # Errors
+    /// That end.
+    pub fn require_one_of(&self, names: &[&str]) -> Outcome {
+        if names.iter().filter(|name| self.has(name)).count() == 1 {
+            return Ok(());
+        }
+        let names: Vec<String> = names.iter().map(|name| format!("[{name}]")).collect();
+        Err(Failure::Usage(format!(
+            "Exactly one of the following arguments is required: {}",
+            names.join(", ")
+        )))
     }
 }
 

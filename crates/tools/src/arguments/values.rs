@@ -5,7 +5,7 @@ use barnabas_protocol::kafka_uuid;
 use uuid::Uuid;
 
 use crate::client::Properties;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, usage};
 
 /// `key=value` pairs; what has no `=` gets an empty value.
 pub fn key_values(pairs: &[&str]) -> Properties {
@@ -27,6 +27,24 @@ pub fn properties_file(path: &str) -> Outcome<Properties> {
     })?;
     let pairs = properties::parse(&bytes).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
     Ok(pairs.into_iter().collect())
+}
+
+/// Refuses bootstrap servers that are no addresses, as some of Kafka's tools do beforehand.
+///
+/// # Errors
+/// One of them is none.
+pub fn check_servers(servers: &str) -> Outcome {
+    if servers.trim().is_empty() {
+        return usage("Error while validating the bootstrap address\n");
+    }
+    let is_address = |server: &str| {
+        let port = server.rsplit_once(':').map(|(_, port)| port);
+        port.is_some_and(|port| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    if servers.split(',').all(is_address) {
+        return Ok(());
+    }
+    usage("Please provide valid host:port like host1:9091,host2:9092\n")
 }
 
 /// The id that a text is: Kafka's `Uuid.fromString`.

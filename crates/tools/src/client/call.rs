@@ -24,13 +24,17 @@ pub enum To {
     Any,
     /// The one that takes what a controller decides.
     Controller,
+    /// The broker with this id.
+    Broker(i32),
+    /// The broker with this id, on a connection where answers may take their time.
+    Reader(i32),
 }
 
 /// A cluster, as a client sees it. Lives on one thread.
 pub struct Cluster {
     runtime: Runtime,
     settings: Settings,
-    links: RefCell<BTreeMap<String, Rc<Link>>>,
+    links: RefCell<BTreeMap<(String, bool), Rc<Link>>>,
     brokers: RefCell<Option<Rc<Brokers>>>,
 }
 
@@ -51,9 +55,19 @@ impl Cluster {
         })
     }
 
+    /// What this client goes by.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Waits for what is done on this cluster's runtime.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+
+    /// Waits for so long.
+    pub fn pause(&self, pause: Duration) {
+        self.wait(async { sleep(pause).await });
     }
 
     /// Asks and waits for the answer; `name` is the call in Kafka's Admin, for its time-out.
@@ -83,6 +97,35 @@ impl Cluster {
         self.wait(self.call(to, name, i16::MAX, request))
     }
 
+    /// As [`Cluster::ask`], in version `most` at most.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_up_to<R: Request + Clone>(
+        &self,
+        to: To,
+        name: &str,
+        most: i16,
+        request: &R,
+    ) -> Result<R::Response, KafkaError> {
+        let call = self.call(to, name, most, |_| request.clone());
+        self.wait(call).map(|(_, answer)| answer)
+    }
+
+    /// As [`Cluster::ask_with`], where the answer may take longer.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_patiently<R: Request>(
+        &self,
+        to: To,
+        name: &str,
+        patience: Duration,
+        request: impl Fn(i16) -> R,
+    ) -> Result<(i16, R::Response), KafkaError> {
+        self.wait(self.call_within(to, name, i16::MAX, patience, request))
+    }
+
     /// As [`Cluster::ask_with`], for who does several things at once.
     ///
     /// # Errors
@@ -94,15 +137,27 @@ impl Cluster {
         most: i16,
         request: impl Fn(i16) -> R,
     ) -> Result<(i16, R::Response), KafkaError> {
+        self.call_within(to, name, most, self.settings.request_timeout, request)
+            .await
+    }
+
+    async fn call_within<R: Request>(
+        &self,
+        to: To,
+        name: &str,
+        most: i16,
+        patience: Duration,
+        request: impl Fn(i16) -> R,
+    ) -> Result<(i16, R::Response), KafkaError> {
         let mut attempts = Attempts::new(&self.settings, name);
         loop {
             for address in self.addresses(to, &mut attempts).await? {
-                let link = self.link(&address);
-                match self.once(&link, most, &request).await {
+                let link = self.link(&address, to);
+                match self.once(&link, most, patience, &request).await {
                     Ok(answer) => return Ok(answer),
                     Err(Unanswered::Refused(error)) => return Err(error),
                     Err(Unanswered::Lost(_)) => {
-                        self.links.borrow_mut().remove(&address);
+                        self.links.borrow_mut().remove(&(address, to.may_wait()));
                         attempts.tries += 1;
                     }
                 }
@@ -118,12 +173,11 @@ impl Cluster {
         &self,
         link: &Link,
         most: i16,
+        patience: Duration,
         request: &impl Fn(i16) -> R,
     ) -> Result<(i16, R::Response), Unanswered> {
         let version = link.version::<R>(most).await?;
-        let answer = link
-            .call(version, &request(version), self.settings.request_timeout)
-            .await?;
+        let answer = link.call(version, &request(version), patience).await?;
         Ok((version, answer))
     }
 
@@ -155,9 +209,13 @@ impl Cluster {
                 .with_topics(Some(Vec::new()))
                 .with_allow_auto_topic_creation(true)
         };
+        let patience = self.settings.request_timeout;
         loop {
             for address in &self.settings.bootstrap {
-                match self.once(&self.link(address), i16::MAX, &request).await {
+                match self
+                    .once(&self.link(address, To::Any), i16::MAX, patience, &request)
+                    .await
+                {
                     Ok((_, response)) => {
                         let brokers = Rc::new(Brokers::of(&response));
                         if !brokers.list.is_empty() {
@@ -167,7 +225,7 @@ impl Cluster {
                     }
                     Err(Unanswered::Refused(error)) => return Err(error),
                     Err(Unanswered::Lost(_)) => {
-                        self.links.borrow_mut().remove(address);
+                        self.links.borrow_mut().remove(&(address.clone(), false));
                     }
                 }
                 attempts.check()?;
@@ -197,7 +255,7 @@ impl Cluster {
     /// # Errors
     /// It doesn't answer; asked once.
     pub fn served(&self, address: &str) -> Result<ApiVersionsResponse, KafkaError> {
-        let link = self.link(address);
+        let link = self.link(address, To::Any);
         match self.wait(link.served()) {
             Ok(served) => Ok(served.clone()),
             Err(Unanswered::Refused(error)) => Err(error),
@@ -227,11 +285,48 @@ impl Cluster {
         }
     }
 
-    fn link(&self, address: &str) -> Rc<Link> {
+    fn link(&self, address: &str, to: To) -> Rc<Link> {
         let mut links = self.links.borrow_mut();
-        let link = links.entry(address.to_owned());
-        link.or_insert_with(|| Rc::new(Link::new(address, &self.settings, self.runtime.handle())))
-            .clone()
+        let link = links.entry((address.to_owned(), to.may_wait()));
+        let new = || Rc::new(Link::new(address, &self.settings, self.runtime.handle()));
+        link.or_insert_with(new).clone()
+    }
+
+    /// Asks a broker once, and waits for the answer.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn call_once<R: Request>(
+        &self,
+        to: To,
+        most: i16,
+        request: &R,
+    ) -> Result<R::Response, KafkaError> {
+        let mut attempts = Attempts::new(&self.settings, "");
+        let lost = || KafkaError::of_code(ErrorCode::NetworkException.code(), None);
+        let addresses = self.addresses(to, &mut attempts).await?;
+        let address = addresses.first().ok_or_else(lost)?;
+        let link = self.link(address, to);
+        let answered = async {
+            let version = link.version::<R>(most).await?;
+            link.call(version, request, self.settings.request_timeout).await
+        };
+        match answered.await {
+            Ok(answer) => Ok(answer),
+            Err(Unanswered::Refused(error)) => Err(error),
+            Err(Unanswered::Lost(_)) => {
+                self.links.borrow_mut().remove(&(address.clone(), to.may_wait()));
+                self.brokers.take();
+                Err(lost())
+            }
+        }
+    }
+}
+
+impl To {
+    /// Whether the connection is one where answers may take their time.
+    fn may_wait(self) -> bool {
+        matches!(self, To::Reader(_))
     }
 }
 

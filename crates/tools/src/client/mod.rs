@@ -5,18 +5,33 @@
 
 mod brokers;
 mod call;
+pub mod committed;
 pub mod configs;
+pub mod coordinators;
 mod error;
+pub mod fetch;
+pub mod leaders;
 mod link;
+pub mod membership;
+pub mod new_record;
+pub mod offsets;
+mod partitioner;
+pub mod produce;
+mod range;
+pub mod records;
 mod settings;
+mod stop;
+mod together;
 pub mod topics;
 
 pub use brokers::{Broker, Brokers};
 pub use call::{Cluster, To};
 pub use error::KafkaError;
 pub use settings::{Properties, Settings};
+pub use stop::Stop;
+pub use together::all;
 
-use barnabas_protocol::messages::{StrBytes, TopicName};
+use barnabas_protocol::messages::{GroupId, StrBytes, TopicName};
 
 /// A string of the protocol.
 pub fn wire(text: &str) -> StrBytes {
@@ -26,4 +41,9 @@ pub fn wire(text: &str) -> StrBytes {
 /// A topic's name, on its way to a broker.
 pub fn topic_name(text: &str) -> TopicName {
     TopicName(wire(text))
+}
+
+/// A group's id, on its way to a broker.
+pub fn group_id(text: &str) -> GroupId {
+    GroupId(wire(text))
 }

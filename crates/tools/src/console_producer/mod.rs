@@ -1,0 +1,8 @@
+//! `kafka-console-producer`: Kafka's `ConsoleProducer`.
+
+mod line_reader;
+mod options;
+mod write;
+
+pub use options::WORDS;
+pub use write::run;

@@ -120,7 +120,7 @@ def start_kafka(name="kafka") -> Running:
     settings = properties(port, controller_port, folder / "data")
     path = apache_kafka.write(folder, settings)
     java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
-    apache_kafka.format_storage(java, path, settings)
+    apache_kafka.format_storage(java, path, apache_kafka.alone(settings))
     return _start(name, apache_kafka.command(java, path), folder, port, controller_port)
 
 

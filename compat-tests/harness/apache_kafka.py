@@ -40,6 +40,11 @@ def is_static(given: dict[str, str]) -> bool:
     return "controller.quorum.voters" in given
 
 
+def alone(given: dict[str, str]) -> list[str]:
+    """What the log directory of a node by itself is formatted with."""
+    return [] if is_static(given) else ["--standalone"]
+
+
 def write(folder: Path, given: dict[str, str]) -> Path:
     """Writes settings to `folder`/server.properties, and returns that path."""
     path = folder / "server.properties"
@@ -47,10 +52,9 @@ def write(folder: Path, given: dict[str, str]) -> Path:
     return path
 
 
-def format_storage(java: list[str], properties: Path, given: dict[str, str]) -> None:
-    """Formats the log directory; `java` begins the command line, class path included."""
-    alone = [] if is_static(given) else ["--standalone"]
-    command = [*java, "kafka.tools.StorageTool", "format", *alone, "-t", CLUSTER_ID, "-c", str(properties)]
+def format_storage(java: list[str], properties: Path, voters: list[str]) -> None:
+    """Formats the log directory; `java` begins the command line, class path included. `voters` says of a quorum that isn't static who votes."""
+    command = [*java, "kafka.tools.StorageTool", "format", *voters, "-t", CLUSTER_ID, "-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=FORMAT_DEADLINE_S)
     if done.returncode != 0:
         raise RuntimeError(f"the log directory could not be formatted\n{done.stdout}{done.stderr}")

@@ -134,7 +134,7 @@ class ApacheKafka(Broker):
             controller = free_port()
         self.settings = apache_kafka.settings(self.port, controller, folder / "data", self.settings)
         self.properties = apache_kafka.write(folder, self.settings)
-        apache_kafka.format_storage(self._java(), self.properties, self.settings)
+        apache_kafka.format_storage(self._java(), self.properties, apache_kafka.alone(self.settings))
 
     @staticmethod
     def _java() -> list[str]:

@@ -16,6 +16,8 @@ from harness.wire import free_port, live_brokers
 
 FORMAT_S = 60
 READY_S = 120
+# Made by Kafka's tool.
+DIRECTORY_IDS = dict(enumerate(("JEXY6aqzQY-32P5TStzaFg", "MvDxzVmcRsaTz33bUuRU6A", "07R5amHmR32VDA6jHkGbTA"), 1))
 
 
 class _Node(Broker):
@@ -67,8 +69,8 @@ class BarnabasNode(_Node, Barnabas):
     def command(self) -> list[str]:
         return [str(paths.barnabas_binary()), str(self.properties)]
 
-    def format(self) -> None:
-        command = [str(paths.barnabas_binary()), "format", "-t", apache_kafka.CLUSTER_ID, "-c", str(self.properties)]
+    def format(self, voters: list[str]) -> None:
+        command = [str(paths.barnabas_binary()), "format", *voters, "-t", apache_kafka.CLUSTER_ID, "-c", str(self.properties)]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=FORMAT_S)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -79,14 +81,17 @@ class KafkaNode(_Node):
     def command(self) -> list[str]:
         return apache_kafka.command(ApacheKafka._java(), self.properties)
 
-    def format(self) -> None:
-        apache_kafka.format_storage(ApacheKafka._java(), self.properties, {"controller.quorum.voters": "static"})
+    def format(self, voters: list[str]) -> None:
+        apache_kafka.format_storage(ApacheKafka._java(), self.properties, voters)
 
 
 class Cluster:
-    """Nodes 1 to N, on loopback or in `namespaces`. All have `settings`; `of_node(N)` gives those of one."""
+    """Nodes 1 to N, on loopback or in `namespaces`. All have `settings`; `of_node(N)` gives those of one.
 
-    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None, of_node=None):
+    The settings name the voters; where the quorum is `dynamic`, what the log directories are formatted with does.
+    """
+
+    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None, of_node=None, dynamic=False):
         kind = {"barnabas": BarnabasNode, "kafka": KafkaNode}[os.environ.get("BROKER", "barnabas")]
         ids = range(1, nodes + 1)
         hosts = {n: namespaces.address(n) if namespaces else "127.0.0.1" for n in ids}
@@ -95,11 +100,17 @@ class Cluster:
         for n in ids:
             prefix = namespaces.prefix(n) if namespaces else []
             self.nodes[n] = kind(folder / f"node-{n}", n, hosts[n], (next(ports), next(ports)), prefix)
-        voters = ",".join(f"{n}@{node.host}:{node.controller_port}" for n, node in self.nodes.items())
+        addresses = {n: f"{node.host}:{node.controller_port}" for n, node in self.nodes.items()}
+        if dynamic:
+            quorum = {"controller.quorum.bootstrap.servers": ",".join(addresses.values())}
+            voters = ["-I", ",".join(f"{n}@{address}:{DIRECTORY_IDS[n]}" for n, address in addresses.items())]
+        else:
+            quorum = {"controller.quorum.voters": ",".join(f"{n}@{address}" for n, address in addresses.items())}
+            voters = []
         for n, node in self.nodes.items():
             replicas = str(min(nodes, 3))
             given = {
-                "controller.quorum.voters": voters,
+                **quorum,
                 "node.id": str(n),
                 "offsets.topic.replication.factor": replicas,
                 "transaction.state.log.replication.factor": replicas,
@@ -113,10 +124,10 @@ class Cluster:
                 **(of_node(n) if of_node else {}),
             }
             written = apache_kafka.settings(node.port, node.controller_port, node.data, given)
-            addresses = f"PLAINTEXT://{node.host}:{node.port},CONTROLLER://{node.host}:{node.controller_port}"
-            written |= {"listeners": addresses, "advertised.listeners": addresses.partition(",CONTROLLER")[0]}
+            listeners = f"PLAINTEXT://{node.host}:{node.port},CONTROLLER://{node.host}:{node.controller_port}"
+            written |= {"listeners": listeners, "advertised.listeners": listeners.partition(",CONTROLLER")[0]}
             apache_kafka.write(node.folder, written)
-            node.format()
+            node.format(voters)
 
     @property
     def bootstrap(self) -> str:

@@ -145,7 +145,7 @@ class Broker(Server):
         given = apache_kafka.settings(self.port, free_port(), self.data, settings)
         self.settings = apache_kafka.write(folder, given)
         if kind == "kafka":
-            apache_kafka.format_storage(["java", "-cp", java_classpath], self.settings, given)
+            apache_kafka.format_storage(["java", "-cp", java_classpath], self.settings, apache_kafka.alone(given))
             self.command = apache_kafka.command(["java", *KAFKA_JVM, "-cp", java_classpath], self.settings)
         else:
             self.command = [str(BINARY), str(self.settings)]

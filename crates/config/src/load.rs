@@ -191,7 +191,6 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
     validate::broker(&layers)?;
     let config = BrokerConfig::resolve(&layers)?;
     let quorum = QuorumSettings::of(&config)?;
-    require_known_voters(&quorum)?;
     if ["inter.broker.listener.name", "security.inter.broker.protocol"]
         .iter()
         .all(|name| given.contains_key(*name))
@@ -272,18 +271,6 @@ fn check_value(key: &ConfigKey, name: &str, raw: &str) -> Result<(), LoadError> 
             },
         }
     })
-}
-
-/// Voters that the metadata names are not built yet: better no start than a silent lone node.
-fn require_known_voters(quorum: &QuorumSettings) -> Result<(), LoadError> {
-    if !quorum.is_controller || quorum.is_alone() || quorum.is_static() {
-        return Ok(());
-    }
-    Err(LoadError::Unsupported(format!(
-        "controller.quorum.bootstrap.servers names {} nodes: controllers that the metadata names are not supported yet. \
-         Name them all in controller.quorum.voters",
-        quorum.bootstrap_servers.len()
-    )))
 }
 
 fn data_dirs(config: &BrokerConfig) -> Result<Vec<PathBuf>, LoadError> {
@@ -525,11 +512,6 @@ mod tests {
                 ("replica.lag.time.max.ms", "400"),
                 "requirement failed: replica.fetch.wait.max.ms should always be less than or equal to \
                  replica.lag.time.max.ms to prevent frequent changes in ISR",
-            ),
-            (
-                ("controller.quorum.bootstrap.servers", "a:1,b:1"),
-                "controller.quorum.bootstrap.servers names 2 nodes: controllers that the metadata names are not \
-                 supported yet. Name them all in controller.quorum.voters",
             ),
             (
                 ("controller.quorum.voters", "2@a:1"),

@@ -58,9 +58,10 @@ impl Metadata {
 pub fn take_formatted(
     quorum: &mut QuorumSettings,
     node_id: i32,
-    formatted: &Bootstrap,
+    formatted: Option<&Bootstrap>,
 ) -> Result<(), StartError> {
-    if !quorum.is_controller || quorum.is_static() {
+    // Without a word a node that knows of no other controller is a quorum by itself.
+    if !quorum.is_controller || quorum.is_static() || (formatted.is_none() && quorum.is_alone()) {
         return Ok(());
     }
     let address = |voter: &KRaftVoter| {
@@ -68,7 +69,8 @@ pub fn take_formatted(
         let (host, port) = (endpoint.host.clone(), endpoint.port);
         Some((voter.id, Address { host, port }))
     };
-    quorum.formatted_voters = formatted.voters.iter().filter_map(address).collect();
+    let voters = formatted.map_or(&[][..], |formatted| &formatted.voters);
+    quorum.formatted_voters = voters.iter().filter_map(address).collect();
     let is_voter = quorum.formatted_voters.contains_key(&node_id);
     if !is_voter && !quorum.controllers().is_empty() {
         return Err(StartError::NoVoter { node_id });

@@ -110,9 +110,7 @@ impl Server {
         let log_dirs = Arc::new(log_dirs);
         identity::check(&config, &identity.cluster_id)?;
         let formatted = checkpoint::read(&disk, &data_dir)?;
-        if let Some(formatted) = &formatted {
-            membership::take_formatted(&mut quorum_settings, config.node_id, formatted)?;
-        }
+        membership::take_formatted(&mut quorum_settings, config.node_id, formatted.as_ref())?;
 
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);

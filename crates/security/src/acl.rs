@@ -1,7 +1,7 @@
 //! The words of ACLs (KIP-11, KIP-290), with the codes that they have on the wire and in the metadata log.
 
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal $word:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(i8)]
@@ -13,6 +13,13 @@ macro_rules! codes {
             /// Its code.
             pub const fn code(self) -> i8 {
                 self as i8
+            }
+
+            /// Its name, as Kafka's tools and logs write it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
             }
 
             /// The one with this code; `None` for UNKNOWN and whatever does not exist.
@@ -30,35 +37,35 @@ codes! {
     /// What is done to a resource.
     AclOperation {
         /// In a filter: any operation.
-        Any = 1,
+        Any = 1 "ANY",
         /// In an ACL: all operations.
-        All = 2,
+        All = 2 "ALL",
         /// READ
-        Read = 3,
+        Read = 3 "READ",
         /// WRITE
-        Write = 4,
+        Write = 4 "WRITE",
         /// CREATE
-        Create = 5,
+        Create = 5 "CREATE",
         /// DELETE
-        Delete = 6,
+        Delete = 6 "DELETE",
         /// ALTER
-        Alter = 7,
+        Alter = 7 "ALTER",
         /// DESCRIBE
-        Describe = 8,
+        Describe = 8 "DESCRIBE",
         /// CLUSTER_ACTION: what brokers do among themselves.
-        ClusterAction = 9,
+        ClusterAction = 9 "CLUSTER_ACTION",
         /// DESCRIBE_CONFIGS
-        DescribeConfigs = 10,
+        DescribeConfigs = 10 "DESCRIBE_CONFIGS",
         /// ALTER_CONFIGS
-        AlterConfigs = 11,
+        AlterConfigs = 11 "ALTER_CONFIGS",
         /// IDEMPOTENT_WRITE
-        IdempotentWrite = 12,
+        IdempotentWrite = 12 "IDEMPOTENT_WRITE",
         /// CREATE_TOKENS
-        CreateTokens = 13,
+        CreateTokens = 13 "CREATE_TOKENS",
         /// DESCRIBE_TOKENS
-        DescribeTokens = 14,
+        DescribeTokens = 14 "DESCRIBE_TOKENS",
         /// TWO_PHASE_COMMIT
-        TwoPhaseCommit = 15,
+        TwoPhaseCommit = 15 "TWO_PHASE_COMMIT",
     }
 }
 
@@ -66,19 +73,19 @@ codes! {
     /// What something is done to.
     ResourceType {
         /// In a filter: any type.
-        Any = 1,
+        Any = 1 "ANY",
         /// A topic, by its name.
-        Topic = 2,
+        Topic = 2 "TOPIC",
         /// A group, by its id.
-        Group = 3,
+        Group = 3 "GROUP",
         /// The cluster, whose one name is [`crate::CLUSTER_NAME`].
-        Cluster = 4,
+        Cluster = 4 "CLUSTER",
         /// A transactional id.
-        TransactionalId = 5,
+        TransactionalId = 5 "TRANSACTIONAL_ID",
         /// A delegation token, by its id.
-        DelegationToken = 6,
+        DelegationToken = 6 "DELEGATION_TOKEN",
         /// A user for whom delegation tokens are made, as `User:name`.
-        User = 7,
+        User = 7 "USER",
     }
 }
 
@@ -86,13 +93,13 @@ codes! {
     /// How an ACL's resource name is meant.
     PatternType {
         /// In a filter: however it is meant.
-        Any = 1,
+        Any = 1 "ANY",
         /// In a filter: what would apply to the name.
-        Match = 2,
+        Match = 2 "MATCH",
         /// The one resource of this name, or, named `*`, every one.
-        Literal = 3,
+        Literal = 3 "LITERAL",
         /// Every resource whose name begins so.
-        Prefixed = 4,
+        Prefixed = 4 "PREFIXED",
     }
 }
 
@@ -100,11 +107,26 @@ codes! {
     /// Whether an ACL denies or allows.
     PermissionType {
         /// In a filter: both.
-        Any = 1,
+        Any = 1 "ANY",
         /// It denies.
-        Deny = 2,
+        Deny = 2 "DENY",
         /// It allows.
-        Allow = 3,
+        Allow = 3 "ALLOW",
+    }
+}
+
+impl ResourceType {
+    /// Its name in the audit log.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Any => "Any",
+            Self::Topic => "Topic",
+            Self::Group => "Group",
+            Self::Cluster => "Cluster",
+            Self::TransactionalId => "TransactionalId",
+            Self::DelegationToken => "DelegationToken",
+            Self::User => "User",
+        }
     }
 }
 
@@ -128,6 +150,8 @@ mod tests {
             assert_eq!(known.is_some(), (1..=15).contains(&code), "{code}");
             assert!(known.is_none_or(|operation| operation.code() == code));
         }
+        assert_eq!(AclOperation::TwoPhaseCommit.name(), "TWO_PHASE_COMMIT");
+        assert_eq!(ResourceType::TransactionalId.name(), "TRANSACTIONAL_ID");
         assert_eq!(ResourceType::from_code(7), Some(ResourceType::User));
         assert_eq!(ResourceType::from_code(8), None);
         assert_eq!(PatternType::from_code(4), Some(PatternType::Prefixed));

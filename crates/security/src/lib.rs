@@ -1,14 +1,18 @@
 //! Who a client is and what it may do: principals, the words of ACLs, and the one trait by which every
-//! request is authorised. Pure: no IO, no clock.
+//! request is authorised, with the one that decides by ACLs. Pure: no IO, no clock.
 
 mod acl;
+mod acl_binding;
 mod authorized_operations;
 mod authorizer;
 mod principal;
 mod rights;
+pub mod standard;
 
 pub use acl::{AclOperation, PatternType, PermissionType, ResourceType, are_known};
+pub use acl_binding::{AclBinding, AclFilter};
 pub use authorized_operations::{NOT_ASKED, supported_operations};
-pub use authorizer::{AllowAll, Authorizer, Requester};
-pub use principal::KafkaPrincipal;
+pub use authorizer::{Action, AllowAll, Authorizer, Requester};
+pub use principal::{InvalidPrincipal, KafkaPrincipal};
 pub use rights::{CLUSTER_NAME, Rights};
+pub use standard::{StandardAuthorizer, SuperUsers};

@@ -1,7 +1,7 @@
 //! What one requester may do: the form in which handlers ask the authorizer.
 
 use crate::authorized_operations::bits;
-use crate::{AclOperation, Authorizer, Requester, ResourceType, supported_operations};
+use crate::{AclOperation, Action, Authorizer, Requester, ResourceType, supported_operations};
 
 /// The name of the cluster as a resource.
 pub const CLUSTER_NAME: &str = "kafka-cluster";
@@ -29,8 +29,23 @@ impl<'a> Rights<'a> {
 
     /// Whether it may do `operation` to a resource.
     pub fn on(&self, operation: AclOperation, resource_type: ResourceType, name: &str) -> bool {
-        self.authorizer
-            .authorize(self.requester, operation, resource_type, name)
+        self.to(Action::new(operation, resource_type, name))
+    }
+
+    /// Whether it may do this.
+    pub fn to(&self, action: Action<'_>) -> bool {
+        self.authorizer.authorize(self.requester, action)
+    }
+
+    /// Whether there are ACLs to look at and to change.
+    pub fn come_from_acls(&self) -> bool {
+        self.authorizer.keeps_acls()
+    }
+
+    /// Whether it may see a resource among all that there are: whether the rest is left out without a trace
+    /// in the audit log.
+    pub fn to_see(&self, resource_type: ResourceType, name: &str) -> bool {
+        self.to(Action::new(AclOperation::Describe, resource_type, name).filtering())
     }
 
     /// Whether it may do `operation` to a topic.
@@ -76,7 +91,8 @@ impl<'a> Rights<'a> {
     /// All that it may do to a resource, as bits by the operations' codes (KIP-430).
     pub fn operations(&self, resource_type: ResourceType, name: &str) -> i32 {
         let supported = supported_operations(resource_type).iter().copied();
-        bits(supported.filter(|operation| self.on(*operation, resource_type, name)))
+        let may = |operation: AclOperation| self.to(Action::new(operation, resource_type, name).telling());
+        bits(supported.filter(|operation| may(*operation)))
     }
 }
 
@@ -91,18 +107,12 @@ mod tests {
     struct Writer;
 
     impl Authorizer for Writer {
-        fn authorize(
-            &self,
-            requester: Requester<'_>,
-            operation: AclOperation,
-            resource_type: ResourceType,
-            name: &str,
-        ) -> bool {
+        fn authorize(&self, requester: Requester<'_>, action: Action<'_>) -> bool {
             requester.principal.name == "alice"
-                && resource_type == ResourceType::Topic
-                && match operation {
-                    AclOperation::Write => name == "orders",
-                    AclOperation::Describe => name.starts_with("orders"),
+                && action.resource_type == ResourceType::Topic
+                && match action.operation {
+                    AclOperation::Write => action.name == "orders",
+                    AclOperation::Describe => action.name.starts_with("orders"),
                     _ => false,
                 }
         }
@@ -113,7 +123,7 @@ mod tests {
             operation: AclOperation,
             resource_type: ResourceType,
         ) -> bool {
-            self.authorize(requester, operation, resource_type, "orders")
+            self.authorize(requester, Action::new(operation, resource_type, "orders"))
         }
 
         fn allows_all(&self) -> bool {
@@ -125,7 +135,17 @@ mod tests {
     fn rights_are_those_of_the_requester() {
         let (alice, bob) = (KafkaPrincipal::user("alice"), KafkaPrincipal::user("bob"));
         let host = Ipv4Addr::LOCALHOST.into();
-        let of = |principal| Rights::new(&Writer, Requester { principal, host });
+        let of = |principal| {
+            let request = "Produce";
+            Rights::new(
+                &Writer,
+                Requester {
+                    principal,
+                    host,
+                    request,
+                },
+            )
+        };
         assert!(of(&alice).on_topic(AclOperation::Write, "orders"));
         assert!(!of(&bob).on_topic(AclOperation::Write, "orders"));
         assert!(of(&alice).to_write_idempotently());
@@ -146,6 +166,7 @@ mod tests {
         let requester = Requester {
             principal: &anonymous,
             host: Ipv4Addr::LOCALHOST.into(),
+            request: "Produce",
         };
         let rights = Rights::new(&AllowAll, requester);
         assert!(rights.are_unlimited() && rights.to_write_idempotently());

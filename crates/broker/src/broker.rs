@@ -122,6 +122,7 @@ impl Broker {
         let requester = Requester {
             principal: &context.principal,
             host: context.connection.client_host,
+            request: context.api_key.name(),
         };
         Rights::new(&*self.authorizer, requester)
     }

@@ -75,6 +75,7 @@ pub enum Throttle {
 /// - `raw`: `fn start`, which reads the body and writes the response itself;
 /// - `ready`: `fn handle(&Broker, &RequestContext, Request) -> Response`, which waits for nothing;
 /// - `checked`: as `ready`, where `fn is_understood(&Request)` says whether the connection is closed instead;
+/// - `checked_exclusive`: the same as `exclusive`;
 /// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the
 ///   connection start when it is done;
 /// - `among_brokers`: as `exclusive`, but for the versions from `SENT_BY_BROKERS_SINCE` on: requests of many
@@ -113,6 +114,23 @@ macro_rules! start {
                     Ok(()) => ready(&context, &$module::handle(broker, &context, request)),
                     Err(error) => ready(&context, &$module::refused(&context, &request, &error)),
                 }
+            })
+        }
+    };
+    (checked_exclusive $module:ident, Cluster($operation:ident)) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                if !$module::is_understood(&request) {
+                    return Outcome::Ready(Reply::Close);
+                }
+                if let Err(error) = check_cluster(broker, &context, AclOperation::$operation) {
+                    return ready(&context, &$module::refused(&context, &request, &error));
+                }
+                let broker = broker.clone();
+                Outcome::Exclusive(Box::pin(async move {
+                    let response = $module::handle(&broker, &context, request).await;
+                    encode(&context, &response)
+                }))
             })
         }
     };
@@ -201,8 +219,8 @@ pub static APIS: &[Api] = &[
     row!(WriteTxnMarkers,              among_brokers k27_write_txn_markers,         ByHandler,                Broker,     Exempt),
     row!(TxnOffsetCommit,              exclusive k28_txn_offset_commit,             ByHandler,                Broker,     Request),
     row!(DescribeAcls,                 checked k29_describe_acls,                   Cluster(Describe),        Broker,     Request),
-    row!(CreateAcls,                   checked k30_create_acls,                     Cluster(Alter),           Controller, Request),
-    row!(DeleteAcls,                   checked k31_delete_acls,                     Cluster(Alter),           Controller, Request),
+    row!(CreateAcls,                   checked_exclusive k30_create_acls,                Cluster(Alter),           Controller, Request),
+    row!(DeleteAcls,                   checked_exclusive k31_delete_acls,                Cluster(Alter),           Controller, Request),
     row!(DescribeConfigs,              ready k32_describe_configs,                  ByHandler,                Broker,     Request),
     row!(AlterConfigs,                 exclusive k33_alter_configs,                 ByHandler,                Controller, Request),
     row!(AlterReplicaLogDirs,          ready k34_alter_replica_log_dirs,            Cluster(Alter),           Broker,     Request),

@@ -245,9 +245,9 @@ mod tests {
                 .contains("effect   none: num.network.threads")
         );
         assert!(
-            one("super.users")
+            one("client.quota.callback.class")
                 .unwrap()
-                .contains("effect   refused: there is no authorizer")
+                .contains("effect   refused: quota callbacks")
         );
         assert!(one("consumer.session.timeout.ms").unwrap().contains("of a group"));
         let error = one("num.partition").unwrap_err();

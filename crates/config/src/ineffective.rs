@@ -236,13 +236,6 @@ mod tests {
     #[test]
     fn who_asks_for_protection_is_refused() {
         let table = [
-            (
-                "authorizer.class.name",
-                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            ),
-            ("authorizer.class.name", "my.Authorizer"),
-            ("super.users", "admin"),
-            ("allow.everyone.if.no.acl.found", "false"),
             ("principal.builder.class", "my.Builder"),
             ("client.quota.callback.class", "my.Quotas"),
             ("create.topic.policy.class.name", "my.Policy"),
@@ -275,7 +268,6 @@ mod tests {
     #[test]
     fn who_asks_for_nothing_is_not() {
         for (name, value) in [
-            ("authorizer.class.name", " "),
             ("ssl.protocol", "TLSv1.3"),
             ("listener.name.other.ssl.client.auth", "required"),
             ("num.io.threads", "8"),

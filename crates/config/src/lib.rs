@@ -6,6 +6,7 @@
 //! and [`TopicConfig`] are what handlers and cores read; `describe` answers DescribeConfigs; `validate` is
 //! the judge of what AlterConfigs and CreateTopics ask.
 
+pub mod authorizer;
 mod controller_rules;
 pub mod definitions;
 pub mod describe;

@@ -15,7 +15,7 @@ use super::start_topics::{self, StartTopic};
 use super::typed::BrokerConfig;
 use super::value::Value;
 use super::variables::{self, Variables};
-use super::{ConfigException, ineffective, paths, properties, unknown, validate, yaml};
+use super::{ConfigException, authorizer, ineffective, paths, properties, unknown, validate, yaml};
 
 /// Where the settings come from.
 #[derive(Debug, Default)]
@@ -204,6 +204,7 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
     listeners.require_served(&quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
+    authorizer::is_standard(&config)?;
     let topics = start_topics(&config, sources.variables.as_ref())?;
     let mut warnings = warnings_for(&given, sources.variables.as_ref());
     if sources.file.is_some() && !given.contains_key("log.dirs") && !given.contains_key("log.dir") {

@@ -67,18 +67,20 @@ impl AdminNode for Controller {
 impl Controller {
     /// What the client may do that sent a request.
     pub fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
-        self.rights_of(&context.principal, &context.connection)
+        self.rights_of(&context.principal, &context.connection, context.api_key.name())
     }
 
-    /// What whoever is at the other end of a connection may do.
+    /// What whoever is at the other end of a connection may do, by a request of this name.
     pub fn rights_of<'a>(
         &'a self,
         principal: &'a KafkaPrincipal,
         connection: &ConnectionContext,
+        request: &'static str,
     ) -> Rights<'a> {
         let requester = Requester {
             principal,
             host: connection.client_host,
+            request,
         };
         Rights::new(&*self.authorizer, requester)
     }

@@ -35,6 +35,8 @@ pub struct Api {
 ///   connection start when it is done. Where the table authorises,
 ///   `fn refused(&RequestContext, &Request, &ApiError) -> Response` is the answer to who may not;
 /// - `read`: the same for a handler that waits for nothing;
+/// - `checked ready`, `checked admin`: where `fn is_understood(&Request)` says whether the connection is
+///   closed instead;
 /// - `decided`: the request is the controller's to decide as it is, for who may do CLUSTER_ACTION;
 ///   `fn begin(&Controller, &RequestContext, &Request)` is told before, `fn refused(&ApiError) -> Response`
 ///   answers where it isn't decided.
@@ -86,6 +88,42 @@ macro_rules! row {
             },
         }
     };
+    ($key:ident, checked ready $module:ident, $operation:ident) => {
+        Api {
+            key: ApiKey::$key,
+            start: |controller, context, body| {
+                read(context, body, |context, request| {
+                    if !$module::is_understood(&request) {
+                        return Outcome::Ready(Reply::Close);
+                    }
+                    match check(controller, &context, AclOperation::$operation) {
+                        Ok(()) => ready(&context, &$module::handle(&**controller, &context, request)),
+                        Err(error) => ready(&context, &$module::refused(&context, &request, &error)),
+                    }
+                })
+            },
+        }
+    };
+    ($key:ident, checked admin $module:ident, $operation:ident) => {
+        Api {
+            key: ApiKey::$key,
+            start: |controller, context, body| {
+                read(context, body, |context, request| {
+                    if !$module::is_understood(&request) {
+                        return Outcome::Ready(Reply::Close);
+                    }
+                    if let Err(error) = check(controller, &context, AclOperation::$operation) {
+                        return ready(&context, &$module::refused(&context, &request, &error));
+                    }
+                    let controller = controller.clone();
+                    Outcome::Exclusive(Box::pin(async move {
+                        let response = $module::handle(&*controller, &context, request).await;
+                        encode(&context, &response)
+                    }))
+                })
+            },
+        }
+    };
     ($key:ident, read $module:ident, $operation:ident) => {
         Api {
             key: ApiKey::$key,
@@ -123,6 +161,9 @@ pub static APIS: &[Api] = &[
     row!(ApiVersions,                  raw k18_api_versions),
     row!(CreateTopics,                 admin k19_create_topics),
     row!(DeleteTopics,                 admin k20_delete_topics),
+    row!(DescribeAcls,                 checked ready k29_describe_acls, Describe),
+    row!(CreateAcls,                   checked admin k30_create_acls, Alter),
+    row!(DeleteAcls,                   checked admin k31_delete_acls, Alter),
     row!(DescribeConfigs,              ready k32_describe_configs),
     row!(AlterConfigs,                 admin k33_alter_configs),
     row!(CreatePartitions,             admin k37_create_partitions),

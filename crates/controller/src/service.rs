@@ -128,7 +128,7 @@ impl ControllerService {
                 format_args!("node {sender} is of cluster {cluster_id:?}"),
             );
         }
-        let rights = self.controller.rights_of(&principal, connection);
+        let rights = self.controller.rights_of(&principal, connection, "Envelope");
         if !rights.on_cluster(AclOperation::ClusterAction) {
             return refuse(
                 connection,

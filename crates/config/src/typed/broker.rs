@@ -65,6 +65,13 @@ view! {
         max_connections_per_ip_overrides: String = "max.connections.per.ip.overrides",
         /// Runtime threads that serve connections.
         num_network_threads: i32 = "num.network.threads",
+        /// Who decides who may do what: nobody where it is empty, else
+        /// `org.apache.kafka.metadata.authorizer.StandardAuthorizer`.
+        authorizer_class_name: String = "authorizer.class.name",
+        /// Principals that may do everything, semicolons between them.
+        super_users: String = "super.users",
+        /// Whether everybody may do everything to what no ACL is about.
+        allow_everyone_if_no_acl_found: bool = "allow.everyone.if.no.acl.found",
         /// How long other nodes are waited for, milliseconds.
         request_timeout_ms: i32 = "request.timeout.ms",
 

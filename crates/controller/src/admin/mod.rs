@@ -4,6 +4,9 @@
 pub mod config_changes;
 pub mod k19_create_topics;
 pub mod k20_delete_topics;
+pub mod k29_describe_acls;
+pub mod k30_create_acls;
+pub mod k31_delete_acls;
 pub mod k32_describe_configs;
 pub mod k33_alter_configs;
 pub mod k37_create_partitions;

@@ -5,6 +5,7 @@
 //! ones applied. Rules, codes and messages are those of Apache Kafka 4.4's controller; a module names the
 //! class it answers to.
 
+mod acls;
 mod alter_configs;
 mod alter_partition;
 mod api_error;
@@ -36,6 +37,7 @@ mod unregister;
 mod update_features;
 pub(crate) mod wire;
 
+pub use acls::{CreateAcls, DeleteAcls};
 pub use alter_configs::{AlterConfigOp, AlterConfigs, ConfigOutcomes, IncrementalAlterConfigs};
 pub use alter_partition::AlterPartition;
 pub use api_error::{ApiError, code_and_message};

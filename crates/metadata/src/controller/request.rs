@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AllocateProducerIds, AlterClientQuotas, AlterConfigs, AlterPartition, AlterPartitionReassignments,
-    AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreatePartitions, CreateTopics, Decide,
-    DecideContext, Decision, DeleteTopics, ElectLeaders, FenceBroker, ImportCluster, IncrementalAlterConfigs,
-    RegisterBroker, RegisterController, UnregisterBroker, UnregisterController, UpdateFeatures, wire,
+    AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreateAcls, CreatePartitions,
+    CreateTopics, Decide, DecideContext, Decision, DeleteAcls, DeleteTopics, ElectLeaders, FenceBroker,
+    ImportCluster, IncrementalAlterConfigs, RegisterBroker, RegisterController, UnregisterBroker,
+    UnregisterController, UpdateFeatures, wire,
 };
 use crate::image::MetadataImage;
 
@@ -104,6 +105,10 @@ requests! {
     AllocateProducerIds => "wire::response",
     /// See [`ImportCluster`].
     ImportCluster,
+    /// See [`CreateAcls`].
+    CreateAcls,
+    /// See [`DeleteAcls`].
+    DeleteAcls,
 }
 
 impl ControllerRequest {
@@ -128,8 +133,9 @@ mod tests {
         AlterUserScramCredentialsRequest, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
         BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest,
         BrokerRegistrationResponse, ControllerRegistrationRequest, ControllerRegistrationResponse,
-        CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
-        ElectLeadersRequest, StrBytes, TopicName, UpdateFeaturesRequest,
+        CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse,
+        DeleteAclsRequest, DeleteTopicsRequest, ElectLeadersRequest, StrBytes, TopicName,
+        UpdateFeaturesRequest,
     };
 
     use super::*;
@@ -187,6 +193,8 @@ mod tests {
             AssignReplicasToDirs(AssignReplicasToDirsRequest::default()).into(),
             AllocateProducerIds(AllocateProducerIdsRequest::default()).into(),
             ImportCluster::default().into(),
+            CreateAcls(CreateAclsRequest::default()).into(),
+            DeleteAcls(DeleteAclsRequest::default()).into(),
         ];
         for request in requests {
             let bytes = serde_json::to_vec(&request).unwrap();
@@ -241,6 +249,8 @@ mod tests {
                 AllocateProducerIdsResponse::default().with_producer_id_len(1000),
             ),
             ControllerReply::ImportCluster(Ok(())),
+            ControllerReply::CreateAcls(Ok(vec![Ok(()), Err(refused())])),
+            ControllerReply::DeleteAcls(vec![Ok(vec![]), Err(refused())]),
         ];
         for reply in replies {
             let bytes = serde_json::to_vec(&reply).unwrap();

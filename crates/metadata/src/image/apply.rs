@@ -153,10 +153,10 @@ impl Step {
             }
             MetadataRecord::AccessControlEntry(record) => {
                 Arc::make_mut(&mut self.image.acls).insert(record.id, Arc::new(record.clone()));
-                self.delta.acls_changed = true;
+                self.delta.acls_changed.insert(record.id);
             }
             MetadataRecord::RemoveAccessControlEntry { id } => {
-                self.delta.acls_changed = true;
+                self.delta.acls_changed.insert(*id);
                 return Arc::make_mut(&mut self.image.acls).remove(id).is_some();
             }
             MetadataRecord::DelegationToken(record) => {

@@ -32,8 +32,8 @@ pub struct MetadataDelta {
     pub quotas_changed: bool,
     /// Whether a SCRAM credential changed.
     pub scram_changed: bool,
-    /// Whether an access control entry changed.
-    pub acls_changed: bool,
+    /// Access control entries that came, changed or left.
+    pub acls_changed: BTreeSet<Uuid>,
     /// Whether a delegation token changed.
     pub delegation_tokens_changed: bool,
 }
@@ -64,7 +64,7 @@ impl MetadataDelta {
             features_changed: old.features != new.features,
             quotas_changed: old.quotas != new.quotas,
             scram_changed: old.scram != new.scram,
-            acls_changed: old.acls != new.acls,
+            acls_changed: changed_keys(&old.acls, &new.acls),
             delegation_tokens_changed: old.delegation_tokens != new.delegation_tokens,
             ..Self::default()
         };
@@ -118,7 +118,7 @@ impl MetadataDelta {
         self.features_changed |= next.features_changed;
         self.quotas_changed |= next.quotas_changed;
         self.scram_changed |= next.scram_changed;
-        self.acls_changed |= next.acls_changed;
+        self.acls_changed.extend(next.acls_changed);
         self.delegation_tokens_changed |= next.delegation_tokens_changed;
     }
 
@@ -132,7 +132,7 @@ impl MetadataDelta {
     }
 }
 
-fn changed_keys<V: PartialEq>(old: &BTreeMap<i32, V>, new: &BTreeMap<i32, V>) -> BTreeSet<i32> {
+fn changed_keys<K: Copy + Ord, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> BTreeSet<K> {
     let keys = old.keys().chain(new.keys());
     keys.filter(|key| old.get(key) != new.get(key)).copied().collect()
 }

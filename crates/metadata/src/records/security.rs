@@ -1,5 +1,6 @@
 //! Credentials, access control and delegation tokens.
 
+use barnabas_security::{AclBinding, AclOperation, PatternType, PermissionType, ResourceType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -64,6 +65,35 @@ pub struct AccessControlEntryRecord {
     pub operation: i8,
     /// 2 deny, 3 allow.
     pub permission_type: i8,
+}
+
+impl AccessControlEntryRecord {
+    /// The entry as a record.
+    pub fn new(id: Uuid, acl: AclBinding) -> Self {
+        AccessControlEntryRecord {
+            id,
+            resource_type: acl.resource_type.code(),
+            resource_name: acl.resource_name,
+            pattern_type: acl.pattern_type.code(),
+            principal: acl.principal,
+            host: acl.host,
+            operation: acl.operation.code(),
+            permission_type: acl.permission_type.code(),
+        }
+    }
+
+    /// The entry; `None` where a code is one that this version doesn't know.
+    pub fn binding(&self) -> Option<AclBinding> {
+        Some(AclBinding {
+            resource_type: ResourceType::from_code(self.resource_type)?,
+            resource_name: self.resource_name.clone(),
+            pattern_type: PatternType::from_code(self.pattern_type)?,
+            operation: AclOperation::from_code(self.operation)?,
+            principal: self.principal.clone(),
+            host: self.host.clone(),
+            permission_type: PermissionType::from_code(self.permission_type)?,
+        })
+    }
 }
 
 /// A delegation token (KIP-48); what proves it follows from its id and the cluster's secret key.

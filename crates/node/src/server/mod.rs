@@ -7,6 +7,7 @@
 //! ```
 //! A node with one role leaves the other's steps out.
 
+mod authorizer;
 mod bind;
 mod controller_listener;
 mod error;
@@ -26,10 +27,11 @@ use barnabas_import as import;
 use barnabas_metadata::MetadataError;
 use barnabas_network::Listener;
 use barnabas_replica::log_dirs::{self, LogDirs};
-use barnabas_security::{AllowAll, Authorizer};
+use barnabas_security::Authorizer;
 use barnabas_storage::{OpenFiles, StorageError};
 use tokio_util::sync::CancellationToken;
 
+use self::authorizer::NodeAuthorizer;
 use self::controller_listener::ControllerListener;
 use self::membership::{Membership, Metadata, Publish};
 use self::running_broker::{Place, RunningBroker, WaitingBroker};
@@ -56,7 +58,8 @@ impl Server {
     /// # Errors
     /// What [`StartError`] says; nothing of the node is left running.
     pub async fn start(settings: StartSettings, outside: Outside) -> Result<Server, StartError> {
-        Self::start_with(settings, outside, Arc::new(AllowAll)).await
+        let authorizer = NodeAuthorizer::of(&settings.config)?;
+        Self::start_authorized(settings, outside, authorizer).await
     }
 
     /// As [`start`](Self::start), with who may do what.
@@ -67,6 +70,14 @@ impl Server {
         settings: StartSettings,
         outside: Outside,
         authorizer: Arc<dyn Authorizer>,
+    ) -> Result<Server, StartError> {
+        Self::start_authorized(settings, outside, NodeAuthorizer::Other(authorizer)).await
+    }
+
+    async fn start_authorized(
+        settings: StartSettings,
+        outside: Outside,
+        authorizer: NodeAuthorizer,
     ) -> Result<Server, StartError> {
         let Outside {
             environment,
@@ -115,12 +126,17 @@ impl Server {
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
         let mut waiting_broker = None;
-        let mut publish: Publish = Box::new(|_, _| {});
+        let acls = authorizer.clone();
+        let mut publish: Publish = Box::new(move |image, delta| acls.publish(&image, delta));
         if quorum_settings.is_broker {
             let broker =
                 WaitingBroker::load(&environment, &network, (&settings, &config), &log_dirs, &stopping)?;
             let cache = broker.metadata.clone();
-            publish = Box::new(move |image, delta| cache.publish(image, delta));
+            publish = Box::new(move |image, delta| {
+                // Whoever finds something in the image finds it guarded.
+                publish(image.clone(), delta);
+                cache.publish(image, delta);
+            });
             waiting_broker = Some(broker);
         }
         let membership = Membership {
@@ -134,7 +150,7 @@ impl Server {
         };
         let (metadata, controller) = if quorum_settings.is_controller {
             let starting = membership.vote(metadata_disk, &data_dir, publish).await?;
-            let authorizer = authorizer.clone();
+            let authorizer = authorizer.shared();
             let controller = ControllerListener::start(
                 controller_listeners,
                 &starting,
@@ -168,7 +184,7 @@ impl Server {
                 };
                 tokio::select! {
                     biased;
-                    running = broker.start(place, channel, listeners, authorizer) => running.map(Some),
+                    running = broker.start(place, channel, listeners, authorizer.shared()) => running.map(Some),
                     () = given_up.cancelled() => Err(MetadataError::ShuttingDown.into()),
                 }
             }

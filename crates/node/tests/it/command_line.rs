@@ -56,10 +56,10 @@ fn help_and_version_are_where_one_looks() {
 fn who_asks_for_what_is_not_there_gets_no_open_node() {
     let table = [
         (
-            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "there is no authorizer",
+            "authorizer.class.name=my.Authorizer",
+            "classes of Java cannot be loaded",
         ),
-        ("super.users=User:admin", "there is no authorizer"),
+        ("super.users=User:admin", "nobody decides who may do what"),
         ("ssl.client.auth=required", "TLS is not supported"),
         ("listeners=SASL_SSL://127.0.0.1:0", "asks for SASL_SSL"),
         ("listener.security.protocol.map=PLAINTEXT:SSL", "asks for SSL"),

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["layers", "unknown"],
         &["typed", "variables"],
         &["quorum"],
-        &["dynamic", "limits", "listeners"],
+        &["authorizer", "dynamic", "limits", "listeners"],
         &["effect", "ineffective", "validate"],
         &["controller_rules", "describe", "explain", "load"],
     ]),

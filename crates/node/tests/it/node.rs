@@ -16,7 +16,7 @@ use barnabas_protocol::messages::{
     CreateTopicsRequest, CreateTopicsResponse, Decodable, Request, StrBytes, TopicName,
 };
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
-use barnabas_security::{AllowAll, Authorizer};
+use barnabas_security::Authorizer;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -59,13 +59,13 @@ impl Node {
         dir: TempDir,
         overrides: &[(&str, &str)],
     ) -> Result<Node, (TempDir, String)> {
-        Node::try_start(environment, dir, overrides, Arc::new(AllowAll))
+        Node::try_start(environment, dir, overrides, None)
     }
 
     /// Starts a node on an empty folder where `authorizer` decides who may do what.
     pub fn start_authorized(authorizer: Arc<dyn Authorizer>) -> Node {
         let dir = TempDir::new().unwrap();
-        let started = Node::try_start(Environment::system(), dir, &[], authorizer);
+        let started = Node::try_start(Environment::system(), dir, &[], Some(authorizer));
         started.unwrap_or_else(|(_, why)| panic!("{why}"))
     }
 
@@ -73,7 +73,7 @@ impl Node {
         environment: Environment,
         dir: TempDir,
         overrides: &[(&str, &str)],
-        authorizer: Arc<dyn Authorizer>,
+        authorizer: Option<Arc<dyn Authorizer>>,
     ) -> Result<Node, (TempDir, String)> {
         let mut all = vec![("listeners".to_owned(), "PLAINTEXT://127.0.0.1:0".to_owned())];
         all.extend(
@@ -102,7 +102,11 @@ impl Node {
                     environment,
                     ..Outside::system()
                 };
-                let server = match Server::start_with(settings, outside, authorizer).await {
+                let server = match authorizer {
+                    Some(authorizer) => Server::start_with(settings, outside, authorizer).await,
+                    None => Server::start(settings, outside).await,
+                };
+                let server = match server {
                     Ok(server) => server,
                     Err(why) => return started.send(Err(why.to_string())).unwrap(),
                 };

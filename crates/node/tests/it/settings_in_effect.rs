@@ -2,8 +2,12 @@
 
 use crate::workspace::{root, rust_files, without_comments};
 
-/// Who reads fields at start: `load`, `listeners` and `quorum`.
-const READ_AT_START: [&str; 2] = ["crates/config/src/l", "crates/config/src/quorum"];
+/// Who reads fields at start: `authorizer`, `load`, `listeners` and `quorum`.
+const READ_AT_START: [&str; 3] = [
+    "crates/config/src/authorizer",
+    "crates/config/src/l",
+    "crates/config/src/quorum",
+];
 
 #[test]
 fn every_field_of_the_typed_views_is_read() {

@@ -1,15 +1,16 @@
 //! StandardAuthorizer: decides by the ACLs of the metadata (KIP-11, KIP-290, KIP-801).
 //!
 //! A principal that is a super user may do everything. Otherwise those ACLs count whose pattern covers the
-//! resource, that are about the principal or `User:*`, and about its host or `*`: one that denies is enough to
-//! be denied, else one that allows to be allowed. Where none applies the answer is no;
-//! `allow.everyone.if.no.acl.found` makes it yes for resources that no ACL at all covers, whoever it is about.
+//! resource, that are about the principal or `User:*`, and about its host or `*`: one that denies is enough
+//! to be denied, else one that allows to be allowed. Where none applies the answer is no;
+//! `allow.everyone.if.no.acl.found` makes it yes for resources that no ACL at all covers, whoever it is
+//! about.
 //!
 //! ```text
 //! principal ─→ type of resource ─→ name, its beginnings, * ─→ host, * ─→ rules that deny, rules that allow
 //! ```
-//! Decisions read one immutable index without a lock; a change makes a new one, which shares the principals that
-//! didn't change.
+//! Decisions read one immutable index without a lock; a change makes a new one, which shares the principals
+//! that didn't change.
 
 mod audit;
 mod patterns;

@@ -178,8 +178,8 @@ pub fn allow_any(
     })
 }
 
-/// The operations that an ACL speaks of. What is allowed implies DESCRIBE and DESCRIBE_CONFIGS, what is denied
-/// implies nothing.
+/// The operations that an ACL speaks of. What is allowed implies DESCRIBE and DESCRIBE_CONFIGS, what is
+/// denied implies nothing.
 fn operations(acl: &AclBinding) -> u32 {
     use AclOperation::{All, Alter, AlterConfigs, Delete, Describe, DescribeConfigs, Read, Write};
     let implied = match (acl.permission_type, acl.operation) {

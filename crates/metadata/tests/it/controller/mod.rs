@@ -1,5 +1,6 @@
 //! The controller's decisions: requests against an image, and the records and replies that come of them.
 
+mod acls;
 mod brokers;
 mod configs;
 mod controllers;

@@ -1,5 +1,6 @@
 //! Every API asks whether the client may: what it is told that may nothing, and that may one thing.
 
+mod acls;
 mod administration;
 mod every_api;
 mod requests;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use barnabas_security::{AclOperation, Authorizer, Requester, ResourceType};
+use barnabas_security::{AclOperation, Action, Authorizer, Requester, ResourceType};
 
 /// What is allowed: an operation on a resource of this type and name.
 pub type Rule = (AclOperation, ResourceType, &'static str);
@@ -29,16 +29,10 @@ impl Rules {
 }
 
 impl Authorizer for Rules {
-    fn authorize(
-        &self,
-        requester: Requester<'_>,
-        operation: AclOperation,
-        resource_type: ResourceType,
-        name: &str,
-    ) -> bool {
+    fn authorize(&self, requester: Requester<'_>, action: Action<'_>) -> bool {
         assert_eq!(requester.principal.to_string(), "User:ANONYMOUS");
         assert!(requester.host.is_loopback());
-        self.allows(|rule| *rule == (operation, resource_type, name))
+        self.allows(|rule| *rule == (action.operation, action.resource_type, action.name))
     }
 
     fn authorize_by_resource_type(

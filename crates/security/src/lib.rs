@@ -1,5 +1,5 @@
-//! Who a client is and what it may do: principals, the words of ACLs, and the one trait by which every
-//! request is authorised, with the one that decides by ACLs. Pure: no IO, no clock.
+//! Who a client is and what it may do: principals, how they are proven by SASL, the words of ACLs, and the
+//! one trait by which every request is authorised, with the one that decides by ACLs. Pure: no IO, no clock.
 
 mod acl;
 mod acl_binding;
@@ -7,6 +7,7 @@ mod authorized_operations;
 mod authorizer;
 mod principal;
 mod rights;
+pub mod sasl;
 pub mod standard;
 
 pub use acl::{AclOperation, PatternType, PermissionType, ResourceType, are_known};

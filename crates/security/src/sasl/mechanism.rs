@@ -1,0 +1,61 @@
+//! The mechanisms that there are.
+
+use std::fmt;
+
+use super::scram::ScramHash;
+
+/// A SASL mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SaslMechanism {
+    /// PLAIN (RFC 4616).
+    Plain,
+    /// SCRAM (RFC 5802) with one of two hash functions.
+    Scram(ScramHash),
+}
+
+impl SaslMechanism {
+    /// All of them.
+    pub const ALL: &[SaslMechanism] = &[
+        Self::Plain,
+        Self::Scram(ScramHash::Sha256),
+        Self::Scram(ScramHash::Sha512),
+    ];
+
+    /// The mechanism of this name; case counts, as in Kafka.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mechanism| mechanism.name() == name)
+    }
+
+    /// The name by which clients ask for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Scram(ScramHash::Sha256) => "SCRAM-SHA-256",
+            Self::Scram(ScramHash::Sha512) => "SCRAM-SHA-512",
+        }
+    }
+}
+
+impl fmt::Display for SaslMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_exact() {
+        for mechanism in SaslMechanism::ALL {
+            assert_eq!(SaslMechanism::from_name(mechanism.name()), Some(*mechanism));
+        }
+        for name in ["plain", "SCRAM-SHA-1", "", "PLAIN "] {
+            assert_eq!(SaslMechanism::from_name(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! SASL: who a client is, proven before its connection may do anything else.
+//!
+//! ```text
+//! settings, JAAS ─→ ListenerSasl ─→ Login, one for a connection ─→ SaslServer, one for an exchange ─→ principal
+//! ```
+//! Pure: credentials, the time and random nonces are arguments ([`Surroundings`]). A client's half is in
+//! [`SaslClient`]; nodes log in to each other by it.
+
+pub mod base64;
+mod client;
+mod jaas;
+mod listener;
+mod login;
+mod mechanism;
+mod plain;
+#[cfg(test)]
+mod random_input;
+pub mod scram;
+mod server;
+
+pub use client::{ClientCredentials, SaslClient, SaslClientError};
+pub use jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
+pub use listener::{ListenerSasl, SaslSettings, SaslSettingsError};
+pub use login::{HandshakeAnswer, Login, Progress, Session};
+pub use mechanism::SaslMechanism;
+pub use server::{CredentialSource, Identity, Refusal, SaslServer, Step, Surroundings, TokenCredential};

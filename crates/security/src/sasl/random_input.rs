@@ -1,0 +1,119 @@
+//! Parsers get what no client or administrator would write: none may panic, and none may build more than it
+//! was given.
+
+use barnabas_environment::Random;
+
+use super::jaas::{JaasFile, parse_jaas};
+use super::scram::ClientFirst;
+use super::scram::message::{ClientFinalMessage, ClientFirstMessage, ServerFirstMessage, parse_server_final};
+use super::{base64, plain};
+
+const SEEDS: u64 = 20_000;
+const WELL_FORMED: &[&str] = &[
+    "n,a=user,n=us=2Cer,r=rOprNGfwEbeRWgbNEkqO,x=y,tokenauth=true",
+    "m=x,r=abc%hvYDpWUa2RaTCAfuxFIlj,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+    "c=biws,r=abc%hvYDpWUa2RaTCAfuxFIlj,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+    "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+    "\0alice\0alice-secret",
+    "a.B required user_a=\"b\\101\" c='d' /* e */ f=g; // h\n",
+    "KafkaServer { a.B required user_a=\"b\"; c.D optional; };",
+];
+const PIECES: &[&str] = &[
+    "n,",
+    "=",
+    ",",
+    "r=",
+    "p=",
+    "m=",
+    "\0",
+    "\"",
+    "'",
+    "\\",
+    "\\7",
+    "/*",
+    "*/",
+    "//",
+    "{",
+    "}",
+    ";",
+    "=2C",
+    "\u{e9}",
+    "\u{10ffff}",
+    "\n",
+    "9999999999",
+    "-",
+    ".",
+];
+
+/// A well-formed text with pieces cut, doubled and put in, and now and then a byte of anything.
+fn spoiled(random: &Random) -> Vec<u8> {
+    let mut text = WELL_FORMED[random.index(WELL_FORMED.len())].as_bytes().to_vec();
+    for _ in 0..random.index(6) {
+        let at = random.index(text.len() + 1);
+        match random.index(4) {
+            0 => text.truncate(at),
+            1 => {
+                let end = at + random.index(text.len() - at + 1);
+                text.drain(at..end);
+            }
+            2 => {
+                let piece = PIECES[random.index(PIECES.len())];
+                text.splice(at..at, piece.bytes());
+            }
+            _ => text.insert(at, random.u64() as u8),
+        }
+    }
+    text
+}
+
+#[test]
+fn no_input_is_too_bad() {
+    let random = Random::seeded(14);
+    let users = plain::PlainUsers::default();
+    let mut taken = [0; 5];
+    for _ in 0..SEEDS {
+        let bytes = spoiled(&random);
+        let text = String::from_utf8_lossy(&bytes);
+        let first = ClientFirstMessage::parse(&bytes);
+        assert_eq!(first.is_some(), ClientFirst::parse(&bytes).is_ok());
+        if let Some(first) = &first {
+            assert!(first.user.len() + first.nonce.len() <= bytes.len());
+        }
+        let server_first = ServerFirstMessage::parse(&bytes);
+        if let Some(message) = &server_first {
+            assert_eq!(
+                ServerFirstMessage::parse(message.write().as_bytes()).as_ref(),
+                Some(message)
+            );
+        }
+        let client_final = ClientFinalMessage::parse(&bytes);
+        let server_final = parse_server_final(&bytes);
+        assert!(users.authenticate(&bytes).is_err());
+        let entry = parse_jaas(&text);
+        if let Ok(entry) = &entry {
+            let size: usize = entry
+                .options
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
+            assert!(size <= 2 * text.len(), "{text:?}");
+        }
+        drop(JaasFile::parse(&text));
+        for decode in [base64::decode, base64::decode_lenient, base64::decode_url] {
+            assert!(decode(&text).is_none_or(|bytes| bytes.len() <= text.len()));
+        }
+        let outcomes = [
+            first.is_some(),
+            server_first.is_some(),
+            client_final.is_some(),
+            server_final.is_some(),
+            entry.is_ok(),
+        ];
+        taken
+            .iter_mut()
+            .zip(outcomes)
+            .for_each(|(count, is_taken)| *count += usize::from(is_taken));
+    }
+    // Else nothing was tried behind the first check.
+    assert!(taken.iter().all(|count| *count > 100), "{taken:?}");
+}

@@ -20,11 +20,31 @@ const READ_RAW: &[&str] = &[
 
 /// Settings that Kafka changes at run time and this broker at its start alone.
 const AT_START: &[&str] = &[
+    "connection.failed.authentication.delay.ms",
     "listeners",
     "listener.security.protocol.map",
     "num.network.threads",
     "num.recovery.threads.per.data.dir",
 ];
+
+/// Settings that are read for each SASL listener, with its prefix or without (KIP-103).
+const OF_LISTENER: &[&str] = &["connections.max.reauth.ms", "sasl.enabled.mechanisms"];
+
+/// Settings that are read for each SASL mechanism of a listener: with the prefix
+/// `listener.name.{listener}.{mechanism}.` (KIP-103, KIP-342).
+const OF_MECHANISM: &[&str] = &[
+    "connections.max.reauth.ms",
+    "sasl.jaas.config",
+    "sasl.server.callback.handler.class",
+];
+
+/// Whether a setting with a listener's prefix is read for that listener.
+fn of_listener(name: &str) -> bool {
+    definitions::listener_base_name(name).is_some_and(|base| {
+        let of_mechanism = base.split_once('.').map(|(_, base)| base);
+        OF_LISTENER.contains(&base) || of_mechanism.is_some_and(|base| OF_MECHANISM.contains(&base))
+    })
+}
 
 /// Whether giving a broker setting a value changes anything: it has a field in the typed view, or gives
 /// a topic setting that has one its default.
@@ -36,14 +56,21 @@ pub(super) fn of_broker(name: &str) -> bool {
             .filter_map(in_effect)
             .any(|key| key.broker_synonyms.iter().any(|synonym| synonym.name == name))
     };
-    BrokerConfig::NAMES.contains(&name) || READ_RAW.contains(&name) || gives_topic_default()
+    BrokerConfig::NAMES.contains(&name)
+        || READ_RAW.contains(&name)
+        || OF_LISTENER.contains(&name)
+        || of_listener(name)
+        || gives_topic_default()
 }
 
 /// Whether setting `name` on a resource of this kind at run time changes anything.
 pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     match kind {
         ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name) || READ_RAW.contains(&name),
-        ConfigResourceType::Broker => of_broker(name) && !AT_START.contains(&name),
+        ConfigResourceType::Broker => {
+            let at_start = AT_START.contains(&name) || OF_LISTENER.contains(&name) || of_listener(name);
+            of_broker(name) && !at_start
+        }
         ConfigResourceType::BrokerLogger => true,
         // What gives a group's setting its default has an effect with it.
         ConfigResourceType::Group => definitions::group().get(name).is_some_and(|key| {

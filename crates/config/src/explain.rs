@@ -207,6 +207,14 @@ const RAW: &[(&str, &str)] = &[
         "group.consumer.max.assignment.interval.ms",
         "The greatest assignment interval a consumer group may set, milliseconds.",
     ),
+    (
+        "sasl.enabled.mechanisms",
+        "The SASL mechanisms of listeners that have SASL.",
+    ),
+    (
+        "connections.max.reauth.ms",
+        "How long a client that has authenticated by SASL may go on without doing it again, milliseconds; 0 means for ever.",
+    ),
 ];
 
 #[cfg(test)]

@@ -243,10 +243,11 @@ mod tests {
             ("ssl.client.auth", "required"),
             ("ssl.keystore.location", "/etc/keys"),
             ("listener.name.inside.ssl.client.auth", "required"),
-            ("listener.name.inside.plain.sasl.jaas.config", "secret"),
-            ("sasl.jaas.config", "secret"),
-            ("sasl.enabled.mechanisms", "PLAIN"),
-            ("connections.max.reauth.ms", "1000"),
+            ("sasl.login.class", "my.Login"),
+            (
+                "listener.name.inside.plain.sasl.login.callback.handler.class",
+                "my.Handler",
+            ),
             ("delegation.token.secret.key", "secret"),
             ("config.providers", "file"),
             ("remote.log.storage.system.enable", "true"),
@@ -259,9 +260,9 @@ mod tests {
             );
         }
         assert_eq!(
-            refusal("connections.max.reauth.ms", "5").unwrap(),
-            "connections.max.reauth.ms=5 is refused: SASL is not supported yet, and nobody would have to authenticate. \
-             Remove it, or set it to 0, to go without"
+            refusal("remote.log.storage.system.enable", "true").unwrap(),
+            "remote.log.storage.system.enable=true is refused: tiered storage is not supported. Remove it, or set it to \
+             false, to go without"
         );
     }
 
@@ -271,6 +272,8 @@ mod tests {
             ("ssl.protocol", "TLSv1.3"),
             ("listener.name.other.ssl.client.auth", "required"),
             ("num.io.threads", "8"),
+            ("listener.name.inside.plain.sasl.jaas.config", "secret"),
+            ("listener.name.inside.sasl.enabled.mechanisms", "PLAIN"),
             ("no.such", "1"),
         ] {
             assert_eq!(refusal(name, value), None, "{name}={value}");

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::definitions::{self, ConfigKey};
+use super::effect;
 use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, ListenerProtocol, node_listeners};
 use super::quorum::QuorumSettings;
@@ -340,9 +341,12 @@ fn development_defaults(sources: &Sources, given: &Settings) -> Settings {
 }
 
 fn warnings_for(given: &Settings, variables: Option<&Variables>) -> Vec<String> {
-    let unknown = given
-        .keys()
-        .filter(|name| definitions::broker_key(name).is_none() && ineffective::of_broker(name).is_none());
+    let is_known = |name: &str| {
+        definitions::broker_key(name).is_some()
+            || effect::of_broker(name)
+            || ineffective::of_broker(name).is_some()
+    };
+    let unknown = given.keys().filter(|name| !is_known(name));
     let by_variable = |name: &String| variables?.settings.get(name).map(|given| &given.variable);
     let mut warnings: Vec<String> = unknown
         .map(|name| match by_variable(name) {
@@ -540,7 +544,7 @@ mod tests {
             ),
             (
                 ("listeners", "SSL://:9093"),
-                "listener SSL asks for SSL, which is not supported yet; only PLAINTEXT listeners are",
+                "listener SSL asks for SSL, which is not supported yet",
             ),
         ];
         for ((name, value), expected) in table {

@@ -158,6 +158,7 @@ macro_rules! row {
 /// Every API of Kafka's that is served, by ascending key.
 #[rustfmt::skip]
 pub static APIS: &[Api] = &[
+    row!(SaslHandshake,                ready k17_sasl_handshake),
     row!(ApiVersions,                  raw k18_api_versions),
     row!(CreateTopics,                 admin k19_create_topics),
     row!(DeleteTopics,                 admin k20_delete_topics),
@@ -166,6 +167,7 @@ pub static APIS: &[Api] = &[
     row!(DeleteAcls,                   checked admin k31_delete_acls, Alter),
     row!(DescribeConfigs,              ready k32_describe_configs),
     row!(AlterConfigs,                 admin k33_alter_configs),
+    row!(SaslAuthenticate,             ready k36_sasl_authenticate),
     row!(CreatePartitions,             admin k37_create_partitions),
     row!(ElectLeaders,                 admin k43_elect_leaders, Alter),
     row!(IncrementalAlterConfigs,      admin k44_incremental_alter_configs),

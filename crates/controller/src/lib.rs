@@ -6,6 +6,7 @@
 //! - [`registration`] tells the others of this controller.
 //! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
 //! - [`admin`] and [`describe_quorum`] are what brokers answer too.
+//! - [`ImageCredentials`] are what clients of brokers and controllers log in with by SCRAM.
 //! - [`logging`] is the process's log, whose level they may change.
 //! - [`envelope`] is what all of them put on the wire.
 //!
@@ -18,6 +19,7 @@ pub mod admin;
 pub mod authorization;
 pub mod channel;
 mod controller;
+mod credentials;
 pub mod describe_quorum;
 mod dispatch;
 pub mod envelope;
@@ -32,5 +34,6 @@ pub mod sessions;
 mod takeover;
 
 pub use channel::{QuorumChannel, QuorumChannelOptions};
+pub use credentials::ImageCredentials;
 pub use peers::NodePeers;
 pub use service::{ControllerService, ControllerServiceOptions};

@@ -5,6 +5,8 @@
 //! unless that one is [`Outcome::Exclusive`]. A client that does not read its responses is not read from
 //! either.
 
+mod ended;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
@@ -12,10 +14,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_protocol::frame::{self, FrameError, SIZE_PREFIX};
+use barnabas_protocol::frame::{self, SIZE_PREFIX};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::ended::Ended;
+use super::authentication::{Authentication, Started, close_after};
 use super::frame_buffer::FrameBuffer;
 use super::output::Output;
 use super::request_memory::{GRANTED_BYTES, Share, Verdict};
@@ -59,16 +63,23 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
     let reached = transport.local_address().ok().map(|address| address.ip());
+    let authentication = listener.sasl.clone().map(Authentication::new);
     let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached);
     let limits = service.limits();
+    let frame_bytes_max = limits.frame_bytes_max;
+    let first_bytes_max = authentication
+        .as_ref()
+        .map(|authentication| authentication.frame_bytes_max(frame_bytes_max));
     let mut connection = Connection {
         transport,
         context: Rc::new(context),
         memory: Share::new(service.request_memory().clone()),
         starved: false,
-        frame_bytes_max: limits.frame_bytes_max,
+        frame_bytes_max: first_bytes_max.unwrap_or(frame_bytes_max),
+        authenticated_bytes_max: frame_bytes_max,
         idle_max: limits.idle_max,
         service,
+        authentication,
         input: FrameBuffer::default(),
         replies: VecDeque::new(),
         replies_bytes: 0,
@@ -89,25 +100,6 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
     }
 }
 
-enum Ended {
-    Io(io::Error),
-    Frame(FrameError),
-    /// It held up others that wait for memory.
-    Starving,
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Ended::Io(error)
-    }
-}
-
-impl From<FrameError> for Ended {
-    fn from(error: FrameError) -> Self {
-        Ended::Frame(error)
-    }
-}
-
 /// A request that has started and whose response has not left yet.
 enum Slot {
     Ready(Reply),
@@ -123,8 +115,12 @@ struct Connection {
     transport: Transport,
     context: Rc<ConnectionContext>,
     frame_bytes_max: usize,
+    /// What `frame_bytes_max` is once the client has authenticated.
+    authenticated_bytes_max: usize,
     idle_max: Duration,
     service: Arc<dyn Service>,
+    /// `None` where nobody has to authenticate.
+    authentication: Option<Authentication>,
     /// What it holds of the process's memory for requests.
     memory: Share,
     /// Whether it waits for its share to grow.
@@ -324,7 +320,8 @@ impl Connection {
                 exclusive,
                 bytes: end,
             };
-            let slot = match self.service.start(&self.context, &mut rest[SIZE_PREFIX..end]) {
+            let (outcome, last) = self.start_frame(&mut rest[SIZE_PREFIX..end]);
+            let slot = match outcome {
                 Outcome::Ready(reply) => Slot::Ready(reply),
                 Outcome::Staged(reply) => pending(reply, false),
                 Outcome::Exclusive(reply) => pending(reply, true),
@@ -338,8 +335,31 @@ impl Connection {
             }
             self.replies.push_back(slot);
             position += end;
+            if let Some(delay) = last {
+                // Nothing that comes behind it is looked at.
+                self.reading = false;
+                self.replies.push_back(Slot::Pending {
+                    reply: close_after(delay),
+                    exclusive: true,
+                    bytes: 0,
+                });
+            }
         }
         Ok(position)
+    }
+
+    /// Starts the request in `frame`. Where the answer is the connection's last, also says how long after it
+    /// the connection is closed.
+    fn start_frame(&mut self, frame: &mut [u8]) -> (Outcome, Option<Duration>) {
+        let Some(authentication) = &mut self.authentication else {
+            return (self.service.start(&self.context, frame), None);
+        };
+        let started = authentication.start(&*self.service, &self.context, frame);
+        self.frame_bytes_max = authentication.frame_bytes_max(self.authenticated_bytes_max);
+        match started {
+            Started::Going(outcome) => (outcome, None),
+            Started::Last(outcome, delay) => (outcome, Some(delay)),
+        }
     }
 
     /// Moves the replies that are ready, up to the first that is not, to the output.

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
 
+use crate::SaslAuthentication;
+
 /// A named listener (KIP-103): security protocol and advertised address belong to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Listener {
     /// Its name, e.g. `PLAINTEXT`.
     pub name: String,
@@ -23,6 +25,8 @@ pub struct Listener {
     /// Whether a client is told the address by which it came: the listener has all of the machine's, and none
     /// is advertised.
     pub tells_address: bool,
+    /// How clients prove who they are; `None` where they need not.
+    pub sasl: Option<Arc<SaslAuthentication>>,
 }
 
 /// Which connection it is, of all that the process has had: the later one is the greater.
@@ -125,6 +129,7 @@ mod tests {
             advertised_host: "localhost".to_owned(),
             advertised_port: 9092,
             tells_address: false,
+            sasl: None,
         };
         let connection = ConnectionContext::new(Arc::new(listener), Ipv4Addr::LOCALHOST.into(), None);
         let before = connection.principal();

@@ -7,11 +7,13 @@
 //! [`Network`]: the system's sockets, or for a simulation one in memory.
 //! [`rpc`] is what the dispatchers behind the listeners have in common.
 //! [`client`] is the other end: how a node asks another one.
+//! `authentication` is between a connection and its service where clients have to log in by SASL.
 //! `request_memory` bounds what the requests of all connections may take. What the requests mean is a
 //! [`Service`]'s affair.
 
 pub mod acceptor;
 pub mod admission;
+mod authentication;
 pub mod client;
 pub mod connection;
 mod connection_context;
@@ -22,6 +24,7 @@ mod platform;
 pub mod request_memory;
 pub mod response;
 pub mod rpc;
+mod sasl_authentication;
 mod service;
 #[cfg(any(test, feature = "simulation"))]
 pub mod simulated;
@@ -30,5 +33,6 @@ pub mod worker;
 
 pub use connection_context::{ConnectionContext, ConnectionId, Listener};
 pub use listening::{Incoming, Listening, Network, SocketOptions};
+pub use sasl_authentication::SaslAuthentication;
 pub use service::{Limits, Service};
 pub use transport::Transport;

@@ -41,9 +41,9 @@ pub mod k75_describe_topic_partitions;
 
 // What controllers answer too.
 pub use barnabas_controller::admin::{
-    k19_create_topics, k20_delete_topics, k29_describe_acls, k30_create_acls, k31_delete_acls,
-    k32_describe_configs, k33_alter_configs, k37_create_partitions, k43_elect_leaders,
-    k44_incremental_alter_configs, k45_alter_partition_reassignments, k46_list_partition_reassignments,
-    k49_alter_client_quotas, k50_describe_user_scram_credentials, k51_alter_user_scram_credentials,
-    k57_update_features, k94_unregister_controller,
+    k17_sasl_handshake, k19_create_topics, k20_delete_topics, k29_describe_acls, k30_create_acls,
+    k31_delete_acls, k32_describe_configs, k33_alter_configs, k36_sasl_authenticate, k37_create_partitions,
+    k43_elect_leaders, k44_incremental_alter_configs, k45_alter_partition_reassignments,
+    k46_list_partition_reassignments, k49_alter_client_quotas, k50_describe_user_scram_credentials,
+    k51_alter_user_scram_credentials, k57_update_features, k94_unregister_controller,
 };

@@ -238,6 +238,7 @@ impl Node {
             advertised_host: address.ip().to_string(),
             advertised_port: address.port(),
             tells_address: false,
+            sasl: None,
         });
         let broker = Broker::new(
             id,

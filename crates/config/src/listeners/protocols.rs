@@ -116,21 +116,25 @@ impl ProtocolMap {
 }
 
 /// The protocols that listeners are served in yet.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::SaslPlaintext];
+/// Those in which other nodes are asked yet.
+const ASKED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
 
 impl NodeListeners {
     /// Refuses protocols that are not served yet, at this node's listeners and at those of the others that it
     /// would ask.
     pub(crate) fn require_served(&self, quorum: &QuorumSettings) -> Result<(), ConfigException> {
         let own = self.broker.iter().chain(&self.controller);
-        let own = own.map(|listener| (&listener.name, listener.protocol));
+        let own = own
+            .map(|listener| (&listener.name, listener.protocol))
+            .filter(|(_, protocol)| !SERVED.contains(protocol));
         let others = [&self.inter_broker, &self.to_controllers]
             .into_iter()
-            .filter(|_| !quorum.is_alone());
+            .filter(|other| !quorum.is_alone() && !ASKED.contains(&other.protocol));
         let others = others.map(|other| (&other.name, other.protocol));
-        match own.chain(others).find(|(_, protocol)| !SERVED.contains(protocol)) {
+        match own.chain(others).next() {
             Some((name, protocol)) => Err(ConfigException::new(format!(
-                "listener {name} asks for {protocol}, which is not supported yet; only PLAINTEXT listeners are"
+                "listener {name} asks for {protocol}, which is not supported yet"
             ))),
             None => Ok(()),
         }

@@ -40,6 +40,14 @@ view! {
         security_inter_broker_protocol: String = "security.inter.broker.protocol",
         /// The security protocol of each listener name.
         listener_security_protocol_map: String = "listener.security.protocol.map",
+        /// The largest frame before its client has authenticated by SASL, bytes.
+        sasl_server_max_receive_size: i32 = "sasl.server.max.receive.size",
+        /// How long a client that has failed to authenticate waits for the answer, milliseconds.
+        connection_failed_authentication_delay_ms: i32 = "connection.failed.authentication.delay.ms",
+        /// The file of JAAS entries that Java is told of by a system property; for listeners without a
+        /// `sasl.jaas.config` of their own.
+        java_security_auth_login_config: Option<String> = "java.security.auth.login.config",
+
         /// The data folders; null means `log.dir`.
         log_dirs: Option<Vec<String>> = "log.dirs",
         /// The data folder where `log.dirs` is null.

@@ -357,13 +357,6 @@ mod tests {
                  and names of hosts are not looked up here",
             ),
             (
-                "sasl.jaas.config",
-                "x",
-                true,
-                "sasl.jaas.config=[hidden] is refused: SASL is not supported yet, and nobody would have to authenticate. \
-                 Remove it to go without",
-            ),
-            (
                 "principal.builder.class",
                 "abc",
                 true,

@@ -226,6 +226,7 @@ fn start(
         advertised_host: "localhost".into(),
         advertised_port: 0,
         tells_address: false,
+        sasl: None,
     });
     let admission = Arc::new(Admission::default());
     let accepting = acceptor::accept(listening, listener, service, stopping.clone(), workers, admission);

@@ -52,6 +52,7 @@ pub fn bind(
                 security_protocol: config.protocol,
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
                 tells_address: config.advertised_host.is_none(),
+                sasl: None,
                 advertised_port: if config.advertised_port == 0 {
                     port
                 } else {

@@ -14,6 +14,7 @@ mod error;
 mod identity;
 mod membership;
 mod running_broker;
+mod sasl;
 mod serving;
 
 pub use error::StartError;
@@ -35,6 +36,7 @@ use self::authorizer::NodeAuthorizer;
 use self::controller_listener::ControllerListener;
 use self::membership::{Membership, Metadata, Publish};
 use self::running_broker::{Place, RunningBroker, WaitingBroker};
+use self::sasl::NodeSasl;
 use crate::format::checkpoint;
 use crate::outside::Outside;
 
@@ -98,6 +100,7 @@ impl Server {
             data_dirs,
             ..
         } = settings;
+        let sasl = NodeSasl::read(&layers, &config, listeners.iter().chain(&controller_listeners))?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
         let listeners = bind::bind(&network, &listeners, sockets)?;
@@ -151,12 +154,10 @@ impl Server {
         let (metadata, controller) = if quorum_settings.is_controller {
             let starting = membership.vote(metadata_disk, &data_dir, publish).await?;
             let authorizer = authorizer.shared();
-            let controller = ControllerListener::start(
-                controller_listeners,
-                &starting,
-                &membership,
-                (&settings, authorizer),
-            )?;
+            let handle = starting.handle();
+            let protected = sasl.protect(controller_listeners, &environment, move || handle.image());
+            let controller =
+                ControllerListener::start(protected, &starting, &membership, (&settings, authorizer))?;
             match starting.caught_up_unless(given_up.cancelled()).await {
                 Ok(quorum) => (Metadata::Voter(Box::new(quorum)), controller),
                 Err(error) => {
@@ -175,6 +176,8 @@ impl Server {
         }
         let started = match waiting_broker {
             Some(broker) => {
+                let cache = broker.metadata.clone();
+                let listeners = sasl.protect(listeners, &environment, move || Arc::clone(&cache.image()));
                 let channel = membership.channel(&metadata);
                 let is_alone = quorum_settings.is_alone();
                 let place = Place {

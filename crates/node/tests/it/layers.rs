@@ -52,15 +52,15 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["runtime"],
     ]),
     ("network", &[
-        &["admission", "platform", "request_memory", "response"],
+        &["admission", "platform", "request_memory", "response", "sasl_authentication"],
         &["connection_context", "simulated"],
         &["transport", "simulated::tests"],
         &["frame_buffer", "listening", "output", "service"],
-        &["client", "connection", "rpc", "worker"],
+        &["authentication", "client", "connection", "rpc", "worker"],
         &["acceptor"],
     ]),
     ("controller", &[
-        &["authorization", "describe_quorum", "envelope", "forward", "log_format", "logging", "sessions"],
+        &["authorization", "credentials", "describe_quorum", "envelope", "forward", "log_format", "logging", "sessions"],
         &["admin", "channel", "peers", "registration"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],

@@ -43,7 +43,8 @@ pub enum Progress {
     Challenge(Vec<u8>),
     /// The client is authenticated; it gets a last token, which may be empty.
     Done(Vec<u8>, Session),
-    /// SASL_AUTHENTICATION_FAILED with this message, or nothing where tokens are raw; the connection is closed.
+    /// SASL_AUTHENTICATION_FAILED with this message, or nothing where tokens are raw; the connection is
+    /// closed.
     Refused(String),
     /// The connection is closed without an answer; why is for the log.
     Closed(&'static str),
@@ -74,7 +75,7 @@ enum State {
     VersionsOrHandshake,
     Handshake,
     Tokens {
-        server: SaslServer,
+        server: Box<SaslServer>,
         mechanism: SaslMechanism,
         are_raw: bool,
     },
@@ -137,7 +138,7 @@ impl Login {
             State::OtherMechanism { are_raw }
         } else {
             State::Tokens {
-                server,
+                server: Box::new(server),
                 mechanism,
                 are_raw,
             }

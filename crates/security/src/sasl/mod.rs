@@ -13,14 +13,12 @@ mod listener;
 mod login;
 mod mechanism;
 mod plain;
-#[cfg(test)]
-mod random_input;
 pub mod scram;
 mod server;
 
 pub use client::{ClientCredentials, SaslClient, SaslClientError};
 pub use jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
 pub use listener::{ListenerSasl, SaslSettings, SaslSettingsError};
-pub use login::{HandshakeAnswer, Login, Progress, Session};
+pub use login::{Awaited, HandshakeAnswer, Login, Progress, Session};
 pub use mechanism::SaslMechanism;
 pub use server::{CredentialSource, Identity, Refusal, SaslServer, Step, Surroundings, TokenCredential};

@@ -86,6 +86,14 @@ fn groups_and_records(client: &mut Client) -> Vec<(ApiKey, String)> {
         ),
         (ApiKey::SyncGroup, newest(client, sync)),
         (
+            ApiKey::SaslHandshake,
+            newest(client, SaslHandshakeRequest::default()),
+        ),
+        (
+            ApiKey::SaslAuthenticate,
+            newest(client, SaslAuthenticateRequest::default()),
+        ),
+        (
             ApiKey::DescribeGroups,
             newest(
                 client,

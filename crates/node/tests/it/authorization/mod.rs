@@ -26,6 +26,8 @@ const NONE: &[ErrorCode] = &[];
 const OF_TOPIC: &[ErrorCode] = &[ErrorCode::TopicAuthorizationFailed];
 const OF_GROUP: &[ErrorCode] = &[ErrorCode::GroupAuthorizationFailed];
 const OF_CLUSTER: &[ErrorCode] = &[ErrorCode::ClusterAuthorizationFailed];
+/// Where nobody has to authenticate nobody may.
+const OF_SASL: &[ErrorCode] = &[ErrorCode::IllegalSaslState];
 const OF_TRANSACTIONAL_ID: &[ErrorCode] = &[ErrorCode::TransactionalIdAuthorizationFailed];
 
 /// What each API answers to who may nothing; without an error it leaves out whatever there is.
@@ -44,6 +46,7 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::SyncGroup, OF_GROUP),
     (ApiKey::DescribeGroups, OF_GROUP),
     (ApiKey::ListGroups, NONE),
+    (ApiKey::SaslHandshake, OF_SASL),
     (ApiKey::ApiVersions, NONE),
     (ApiKey::CreateTopics, OF_TOPIC),
     (ApiKey::DeleteTopics, OF_TOPIC),
@@ -62,6 +65,7 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::AlterConfigs, OF_TOPIC),
     (ApiKey::AlterReplicaLogDirs, OF_CLUSTER),
     (ApiKey::DescribeLogDirs, OF_CLUSTER),
+    (ApiKey::SaslAuthenticate, OF_SASL),
     (ApiKey::CreatePartitions, OF_TOPIC),
     (ApiKey::DeleteGroups, OF_GROUP),
     (ApiKey::ElectLeaders, OF_CLUSTER),

@@ -1,12 +1,17 @@
 //! Parsers get what no client or administrator would write: none may panic, and none may build more than it
 //! was given.
 
-use barnabas_environment::Random;
+use std::sync::Arc;
 
-use super::jaas::{JaasFile, parse_jaas};
-use super::scram::ClientFirst;
-use super::scram::message::{ClientFinalMessage, ClientFirstMessage, ServerFirstMessage, parse_server_final};
-use super::{base64, plain};
+use barnabas_environment::Random;
+use barnabas_security::sasl::scram::message::{
+    ClientFinalMessage, ClientFirstMessage, ServerFirstMessage, parse_server_final,
+};
+use barnabas_security::sasl::scram::{ClientFirst, ScramCredential, ScramHash};
+use barnabas_security::sasl::{
+    CredentialSource, JaasFile, ListenerSasl, Login, Progress, SaslSettings, Surroundings, TokenCredential,
+    base64, parse_jaas,
+};
 
 const SEEDS: u64 = 20_000;
 const WELL_FORMED: &[&str] = &[
@@ -66,10 +71,48 @@ fn spoiled(random: &Random) -> Vec<u8> {
     text
 }
 
+/// A user that nobody has the password of.
+struct Nobody;
+
+impl CredentialSource for Nobody {
+    fn user(&self, hash: ScramHash, _: &str) -> Option<ScramCredential> {
+        let (stored_key, server_key) = hash.keys(b"nobody's");
+        Some(ScramCredential {
+            salt: vec![1],
+            stored_key,
+            server_key,
+            iterations: 4096,
+        })
+    }
+
+    fn token(&self, _: ScramHash, _: &str) -> Option<TokenCredential> {
+        None
+    }
+}
+
+fn listener() -> Arc<ListenerSasl> {
+    let setting = |name: &str| match name {
+        "sasl.enabled.mechanisms" => Some("PLAIN,SCRAM-SHA-256".to_owned()),
+        _ => None,
+    };
+    let file = "KafkaServer { org.apache.kafka.common.security.plain.PlainLoginModule required; };";
+    let settings = SaslSettings {
+        listener: "SASL",
+        setting: &setting,
+        jaas_file: Some(&JaasFile::parse(file).unwrap()),
+    };
+    Arc::new(ListenerSasl::read(&settings).unwrap())
+}
+
 #[test]
 fn no_input_is_too_bad() {
     let random = Random::seeded(14);
-    let users = plain::PlainUsers::default();
+    let sasl = listener();
+    let surroundings = Surroundings {
+        now_ms: 0,
+        nonce: &|| "nonce".to_owned(),
+        credentials: &Nobody,
+    };
     let mut taken = [0; 5];
     for _ in 0..SEEDS {
         let bytes = spoiled(&random);
@@ -88,7 +131,12 @@ fn no_input_is_too_bad() {
         }
         let client_final = ClientFinalMessage::parse(&bytes);
         let server_final = parse_server_final(&bytes);
-        assert!(users.authenticate(&bytes).is_err());
+        for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+            let mut login = Login::new(sasl.clone());
+            login.handshake(1, mechanism);
+            let progress = login.token(&bytes, &surroundings);
+            assert!(!matches!(progress, Progress::Done(..)), "{mechanism}: {bytes:?}");
+        }
         let entry = parse_jaas(&text);
         if let Ok(entry) = &entry {
             let size: usize = entry

@@ -1,0 +1,110 @@
+//! SASL of a node's listeners: its settings, read before anything is started, and what the listeners get of
+//! them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barnabas_config::{BrokerConfig, ConfigException, Layers, ListenerConfig, ListenerSettings, definitions};
+use barnabas_controller::ImageCredentials;
+use barnabas_environment::Environment;
+use barnabas_metadata::MetadataImage;
+use barnabas_network::{Listener, SaslAuthentication};
+use barnabas_security::sasl::{JaasFile, ListenerSasl, SaslSettings};
+
+use super::bind::Bound;
+
+/// See the module.
+#[derive(Debug)]
+pub struct NodeSasl {
+    /// By the names of the listeners that have SASL.
+    listeners: BTreeMap<String, Arc<ListenerSasl>>,
+    receive_bytes_max: usize,
+    failure_delay: Duration,
+}
+
+impl NodeSasl {
+    /// Reads the settings of those of `listeners` that have SASL.
+    ///
+    /// # Errors
+    /// As Kafka's, which stop the start: a mechanism without a JAAS entry, one that is not there, an entry
+    /// that can't be read.
+    pub fn read<'a>(
+        layers: &Layers,
+        config: &BrokerConfig,
+        listeners: impl Iterator<Item = &'a ListenerConfig>,
+    ) -> Result<NodeSasl, ConfigException> {
+        let with_sasl: Vec<&ListenerConfig> = listeners
+            .filter(|listener| listener.protocol.has_sasl())
+            .collect();
+        let jaas_file = match &config.java_security_auth_login_config {
+            Some(path) if !with_sasl.is_empty() => Some(read_jaas_file(path)?),
+            _ => None,
+        };
+        let read = |listener: &ListenerConfig| {
+            let settings = ListenerSettings::new(layers, &listener.name);
+            let setting = |key: &str| {
+                let value = match definitions::broker().get(key) {
+                    Some(definition) => settings.given(key).or(definition.default),
+                    // One of a mechanism counts with the listener's prefix alone.
+                    None => settings.given_own(key),
+                };
+                value.map(str::to_owned)
+            };
+            let sasl = ListenerSasl::read(&SaslSettings {
+                listener: &listener.name,
+                setting: &setting,
+                jaas_file: jaas_file.as_ref(),
+            });
+            let sasl = sasl.map_err(|error| ConfigException::new(error.to_string()))?;
+            Ok((listener.name.clone(), Arc::new(sasl)))
+        };
+        let delay_ms = u64::try_from(config.connection_failed_authentication_delay_ms).unwrap_or(0);
+        Ok(NodeSasl {
+            listeners: with_sasl
+                .into_iter()
+                .map(read)
+                .collect::<Result<_, ConfigException>>()?,
+            receive_bytes_max: usize::try_from(config.sasl_server_max_receive_size).unwrap_or(0),
+            failure_delay: Duration::from_millis(delay_ms),
+        })
+    }
+
+    /// Has the clients of listeners with SASL authenticate; users are those of the latest image.
+    pub fn protect(
+        &self,
+        listeners: Vec<Bound>,
+        environment: &Environment,
+        image: impl Fn() -> Arc<MetadataImage> + Send + Sync + 'static,
+    ) -> Vec<Bound> {
+        let credentials = Arc::new(ImageCredentials::new(image));
+        let protect = |bound: Bound| {
+            let sasl = self.listeners.get(&bound.listener.name).map(|sasl| {
+                Arc::new(SaslAuthentication {
+                    sasl: sasl.clone(),
+                    receive_bytes_max: self.receive_bytes_max,
+                    failure_delay: self.failure_delay,
+                    credentials: credentials.clone(),
+                    clock: environment.clock.clone(),
+                    random: environment.random.clone(),
+                })
+            });
+            let listener = Listener {
+                sasl,
+                ..(*bound.listener).clone()
+            };
+            Bound {
+                listener: Arc::new(listener),
+                ..bound
+            }
+        };
+        listeners.into_iter().map(protect).collect()
+    }
+}
+
+fn read_jaas_file(path: &str) -> Result<JaasFile, ConfigException> {
+    let name = "java.security.auth.login.config";
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigException::new(format!("{name}={path} can't be read: {error}")))?;
+    JaasFile::parse(&text).map_err(|error| ConfigException::new(format!("{name}={path}: {error}")))
+}

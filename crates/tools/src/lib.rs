@@ -11,9 +11,14 @@ mod client;
 mod console;
 mod console_consumer;
 mod console_producer;
+mod consumer_groups;
 mod failure;
+mod get_offsets;
 mod java;
+mod ready;
+mod server_stop;
 mod topics;
+mod zookeeper;
 
 use arguments::{Options, Word, usage};
 use console::Console;
@@ -35,6 +40,8 @@ pub struct Tool {
 enum Run {
     /// As options, with or without dashes of two.
     Options(&'static [Word], fn(&Options, &mut Console) -> Outcome),
+    /// As it likes.
+    Words(fn(&[String], &mut Console) -> Outcome),
 }
 
 const fn tool(
@@ -50,12 +57,27 @@ const fn tool(
     }
 }
 
+const fn other(name: &'static str, run: fn(&[String], &mut Console) -> Outcome) -> Tool {
+    Tool {
+        name,
+        class: "",
+        run: Run::Words(run),
+    }
+}
+
 /// The tools that there are.
 #[rustfmt::skip]
 pub const TOOLS: &[Tool] = &[
+    other("cub", ready::run),
+    other("kafka-run-class", run_class),
+    other("kafka-server-stop", server_stop::run),
+    other("ub", ready::run),
+    other("zookeeper-server-start", zookeeper::run),
     tool("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand", broker_api_versions::WORDS, broker_api_versions::run),
     tool("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer", console_consumer::WORDS, console_consumer::run),
     tool("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer", console_producer::WORDS, console_producer::run),
+    tool("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", consumer_groups::WORDS, consumer_groups::run),
+    tool("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell", get_offsets::WORDS, get_offsets::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];
 
@@ -66,24 +88,48 @@ pub fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(named)
 }
 
-/// The tool behind a class of Kafka's.
+/// The tool behind a class of Kafka's, of any of its versions: only the last word of the name counts.
 pub fn of_class(class: &str) -> Option<&'static Tool> {
-    TOOLS.iter().find(|tool| tool.class == class)
+    let simple = |class: &'static str| class.rsplit('.').next();
+    let wanted = class.rsplit('.').next().filter(|wanted| !wanted.is_empty());
+    TOOLS.iter().find(|tool| simple(tool.class) == wanted)
+}
+
+/// `kafka-run-class`: the tool whose class is named.
+fn run_class(arguments: &[String], console: &mut Console) -> Outcome {
+    let Some((class, arguments)) = arguments.split_first() else {
+        return failure::said("USAGE: kafka-run-class classname [opts]");
+    };
+    let Some(tool) = of_class(class) else {
+        return failure::said(format!("Error: Could not find or load main class {class}"));
+    };
+    match run_in(tool, arguments, console) {
+        0 => Ok(()),
+        code => Err(Failure::Exit(code)),
+    }
 }
 
 /// Runs a tool to its end, and returns its exit code.
 pub fn run(tool: &Tool, arguments: &[String]) -> u8 {
     let mut console = Console::new();
-    let Run::Options(words, work) = tool.run;
-    let outcome = match Options::parse(words, arguments) {
-        Ok(options) if options.has("version") && !options.has("help") => {
-            console.line(KAFKA_VERSION);
-            Ok(())
-        }
-        Ok(options) => work(&options, &mut console),
-        Err(why) => Err(Failure::Usage(why)),
+    let code = run_in(tool, arguments, &mut console);
+    console.flush();
+    code
+}
+
+fn run_in(tool: &Tool, arguments: &[String], console: &mut Console) -> u8 {
+    let (words, outcome) = match tool.run {
+        Run::Words(work) => (&[][..], work(arguments, console)),
+        Run::Options(words, work) => match Options::parse(words, arguments) {
+            Ok(options) if options.has("version") && !options.has("help") => {
+                console.line(KAFKA_VERSION);
+                (words, Ok(()))
+            }
+            Ok(options) => (words, work(&options, console)),
+            Err(why) => (words, Err(Failure::Usage(why))),
+        },
     };
-    let code = match outcome {
+    match outcome {
         Ok(()) => 0,
         Err(Failure::Exit(code)) => code,
         Err(Failure::Usage(why)) => {
@@ -100,7 +146,31 @@ pub fn run(tool: &Tool, arguments: &[String]) -> u8 {
             console.error(error.to_string());
             1
         }
-    };
-    console.flush();
-    code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_found_by_names_and_classes() {
+        for (name, expected) in [
+            ("kafka-topics", Some("kafka-topics")),
+            ("kafka-topics.sh", Some("kafka-topics")),
+            ("topics", Some("kafka-topics")),
+            ("cub", Some("cub")),
+            ("kafka", None),
+        ] {
+            assert_eq!(find(name).map(|tool| tool.name), expected, "{name}");
+        }
+        for (class, expected) in [
+            ("kafka.admin.TopicCommand", Some("kafka-topics")),
+            ("kafka.tools.GetOffsetShell", Some("kafka-get-offsets")),
+            ("kafka.Kafka", None),
+            ("", None),
+        ] {
+            assert_eq!(of_class(class).map(|tool| tool.name), expected, "{class}");
+        }
+    }
 }

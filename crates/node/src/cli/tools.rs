@@ -22,7 +22,8 @@ pub fn called(mut arguments: impl Iterator<Item = OsString>) -> Option<Call> {
 
 fn by_link(name: &OsStr) -> Option<&'static Tool> {
     let name = name.to_str()?;
-    barnabas_tools::find(name).filter(|_| name.starts_with("kafka-"))
+    let is_whole = |tool: &&Tool| name.strip_suffix(".sh").unwrap_or(name) == tool.name;
+    barnabas_tools::find(name).filter(is_whole)
 }
 
 /// The names of all links, one on each line.

@@ -83,7 +83,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["client", "console", "java"],
         &["failure"],
         &["arguments"],
-        &["broker_api_versions", "console_consumer", "console_producer", "topics"],
+        &["broker_api_versions", "console_consumer", "console_producer", "consumer_groups", "get_offsets", "ready", "server_stop", "topics", "zookeeper"],
     ]),
 ];
 

@@ -187,17 +187,7 @@ impl<'a> Membership<'a> {
             .cluster
             .ask_patiently(self.coordinator, "syncGroup", patience, request)?;
         KafkaError::check(synced.error_code, None)?;
-        if synced.assignment.is_empty() {
-            return Ok(Vec::new());
-        }
-        let assignment: ConsumerProtocolAssignment = of_version(synced.assignment)?;
-        let of_topic = |topic: &Assigned| {
-            let partitions = topic.partitions.iter();
-            partitions
-                .map(|index| (topic.topic.to_string(), *index))
-                .collect::<Vec<_>>()
-        };
-        Ok(assignment.assigned_partitions.iter().flat_map(of_topic).collect())
+        assigned_of(synced.assignment)
     }
 
     /// As the group's leader: who reads what.
@@ -275,21 +265,21 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// Commits the next offsets to read.
+    /// Commits the next offsets to read, each with the epoch of the record before it, or -1.
     ///
     /// # Errors
     /// They are not committed.
-    pub fn commit(&mut self, offsets: &BTreeMap<TopicPartition, i64>) -> Result<(), KafkaError> {
+    pub fn commit(&mut self, offsets: &BTreeMap<TopicPartition, (i64, i32)>) -> Result<(), KafkaError> {
         if offsets.is_empty() {
             return Ok(());
         }
         let offsets = offsets.iter().map(|(at, offset)| (at.clone(), *offset));
         let topics = by_topic(offsets).into_iter().map(|(topic, partitions)| {
-            let partitions = partitions.into_iter().map(|(index, offset)| {
+            let partitions = partitions.into_iter().map(|(index, (offset, epoch))| {
                 OffsetCommitRequestPartition::default()
                     .with_partition_index(index)
                     .with_committed_offset(offset)
-                    .with_committed_leader_epoch(-1)
+                    .with_committed_leader_epoch(epoch)
                     .with_committed_metadata(Some(wire("")))
             });
             OffsetCommitRequestTopic::default()
@@ -328,6 +318,24 @@ impl<'a> Membership<'a> {
         // The session ends by itself where nobody hears it.
         drop(self.cluster.ask_with(self.coordinator, "leaveGroup", request));
     }
+}
+
+/// The partitions in an assignment of the classic protocol.
+///
+/// # Errors
+/// It can't be read.
+pub fn assigned_of(assignment: Bytes) -> Result<Vec<TopicPartition>, KafkaError> {
+    if assignment.is_empty() {
+        return Ok(Vec::new());
+    }
+    let assignment: ConsumerProtocolAssignment = of_version(assignment)?;
+    let of_topic = |topic: &Assigned| {
+        let partitions = topic.partitions.iter();
+        partitions
+            .map(|index| (topic.topic.to_string(), *index))
+            .collect::<Vec<_>>()
+    };
+    Ok(assignment.assigned_partitions.iter().flat_map(of_topic).collect())
 }
 
 fn versioned<T: Encodable>(message: &T) -> Result<Bytes, KafkaError> {

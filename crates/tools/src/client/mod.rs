@@ -10,6 +10,7 @@ pub mod configs;
 pub mod coordinators;
 mod error;
 pub mod fetch;
+pub mod groups;
 pub mod leaders;
 mod link;
 pub mod membership;

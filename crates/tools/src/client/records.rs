@@ -23,6 +23,8 @@ pub struct Fetched {
     pub timestamp: i64,
     /// Whose timestamp that is.
     pub timestamp_type: TimestampType,
+    /// The epoch of the leader that wrote it; -1 if unknown.
+    pub leader_epoch: i32,
     /// Its key.
     pub key: Option<Vec<u8>>,
     /// Its value.
@@ -94,6 +96,7 @@ pub fn records(
                 offset,
                 timestamp,
                 timestamp_type: header.timestamp_type(),
+                leader_epoch: header.partition_leader_epoch,
                 key: owned(record.key),
                 value: owned(record.value),
                 headers: record

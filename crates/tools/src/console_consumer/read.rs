@@ -11,6 +11,7 @@ use crate::client::fetch::{FetchSettings, Fetcher, reset_of};
 use crate::client::leaders::{TopicPartition, topics_of};
 use crate::client::membership::{MemberSettings, Membership};
 use crate::client::offsets::{EARLIEST, LATEST};
+use crate::client::records::Fetched;
 use crate::client::{Cluster, KafkaError, Properties, Stop};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, usage};
@@ -73,7 +74,7 @@ fn read(
                     return Err(Failure::Exit(1));
                 }
             }
-            source.delivered(record.topic.as_str(), record.partition, record.offset + 1);
+            source.delivered(record);
         }
         if !console.flush() {
             console.error("Unable to write to standard out, closing consumer.");
@@ -99,8 +100,8 @@ struct Source<'a> {
     member: Option<Membership<'a>>,
     /// The group and its settings, until it has been joined.
     group: Option<(String, MemberSettings)>,
-    /// The next offset of what was delivered, where it is to be committed.
-    delivered: Option<BTreeMap<TopicPartition, i64>>,
+    /// The next offset of what was delivered and the epoch before it, where it is to be committed.
+    delivered: Option<BTreeMap<TopicPartition, (i64, i32)>>,
     commit_interval: Duration,
     last_commit: Instant,
     metadata_max_age: Duration,
@@ -241,12 +242,15 @@ impl<'a> Source<'a> {
         self.fetcher.assign(positions)?;
         // Also where nothing has been read yet is committed.
         if let Some(delivered) = &mut self.delivered {
-            delivered.clone_from(self.fetcher.positions());
+            let positions = self.fetcher.positions().iter();
+            *delivered = positions
+                .map(|(at, offset)| (at.clone(), (*offset, -1)))
+                .collect();
         }
         Ok(())
     }
 
-    fn poll(&mut self, patience: Duration) -> Result<Vec<crate::client::records::Fetched>, KafkaError> {
+    fn poll(&mut self, patience: Duration) -> Result<Vec<Fetched>, KafkaError> {
         self.refresh()?;
         if let Some(member) = &mut self.member
             && member.heartbeat()?
@@ -265,9 +269,10 @@ impl<'a> Source<'a> {
     }
 
     /// Notes what has been shown.
-    fn delivered(&mut self, topic: &str, partition: i32, next: i64) {
+    fn delivered(&mut self, record: &Fetched) {
         if let Some(delivered) = &mut self.delivered {
-            delivered.insert((topic.to_owned(), partition), next);
+            let at = (record.topic.clone(), record.partition);
+            delivered.insert(at, (record.offset + 1, record.leader_epoch));
         }
     }
 

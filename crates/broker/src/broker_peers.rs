@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
-use barnabas_network::Network;
-use barnabas_network::client::{CallError, NodeClient};
+use barnabas_network::client::{CallError, Connector, NodeClient};
 use barnabas_protocol::messages::Request;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -40,7 +39,7 @@ impl Purpose {
 /// See the module.
 pub struct BrokerPeers {
     node_id: i32,
-    network: Network,
+    connector: Connector,
     listener: String,
     patience: Duration,
     runtime: Handle,
@@ -57,10 +56,10 @@ struct Peer {
 
 impl BrokerPeers {
     /// Nobody yet. Connections live on `runtime`.
-    pub fn new(config: &BrokerConfig, network: Network, runtime: Handle) -> Self {
+    pub fn new(config: &BrokerConfig, connector: impl Into<Connector>, runtime: Handle) -> Self {
         BrokerPeers {
             node_id: config.node_id,
-            network,
+            connector: connector.into(),
             listener: config.inter_broker_listener(),
             patience: Duration::from_millis(u64::try_from(config.request_timeout_ms).unwrap_or(0)),
             runtime,
@@ -118,7 +117,7 @@ impl BrokerPeers {
         let client_id = format!("broker-{}-{}", self.node_id, purpose.name());
         let peer = Peer {
             broker_epoch: broker.broker_epoch,
-            client: NodeClient::new(self.network.clone(), &address, &client_id, &self.runtime),
+            client: NodeClient::new(self.connector.clone(), &address, &client_id, &self.runtime),
             over: CancellationToken::new(),
         };
         if let Some(before) = peers.insert((broker_id, purpose), peer.clone()) {
@@ -149,7 +148,11 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         let config = BrokerConfig::resolve(&Layers::of_static(given)).unwrap();
-        Arc::new(BrokerPeers::new(&config, Network::System, Handle::current()))
+        Arc::new(BrokerPeers::new(
+            &config,
+            barnabas_network::Network::System,
+            Handle::current(),
+        ))
     }
 
     fn registered(broker_epoch: i64, fenced: bool, port: u16) -> MetadataRecord {

@@ -2,6 +2,7 @@
 
 use super::definitions;
 use super::ineffective::{self, Verdict};
+use super::listeners::TLS_SETTINGS;
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
 
@@ -38,11 +39,17 @@ const OF_MECHANISM: &[&str] = &[
     "sasl.server.callback.handler.class",
 ];
 
+fn is_of_tls(name: &str) -> bool {
+    TLS_SETTINGS.iter().any(|(known, _)| *known == name)
+}
+
 /// Whether a setting with a listener's prefix is read for that listener.
 fn of_listener(name: &str) -> bool {
     definitions::listener_base_name(name).is_some_and(|base| {
         let of_mechanism = base.split_once('.').map(|(_, base)| base);
-        OF_LISTENER.contains(&base) || of_mechanism.is_some_and(|base| OF_MECHANISM.contains(&base))
+        OF_LISTENER.contains(&base)
+            || is_of_tls(base)
+            || of_mechanism.is_some_and(|base| OF_MECHANISM.contains(&base))
     })
 }
 
@@ -59,6 +66,7 @@ pub(super) fn of_broker(name: &str) -> bool {
     BrokerConfig::NAMES.contains(&name)
         || READ_RAW.contains(&name)
         || OF_LISTENER.contains(&name)
+        || is_of_tls(name)
         || of_listener(name)
         || gives_topic_default()
 }
@@ -127,6 +135,7 @@ mod tests {
             assert!(has_effect(ConfigResourceType::Group, name), "{name}");
         }
         assert!(!has_effect(ConfigResourceType::Group, "share.session.timeout.ms"));
-        assert!(!has_effect(ConfigResourceType::Broker, "ssl.keystore.location"));
+        assert!(!has_effect(ConfigResourceType::Broker, "ssl.provider"));
+        assert!(of_broker("listener.name.x.ssl.client.auth") && !of_broker("listener.name.x.num.partitions"));
     }
 }

@@ -240,9 +240,8 @@ mod tests {
             ("client.quota.callback.class", "my.Quotas"),
             ("create.topic.policy.class.name", "my.Policy"),
             ("alter.config.policy.class.name", "my.Policy"),
-            ("ssl.client.auth", "required"),
-            ("ssl.keystore.location", "/etc/keys"),
-            ("listener.name.inside.ssl.client.auth", "required"),
+            ("ssl.engine.factory.class", "my.Factory"),
+            ("listener.name.inside.ssl.engine.factory.class", "my.Factory"),
             ("sasl.login.class", "my.Login"),
             (
                 "listener.name.inside.plain.sasl.login.callback.handler.class",
@@ -270,7 +269,8 @@ mod tests {
     fn who_asks_for_nothing_is_not() {
         for (name, value) in [
             ("ssl.protocol", "TLSv1.3"),
-            ("listener.name.other.ssl.client.auth", "required"),
+            ("listener.name.other.ssl.engine.factory.class", "my.Factory"),
+            ("ssl.client.auth", "required"),
             ("num.io.threads", "8"),
             ("listener.name.inside.plain.sasl.jaas.config", "secret"),
             ("listener.name.inside.sasl.enabled.mechanisms", "PLAIN"),

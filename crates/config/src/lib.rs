@@ -36,7 +36,7 @@ pub use barnabas_protocol::security_protocol::SecurityProtocol;
 pub use controller_rules::{ConfigKind, ControllerRules};
 pub use dynamic::DynamicBrokerConfig;
 pub use layers::{Layers, Settings};
-pub use listeners::{ListenerConfig, ListenerProtocol, ListenerSettings, NodeListeners};
+pub use listeners::{ListenerConfig, ListenerProtocol, ListenerSettings, NodeListeners, TLS_SETTINGS};
 pub use quorum::{Address, QuorumSettings};
 pub use resource::{ConfigResource, ConfigResourceType};
 pub use rule::Rule;

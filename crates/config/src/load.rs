@@ -542,10 +542,6 @@ mod tests {
                 ("queued.max.request.bytes", "5"),
                 "requirement failed: queued.max.request.bytes must be larger or equal to socket.request.max.bytes",
             ),
-            (
-                ("listeners", "SSL://:9093"),
-                "listener SSL asks for SSL, which is not supported yet",
-            ),
         ];
         for ((name, value), expected) in table {
             assert_eq!(

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use barnabas_metadata::quorum::{Answer, Frame, FrameKind, PeerError, Peers, QuorumTiming};
-use barnabas_network::Network;
-use barnabas_network::client::NodeClient;
+use barnabas_network::client::{Connector, NodeClient};
 use tokio::runtime::Handle;
 
 use crate::envelope::{Envelope, Kind};
@@ -40,11 +39,11 @@ impl NodePeers {
         node_id: i32,
         addresses: &BTreeMap<i32, String>,
         timing: QuorumTiming,
-        network: &Network,
+        connector: &Connector,
         runtime: &Handle,
     ) -> Self {
         let client_id = format!("raft-client-{node_id}");
-        let client = |address: &str| NodeClient::new(network.clone(), address, &client_id, runtime);
+        let client = |address: &str| NodeClient::new(connector.clone(), address, &client_id, runtime);
         let others = addresses.iter().filter(|(id, _)| **id != node_id);
         let voters = others.map(|(id, address)| {
             let voter = Voter {

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use self::ended::Ended;
 use super::authentication::{Authentication, Started, close_after};
 use super::frame_buffer::FrameBuffer;
+use super::opening;
 use super::output::Output;
 use super::request_memory::{GRANTED_BYTES, Share, Verdict};
 use super::response::{Chunk, Outcome, PendingReply, Reply};
@@ -63,8 +64,20 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Err(error) => return tracing::debug!(%peer, %error, "the connection was gone before it was served"),
     };
     let reached = transport.local_address().ok().map(|address| address.ip());
+    let opened = tokio::select! {
+        biased;
+        () = shutdown.cancelled() => return,
+        opened = opening::open(transport, &listener) => opened,
+    };
+    let (transport, principal) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return tracing::info!(%peer, listener = %listener.name, %error, "TLS handshake failed"),
+    };
     let authentication = listener.sasl.clone().map(Authentication::new);
     let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached);
+    if let Some(principal) = principal {
+        context.authenticated(principal);
+    }
     let limits = service.limits();
     let frame_bytes_max = limits.frame_bytes_max;
     let first_bytes_max = authentication
@@ -89,6 +102,7 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         reading: true,
     };
     let ended = connection.run(&shutdown).await;
+    connection.transport.close();
     connection.service.closed(&connection.context);
     match ended {
         Ok(()) => {}
@@ -153,10 +167,10 @@ impl Connection {
         loop {
             // Responses that leave make room for requests that are here already; no event will tell of them.
             while self.turn()? {}
-            if !self.reading && self.replies.is_empty() && self.output.is_empty() {
+            if !self.reading && self.replies.is_empty() && !self.has_output() {
                 return Ok(());
             }
-            if self.writable && !self.output.is_empty() {
+            if self.writable && self.has_output() {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -205,10 +219,15 @@ impl Connection {
     /// Sends what is ready, then starts what has been received; answers whether that was any request.
     fn turn(&mut self) -> Result<bool, Ended> {
         self.collect_ready();
-        if self.writable && !self.output.is_empty() {
-            self.writable = self.output.write(&self.transport)?;
+        if self.writable && self.has_output() {
+            self.writable = self.output.write(&mut self.transport)?;
         }
         self.start_received()
+    }
+
+    /// Whether anything waits for the socket.
+    fn has_output(&self) -> bool {
+        !self.output.is_empty() || self.transport.has_unsent()
     }
 
     /// Whether another request may start now.
@@ -260,7 +279,7 @@ impl Connection {
                 self.input = FrameBuffer::new(self.input.bytes(), capacity);
                 self.memory.hold(capacity + self.pending_bytes);
             }
-            let read = self.input.receive(&self.transport)?;
+            let read = self.input.receive(&mut self.transport)?;
             self.start_received()?;
             return Ok((read, false));
         }

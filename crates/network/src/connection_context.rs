@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
+use barnabas_security::tls::ServerTls;
 
 use crate::SaslAuthentication;
 
@@ -18,6 +19,8 @@ pub struct Listener {
     pub name: String,
     /// How it is protected.
     pub security_protocol: SecurityProtocol,
+    /// Its end of TLS, where the protocol has it.
+    pub tls: Option<Arc<ServerTls>>,
     /// Host that clients are told, where they are not told the address by which they came.
     pub advertised_host: String,
     /// Port that clients are told.
@@ -126,6 +129,7 @@ mod tests {
         let listener = Listener {
             name: "SASL".to_owned(),
             security_protocol: SecurityProtocol::SaslPlaintext,
+            tls: None,
             advertised_host: "localhost".to_owned(),
             advertised_port: 9092,
             tells_address: false,

@@ -134,7 +134,7 @@ impl FrameBuffer {
     ///
     /// # Errors
     /// The transport's.
-    pub fn receive(&mut self, transport: &Transport) -> io::Result<usize> {
+    pub fn receive(&mut self, transport: &mut Transport) -> io::Result<usize> {
         match self {
             FrameBuffer::Heap(bytes) => transport.receive_behind(bytes),
             FrameBuffer::Mapped(mapped) if mapped.end < mapped.capacity => {
@@ -201,13 +201,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
-        let server = Transport::Tcp(server);
+        let mut server = Transport::Tcp(server);
         let mut buffer = FrameBuffer::new(&bytes[..first], capacity);
         let send = client.write_all(&bytes[first..]);
         let receive = async {
             while buffer.len() < bytes.len() {
                 server.readable().await.unwrap();
-                match buffer.receive(&server) {
+                match buffer.receive(&mut server) {
                     Ok(_) => {}
                     Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
                 }

@@ -19,6 +19,7 @@ pub mod connection;
 mod connection_context;
 mod frame_buffer;
 mod listening;
+mod opening;
 pub mod output;
 mod platform;
 pub mod request_memory;

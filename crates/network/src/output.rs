@@ -45,7 +45,7 @@ impl Output {
     /// # Errors
     /// The socket's, or `UnexpectedEof` when a segment file is shorter than the range promised: the frame can
     /// not be completed, the connection has to go.
-    pub fn write(&mut self, transport: &Transport) -> io::Result<bool> {
+    pub fn write(&mut self, transport: &mut Transport) -> io::Result<bool> {
         let mut written = 0;
         while written < WRITE_BYTES_PER_TURN
             && let Some(front) = self.chunks.front()
@@ -65,10 +65,10 @@ impl Output {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        transport.flush()
     }
 
-    fn write_bytes(&self, transport: &Transport) -> io::Result<usize> {
+    fn write_bytes(&self, transport: &mut Transport) -> io::Result<usize> {
         if let (1, Some(Chunk::Bytes(bytes))) = (self.chunks.len(), self.chunks.front()) {
             return transport.send_vectored(&[IoSlice::new(bytes)], false);
         }
@@ -132,7 +132,7 @@ mod tests {
         }));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let stream = Transport::Tcp(stream);
+        let mut stream = Transport::Tcp(stream);
         let (mut peer, _) = listener.accept().unwrap();
         let reader = std::thread::spawn(move || {
             let mut received = Vec::new();
@@ -140,7 +140,7 @@ mod tests {
         });
         while !output.is_empty() {
             let before = output.len();
-            if !output.write(&stream).unwrap() {
+            if !output.write(&mut stream).unwrap() {
                 stream.writable().await.unwrap();
             }
             assert!(before - output.len() < WRITE_BYTES_PER_TURN + 64 * 1024);

@@ -1,5 +1,6 @@
-//! Who a client is and what it may do: principals, how they are proven by SASL, the words of ACLs, and the
-//! one trait by which every request is authorised, with the one that decides by ACLs. Pure: no IO, no clock.
+//! Who a client is and what it may do: principals, how they are proven by SASL or TLS, the words of ACLs, and
+//! the one trait by which every request is authorised, with the one that decides by ACLs. Pure: no IO, no
+//! clock.
 
 mod acl;
 mod acl_binding;
@@ -9,6 +10,7 @@ mod principal;
 mod rights;
 pub mod sasl;
 pub mod standard;
+pub mod tls;
 
 pub use acl::{AclOperation, PatternType, PermissionType, ResourceType, are_known};
 pub use acl_binding::{AclBinding, AclFilter};

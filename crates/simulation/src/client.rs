@@ -59,16 +59,16 @@ impl Client {
     }
 
     async fn exchange<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
-        let transport = match self.transport.take() {
+        let mut transport = match self.transport.take() {
             Some(transport) => transport,
             None => self.network.connect(self.to).await?,
         };
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id += 1;
-        send(&transport, &frame(version, correlation_id, request)).await?;
-        let size = receive(&transport, 4).await?;
+        send(&mut transport, &frame(version, correlation_id, request)).await?;
+        let size = receive(&mut transport, 4).await?;
         let size = i32::from_be_bytes(size[..].try_into().expect("four bytes"));
-        let mut answer = receive(&transport, usize::try_from(size).expect("a size")).await?;
+        let mut answer = receive(&mut transport, usize::try_from(size).expect("a size")).await?;
         self.transport = Some(transport);
         let answered = i32::from_be_bytes(answer.split_to(4)[..].try_into().expect("four bytes"));
         assert_eq!(answered, correlation_id, "answers come in the order of requests");
@@ -102,7 +102,7 @@ fn frame<R: Request>(version: i16, correlation_id: i32, request: &R) -> BytesMut
     frame
 }
 
-async fn send(transport: &Transport, mut bytes: &[u8]) -> io::Result<()> {
+async fn send(transport: &mut Transport, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         transport.writable().await?;
         match transport.send_vectored(&[IoSlice::new(bytes)], false) {
@@ -114,7 +114,7 @@ async fn send(transport: &Transport, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-async fn receive(transport: &Transport, len: usize) -> io::Result<Bytes> {
+async fn receive(transport: &mut Transport, len: usize) -> io::Result<Bytes> {
     let mut received = vec![0; len];
     let mut filled = 0;
     while filled < len {

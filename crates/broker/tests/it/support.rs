@@ -235,6 +235,7 @@ impl Node {
         let listener = Arc::new(Listener {
             name: "PLAINTEXT".to_owned(),
             security_protocol: Default::default(),
+            tls: None,
             advertised_host: address.ip().to_string(),
             advertised_port: address.port(),
             tells_address: false,
@@ -262,7 +263,7 @@ impl Node {
         let incarnation_id = Uuid::from_u128(u128::from(address.port()));
         replicas.start_replication(ReplicationContext {
             channel: Arc::new(controller.clone()),
-            network: Network::System,
+            connector: Network::System.into(),
             runtime: Handle::current(),
             incarnation_id,
         });

@@ -4,6 +4,7 @@
 
 mod protocols;
 mod settings;
+mod tls;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::typed::BrokerConfig;
 
 pub use protocols::ListenerProtocol;
 pub use settings::ListenerSettings;
+pub use tls::TLS_SETTINGS;
 
 use protocols::ProtocolMap;
 

@@ -116,9 +116,9 @@ impl ProtocolMap {
 }
 
 /// The protocols that listeners are served in yet.
-const SERVED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::SaslPlaintext];
+const SERVED: &[SecurityProtocol] = &SecurityProtocol::ALL;
 /// Those in which other nodes are asked yet.
-const ASKED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext];
+const ASKED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
 
 impl NodeListeners {
     /// Refuses protocols that are not served yet, at this node's listeners and at those of the others that it

@@ -22,8 +22,7 @@ use barnabas_metadata::controller::{
     ControllerRequest, RegisterBroker, Request,
 };
 use barnabas_metadata::quorum::{ControllerHandle, Published, QuorumStatus};
-use barnabas_network::Network;
-use barnabas_network::client::NodeClient;
+use barnabas_network::client::{Connector, NodeClient};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{
     self, AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest,
@@ -56,8 +55,8 @@ pub struct QuorumChannelOptions {
     pub controllers: BTreeMap<i32, String>,
     /// How far the images have taken effect on this node.
     pub published: Published,
-    /// The network that the node is in.
-    pub network: Network,
+    /// How the controllers are connected to.
+    pub connector: Connector,
     /// Where the connections live.
     pub runtime: Handle,
 }
@@ -77,12 +76,12 @@ impl QuorumChannel {
             local,
             controllers,
             published,
-            network,
+            connector,
             runtime,
         } = options;
         let client = |address: &str, what: &str| {
             let client_id = format!("broker-{node_id}-{what}");
-            NodeClient::new(network.clone(), address, &client_id, &runtime)
+            NodeClient::new(connector.clone(), address, &client_id, &runtime)
         };
         let others = controllers
             .iter()

@@ -73,7 +73,7 @@ impl Broker {
                 .map(|(id, at)| (*id, at.to_string()))
                 .collect(),
             published: Published::at(0),
-            network: Network::System,
+            connector: Network::System.into(),
             runtime: runtime.handle().clone(),
         });
         let registered = wait(&runtime, channel.register(registration(id, port)));

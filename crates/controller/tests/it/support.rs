@@ -178,7 +178,7 @@ fn start(
         .unwrap();
     let timing = QuorumTiming::default();
     let addresses = addresses.iter().map(|(id, at)| (*id, at.to_string())).collect();
-    let peers = NodePeers::new(id, &addresses, timing, &Network::System, runtime.handle());
+    let peers = NodePeers::new(id, &addresses, timing, &Network::System.into(), runtime.handle());
     let options = QuorumOptions {
         disk: disk.metadata(),
         cluster_id: CLUSTER.into(),
@@ -223,6 +223,7 @@ fn start(
     let listener = Arc::new(Listener {
         name: "CONTROLLER".into(),
         security_protocol: Default::default(),
+        tls: None,
         advertised_host: "localhost".into(),
         advertised_port: 0,
         tells_address: false,
@@ -241,7 +242,7 @@ fn start(
         local: Some(quorum.handle()),
         controllers: addresses,
         published: quorum.handle().published(),
-        network: Network::System,
+        connector: Network::System.into(),
         runtime: runtime.handle().clone(),
     });
     Node {

@@ -122,6 +122,7 @@ impl Client {
         let listener = Listener {
             name: "SASL".to_owned(),
             security_protocol: SecurityProtocol::SaslPlaintext,
+            tls: None,
             advertised_host: "localhost".to_owned(),
             advertised_port: 9092,
             tells_address: false,

@@ -12,8 +12,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::CallError;
-use crate::{Network, Transport};
+use super::{CallError, Connector};
+use crate::Transport;
 
 /// The largest answer that is taken. Memory follows the bytes that come, not those that are announced.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -45,7 +45,7 @@ struct Sent {
 
 /// See the module.
 pub struct ClientConnection {
-    network: Network,
+    connector: Connector,
     address: Arc<str>,
     next_correlation_id: i32,
 }
@@ -58,9 +58,9 @@ enum Ended {
 }
 
 impl ClientConnection {
-    pub fn new(network: Network, address: Arc<str>) -> Self {
+    pub fn new(connector: Connector, address: Arc<str>) -> Self {
         ClientConnection {
-            network,
+            connector,
             address,
             next_correlation_id: 0,
         }
@@ -105,8 +105,13 @@ impl ClientConnection {
 
     async fn connect(&self) -> io::Result<Transport> {
         let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
+        let host = self
+            .address
+            .rsplit_once(':')
+            .map_or(&*self.address, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         for address in resolve(&self.address).await? {
-            match self.network.connect(address).await {
+            match self.connector.connect(address, host).await {
                 Ok(transport) => return Ok(transport),
                 Err(error) => failed = error,
             }
@@ -151,7 +156,7 @@ impl Connected<'_> {
                     };
                 }
                 readable = self.transport.readable() => readable.and_then(|()| self.read()),
-                writable = self.transport.writable(), if !self.output.is_empty() => {
+                writable = self.transport.writable(), if !self.output.is_empty() || self.transport.has_unsent() => {
                     writable.and_then(|()| self.write())
                 }
                 call = inbox.recv() => match call {
@@ -216,7 +221,7 @@ impl Connected<'_> {
                 self.output.pop_front();
             }
         }
-        Ok(())
+        self.transport.flush().map(drop)
     }
 
     /// Takes what has come, and tells the callers.

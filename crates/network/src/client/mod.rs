@@ -10,6 +10,7 @@
 //! Used by brokers among each other, towards controllers, by controllers among each other, and by tests.
 
 mod connection;
+mod connector;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +27,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::connection::{Call, ClientConnection};
-use crate::Network;
+pub use self::connector::Connector;
 
 /// Requests that may wait for being written; further callers wait for a place.
 const QUEUE_MAX: usize = 128;
@@ -75,10 +76,10 @@ pub struct RawRequest {
 impl NodeClient {
     /// The way to `address` (`host:port`), for who calls itself `client_id`. The connection lives on
     /// `runtime`, and ends with the last clone.
-    pub fn new(network: Network, address: &str, client_id: &str, runtime: &Handle) -> Self {
+    pub fn new(connector: impl Into<Connector>, address: &str, client_id: &str, runtime: &Handle) -> Self {
         let (calls, inbox) = mpsc::channel(QUEUE_MAX);
         let address: Arc<str> = Arc::from(address);
-        runtime.spawn(ClientConnection::new(network, address.clone()).run(inbox));
+        runtime.spawn(ClientConnection::new(connector.into(), address.clone()).run(inbox));
         NodeClient {
             address,
             client_id: Arc::from(client_id),

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn client(listener: &TcpListener) -> NodeClient {
     let address = listener.local_addr().unwrap().to_string();
-    NodeClient::new(Network::System, &address, "test", &Handle::current())
+    NodeClient::new(crate::Network::System, &address, "test", &Handle::current())
 }
 
 /// Reads one request; answers its correlation id, or nothing at the end.

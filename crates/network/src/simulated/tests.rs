@@ -24,7 +24,7 @@ async fn connected(network: &SimulatedNetwork) -> (Transport, Transport) {
     (client, server)
 }
 
-async fn send(transport: &Transport, mut bytes: &[u8]) -> io::Result<()> {
+async fn send(transport: &mut Transport, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         transport.writable().await?;
         bytes = &bytes[transport.send_vectored(&[IoSlice::new(bytes)], false)?..];
@@ -33,7 +33,7 @@ async fn send(transport: &Transport, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Receives so many bytes, fewer at the end.
-async fn receive(transport: &Transport, len: usize) -> io::Result<Vec<u8>> {
+async fn receive(transport: &mut Transport, len: usize) -> io::Result<Vec<u8>> {
     let mut received = vec![0; len];
     let mut filled = 0;
     while filled < len {
@@ -50,11 +50,11 @@ async fn receive(transport: &Transport, len: usize) -> io::Result<Vec<u8>> {
 #[tokio::test(start_paused = true)]
 async fn bytes_arrive_in_order_after_their_time_and_then_the_end() {
     let network = SimulatedNetwork::new(1);
-    let (client, server) = connected(&network).await;
+    let (mut client, mut server) = connected(&network).await;
     network.delay(20..=20);
     let sent: Vec<u8> = (0..200_000_u32).map(|i| (i / 7) as u8).collect();
     let began = Instant::now();
-    let (outcome, received) = tokio::join!(send(&client, &sent), receive(&server, sent.len()));
+    let (outcome, received) = tokio::join!(send(&mut client, &sent), receive(&mut server, sent.len()));
     outcome.unwrap();
     assert_eq!(received.unwrap(), sent);
     // A window of 64 KiB is on its way at a time.
@@ -64,7 +64,7 @@ async fn bytes_arrive_in_order_after_their_time_and_then_the_end() {
         began.elapsed()
     );
     drop(client);
-    assert!(receive(&server, 1).await.unwrap().is_empty());
+    assert!(receive(&mut server, 1).await.unwrap().is_empty());
     let refused = server.send_vectored(&[IoSlice::new(b"x")], false);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
@@ -72,23 +72,26 @@ async fn bytes_arrive_in_order_after_their_time_and_then_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_cut_link_holds_bytes_back_and_refuses_connections_until_it_is_mended() {
     let network = SimulatedNetwork::new(2);
-    let (client, server) = connected(&network).await;
+    let (mut client, mut server) = connected(&network).await;
     network.cut(SERVER, CLIENT);
-    send(&client, b"late").await.unwrap();
-    assert_eq!(receive(&server, 4).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    send(&mut client, b"late").await.unwrap();
+    assert_eq!(
+        receive(&mut server, 4).await.unwrap_err().kind(),
+        ErrorKind::TimedOut
+    );
     let address = SocketAddr::new(SERVER, PORT + 1);
     let _listener = network.host(SERVER).listen(address).unwrap();
     let refused = network.host(CLIENT).connect(address).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::TimedOut);
     network.mend(CLIENT, SERVER);
-    assert_eq!(receive(&server, 4).await.unwrap(), b"late");
+    assert_eq!(receive(&mut server, 4).await.unwrap(), b"late");
     network.host(CLIENT).connect(address).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_without_power_is_lost_to_its_peers_and_listens_no_more() {
     let network = SimulatedNetwork::new(3);
-    let (client, server) = connected(&network).await;
+    let (mut client, mut server) = connected(&network).await;
     let address = SocketAddr::new(SERVER, PORT + 1);
     let before = network.host(SERVER).listen(address).unwrap();
     assert_eq!(
@@ -96,7 +99,7 @@ async fn a_host_without_power_is_lost_to_its_peers_and_listens_no_more() {
         ErrorKind::AddrInUse
     );
     network.power_off(SERVER);
-    for end in [&client, &server] {
+    for end in [&mut client, &mut server] {
         let lost = receive(end, 1).await.unwrap_err();
         assert_eq!(lost.kind(), ErrorKind::ConnectionReset);
     }
@@ -111,15 +114,18 @@ async fn a_host_without_power_is_lost_to_its_peers_and_listens_no_more() {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_without_power_reaches_nobody() {
     let network = SimulatedNetwork::new(6);
-    let (client, server) = connected(&network).await;
+    let (mut client, mut server) = connected(&network).await;
     let powered = Arc::new(AtomicBool::new(true));
     let asked = powered.clone();
     network.power(SERVER, move || asked.load(Ordering::Relaxed));
-    send(&server, b"with").await.unwrap();
+    send(&mut server, b"with").await.unwrap();
     powered.store(false, Ordering::Relaxed);
-    send(&server, b"without").await.unwrap();
-    assert_eq!(receive(&client, 4).await.unwrap(), b"with");
-    assert_eq!(receive(&client, 1).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    send(&mut server, b"without").await.unwrap();
+    assert_eq!(receive(&mut client, 4).await.unwrap(), b"with");
+    assert_eq!(
+        receive(&mut client, 1).await.unwrap_err().kind(),
+        ErrorKind::TimedOut
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,10 +133,10 @@ async fn the_same_seed_gives_the_same_trace() {
     let mut traces = Vec::new();
     for seed in [4, 4, 5] {
         let network = SimulatedNetwork::new(seed);
-        let (client, server) = connected(&network).await;
+        let (mut client, mut server) = connected(&network).await;
         for bytes in [&b"a"[..], b"bc", b"def"] {
-            send(&client, bytes).await.unwrap();
-            assert_eq!(receive(&server, bytes.len()).await.unwrap(), bytes);
+            send(&mut client, bytes).await.unwrap();
+            assert_eq!(receive(&mut server, bytes.len()).await.unwrap(), bytes);
         }
         traces.push(network.trace());
     }

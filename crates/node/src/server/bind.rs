@@ -9,6 +9,7 @@ use barnabas_config::{Layers, ListenerConfig};
 use barnabas_network::{Listener, Listening, Network, SocketOptions};
 
 use super::error::StartError;
+use super::tls;
 
 /// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the
 /// system from adapting them.
@@ -32,15 +33,17 @@ pub struct Bound {
 /// Opens the sockets of all listeners.
 ///
 /// # Errors
-/// One is in use, or can't be had.
+/// One is in use, or can't be had, or lacks what TLS needs.
 pub fn bind(
     network: &Network,
+    layers: &Layers,
     listeners: &[ListenerConfig],
     options: SocketOptions,
 ) -> Result<Vec<Bound>, StartError> {
     listeners
         .iter()
         .map(|config| {
+            let tls = tls::server(layers, config)?;
             let (port, sockets) =
                 bind_one(network, config, options).map_err(|source| StartError::Listen {
                     name: config.name.clone(),
@@ -50,6 +53,7 @@ pub fn bind(
             let listener = Listener {
                 name: config.name.clone(),
                 security_protocol: config.protocol,
+                tls,
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
                 tells_address: config.advertised_host.is_none(),
                 sasl: None,

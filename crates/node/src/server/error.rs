@@ -6,6 +6,7 @@ use barnabas_config::ConfigException;
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
 use barnabas_replica::log_dirs::open::OpenError;
+use barnabas_security::tls::TlsError;
 use barnabas_storage::StorageError;
 
 use crate::format::checkpoint::CheckpointError;
@@ -50,6 +51,14 @@ pub enum StartError {
         found: String,
         /// What is set.
         configured: String,
+    },
+    /// What a listener needs for TLS can't be used.
+    #[error("listener {listener}: {source}")]
+    Tls {
+        /// The listener.
+        listener: String,
+        /// What is wrong.
+        source: TlsError,
     },
     /// A listener can't be bound.
     #[error("listener {name} cannot listen on {address}: {source}")]

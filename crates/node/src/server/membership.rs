@@ -13,6 +13,7 @@ use barnabas_metadata::quorum::{
 };
 use barnabas_metadata::{ControllerClient, MetadataDelta, MetadataImage};
 use barnabas_network::Network;
+use barnabas_network::client::Connector;
 use barnabas_protocol::kraft_voters::KRaftVoter;
 use tokio::runtime::Handle;
 
@@ -94,6 +95,8 @@ pub struct Membership<'a> {
     pub environment: &'a Environment,
     /// The network that it is in.
     pub network: &'a Network,
+    /// The way to the controllers' listeners.
+    pub to_controllers: &'a Connector,
 }
 
 impl Membership<'_> {
@@ -183,7 +186,7 @@ impl Membership<'_> {
             published,
             local,
             controllers: self.addresses(),
-            network: self.network.clone(),
+            connector: self.to_controllers.clone(),
             runtime: Handle::current(),
         })))
     }
@@ -208,7 +211,7 @@ impl Membership<'_> {
             self.config.node_id,
             addresses,
             self.timing(),
-            self.network,
+            self.to_controllers,
             &runtime,
         )
     }

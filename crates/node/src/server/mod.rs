@@ -16,6 +16,7 @@ mod membership;
 mod running_broker;
 mod sasl;
 mod serving;
+mod tls;
 
 pub use error::StartError;
 
@@ -27,6 +28,7 @@ use barnabas_config::load::StartSettings;
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
 use barnabas_network::Listener;
+use barnabas_network::client::Connector;
 use barnabas_replica::log_dirs::{self, LogDirs};
 use barnabas_security::Authorizer;
 use barnabas_storage::{OpenFiles, StorageError};
@@ -95,6 +97,8 @@ impl Server {
             new_cluster_id,
             listeners,
             controller_listeners,
+            inter_broker,
+            to_controllers,
             quorum: mut quorum_settings,
             data_dir,
             data_dirs,
@@ -103,8 +107,13 @@ impl Server {
         let sasl = NodeSasl::read(&layers, &config, listeners.iter().chain(&controller_listeners))?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
-        let listeners = bind::bind(&network, &listeners, sockets)?;
-        let controller_listeners = bind::bind(&network, &controller_listeners, sockets)?;
+        let listeners = bind::bind(&network, &layers, &listeners, sockets)?;
+        let controller_listeners = bind::bind(&network, &layers, &controller_listeners, sockets)?;
+        let to_brokers = tls::connector(&network, &layers, &inter_broker)?;
+        let to_controllers = match quorum_settings.is_alone() {
+            true => Connector::from(network.clone()),
+            false => tls::connector(&network, &layers, &to_controllers)?,
+        };
         let all = listeners.iter().chain(&controller_listeners);
         let named = all.map(|bound| bound.listener.clone()).collect();
         let new_cluster = identity::of_new_folders(
@@ -132,8 +141,13 @@ impl Server {
         let acls = authorizer.clone();
         let mut publish: Publish = Box::new(move |image, delta| acls.publish(&image, delta));
         if quorum_settings.is_broker {
-            let broker =
-                WaitingBroker::load(&environment, &network, (&settings, &config), &log_dirs, &stopping)?;
+            let broker = WaitingBroker::load(
+                &environment,
+                to_brokers,
+                (&settings, &config),
+                &log_dirs,
+                &stopping,
+            )?;
             let cache = broker.metadata.clone();
             publish = Box::new(move |image, delta| {
                 // Whoever finds something in the image finds it guarded.
@@ -150,6 +164,7 @@ impl Server {
             cluster_id: &identity.cluster_id,
             environment: &environment,
             network: &network,
+            to_controllers: &to_controllers,
         };
         let (metadata, controller) = if quorum_settings.is_controller {
             let starting = membership.vote(metadata_disk, &data_dir, publish).await?;

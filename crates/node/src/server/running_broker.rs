@@ -13,7 +13,8 @@ use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::controller::registration_request;
 use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
 use barnabas_metadata::{ControllerClient, features};
-use barnabas_network::{Network, Service};
+use barnabas_network::Service;
+use barnabas_network::client::Connector;
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::Unfinished;
 use barnabas_replica::log_dirs::{self, Cordoned, DataDir, LogDirs};
@@ -58,7 +59,7 @@ pub struct WaitingBroker {
     log_dirs: Arc<LogDirs>,
     replicas: Arc<ReplicaManager>,
     moves: Vec<Unfinished>,
-    network: Network,
+    to_brokers: Connector,
     previous_broker_epoch: i64,
     stopping: CancellationToken,
 }
@@ -70,7 +71,7 @@ impl WaitingBroker {
     /// They can't be used.
     pub fn load(
         environment: &Environment,
-        network: &Network,
+        to_brokers: Connector,
         (settings, config): (&Arc<DynamicBrokerConfig>, &BrokerConfig),
         log_dirs: &Arc<LogDirs>,
         stopping: &CancellationToken,
@@ -88,7 +89,7 @@ impl WaitingBroker {
             stopping.clone(),
         ));
         replicas.partitions().deletions().add(found.deleted, 0);
-        let peers = BrokerPeers::new(config, network.clone(), Handle::current());
+        let peers = BrokerPeers::new(config, to_brokers.clone(), Handle::current());
         let metadata = Arc::new(MetadataPublisher::new(settings.clone(), replicas.clone(), peers));
         Ok(WaitingBroker {
             metadata,
@@ -98,7 +99,7 @@ impl WaitingBroker {
             log_dirs: log_dirs.clone(),
             replicas,
             moves: found.moves,
-            network: network.clone(),
+            to_brokers,
             previous_broker_epoch: found.previous_broker_epoch,
             stopping: stopping.clone(),
         })
@@ -125,7 +126,7 @@ impl WaitingBroker {
         if lets_others_in {
             self.replicas.start_replication(ReplicationContext {
                 channel: controller.channel().clone(),
-                network: self.network.clone(),
+                connector: self.to_brokers.clone(),
                 runtime: Handle::current(),
                 incarnation_id: own.incarnation_id,
             });

@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("config", &["protocol"]),
     ("storage", &["environment", "protocol"]),
-    ("security", &["protocol"]),
+    ("security", &["protocol", "config"]),
     ("metadata", &["environment", "protocol", "config", "security"]),
     ("coordinator", &["environment", "protocol"]),
     ("network", &["environment", "protocol", "storage", "security"]),

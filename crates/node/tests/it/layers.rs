@@ -55,7 +55,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["admission", "platform", "request_memory", "response", "sasl_authentication"],
         &["connection_context", "simulated"],
         &["transport", "simulated::tests"],
-        &["frame_buffer", "listening", "output", "service"],
+        &["frame_buffer", "listening", "opening", "output", "service"],
         &["authentication", "client", "connection", "rpc", "worker"],
         &["acceptor"],
     ]),

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_environment::Threads;
-use barnabas_network::Network;
-use barnabas_network::client::{CallError, NodeClient};
+use barnabas_network::client::{CallError, Connector, NodeClient};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{FetchRequest, FetchResponse};
 use parking_lot::Mutex;
@@ -44,7 +43,7 @@ pub struct FetcherContext {
     /// Where the partitions are.
     pub replicas: Arc<ReplicaManager>,
     /// How leaders are reached.
-    pub network: Network,
+    pub connector: Connector,
     /// The leader's `host:port`.
     pub address: String,
     /// Under what this broker has registered.
@@ -117,7 +116,7 @@ impl Fetching {
     async fn run(fetcher: Arc<Fetcher>, context: FetcherContext) {
         let client_id = format!("broker-{}-fetcher", context.replicas.config().node_id);
         let client = NodeClient::new(
-            context.network.clone(),
+            context.connector.clone(),
             &context.address,
             &client_id,
             &Handle::current(),

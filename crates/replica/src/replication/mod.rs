@@ -20,7 +20,7 @@ use std::sync::{Arc, Weak};
 
 use barnabas_metadata::channel::ControllerChannel;
 use barnabas_metadata::image::{BrokersImage, MetadataDelta};
-use barnabas_network::Network;
+use barnabas_network::client::Connector;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub struct ReplicationContext {
     /// The way to the controllers.
     pub channel: Arc<dyn ControllerChannel>,
     /// How other brokers are reached.
-    pub network: Network,
+    pub connector: Connector,
     /// Where what has no thread of its own runs.
     pub runtime: Handle,
     /// Under what this process registers as a broker.
@@ -193,7 +193,7 @@ impl Replication {
         let fetchers = (0..count).map(|index| {
             let context = FetcherContext {
                 replicas: replicas.clone(),
-                network: self.context.network.clone(),
+                connector: self.context.connector.clone(),
                 address: address.clone(),
                 own_epoch: self.own_epoch.clone(),
             };

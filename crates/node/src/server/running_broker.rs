@@ -196,11 +196,9 @@ impl WaitingBroker {
     }
 }
 
-/// Which log directories have failed since, and which are cordoned. A folder that has failed tells its id no
-/// more, so the ids are those of the start.
+/// Which log directories have failed since the start, and which are cordoned.
 fn directories(log_dirs: &LogDirs, settings: &Arc<DynamicBrokerConfig>) -> Directories {
-    let with_id =
-        |dir: &Arc<DataDir>| Some((dir.clone(), dir.storage().ok()?.meta_properties()?.directory_id?));
+    let with_id = |dir: &Arc<DataDir>| Some((dir.clone(), dir.id().filter(|_| !dir.is_failed())?));
     let known: Vec<(Arc<DataDir>, Uuid)> = log_dirs.all().iter().filter_map(with_id).collect();
     // Not the publisher, which tells whoever asks this of every image: they would keep each other.
     let settings = settings.clone();

@@ -61,6 +61,11 @@ impl DataDir {
         }
     }
 
+    /// Its id (KIP-858), also once it has failed; `None` if it could not be used from the start.
+    pub fn id(&self) -> Option<Uuid> {
+        self.storage.as_ref()?.meta_properties()?.directory_id
+    }
+
     /// Whether it serves nothing any more.
     pub fn is_failed(&self) -> bool {
         self.failure.get().is_some()
@@ -142,7 +147,7 @@ impl LogDirs {
 
     /// The ids of those that serve, the metadata's first.
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        let id = |dir: &Arc<DataDir>| dir.storage().ok()?.meta_properties()?.directory_id;
+        let id = |dir: &Arc<DataDir>| dir.id().filter(|_| !dir.is_failed());
         let others = self.dirs.iter().filter(|dir| !Arc::ptr_eq(dir, &self.metadata));
         std::iter::once(&self.metadata)
             .chain(others)

@@ -6,6 +6,7 @@
 pub mod append;
 pub mod core;
 pub mod delete_records;
+mod directory;
 pub mod fetch;
 pub mod flush;
 pub mod follow;
@@ -106,6 +107,10 @@ struct State {
     gate: FlushGate,
     /// It waits in the queue of those whose ISR should change.
     in_isr_queue: bool,
+    /// The log directory that the metadata says it lies in.
+    noted_dir: Uuid,
+    /// It waits in the queue of those that lie elsewhere.
+    in_dir_queue: bool,
 }
 
 impl Partition {
@@ -139,6 +144,8 @@ impl Partition {
             waiters: Waiters::default(),
             gate: FlushGate::default(),
             in_isr_queue: false,
+            noted_dir: Uuid::nil(),
+            in_dir_queue: false,
         };
         let partition = Arc::new_cyclic(|itself| Partition {
             id,

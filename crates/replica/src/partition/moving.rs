@@ -198,6 +198,7 @@ impl Partition {
         self.dir.store(moving.to.clone());
         let original = std::mem::replace(log, copy.take());
         drop(guard);
+        self.look_for_dir();
         // Not cancelled, so it is this one.
         *known = None;
         Ok(original.map_or(Turn::Lost, |original| Turn::Done(from, Box::new(original))))

@@ -273,8 +273,10 @@ impl Partitions {
             isr: state.isr.clone(),
             alive: self.alive(image, &state.replicas),
         };
+        let directory = state.directory(self.node_id);
         if let Some(partition) = known {
             partition.assign(assignment);
+            partition.note_dir(directory);
             return;
         }
         let Some((dir, log)) = self.claim(topic, index, &settings.log, broker) else {
@@ -288,6 +290,7 @@ impl Partitions {
         };
         let (settings, shared) = (settings.clone(), self.shared.clone());
         let partition = Partition::new(id, self.node_id, assignment, settings, dir, log, shared);
+        partition.note_dir(directory);
         self.write().put(topic, index, Some(partition));
     }
 

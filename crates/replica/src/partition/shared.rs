@@ -1,5 +1,5 @@
-//! What all partitions of a broker share: the flusher, the clock, and the queue of those whose ISR should
-//! change.
+//! What all partitions of a broker share: the flusher, the clock, and the queues of those that want something
+//! of the controller.
 
 use std::sync::{Arc, Weak};
 
@@ -20,7 +20,9 @@ pub struct Shared {
     /// `replica.lag.time.max.ms`.
     pub lag_time_max_ms: i64,
     /// Partitions whose ISR should change.
-    pub isr_queue: IsrQueue,
+    pub isr_queue: PartitionQueue,
+    /// Partitions that lie in another log directory than the metadata says.
+    pub dir_queue: PartitionQueue,
 }
 
 impl Shared {
@@ -30,7 +32,8 @@ impl Shared {
             flusher: Flusher::new(environment.threads),
             clock: environment.clock.clone(),
             lag_time_max_ms,
-            isr_queue: IsrQueue::default(),
+            isr_queue: PartitionQueue::default(),
+            dir_queue: PartitionQueue::default(),
         })
     }
 
@@ -43,14 +46,14 @@ impl Shared {
     }
 }
 
-/// Partitions whose ISR should change, each once: the partition remembers that it is in here.
+/// Partitions that wait for the same, each once: the partition remembers that it is in here.
 #[derive(Default)]
-pub struct IsrQueue {
+pub struct PartitionQueue {
     partitions: Mutex<Vec<Weak<Partition>>>,
     filled: Notify,
 }
 
-impl IsrQueue {
+impl PartitionQueue {
     /// Adds one that is not in here.
     pub(super) fn push(&self, partition: Weak<Partition>) {
         self.partitions.lock().push(partition);

@@ -5,6 +5,7 @@
 //! leads something this one follows, and it ends with the last partition; the ISR manager begins with the
 //! first leader that has a follower. A node that is alone has nothing of this.
 
+mod dir_assignments;
 mod exchange;
 mod fetch_session;
 mod fetcher;
@@ -53,6 +54,7 @@ pub(crate) struct Replication {
     /// Who is followed by which fetcher, and in which epoch.
     followed: BTreeMap<TopicIdPartition, (i32, LeaderEpoch)>,
     isr_manager_runs: bool,
+    dir_assignments_run: bool,
 }
 
 /// A broker that is followed.
@@ -81,6 +83,7 @@ impl Replication {
             sources: BTreeMap::new(),
             followed: BTreeMap::new(),
             isr_manager_runs: false,
+            dir_assignments_run: false,
         }
     }
 
@@ -97,6 +100,7 @@ impl Replication {
         if self.is_alone(brokers) {
             return;
         }
+        self.run_dir_assignments(&replicas);
         let keys = all_keys(&replicas).chain(self.followed.keys().copied());
         let keys: BTreeSet<TopicIdPartition> = keys.collect();
         self.look_at(&replicas, brokers, keys.into_iter());
@@ -239,6 +243,14 @@ impl Replication {
         if !std::mem::replace(&mut self.isr_manager_runs, true) {
             let (channel, own_epoch) = (self.context.channel.clone(), self.own_epoch.clone());
             let running = isr_manager::run(replicas.clone(), channel, own_epoch);
+            self.context.runtime.spawn(running);
+        }
+    }
+
+    fn run_dir_assignments(&mut self, replicas: &Arc<ReplicaManager>) {
+        if !std::mem::replace(&mut self.dir_assignments_run, true) {
+            let (channel, own_epoch) = (self.context.channel.clone(), self.own_epoch.clone());
+            let running = dir_assignments::run(replicas.clone(), channel, own_epoch);
             self.context.runtime.spawn(running);
         }
     }

@@ -17,6 +17,7 @@ use crate::fetch::session_cache::SessionCache;
 use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
+use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, Layers};
 use barnabas_controller::admin::AdminNode;
 use barnabas_network::Listener;
@@ -63,6 +64,10 @@ impl AdminNode for Broker {
 
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         Broker::rights(self, context)
+    }
+
+    fn mutate(&self, context: &RequestContext, changes: usize, is_strict: bool) -> Result<i32, i32> {
+        self.throttling().mutate(context, changes, is_strict)
     }
 
     fn controllers(&self) -> &ControllerClient {
@@ -150,6 +155,11 @@ impl Broker {
     /// The transaction coordinator.
     pub fn transactions(&self) -> &TransactionCoordinator {
         self.metadata.transactions()
+    }
+
+    /// What clients may take.
+    pub fn throttling(&self) -> &Arc<Throttling> {
+        self.metadata.throttling()
     }
 
     /// The other brokers.

@@ -319,7 +319,17 @@ fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [
         client_id: connection.client_id(header.client_id),
     };
     let body_start = header.size;
-    (api.start)(broker, context, &mut frame[body_start..])
+    let body = &mut frame[body_start..];
+    match broker.throttling().begin() {
+        // A Fetch counts for itself: that of a broker doesn't.
+        Some(began) if !matches!(api.throttle, Throttle::Exempt | Throttle::Fetch) => {
+            let outcome = (api.start)(broker, context.clone(), body);
+            let throttling = broker.throttling();
+            let spent = throttling.since(Some(began));
+            throttling.time(context, spent, outcome)
+        }
+        _ => (api.start)(broker, context, body),
+    }
 }
 
 /// The row of an API that is served.

@@ -15,6 +15,7 @@ use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
 use crate::lifecycle::BrokerLifecycle;
 use crate::lost_brokers::LostBrokers;
+use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
@@ -27,6 +28,7 @@ pub struct MetadataPublisher {
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
     peers: BrokerPeers,
+    throttling: Arc<Throttling>,
     lost: LostBrokers,
     clock: Clock,
     /// Who tells the controllers how far this broker is.
@@ -43,10 +45,12 @@ impl MetadataPublisher {
         let environment = replicas.environment().clone();
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
+        let throttling = Arc::new(Throttling::new(&settings.config(), environment.clock.clone()));
         MetadataPublisher {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             settings,
             replicas,
+            throttling,
             groups,
             transactions,
             peers,
@@ -92,6 +96,11 @@ impl MetadataPublisher {
         &self.transactions
     }
 
+    /// What clients may take.
+    pub fn throttling(&self) -> &Arc<Throttling> {
+        &self.throttling
+    }
+
     /// The other brokers.
     pub fn peers(&self) -> &BrokerPeers {
         &self.peers
@@ -118,6 +127,7 @@ impl MetadataPublisher {
         Self::warn_of_ineffective(&image, delta);
         let now_ms = self.clock.monotonic_ms();
         self.lost.apply(&self.image(), &image, delta, now_ms);
+        self.throttling.apply(&image, delta);
         self.image.store(image.clone());
         self.peers.apply(&image, delta);
         if let Some(lifecycle) = self.lifecycle.get() {

@@ -27,6 +27,7 @@ use super::request_memory::{GRANTED_BYTES, Share, Verdict};
 use super::response::{Chunk, Outcome, PendingReply, Reply};
 use super::transport::Transport;
 use super::worker::Accepted;
+use crate::connection_context::resumed;
 use crate::{ConnectionContext, Service};
 
 /// Size of a thread's read buffer: large enough that most frames are parsed in place.
@@ -175,6 +176,7 @@ impl Connection {
                 continue;
             }
             let may_read = self.may_read();
+            let paused_until = self.context.paused_until();
             self.memory.hold(self.input.capacity() + self.pending_bytes);
             tokio::select! {
                 biased;
@@ -198,6 +200,7 @@ impl Connection {
                     Verdict::Granted => self.starved = false,
                     Verdict::Wasted => return Err(Ended::Starving),
                 },
+                () = resumed(paused_until), if paused_until.is_some() => {}
                 () = &mut stopped, if !stopping => {
                     stopping = true;
                     self.reading = false;
@@ -235,6 +238,7 @@ impl Connection {
         let exclusive = matches!(self.replies.back(), Some(Slot::Pending { exclusive: true, .. }));
         self.reading
             && !exclusive
+            && self.context.paused_until().is_none()
             && self.replies.len() < REQUESTS_IN_FLIGHT_MAX
             && self.pending_bytes < PENDING_BYTES_MAX
             && self.output.len() + self.replies_bytes < OUTPUT_BYTES_MAX

@@ -1,14 +1,16 @@
 //! What a handler may know of the connection that its request came by.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
 use barnabas_security::tls::ServerTls;
+use tokio::time::Instant;
 
 use crate::SaslAuthentication;
 
@@ -60,6 +62,8 @@ pub struct ConnectionContext {
     principal: RefCell<Rc<KafkaPrincipal>>,
     /// The client id of the last request: a client names itself alike in all of them.
     client_id: RefCell<Rc<str>>,
+    /// No request starts before.
+    paused_until: Cell<Option<Instant>>,
 }
 
 impl ConnectionContext {
@@ -74,6 +78,7 @@ impl ConnectionContext {
             told_host,
             principal: RefCell::new(Rc::new(KafkaPrincipal::anonymous())),
             client_id: RefCell::new(Rc::from("")),
+            paused_until: Cell::new(None),
         }
     }
 
@@ -85,6 +90,23 @@ impl ConnectionContext {
     /// The client has authenticated. Requests that have begun stay those of whom it was before.
     pub fn authenticated(&self, principal: KafkaPrincipal) {
         *self.principal.borrow_mut() = Rc::new(principal);
+    }
+
+    /// Starts no further request for so long; what is answered leaves all the same.
+    pub fn pause_for(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let longest = self.paused_until.get().map_or(until, |before| before.max(until));
+        self.paused_until.set(Some(longest));
+    }
+
+    /// Until when no request starts; `None` when they may.
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
+        let until = self.paused_until.get()?;
+        if Instant::now() < until {
+            return Some(until);
+        }
+        self.paused_until.set(None);
+        None
     }
 
     /// The client's address as Java prints it, which is how groups show their members: a slash, and no short
@@ -106,6 +128,14 @@ impl ConnectionContext {
             *last = Rc::from(client_id);
         }
         last.clone()
+    }
+}
+
+/// The end of a pause; there is one only while a client is over its quota.
+pub(crate) async fn resumed(paused_until: Option<Instant>) {
+    match paused_until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

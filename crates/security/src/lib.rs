@@ -7,6 +7,7 @@ mod acl_binding;
 mod authorized_operations;
 mod authorizer;
 mod principal;
+pub mod quotas;
 mod rights;
 pub mod sasl;
 pub mod standard;

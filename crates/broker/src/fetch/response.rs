@@ -10,7 +10,7 @@ use barnabas_protocol::messages::FetchRequest;
 use barnabas_protocol::produce::TopicRef;
 
 use super::session::FetchKey;
-use super::session_cache::INVALID_SESSION_ID;
+use super::session_cache::{FetchContext, INVALID_SESSION_ID};
 use crate::request::RequestContext;
 use barnabas_network::response::{Chunk, Reply, frame_buffer};
 use barnabas_replica::partition::fetch::FetchedPartition;
@@ -27,6 +27,22 @@ impl FetchReply {
     /// A reply that is an error as a whole.
     pub fn error(&self, error: ErrorCode) -> Reply {
         self.encode(error, INVALID_SESSION_ID, Vec::new(), (&[], Vec::new()))
+    }
+
+    /// A reply without records to a client that pauses for so long. Its session stays as it is.
+    pub fn throttled(&self, session: &FetchContext, throttle_time_ms: i32) -> Reply {
+        let session_id = match session {
+            FetchContext::Incremental { session_id, .. } => *session_id,
+            FetchContext::Sessionless | FetchContext::Full => INVALID_SESSION_ID,
+        };
+        let response = FetchResponse {
+            throttle_time_ms,
+            error: ErrorCode::None,
+            session_id,
+            topics: Vec::new(),
+            node_endpoints: Vec::new(),
+        };
+        self.write(&response, &[])
     }
 
     /// A reply that is an error as a whole and, where topics have names, of every partition as it was asked
@@ -85,6 +101,10 @@ impl FetchReply {
             topics,
             node_endpoints,
         };
+        self.write(&response, partitions)
+    }
+
+    fn write(&self, response: &FetchResponse<'_>, partitions: &[(FetchKey, FetchedPartition)]) -> Reply {
         let context = &self.context;
         let mut head = frame_buffer(HEAD_BYTES);
         encode_response_header(

@@ -70,6 +70,11 @@ pub struct SessionCache {
     slots: usize,
 }
 
+/// A positive number nobody can guess.
+pub fn session_id_of(random: u64) -> i32 {
+    (random >> 33) as i32 % SESSION_ID_END
+}
+
 impl SessionCache {
     /// A cache of at most `slots` sessions (`max.incremental.fetch.session.cache.slots`).
     pub fn new(slots: usize) -> Self {

@@ -50,6 +50,7 @@ const ACKS_NONE: i16 = 0;
 /// waited for.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
     let version = context.api_version;
+    let bytes = body.len();
     let Ok(mut request) = ProduceRequest::parse(version, body) else {
         return Outcome::Ready(Reply::Close);
     };
@@ -59,18 +60,18 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         .transactional_id
         .filter(|id| rights.on_transactional_id(AclOperation::Write, id));
     let Some(transactional_id) = request.transactional_id else {
-        return produce(broker, context, &mut request, &Verdicts::off());
+        return produce(broker, (context, bytes), &mut request, &Verdicts::off());
     };
     if !broker.config().transaction_partition_verification_enable && version < transactional::IMPLICIT_SINCE {
-        return produce(broker, context, &mut request, &Verdicts::off());
+        return produce(broker, (context, bytes), &mut request, &Verdicts::off());
     }
     let mut verifying = match transactional::begin(broker, &context, &request, transactional_id) {
         Ok(Some(verifying)) => verifying,
-        Ok(None) => return produce(broker, context, &mut request, &Verdicts::default()),
-        Err(error) => return produce(broker, context, &mut request, &Verdicts::refused(error)),
+        Ok(None) => return produce(broker, (context, bytes), &mut request, &Verdicts::default()),
+        Err(error) => return produce(broker, (context, bytes), &mut request, &Verdicts::refused(error)),
     };
     match verifying.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(verdicts) => produce(broker, context, &mut request, &verdicts),
+        Poll::Ready(verdicts) => produce(broker, (context, bytes), &mut request, &verdicts),
         Poll::Pending => {
             let (broker, mut body) = (broker.clone(), body.to_vec());
             Outcome::Exclusive(Box::pin(async move {
@@ -78,7 +79,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
                 let Ok(mut request) = ProduceRequest::parse(version, &mut body) else {
                     return Reply::Close;
                 };
-                match produce(&broker, context, &mut request, &verdicts) {
+                match produce(&broker, (context, bytes), &mut request, &verdicts) {
                     Outcome::Ready(reply) => reply,
                     Outcome::Staged(reply) | Outcome::Exclusive(reply) => reply.await,
                 }
@@ -89,7 +90,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
 
 fn produce(
     broker: &Arc<Broker>,
-    context: RequestContext,
+    (context, bytes): (RequestContext, usize),
     request: &mut ProduceRequest<'_>,
     verdicts: &Verdicts,
 ) -> Outcome {
@@ -115,12 +116,14 @@ fn produce(
         };
         answers.push((partition.topic, answer));
     }
+    // A client that goes on without an answer pauses, too.
+    let pause_ms = broker.throttling().produce(&context, bytes);
     if acks == ACKS_NONE {
         let failed = answers.iter().any(|(_, answer)| answer.error != ErrorCode::None);
         return Outcome::Ready(if failed { Reply::Close } else { Reply::Nothing });
     }
     if waiting.is_empty() {
-        return Outcome::Ready(encode(broker, &context, answers));
+        return Outcome::Ready(encode(broker, &context, answers, pause_ms));
     }
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let (topics, mut answers): (Vec<TopicName>, Vec<_>) = answers
@@ -152,6 +155,7 @@ fn produce(
             &broker,
             &context,
             topics.iter().map(TopicName::as_ref).zip(answers).collect(),
+            pause_ms,
         )
     }))
 }
@@ -370,12 +374,13 @@ fn encode(
     broker: &Broker,
     context: &RequestContext,
     mut partitions: Vec<(TopicRef<'_>, ProducePartitionResponse)>,
+    throttle_time_ms: i32,
 ) -> Reply {
     let node_endpoints = leader_hints::of_produce(broker, context, &mut partitions);
     let response = ProduceResponse {
         partitions,
         node_endpoints,
-        ..ProduceResponse::default()
+        throttle_time_ms,
     };
     let mut buffer = frame_buffer(128);
     encode_response_header(

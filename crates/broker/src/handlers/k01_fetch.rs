@@ -34,6 +34,8 @@ use barnabas_replica::partition::{Isolation, Reader};
 const TOPIC_IDS_SINCE: i16 = 13;
 /// First version whose consumers may read from followers (KIP-392).
 const FOLLOWER_FETCH_SINCE: i16 = 11;
+/// About so many bytes surround the records of a partition in an answer.
+const PARTITION_BYTES: usize = 64;
 /// How long a follower whose fetch waits for records is left without the news that the high watermark or the
 /// log's start has moved. Under load the next records bring it; consumers of an idle follower see what is
 /// committed so much later. (In Apache Kafka, which tells with the next records or when the wait is over,
@@ -42,6 +44,7 @@ const FOLLOWER_LINGER: Duration = Duration::from_millis(10);
 
 /// Answers at once what is there, or parks until enough is.
 pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
+    let began = broker.throttling().begin();
     let Some(request) = decode::<FetchRequest>(&context, body) else {
         return Outcome::Ready(Reply::Close);
     };
@@ -50,6 +53,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         Err(reply) => return Outcome::Ready(reply),
     };
     let read = fetch.targets.read();
+    fetch.spent = broker.throttling().since(began);
     if !fetch.is_complete(&read) && !fetch.max_wait.is_zero() {
         return Outcome::Staged(Box::pin(fetch.wait(read)));
     }
@@ -67,6 +71,8 @@ struct Fetch {
     /// Whether the session has partitions that need not be read.
     has_others: bool,
     max_wait: Duration,
+    /// What its start took; zero while there are no quotas.
+    spent: Duration,
 }
 
 impl Fetch {
@@ -99,7 +105,11 @@ impl Fetch {
             // Apache Kafka finds out when it reads, so not while there is nothing to read.
             return Err(reply.failure(ErrorCode::UnknownServerError, request));
         }
-        let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes);
+        let quota = match reader {
+            Reader::Follower(_) => i32::MAX,
+            _ => broker.throttling().fetch_bytes_max(&reply.context),
+        };
+        let max_bytes = request.max_bytes.min(broker.config().fetch_max_bytes).min(quota);
         let targets = FetchTargets {
             targets,
             max_bytes,
@@ -115,6 +125,7 @@ impl Fetch {
             targets,
             has_others,
             max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+            spent: Duration::ZERO,
         })
     }
 
@@ -216,8 +227,16 @@ impl Fetch {
             reply,
             session,
             targets,
+            spent,
             ..
         } = self;
+        if !matches!(targets.reader, Reader::Follower(_)) {
+            let bytes = read.bytes + PARTITION_BYTES * read.partitions.len();
+            let pause_ms = broker.throttling().fetch(&reply.context, bytes, spent);
+            if pause_ms > 0 {
+                return reply.throttled(&session, pause_ms);
+            }
+        }
         let answered = targets
             .targets
             .into_iter()
@@ -236,7 +255,7 @@ impl Fetch {
                     targets.reader,
                     remembered,
                     broker.clock.monotonic_ms(),
-                    || session_id_of(broker.random.u64()),
+                    || session_cache::session_id_of(broker.random.u64()),
                 );
                 (session_id, answered.into_iter().map(named).collect())
             }
@@ -377,9 +396,4 @@ fn key(topic: &str, topic_id: Uuid, partition: i32, uses_topic_ids: bool) -> Fet
         topic: Arc::from(if uses_topic_ids { "" } else { topic }),
         partition,
     }
-}
-
-/// A positive number nobody can guess.
-fn session_id_of(random: u64) -> i32 {
-    (random >> 33) as i32 % session_cache::SESSION_ID_END
 }

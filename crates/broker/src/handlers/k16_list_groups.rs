@@ -4,7 +4,7 @@
 //! may not describe are left out. Errors: COORDINATOR_LOAD_IN_PROGRESS.
 
 use barnabas_protocol::messages::{ListGroupsRequest, ListGroupsResponse};
-use barnabas_security::AclOperation;
+use barnabas_security::{CLUSTER_NAME, ResourceType};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -28,8 +28,8 @@ pub async fn handle(
         Err(error) => return ListGroupsResponse::default().with_error_code(error.code()),
     };
     let rights = broker.rights(context);
-    if !rights.on_cluster(AclOperation::Describe) {
-        groups.retain(|group| rights.on_group(AclOperation::Describe, &group.group_id));
+    if !rights.to_see(ResourceType::Cluster, CLUSTER_NAME) {
+        groups.retain(|group| rights.to_see(ResourceType::Group, &group.group_id));
     }
     // A field that the version does not have must not be set.
     for group in &mut groups {

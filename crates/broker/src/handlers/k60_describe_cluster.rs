@@ -1,4 +1,5 @@
-//! DescribeCluster (key 60): the brokers that are alive, as Metadata tells them, without the topics (KIP-700, KIP-919).
+//! DescribeCluster (key 60): the brokers that are alive, as Metadata tells them, without the topics (KIP-700,
+//! KIP-919).
 //!
 //! Versions 0–2. Errors: UNSUPPORTED_ENDPOINT_TYPE for an endpoint type that doesn't exist,
 //! MISMATCHED_ENDPOINT_TYPE for the controllers' one, which this listener doesn't serve.

@@ -12,7 +12,7 @@ use barnabas_protocol::messages::list_transactions_response::TransactionState;
 use barnabas_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ProducerId, StrBytes, TransactionalId,
 };
-use barnabas_security::AclOperation;
+use barnabas_security::ResourceType;
 use regex::Regex;
 
 use crate::broker::Broker;
@@ -50,7 +50,7 @@ pub async fn handle(
             let passing =
                 listed.filter(|(id, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id)));
             let rights = broker.rights(context);
-            let visible = passing.filter(|(id, _)| rights.on_transactional_id(AclOperation::Describe, id));
+            let visible = passing.filter(|(id, _)| rights.to_see(ResourceType::TransactionalId, id));
             let states = visible.map(|(id, metadata)| {
                 TransactionState::default()
                     .with_transactional_id(TransactionalId(StrBytes::from_string(id.to_string())))

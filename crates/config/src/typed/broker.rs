@@ -80,6 +80,14 @@ view! {
         super_users: String = "super.users",
         /// Whether everybody may do everything to what no ACL is about.
         allow_everyone_if_no_acl_found: bool = "allow.everyone.if.no.acl.found",
+        /// Windows over which the rates of client quotas are measured.
+        quota_window_num: i32 = "quota.window.num",
+        /// How long each of them is, seconds.
+        quota_window_size_seconds: i32 = "quota.window.size.seconds",
+        /// Windows whose changes of metadata may come at once.
+        controller_quota_window_num: i32 = "controller.quota.window.num",
+        /// How long each of them is, seconds.
+        controller_quota_window_size_seconds: i32 = "controller.quota.window.size.seconds",
         /// How long other nodes are waited for, milliseconds.
         request_timeout_ms: i32 = "request.timeout.ms",
 

@@ -1,7 +1,8 @@
 //! CreateTopics (key 19): topics with so many partitions, or with partitions on chosen brokers.
 //!
 //! Versions 2–7. The controller decides; its errors are in `barnabas_metadata::controller`;
-//! TOPIC_AUTHORIZATION_FAILED. The answer tells the configs that a new topic has (from version 5).
+//! TOPIC_AUTHORIZATION_FAILED, THROTTLING_QUOTA_EXCEEDED. The answer tells the configs that a new topic has
+//! (from version 5).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,9 +13,13 @@ use barnabas_protocol::messages::create_topics_response::{CreatableTopicConfigs,
 use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes, TopicName};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::admin::AdminNode;
+use super::AdminNode;
+use super::mutations::{Mutations, created};
 use barnabas_config::{Settings, describe};
 use barnabas_network::rpc::RequestContext;
+
+/// First version whose clients know of THROTTLING_QUOTA_EXCEEDED.
+const STRICT_SINCE: i16 = 6;
 
 /// Has the controller create the topics.
 pub async fn handle(
@@ -23,7 +28,10 @@ pub async fn handle(
     mut request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
     let rights = node.rights(context);
-    let forbidden = take_forbidden(&mut request, rights);
+    let mut forbidden = take_forbidden(&mut request, rights);
+    let mut mutations = Mutations::new(node, context, STRICT_SINCE);
+    forbidden.extend(take_throttled(&mut request, node, &mut mutations));
+    let throttle_time_ms = mutations.throttle_time_ms();
     let asked = request.topics.clone();
     let outcome = node.controllers().submit(CreateTopics(request)).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
@@ -37,12 +45,12 @@ pub async fn handle(
                 }
             }
             response.topics.extend(forbidden);
-            response
+            response.with_throttle_time_ms(throttle_time_ms)
         }
         Err(error) => {
             let mut response = refused(&asked, &error);
             response.topics.extend(forbidden);
-            response
+            response.with_throttle_time_ms(throttle_time_ms)
         }
     }
 }
@@ -70,6 +78,25 @@ fn take_forbidden(request: &mut CreateTopicsRequest, rights: Rights<'_>) -> Vec<
             .with_configs(Some(Vec::new()))
     };
     request.topics.extract_if(.., forbidden).map(refused).collect()
+}
+
+/// Takes the topics out for which the client's quota has nothing left.
+fn take_throttled<N: AdminNode>(
+    request: &mut CreateTopicsRequest,
+    node: &N,
+    mutations: &mut Mutations<'_, N>,
+) -> Vec<CreatableTopicResult> {
+    let mut throttled = Vec::new();
+    request
+        .topics
+        .retain(|topic| match mutations.take(created(topic, node)) {
+            Ok(()) => true,
+            Err(error) => {
+                throttled.extend(refused(std::slice::from_ref(topic), &error).topics);
+                false
+            }
+        });
+    throttled
 }
 
 /// The result for a client that may not see the configs of what it has created.

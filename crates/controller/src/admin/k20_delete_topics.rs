@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use barnabas_metadata::MetadataImage;
 use barnabas_metadata::controller::{ApiError, DeleteTopics};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_topics_response::DeletableTopicResult;
@@ -13,12 +14,16 @@ use barnabas_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, Str
 use barnabas_security::{AclOperation, Rights};
 use uuid::Uuid;
 
-use crate::admin::AdminNode;
+use super::AdminNode;
+use super::mutations::Mutations;
 use crate::authorization;
 use barnabas_network::rpc::RequestContext;
 
 /// First version that knows TOPIC_DELETION_DISABLED.
 const DISABLED_SINCE: i16 = 3;
+
+/// First version whose clients know of THROTTLING_QUOTA_EXCEEDED.
+const STRICT_SINCE: i16 = 5;
 
 /// Has the controller delete the topics.
 pub async fn handle(
@@ -33,16 +38,19 @@ pub async fn handle(
         };
         return refused(&request, &ApiError::bare(code));
     }
-    let forbidden = take_forbidden(&mut request, node, node.rights(context));
+    let mut forbidden = take_forbidden(&mut request, node, node.rights(context));
+    let mut mutations = Mutations::new(node, context, STRICT_SINCE);
+    forbidden.extend(take_throttled(&mut request, &node.image(), &mut mutations));
+    let throttle_time_ms = mutations.throttle_time_ms();
     let outcome = node.controllers().submit(DeleteTopics(request.clone())).await;
     match outcome.map_err(ApiError::from).and_then(|reply| reply) {
-        Ok(results) => {
-            DeleteTopicsResponse::default().with_responses(forbidden.into_iter().chain(results).collect())
-        }
+        Ok(results) => DeleteTopicsResponse::default()
+            .with_throttle_time_ms(throttle_time_ms)
+            .with_responses(forbidden.into_iter().chain(results).collect()),
         Err(error) => {
             let mut response = refused(&request, &error);
             response.responses.extend(forbidden);
-            response
+            response.with_throttle_time_ms(throttle_time_ms)
         }
     }
 }
@@ -103,6 +111,34 @@ fn take_forbidden(
         .topics
         .retain(|topic| !is_forbidden(topic.name.as_ref(), topic.topic_id));
     forbidden
+}
+
+/// Takes the topics out for which the client's quota has nothing left.
+fn take_throttled<N: AdminNode>(
+    request: &mut DeleteTopicsRequest,
+    image: &MetadataImage,
+    mutations: &mut Mutations<'_, N>,
+) -> Vec<DeletableTopicResult> {
+    let mut throttled = Vec::new();
+    let mut is_taken = |name: Option<&TopicName>, id: Uuid| {
+        let topic = match name {
+            Some(name) => image.topics.by_name(&name.0),
+            None => image.topics.by_id(&id),
+        };
+        let taken = mutations.take(topic.map_or(0, |topic| topic.partitions.len()));
+        throttled.extend(taken.as_ref().err().map(|error| {
+            let refused = result(name.cloned(), id, error);
+            refused.with_error_message(error.wire_message())
+        }));
+        taken.is_ok()
+    };
+    request
+        .topic_names
+        .retain(|name| is_taken(Some(name), Uuid::nil()));
+    request
+        .topics
+        .retain(|topic| is_taken(topic.name.as_ref(), topic.topic_id));
+    throttled
 }
 
 fn result(name: Option<TopicName>, id: Uuid, error: &ApiError) -> DeletableTopicResult {

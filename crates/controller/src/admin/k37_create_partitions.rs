@@ -1,7 +1,7 @@
 //! CreatePartitions (key 37): more partitions for a topic.
 //!
 //! Versions 0–3. Errors: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS,
-//! INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST.
+//! INVALID_REPLICA_ASSIGNMENT, INVALID_REQUEST, THROTTLING_QUOTA_EXCEEDED.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,12 @@ use barnabas_protocol::messages::create_partitions_response::CreatePartitionsTop
 use barnabas_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 use barnabas_security::{AclOperation, Rights};
 
-use crate::admin::AdminNode;
+use super::AdminNode;
+use super::mutations::{Mutations, added};
 use barnabas_network::rpc::RequestContext;
+
+/// First version whose clients know of THROTTLING_QUOTA_EXCEEDED.
+const STRICT_SINCE: i16 = 3;
 
 /// Has the controller add the partitions.
 pub async fn handle(
@@ -21,22 +25,35 @@ pub async fn handle(
     context: &RequestContext,
     mut request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let forbidden = take_forbidden(&mut request, node.rights(context));
+    let mut forbidden = take_forbidden(&mut request, node.rights(context));
+    let mut mutations = Mutations::new(node, context, STRICT_SINCE);
+    let image = node.image();
+    request
+        .topics
+        .retain(|topic| match mutations.take(added(topic, &image)) {
+            Ok(()) => true,
+            Err(error) => {
+                forbidden.push(result(topic.name.clone(), &error));
+                false
+            }
+        });
+    let throttle_time_ms = mutations.throttle_time_ms();
     let names: Vec<_> = request.topics.iter().map(|topic| topic.name.clone()).collect();
     let outcome = node.controllers().submit(CreatePartitions(request)).await;
     let results = outcome
         .map_err(ApiError::from)
         .and_then(|reply| reply)
-        .unwrap_or_else(|error| {
-            let result = |name| {
-                CreatePartitionsTopicResult::default()
-                    .with_name(name)
-                    .with_error_code(error.code.code())
-                    .with_error_message(error.wire_message())
-            };
-            names.into_iter().map(result).collect()
-        });
-    CreatePartitionsResponse::default().with_results(forbidden.into_iter().chain(results).collect())
+        .unwrap_or_else(|error| names.into_iter().map(|name| result(name, &error)).collect());
+    CreatePartitionsResponse::default()
+        .with_throttle_time_ms(throttle_time_ms)
+        .with_results(forbidden.into_iter().chain(results).collect())
+}
+
+fn result(name: TopicName, error: &ApiError) -> CreatePartitionsTopicResult {
+    CreatePartitionsTopicResult::default()
+        .with_name(name)
+        .with_error_code(error.code.code())
+        .with_error_message(error.wire_message())
 }
 
 /// Takes the topics out that the client may not alter. Those that are named twice stay, for the controller to

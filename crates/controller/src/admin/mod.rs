@@ -21,6 +21,7 @@ pub mod k50_describe_user_scram_credentials;
 pub mod k51_alter_user_scram_credentials;
 pub mod k57_update_features;
 pub mod k94_unregister_controller;
+mod mutations;
 
 use std::sync::Arc;
 
@@ -39,6 +40,14 @@ pub trait AdminNode {
 
     /// What the client may do that sent a request.
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a>;
+
+    /// Takes changes of metadata of a client's quota; the number is for how many milliseconds it pauses.
+    ///
+    /// # Errors
+    /// The quota is used up, and the client knows what that is.
+    fn mutate(&self, _context: &RequestContext, _changes: usize, _is_strict: bool) -> Result<i32, i32> {
+        Ok(0)
+    }
 
     /// Who decides.
     fn controllers(&self) -> &ControllerClient;
@@ -64,6 +73,10 @@ impl<N: AdminNode> AdminNode for Arc<N> {
 
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         N::rights(self, context)
+    }
+
+    fn mutate(&self, context: &RequestContext, changes: usize, is_strict: bool) -> Result<i32, i32> {
+        N::mutate(self, context, changes, is_strict)
     }
 
     fn controllers(&self) -> &ControllerClient {

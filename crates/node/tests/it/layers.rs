@@ -73,7 +73,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "lifecycle", "producer_ids", "request"],
+        &["broker_peers", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
         &["duplicates", "leader_hints", "topic_creation", "transaction_verification"],

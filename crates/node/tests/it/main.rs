@@ -22,6 +22,7 @@ mod links;
 mod moves;
 mod node;
 mod process;
+mod quotas;
 mod request_memory;
 mod run_time;
 mod settings_in_effect;

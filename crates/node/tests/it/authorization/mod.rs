@@ -3,7 +3,7 @@
 mod acls;
 mod administration;
 mod every_api;
-mod requests;
+pub mod requests;
 mod rights;
 mod rules;
 

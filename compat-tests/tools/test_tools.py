@@ -71,7 +71,7 @@ def test_tools_do_as_kafkas(file, sides, tmp_path):
                 run(side, broker, line, stdin, ways) for side, broker in zip(sides, brokers)
             )
             if (code, out) != (our_code, our_out):
-                different.append(f"$ {line}\n-- Kafka's: {code}\n{out}{err[:1500]}\n-- ours: {our_code}\n{our_out}{our_err[:1500]}")
+                different.append(f"$ {line}\n-- Kafka's: {code}\n{out}{err[:300]}\n-- ours: {our_code}\n{our_out}{our_err[:300]}")
     finally:
         for broker in brokers:
             broker.close()

@@ -67,7 +67,7 @@ fn hash(broker: &Broker) -> i32 {
 }
 
 /// What a node serves, one API on each line.
-fn shown(served: &ApiVersionsResponse) -> String {
+pub fn shown(served: &ApiVersionsResponse) -> String {
     let mut lines: BTreeMap<i16, String> = BTreeMap::new();
     for api in &served.api_keys {
         let (least, newest) = (api.min_version, api.max_version);

@@ -44,6 +44,50 @@ fn shown(number: f64, scientific: String, size: f64) -> String {
     format!("{sign}{whole}.{part}")
 }
 
+/// A point in time (ms since 1970, shown in UTC) as `SimpleDateFormat` writes it: y, M, d, H, m, s and S,
+/// as wide as they are repeated.
+pub fn date(ms: i64, pattern: &str) -> String {
+    let days = ms.div_euclid(86_400_000);
+    let of_day = ms.rem_euclid(86_400_000);
+    // Counted from March, so that the leap day is the last of its year.
+    let shifted = days + 719_468;
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = shifted.div_euclid(146_097) * 400 + year_of_era + i64::from(month <= 2);
+    let mut shown = String::new();
+    let mut letters = pattern.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let mut width = 1;
+        while letters.next_if_eq(&letter).is_some() {
+            width += 1;
+        }
+        let number = match letter {
+            'y' if width == 2 => year % 100,
+            'y' => year,
+            'M' => month,
+            'd' => day,
+            'H' => of_day / 3_600_000,
+            'm' => of_day / 60_000 % 60,
+            's' => of_day / 1000 % 60,
+            'S' => of_day % 1000,
+            other => {
+                shown.extend(std::iter::repeat_n(other, width));
+                continue;
+            }
+        };
+        shown += &format!("{number:0width$}");
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +111,14 @@ mod tests {
             assert_eq!(double(number), expected);
         }
         assert_eq!(float(1.1), "1.1");
+    }
+
+    #[test]
+    fn dates_are_written_as_java_does() {
+        let pattern = "yyyy-MM-dd HH:mm:ss:SSS";
+        assert_eq!(date(0, pattern), "1970-01-01 00:00:00:000");
+        assert_eq!(date(1_709_251_199_999, pattern), "2024-02-29 23:59:59:999");
+        assert_eq!(date(1_796_019_121_500, "yy/M/d H:m"), "26/11/30 6:12");
+        assert_eq!(date(-1, pattern), "1969-12-31 23:59:59:999");
     }
 }

@@ -8,15 +8,25 @@
 mod arguments;
 mod broker_api_versions;
 mod client;
+mod cluster_tool;
+mod configs;
 mod console;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod consumer_perf;
+mod delete_records;
 mod failure;
 mod get_offsets;
+mod groups_tool;
 mod java;
+mod leader_election;
+mod log_dirs;
+mod metadata_quorum;
+mod producer_perf;
 mod ready;
 mod server_stop;
+mod table;
 mod topics;
 mod zookeeper;
 
@@ -57,10 +67,10 @@ const fn tool(
     }
 }
 
-const fn other(name: &'static str, run: fn(&[String], &mut Console) -> Outcome) -> Tool {
+const fn other(name: &'static str, class: &'static str, run: fn(&[String], &mut Console) -> Outcome) -> Tool {
     Tool {
         name,
-        class: "",
+        class,
         run: Run::Words(run),
     }
 }
@@ -68,16 +78,25 @@ const fn other(name: &'static str, run: fn(&[String], &mut Console) -> Outcome) 
 /// The tools that there are.
 #[rustfmt::skip]
 pub const TOOLS: &[Tool] = &[
-    other("cub", ready::run),
-    other("kafka-run-class", run_class),
-    other("kafka-server-stop", server_stop::run),
-    other("ub", ready::run),
-    other("zookeeper-server-start", zookeeper::run),
+    other("cub", "", ready::run),
+    other("kafka-cluster", "org.apache.kafka.tools.ClusterTool", cluster_tool::run),
+    other("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand", metadata_quorum::run),
+    other("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance", producer_perf::run),
+    other("kafka-run-class", "", run_class),
+    other("kafka-server-stop", "", server_stop::run),
+    other("ub", "", ready::run),
+    other("zookeeper-server-start", "", zookeeper::run),
     tool("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand", broker_api_versions::WORDS, broker_api_versions::run),
+    tool("kafka-configs", "org.apache.kafka.tools.ConfigCommand", configs::WORDS, configs::run),
     tool("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer", console_consumer::WORDS, console_consumer::run),
     tool("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer", console_producer::WORDS, console_producer::run),
     tool("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", consumer_groups::WORDS, consumer_groups::run),
+    tool("kafka-consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance", consumer_perf::WORDS, consumer_perf::run),
+    tool("kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand", delete_records::WORDS, delete_records::run),
     tool("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell", get_offsets::WORDS, get_offsets::run),
+    tool("kafka-groups", "org.apache.kafka.tools.GroupsCommand", groups_tool::WORDS, groups_tool::run),
+    tool("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand", leader_election::WORDS, leader_election::run),
+    tool("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand", log_dirs::WORDS, log_dirs::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];
 

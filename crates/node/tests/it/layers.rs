@@ -81,9 +81,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ]),
     ("tools", &[
         &["client", "console", "java"],
-        &["failure"],
+        &["failure", "table"],
         &["arguments"],
-        &["broker_api_versions", "console_consumer", "console_producer", "consumer_groups", "get_offsets", "ready", "server_stop", "topics", "zookeeper"],
+        &["broker_api_versions", "console_consumer", "console_producer", "topics"],
+        &["cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "zookeeper"],
     ]),
 ];
 

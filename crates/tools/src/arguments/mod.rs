@@ -1,7 +1,8 @@
 //! Arguments as Kafka's tools take them.
 
+pub mod commands;
 mod options;
 mod values;
 
 pub use options::{Options, Takes, Word, usage, word};
-pub use values::{check_servers, id, key_values, properties_file};
+pub use values::{check_servers, connect, id, key_values, properties_file};

@@ -52,7 +52,7 @@ impl Options {
     ///
     /// # Errors
     /// The sentence about an option that is unknown or lacks its value.
-    pub fn parse(known: &'static [Word], arguments: &[String]) -> Result<Options, String> {
+    pub fn parse(known: &[Word], arguments: &[String]) -> Result<Options, String> {
         let mut options = Options {
             given: Vec::new(),
             others: Vec::new(),
@@ -120,6 +120,11 @@ impl Options {
                 "Found multiple arguments for option {name}, but you asked for only one"
             ))),
         }
+    }
+
+    /// The names of all options given, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.given.iter().map(|(name, _)| *name)
     }
 
     /// All values of an option, in the order given.

@@ -4,7 +4,8 @@ use barnabas_config::properties;
 use barnabas_protocol::kafka_uuid;
 use uuid::Uuid;
 
-use crate::client::Properties;
+use super::Options;
+use crate::client::{Cluster, Properties};
 use crate::failure::{Failure, Outcome, usage};
 
 /// `key=value` pairs; what has no `=` gets an empty value.
@@ -27,6 +28,28 @@ pub fn properties_file(path: &str) -> Outcome<Properties> {
     })?;
     let pairs = properties::parse(&bytes).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
     Ok(pairs.into_iter().collect())
+}
+
+/// The cluster that `--bootstrap-server` or `--bootstrap-controller` names, with the properties in the file
+/// of option `file`.
+///
+/// # Errors
+/// The properties make no sense.
+pub fn connect(options: &Options, file: &str) -> Outcome<Cluster> {
+    let mut properties = options
+        .value(file)?
+        .map(properties_file)
+        .transpose()?
+        .unwrap_or_default();
+    for (word, name) in [
+        ("bootstrap-server", "bootstrap.servers"),
+        ("bootstrap-controller", "bootstrap.controllers"),
+    ] {
+        if let Some(servers) = options.value(word)? {
+            properties.insert(name.to_owned(), servers.to_owned());
+        }
+    }
+    Ok(Cluster::new(&properties)?)
 }
 
 /// Refuses bootstrap servers that are no addresses, as some of Kafka's tools do beforehand.

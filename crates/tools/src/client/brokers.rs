@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use barnabas_protocol::messages::MetadataResponse;
+use barnabas_protocol::messages::{DescribeClusterResponse, MetadataResponse};
 
 /// A broker and where it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,20 @@ impl Brokers {
     pub fn of(response: &MetadataResponse) -> Self {
         let list = response.brokers.iter().map(|broker| Broker {
             id: broker.node_id.0,
+            host: broker.host.to_string(),
+            port: broker.port,
+            rack: broker.rack.as_ref().map(ToString::to_string),
+        });
+        Brokers {
+            list: list.collect(),
+            controller: response.controller_id.0,
+        }
+    }
+
+    /// What a DescribeCluster response says, of controllers too.
+    pub fn of_description(response: &DescribeClusterResponse) -> Self {
+        let list = response.brokers.iter().map(|broker| Broker {
+            id: broker.broker_id.0,
             host: broker.host.to_string(),
             port: broker.port,
             rack: broker.rack.as_ref().map(ToString::to_string),

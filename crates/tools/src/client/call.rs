@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::{ApiVersionsResponse, MetadataRequest, Request};
+use barnabas_protocol::messages::{ApiVersionsResponse, DescribeClusterRequest, MetadataRequest, Request};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
@@ -203,25 +203,15 @@ impl Cluster {
 
     /// Asks the bootstrap servers which brokers there are.
     async fn find_brokers(&self, attempts: &mut Attempts) -> Result<Rc<Brokers>, KafkaError> {
-        // No topics: an empty list from version 1 on.
-        let request = |_| {
-            MetadataRequest::default()
-                .with_topics(Some(Vec::new()))
-                .with_allow_auto_topic_creation(true)
-        };
         let patience = self.settings.request_timeout;
         loop {
             for address in &self.settings.bootstrap {
-                match self
-                    .once(&self.link(address, To::Any), i16::MAX, patience, &request)
-                    .await
-                {
-                    Ok((_, response)) => {
-                        let brokers = Rc::new(Brokers::of(&response));
-                        if !brokers.list.is_empty() {
-                            self.brokers.replace(Some(brokers.clone()));
-                            return Ok(brokers);
-                        }
+                match self.ask_brokers(address, patience).await {
+                    Ok(brokers) if brokers.list.is_empty() => {}
+                    Ok(brokers) => {
+                        let brokers = Rc::new(brokers);
+                        self.brokers.replace(Some(brokers.clone()));
+                        return Ok(brokers);
                     }
                     Err(Unanswered::Refused(error)) => return Err(error),
                     Err(Unanswered::Lost(_)) => {
@@ -232,6 +222,24 @@ impl Cluster {
             }
             attempts.pause().await?;
         }
+    }
+
+    /// Asks one node which others there are: brokers, or controllers if it is one.
+    async fn ask_brokers(&self, address: &str, patience: Duration) -> Result<Brokers, Unanswered> {
+        let link = self.link(address, To::Any);
+        if self.settings.of_controllers {
+            let request = |_| DescribeClusterRequest::default().with_endpoint_type(2);
+            let (_, response) = self.once(&link, i16::MAX, patience, &request).await?;
+            return Ok(Brokers::of_description(&response));
+        }
+        // No topics: an empty list from version 1 on.
+        let request = |_| {
+            MetadataRequest::default()
+                .with_topics(Some(Vec::new()))
+                .with_allow_auto_topic_creation(true)
+        };
+        let (_, response) = self.once(&link, i16::MAX, patience, &request).await?;
+        Ok(Brokers::of(&response))
     }
 
     /// The brokers that there are; asked once, and again after something went wrong.

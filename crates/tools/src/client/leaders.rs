@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::java_order::java_hash;
 
 use super::{Cluster, KafkaError};
 
@@ -47,6 +48,14 @@ impl Cluster {
         }
         Ok(leaders)
     }
+}
+
+/// The hash by which Java's tables order partitions.
+pub fn hash((topic, index): &TopicPartition) -> i32 {
+    31i32
+        .wrapping_add(*index)
+        .wrapping_mul(31)
+        .wrapping_add(java_hash(topic))
 }
 
 /// Unique topics of partitions, in order.

@@ -8,6 +8,7 @@ mod call;
 pub mod committed;
 pub mod configs;
 pub mod coordinators;
+mod describe_cluster;
 mod error;
 pub mod fetch;
 pub mod groups;

@@ -12,8 +12,10 @@ pub type Properties = BTreeMap<String, String>;
 /// What this client goes by.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `bootstrap.servers`, `host:port` each.
+    /// `bootstrap.servers` or `bootstrap.controllers`, `host:port` each.
     pub bootstrap: Vec<String>,
+    /// Whether those are controllers.
+    pub of_controllers: bool,
     /// `client.id`.
     pub client_id: String,
     /// `request.timeout.ms`.
@@ -46,7 +48,13 @@ impl Settings {
                 ))
             }),
         };
-        let bootstrap = properties.get("bootstrap.servers").map_or("", String::as_str);
+        let of_controllers = properties.contains_key("bootstrap.controllers");
+        let name = if of_controllers {
+            "bootstrap.controllers"
+        } else {
+            "bootstrap.servers"
+        };
+        let bootstrap = properties.get(name).map_or("", String::as_str);
         let servers = bootstrap
             .split(',')
             .map(str::trim)
@@ -65,6 +73,7 @@ impl Settings {
         }
         Ok(Settings {
             bootstrap,
+            of_controllers,
             client_id: properties
                 .get("client.id")
                 .cloned()

@@ -3,6 +3,8 @@
 mod formatter;
 mod options;
 mod read;
+mod source;
 
-pub use options::WORDS;
+pub use options::{Topics, WORDS};
 pub use read::run;
+pub use source::Source;

@@ -60,6 +60,7 @@ pub struct Reading {
 }
 
 /// Which topics are read.
+#[derive(Clone, Debug)]
 pub enum Topics {
     /// One of them.
     One(String),

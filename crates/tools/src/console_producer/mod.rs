@@ -4,5 +4,5 @@ mod line_reader;
 mod options;
 mod write;
 
-pub use options::WORDS;
+pub use options::{WORDS, produce_settings};
 pub use write::run;

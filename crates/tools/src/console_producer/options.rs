@@ -174,7 +174,11 @@ fn settings(options: &Options, properties: &mut Properties) -> Outcome<ProduceSe
     produce_settings(properties, &acks, &request_timeout, &retries, &size, &max_block)
 }
 
-fn produce_settings(
+/// How records are written, by the producer's properties and what the tool has made of some of them.
+///
+/// # Errors
+/// One of them makes no sense.
+pub fn produce_settings(
     properties: &Properties,
     acks: &str,
     request_timeout: &str,

@@ -11,7 +11,7 @@ use super::times::{date_time, duration};
 use super::{named, wrapped_twice};
 use crate::arguments::Options;
 use crate::client::committed::Committed;
-use crate::client::leaders::{TopicPartition, topics_of};
+use crate::client::leaders::{TopicPartition, hash, topics_of};
 use crate::client::{Cluster, KafkaError};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said, usage};
@@ -64,12 +64,7 @@ pub fn reset(options: &Options, cluster: &Cluster, console: &mut Console) -> Out
 /// In the order of Java's table of them.
 fn in_order(offsets: &Offsets) -> Vec<(&TopicPartition, &i64)> {
     let mut offsets: Vec<_> = offsets.iter().collect();
-    hash_map_order(&mut offsets, |((topic, index), _)| {
-        31i32
-            .wrapping_add(*index)
-            .wrapping_mul(31)
-            .wrapping_add(java_hash(topic))
-    });
+    hash_map_order(&mut offsets, |(at, _)| hash(at));
     offsets
 }
 

@@ -28,7 +28,7 @@ pub fn describe(options: &Options, cluster: &Cluster, console: &mut Console) -> 
     if names.is_empty() {
         return Ok(());
     }
-    let configs = cluster.describe_all_configs(To::Any, TOPIC, &names)?;
+    let configs = cluster.describe_all_configs(To::Any, TOPIC, &names, false)?;
     let live: Vec<i32> = cluster
         .brokers("listNodes")?
         .list

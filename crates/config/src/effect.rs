@@ -26,6 +26,7 @@ const AT_START: &[&str] = &[
     "listener.security.protocol.map",
     "num.network.threads",
     "num.recovery.threads.per.data.dir",
+    "sasl.mechanism.inter.broker.protocol",
 ];
 
 /// Settings that are read for each SASL listener, with its prefix or without (KIP-103).

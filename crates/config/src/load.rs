@@ -202,7 +202,6 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
         .into());
     }
     let listeners = node_listeners(&config, &quorum)?;
-    listeners.require_served(&quorum)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
     authorizer::is_standard(&config)?;

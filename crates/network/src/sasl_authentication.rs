@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_environment::{Clock, Random};
-use barnabas_security::sasl::{CredentialSource, ListenerSasl, base64};
-
-/// Random bytes of a nonce.
-const NONCE_BYTES: usize = 24;
+use barnabas_security::sasl::{CredentialSource, ListenerSasl, nonce};
 
 /// SASL at a listener, for all of its connections.
 pub struct SaslAuthentication {
@@ -35,8 +32,6 @@ impl fmt::Debug for SaslAuthentication {
 impl SaslAuthentication {
     /// A nonce for an exchange.
     pub fn nonce(&self) -> String {
-        let mut bytes = [0; NONCE_BYTES];
-        self.random.fill(&mut bytes);
-        base64::encode(&bytes)
+        nonce(&|bytes| self.random.fill(bytes))
     }
 }

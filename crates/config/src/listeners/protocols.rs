@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use barnabas_protocol::security_protocol::SecurityProtocol;
 
-use super::NodeListeners;
 use crate::quorum::QuorumSettings;
 use crate::typed::BrokerConfig;
 use crate::{ConfigException, definitions};
@@ -112,32 +111,6 @@ impl ProtocolMap {
             first.get_or_insert(ListenerProtocol { name, protocol });
         }
         Ok(first.unwrap_or_default())
-    }
-}
-
-/// The protocols that listeners are served in yet.
-const SERVED: &[SecurityProtocol] = &SecurityProtocol::ALL;
-/// Those in which other nodes are asked yet.
-const ASKED: &[SecurityProtocol] = &[SecurityProtocol::Plaintext, SecurityProtocol::Ssl];
-
-impl NodeListeners {
-    /// Refuses protocols that are not served yet, at this node's listeners and at those of the others that it
-    /// would ask.
-    pub(crate) fn require_served(&self, quorum: &QuorumSettings) -> Result<(), ConfigException> {
-        let own = self.broker.iter().chain(&self.controller);
-        let own = own
-            .map(|listener| (&listener.name, listener.protocol))
-            .filter(|(_, protocol)| !SERVED.contains(protocol));
-        let others = [&self.inter_broker, &self.to_controllers]
-            .into_iter()
-            .filter(|other| !quorum.is_alone() && !ASKED.contains(&other.protocol));
-        let others = others.map(|other| (&other.name, other.protocol));
-        match own.chain(others).next() {
-            Some((name, protocol)) => Err(ConfigException::new(format!(
-                "listener {name} asks for {protocol}, which is not supported yet"
-            ))),
-            None => Ok(()),
-        }
     }
 }
 

@@ -40,6 +40,10 @@ view! {
         security_inter_broker_protocol: String = "security.inter.broker.protocol",
         /// The security protocol of each listener name.
         listener_security_protocol_map: String = "listener.security.protocol.map",
+        /// The SASL mechanism by which brokers log in to each other.
+        sasl_mechanism_inter_broker_protocol: String = "sasl.mechanism.inter.broker.protocol",
+        /// The SASL mechanism by which nodes log in to controllers.
+        sasl_mechanism_controller_protocol: String = "sasl.mechanism.controller.protocol",
         /// The largest frame before its client has authenticated by SASL, bytes.
         sasl_server_max_receive_size: i32 = "sasl.server.max.receive.size",
         /// How long a client that has failed to authenticate waits for the answer, milliseconds.

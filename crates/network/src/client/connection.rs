@@ -12,6 +12,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::connector::Opened;
 use super::{CallError, Connector};
 use crate::Transport;
 
@@ -21,6 +22,10 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 const IDLE_MAX: Duration = Duration::from_secs(9 * 60);
 const CORRELATION_ID_AT: usize = SIZE_PREFIX + 4;
 const READ_BYTES: usize = 64 * 1024;
+/// How much of a session is used before it is renewed: Kafka's clients renew theirs after 85 to 95 %.
+const SESSION_USED: f64 = 0.9;
+/// How long that may take.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 type Outcome = Result<Bytes, CallError>;
 
@@ -69,8 +74,8 @@ impl ClientConnection {
     /// Serves calls until nobody can ask any more.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Call>) {
         while let Some(call) = inbox.recv().await {
-            let transport = match timeout_at(call.deadline, self.connect()).await {
-                Ok(Ok(transport)) => transport,
+            let opened = match timeout_at(call.deadline, self.connect()).await {
+                Ok(Ok(opened)) => opened,
                 Ok(Err(error)) => {
                     let error = CallError::Unreachable(self.address.to_string(), error.kind());
                     drop(call.reply_to.send(Err(error)));
@@ -83,7 +88,9 @@ impl ClientConnection {
                 }
             };
             let mut connected = Connected {
-                transport,
+                transport: opened.transport,
+                connector: &self.connector,
+                renewed_at: opened.session.map(renewal),
                 address: &self.address,
                 next_correlation_id: &mut self.next_correlation_id,
                 output: VecDeque::new(),
@@ -103,7 +110,7 @@ impl ClientConnection {
         }
     }
 
-    async fn connect(&self) -> io::Result<Transport> {
+    async fn connect(&self) -> io::Result<Opened> {
         let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
         let host = self
             .address
@@ -112,12 +119,17 @@ impl ClientConnection {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         for address in resolve(&self.address).await? {
             match self.connector.connect(address, host).await {
-                Ok(transport) => return Ok(transport),
+                Ok(opened) => return Ok(opened),
                 Err(error) => failed = error,
             }
         }
         Err(failed)
     }
+}
+
+/// When a session that begins now has to be renewed.
+fn renewal(session: Duration) -> Instant {
+    Instant::now() + session.mul_f64(SESSION_USED)
 }
 
 /// The addresses of a host; a name is asked for on a thread of its own.
@@ -130,6 +142,9 @@ async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 
 struct Connected<'a> {
     transport: Transport,
+    connector: &'a Connector,
+    /// When its session has to be renewed: nothing more is asked before that is done.
+    renewed_at: Option<Instant>,
     address: &'a Arc<str>,
     next_correlation_id: &'a mut i32,
     /// What is to be written, heads and bodies.
@@ -141,14 +156,30 @@ struct Connected<'a> {
 impl Connected<'_> {
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Call>) -> Ended {
         loop {
+            let is_over = self.renewed_at.is_some_and(|at| Instant::now() >= at);
+            if is_over && self.sent.is_empty() {
+                // Whoever sees the other end takes a connection that ends for the end of this node.
+                let renewed = self.connector.log_in(&mut self.transport);
+                match timeout_at(Instant::now() + RENEWAL_PATIENCE, renewed).await {
+                    Ok(Ok(session)) => self.renewed_at = session.map(renewal),
+                    Ok(Err(_)) | Err(_) => return Ended::Unused,
+                }
+                continue;
+            }
             let until = match self.sent.iter().map(|sent| sent.deadline).min() {
                 Some(deadline) => deadline,
-                None => Instant::now() + IDLE_MAX,
+                None => {
+                    let idle_until = Instant::now() + IDLE_MAX;
+                    self.renewed_at.map_or(idle_until, |at| at.min(idle_until))
+                }
             };
             let outcome = tokio::select! {
                 biased;
                 // First of all, so that nothing more is asked on a connection that is given up.
                 () = sleep_until(until) => {
+                    if self.sent.is_empty() && self.renewed_at.is_some_and(|at| at <= until) {
+                        continue;
+                    }
                     return if self.sent.is_empty() {
                         Ended::Unused
                     } else {
@@ -159,7 +190,7 @@ impl Connected<'_> {
                 writable = self.transport.writable(), if !self.output.is_empty() || self.transport.has_unsent() => {
                     writable.and_then(|()| self.write())
                 }
-                call = inbox.recv() => match call {
+                call = inbox.recv(), if !is_over => match call {
                     None => return Ended::Unused,
                     Some(call) => {
                         self.take(call);

@@ -11,6 +11,7 @@
 
 mod connection;
 mod connector;
+mod login;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::connection::{Call, ClientConnection};
 pub use self::connector::Connector;
+pub use self::login::ClientSasl;
 
 /// Requests that may wait for being written; further callers wait for a place.
 const QUEUE_MAX: usize = 128;

@@ -2,7 +2,12 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use barnabas_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, Encodable};
+use barnabas_environment::Random;
+use barnabas_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, Encodable, SaslAuthenticateResponse, SaslHandshakeResponse,
+    StrBytes,
+};
+use barnabas_security::sasl::{ClientCredentials, SaslMechanism};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -139,6 +144,88 @@ async fn an_answer_that_lies_about_its_lengths_is_refused_before_it_is_decoded()
     assert!(matches!(
         ask(&client, PATIENCE).await,
         Err(CallError::Malformed(_))
+    ));
+    server.join().unwrap();
+}
+
+/// Reads a request of header version 1 without a client id; answers its key and body.
+fn sasl_request(stream: &mut TcpStream) -> (i16, Vec<u8>) {
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).unwrap();
+    let mut frame = vec![0; i32::from_be_bytes(size) as usize];
+    stream.read_exact(&mut frame).unwrap();
+    (i16::from_be_bytes([frame[0], frame[1]]), frame[10..].to_vec())
+}
+
+fn sasl_answer(stream: &mut TcpStream, version: i16, response: &impl Encodable) {
+    let mut body = BytesMut::new();
+    response.encode(&mut body, version).unwrap();
+    stream.write_all(&(body.len() as i32 + 4).to_be_bytes()).unwrap();
+    stream.write_all(&[0; 4]).unwrap();
+    stream.write_all(&body).unwrap();
+}
+
+/// Takes a login by PLAIN, and refuses it where there is a message.
+fn take_login(stream: &mut TcpStream, session_lifetime_ms: i64, refusal: Option<&str>) {
+    assert_eq!(sasl_request(stream), (17, b"\0\x05PLAIN".to_vec()));
+    sasl_answer(stream, 1, &SaslHandshakeResponse::default());
+    assert_eq!(sasl_request(stream), (36, b"\0\0\0\x0c\0node\0secret".to_vec()));
+    let response = match refusal {
+        None => SaslAuthenticateResponse::default().with_session_lifetime_ms(session_lifetime_ms),
+        Some(why) => SaslAuthenticateResponse::default()
+            .with_error_code(58)
+            .with_error_message(Some(StrBytes::from_string(why.to_owned()))),
+    };
+    sasl_answer(stream, 1, &response);
+}
+
+fn client_that_logs_in(listener: &TcpListener) -> NodeClient {
+    let address = listener.local_addr().unwrap().to_string();
+    let sasl = ClientSasl {
+        credentials: ClientCredentials::new(SaslMechanism::Plain, "node", "secret"),
+        random: Random::seeded(1),
+    };
+    let connector = Connector::from(crate::Network::System).with_sasl(Arc::new(sasl));
+    NodeClient::new(connector, &address, "test", &Handle::current())
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_on_the_same_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client_that_logs_in(&listener);
+    let (renewed, is_renewed) = oneshot::channel();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        take_login(&mut stream, 100, None);
+        let id = request(&mut stream).unwrap();
+        answer(&mut stream, id, 7);
+        // Nobody has asked for anything when the session is about to end.
+        take_login(&mut stream, 0, None);
+        renewed.send(()).unwrap();
+        let id = request(&mut stream).unwrap();
+        answer(&mut stream, id, 8);
+    });
+    assert_eq!(ask(&client, PATIENCE).await, Ok(7));
+    is_renewed.await.unwrap();
+    assert_eq!(ask(&client, PATIENCE).await, Ok(8));
+    server.join().unwrap();
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_reaches_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client_that_logs_in(&listener);
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        take_login(
+            &mut stream,
+            0,
+            Some("Authentication failed: Invalid username or password"),
+        );
+    });
+    assert!(matches!(
+        ask(&client, PATIENCE).await,
+        Err(CallError::Unreachable(_, io::ErrorKind::PermissionDenied))
     ));
     server.join().unwrap();
 }

@@ -23,8 +23,8 @@ pub use error::StartError;
 use std::sync::Arc;
 
 use barnabas_broker::broker::Broker;
-use barnabas_config::DynamicBrokerConfig;
 use barnabas_config::load::StartSettings;
+use barnabas_config::{DynamicBrokerConfig, ListenerProtocol};
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
 use barnabas_network::Listener;
@@ -109,10 +109,27 @@ impl Server {
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
         let listeners = bind::bind(&network, &layers, &listeners, sockets)?;
         let controller_listeners = bind::bind(&network, &layers, &controller_listeners, sockets)?;
-        let to_brokers = tls::connector(&network, &layers, &inter_broker)?;
+        let connector = |listener: &ListenerProtocol, mechanism: (&str, &str)| {
+            let connector = tls::connector(&network, &layers, listener)?;
+            if quorum_settings.is_alone() {
+                return Ok(connector);
+            }
+            let random = &environment.random;
+            sasl::logging_in(connector, (&layers, &config), listener, mechanism, random)
+                .map_err(StartError::from)
+        };
+        let by = (
+            "sasl.mechanism.inter.broker.protocol",
+            config.sasl_mechanism_inter_broker_protocol.as_str(),
+        );
+        let to_brokers = connector(&inter_broker, by)?;
+        let by = (
+            "sasl.mechanism.controller.protocol",
+            config.sasl_mechanism_controller_protocol.as_str(),
+        );
         let to_controllers = match quorum_settings.is_alone() {
             true => Connector::from(network.clone()),
-            false => tls::connector(&network, &layers, &to_controllers)?,
+            false => connector(&to_controllers, by)?,
         };
         let all = listeners.iter().chain(&controller_listeners);
         let named = all.map(|bound| bound.listener.clone()).collect();

@@ -1,16 +1,19 @@
 //! SASL of a node's listeners: its settings, read before anything is started, and what the listeners get of
-//! them.
+//! them; and how the node logs in at those of others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barnabas_config::{BrokerConfig, ConfigException, Layers, ListenerConfig, ListenerSettings, definitions};
+use barnabas_config::{
+    BrokerConfig, ConfigException, Layers, ListenerConfig, ListenerProtocol, ListenerSettings, definitions,
+};
 use barnabas_controller::ImageCredentials;
-use barnabas_environment::Environment;
+use barnabas_environment::{Environment, Random};
 use barnabas_metadata::MetadataImage;
+use barnabas_network::client::{ClientSasl, Connector};
 use barnabas_network::{Listener, SaslAuthentication};
-use barnabas_security::sasl::{JaasFile, ListenerSasl, SaslSettings};
+use barnabas_security::sasl::{JaasFile, ListenerSasl, SaslMechanism, SaslSettings, SaslSettingsError};
 
 use super::bind::Bound;
 
@@ -42,21 +45,7 @@ impl NodeSasl {
             _ => None,
         };
         let read = |listener: &ListenerConfig| {
-            let settings = ListenerSettings::new(layers, &listener.name);
-            let setting = |key: &str| {
-                let value = match definitions::broker().get(key) {
-                    Some(definition) => settings.given(key).or(definition.default),
-                    // One of a mechanism counts with the listener's prefix alone.
-                    None => settings.given_own(key),
-                };
-                value.map(str::to_owned)
-            };
-            let sasl = ListenerSasl::read(&SaslSettings {
-                listener: &listener.name,
-                setting: &setting,
-                jaas_file: jaas_file.as_ref(),
-            });
-            let sasl = sasl.map_err(|error| ConfigException::new(error.to_string()))?;
+            let sasl = with_settings(layers, &listener.name, jaas_file.as_ref(), ListenerSasl::read)?;
             Ok((listener.name.clone(), Arc::new(sasl)))
         };
         let delay_ms = u64::try_from(config.connection_failed_authentication_delay_ms).unwrap_or(0);
@@ -100,6 +89,63 @@ impl NodeSasl {
         };
         listeners.into_iter().map(protect).collect()
     }
+}
+
+/// Has the connections of `connector` log in at the others' listener, where that has SASL; `mechanism` is the
+/// value of the setting `named`.
+///
+/// # Errors
+/// There is no such mechanism, or the listener's JAAS entry doesn't say who this node is.
+pub fn logging_in(
+    connector: Connector,
+    (layers, config): (&Layers, &BrokerConfig),
+    listener: &ListenerProtocol,
+    (named, mechanism): (&str, &str),
+    random: &Random,
+) -> Result<Connector, ConfigException> {
+    if !listener.protocol.has_sasl() {
+        return Ok(connector);
+    }
+    let Some(known) = SaslMechanism::from_name(mechanism) else {
+        let names: Vec<&str> = SaslMechanism::ALL.iter().map(|known| known.name()).collect();
+        return Err(ConfigException::new(format!(
+            "{named}={mechanism} asks for a SASL mechanism that is not there: nodes log in to each other by {}",
+            names.join(", ")
+        )));
+    };
+    let jaas_file = config.java_security_auth_login_config.as_deref();
+    let jaas_file = jaas_file.map(read_jaas_file).transpose()?;
+    let credentials = with_settings(layers, &listener.name, jaas_file.as_ref(), |settings| {
+        settings.client(known)
+    })?;
+    Ok(connector.with_sasl(Arc::new(ClientSasl {
+        credentials,
+        random: random.clone(),
+    })))
+}
+
+/// Reads something of the settings of a listener.
+fn with_settings<T>(
+    layers: &Layers,
+    listener: &str,
+    jaas_file: Option<&JaasFile>,
+    read: impl FnOnce(&SaslSettings<'_>) -> Result<T, SaslSettingsError>,
+) -> Result<T, ConfigException> {
+    let settings = ListenerSettings::new(layers, listener);
+    let setting = |key: &str| {
+        let value = match definitions::broker().get(key) {
+            Some(definition) => settings.given(key).or(definition.default),
+            // One of a mechanism counts with the listener's prefix alone.
+            None => settings.given_own(key),
+        };
+        value.map(str::to_owned)
+    };
+    let settings = SaslSettings {
+        listener,
+        setting: &setting,
+        jaas_file,
+    };
+    read(&settings).map_err(|error| ConfigException::new(error.to_string()))
 }
 
 fn read_jaas_file(path: &str) -> Result<JaasFile, ConfigException> {

@@ -8,6 +8,9 @@ use subtle::ConstantTimeEq;
 use super::jaas::JaasEntry;
 use super::server::Refusal;
 
+/// Who the client wants to be, who it is, and its password.
+const PARTS: usize = 3;
+
 /// The users that a listener knows, and their passwords: `user_NAME="password"` of its JAAS entries.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PlainUsers(BTreeMap<String, String>);
@@ -33,11 +36,12 @@ impl PlainUsers {
     pub fn authenticate(&self, message: &[u8]) -> Result<String, Refusal> {
         // Java reads what is no UTF-8 this way, too.
         let message = String::from_utf8_lossy(message);
-        let mut parts = message.split('\0');
-        let (Some(authorization_id), Some(user), Some(password), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Refusal::Credentials);
+        let parts: Vec<&str> = message.splitn(PARTS + 1, '\0').collect();
+        let [authorization_id, user, password] = parts[..] else {
+            let found = parts.len();
+            return Err(Refusal::says(format!(
+                "Invalid SASL/PLAIN response: expected {PARTS} tokens, got {found}"
+            )));
         };
         if user.is_empty() {
             return Err(Refusal::says("Authentication failed: username not specified"));
@@ -111,9 +115,24 @@ mod tests {
                 "\0alice\0",
                 Err(Refusal::says("Authentication failed: password not specified")),
             ),
-            ("", Err(Refusal::Credentials)),
-            ("alice\0alice-secret", Err(Refusal::Credentials)),
-            ("\0alice\0alice-secret\0", Err(Refusal::Credentials)),
+            (
+                "",
+                Err(Refusal::says(
+                    "Invalid SASL/PLAIN response: expected 3 tokens, got 1",
+                )),
+            ),
+            (
+                "alice\0alice-secret",
+                Err(Refusal::says(
+                    "Invalid SASL/PLAIN response: expected 3 tokens, got 2",
+                )),
+            ),
+            (
+                "\0alice\0alice-secret\0",
+                Err(Refusal::says(
+                    "Invalid SASL/PLAIN response: expected 3 tokens, got 4",
+                )),
+            ),
         ];
         for (message, expected) in table {
             let answer = users.authenticate(message.as_bytes());

@@ -203,11 +203,12 @@ fn who_authenticates_anew_stays_who_it_was() {
         Progress::Closed(_)
     ));
     let malformed = {
-        let mut login = Login::renewing(sasl.clone(), before.clone());
-        login.handshake(1, "PLAIN");
+        let before = session(logged_in(&sasl, SCRAM, "alice", "alice-secret"));
+        let mut login = Login::renewing(sasl.clone(), before);
+        login.handshake(1, "SCRAM-SHA-256");
         login.token(b"x", &surroundings(0))
     };
-    let expected =
-        "Authentication failed during re-authentication due to invalid credentials with SASL mechanism PLAIN";
+    let expected = "Authentication failed during re-authentication due to invalid credentials with SASL mechanism \
+                    SCRAM-SHA-256";
     assert_eq!(malformed, Progress::Refused(expected.to_owned()));
 }

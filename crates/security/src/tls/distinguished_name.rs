@@ -132,7 +132,8 @@ mod tests {
     fn names_are_printed_as_java_prints_them() {
         let country: &[u8] = &[0x55, 4, 6];
         let email: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1];
-        let cases: &[(&[(&[u8], u8, &[u8])], &str)] = &[
+        type Attribute<'a> = (&'a [u8], u8, &'a [u8]);
+        let cases: &[(&[Attribute<'_>], &str)] = &[
             (&[], ""),
             (
                 &[(country, 0x13, b"FR"), (COMMON_NAME, UTF8, b"Other")],

@@ -1,29 +1,38 @@
 # docker build -t barnabas . && docker run --rm -p 9092:9092 barnabas
 #
-# Clients outside the container reach the broker as localhost:9092; for another name, end the command with
-# --override advertised.listeners=PLAINTEXT://NAME:9092
+# An image to put in place of apache/kafka, confluentinc/cp-kafka, bitnami/kafka, wurstmeister/kafka or redpanda: docs/DROP-IN.md.
+# For x86-64 and arm64. scripts/image makes the same image without pulling anything, from a binary built before
+# (SOURCE=local, by BuildKit, which builds only the stages it needs).
+ARG SOURCE=build
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && apt-get install -y --no-install-recommends gcc libc6-dev busybox-static bash-static \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p barnabas-node \
-    && cp target/release/barnabas /barnabas
+    RUSTFLAGS="-C target-feature=+crt-static" \
+    cargo build --release --locked -p barnabas-node --target "$(uname -m)-unknown-linux-gnu" \
+    && packaging/image/assemble /rootfs "target/$(uname -m)-unknown-linux-gnu/release/barnabas" \
+    && install -D LICENSE /rootfs/usr/share/doc/barnabas/LICENSE
 
-FROM debian:bookworm-slim
-RUN useradd --system --uid 1000 --create-home --home-dir /var/lib/barnabas barnabas \
-    && mkdir /var/lib/barnabas/data \
-    && chown barnabas:barnabas /var/lib/barnabas/data
-COPY --from=build /barnabas /usr/local/bin/barnabas
-COPY LICENSE /usr/share/doc/barnabas/LICENSE
-USER barnabas
-VOLUME /var/lib/barnabas/data
+FROM scratch AS local
+ADD rootfs.tar /rootfs/
+
+FROM ${SOURCE} AS rootfs
+
+FROM scratch
+COPY --from=rootfs /rootfs/ /
+USER 1000:1000
+ENV PATH=/usr/bin:/bin:/usr/sbin:/opt/kafka/bin \
+    HOME=/home/appuser \
+    BARNABAS_LISTEN=:9092 \
+    BARNABAS_LOG_FORMAT=kafka \
+    BARNABAS_GATEWAY_HOST=localhost
+WORKDIR /home/appuser
+VOLUME /var/lib/kafka/data /etc/kafka/secrets /mnt/shared/config
 EXPOSE 9092
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["barnabas", "--data", "/var/lib/barnabas/data", \
-    "--override", "listeners=PLAINTEXT://:9092", \
-    "--override", "advertised.listeners=PLAINTEXT://localhost:9092"]
+CMD ["/etc/kafka/docker/run"]

@@ -10,9 +10,10 @@ use super::typed::{BrokerConfig, TopicConfig};
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 
 /// Settings that are read where they are given: their default means something else than the same value
-/// given, or the controller reads them beside the typed views.
+/// given, or they are read beside the typed views.
 const READ_RAW: &[&str] = &[
     "broker.id",
+    "barnabas.gateway.host",
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
     "unclean.leader.election.enable",

@@ -172,6 +172,11 @@ fn meaning(names: &[&str], meanings: &[&'static str], name: &str) -> Option<&'st
 
 /// Settings with an effect that no view has.
 const RAW: &[(&str, &str)] = &[
+    (
+        "barnabas.gateway.host",
+        "What clients are told that come from the machine's gateway, as those of a container's published port do, where \
+         nothing is advertised.",
+    ),
     ("broker.id", "The old name of node.id."),
     (
         "unclean.leader.election.enable",

@@ -22,6 +22,7 @@ pub mod load;
 pub mod paths;
 pub mod properties;
 mod quorum;
+pub mod redpanda;
 mod resource;
 mod rule;
 pub mod start_topics;

@@ -32,6 +32,9 @@ pub struct Listener {
     pub tells_address: bool,
     /// How clients prove who they are; `None` where they need not.
     pub sasl: Option<Arc<SaslAuthentication>>,
+    /// Whoever comes from this address is told this host then. In a container that is the gateway, which
+    /// passes on what comes by a published port.
+    pub gateway: Option<(IpAddr, String)>,
 }
 
 /// Which connection it is, of all that the process has had: the later one is the greater.
@@ -70,7 +73,11 @@ impl ConnectionContext {
     /// A connection that has not sent a request yet: nobody knows whose it is.
     /// `reached` is the address of this machine that the client connected to.
     pub fn new(listener: Arc<Listener>, client_host: IpAddr, reached: Option<IpAddr>) -> Self {
-        let told_host = reached.filter(|_| listener.tells_address).and_then(told);
+        let told_host = match &listener.gateway {
+            _ if !listener.tells_address => None,
+            Some((gateway, host)) if *gateway == client_host.to_canonical() => Some(host.clone()),
+            _ => reached.and_then(told),
+        };
         ConnectionContext {
             id: ConnectionId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             listener,
@@ -155,6 +162,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_is_told_an_address_that_it_can_reach() {
+        let address = |text: &str| -> IpAddr { text.parse().expect("the table has addresses") };
+        let gateway = Some((address("172.17.0.1"), "localhost".to_owned()));
+        for (tells_address, client, told) in [
+            (true, "172.17.0.1", Some("localhost")),
+            (true, "::ffff:172.17.0.1", Some("localhost")),
+            (true, "172.17.0.9", Some("172.17.0.2")),
+            (true, "127.0.0.1", Some("172.17.0.2")),
+            (false, "172.17.0.1", None),
+        ] {
+            let listener = Listener {
+                name: "PLAINTEXT".to_owned(),
+                security_protocol: SecurityProtocol::Plaintext,
+                advertised_host: "host".to_owned(),
+                advertised_port: 9092,
+                tells_address,
+                tls: None,
+                sasl: None,
+                gateway: gateway.clone(),
+            };
+            let reached = Some(address("172.17.0.2"));
+            let connection = ConnectionContext::new(Arc::new(listener), address(client), reached);
+            assert_eq!(connection.told_host.as_deref(), told, "{client}");
+        }
+    }
+
+    #[test]
     fn a_request_keeps_the_principal_that_it_began_with() {
         let listener = Listener {
             name: "SASL".to_owned(),
@@ -164,6 +198,7 @@ mod tests {
             advertised_port: 9092,
             tells_address: false,
             sasl: None,
+            gateway: None,
         };
         let connection = ConnectionContext::new(Arc::new(listener), Ipv4Addr::LOCALHOST.into(), None);
         let before = connection.principal();

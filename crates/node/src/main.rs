@@ -5,10 +5,13 @@
 //! Exit code 0 after SIGTERM, SIGINT, SIGHUP, `--help` and `--version`; 1 when the node can't start or could
 //! not stop cleanly.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Instant;
+use std::process::{self, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use barnabas_config::definitions::{self, ConfigKey};
 use barnabas_config::load::StartSettings;
@@ -20,7 +23,7 @@ use barnabas_node::format::{self, Format};
 use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
-use barnabas_node::ready::{Ready, reachable};
+use barnabas_node::ready::{Others, Ready, reachable};
 use barnabas_node::server::Server;
 use barnabas_node::settings;
 use barnabas_node::signals::Signals;
@@ -34,7 +37,20 @@ fn main() -> ExitCode {
     if let Some((tool, arguments)) = cli::tools::called(std::env::args_os()) {
         return ExitCode::from(barnabas_tools::run(tool, &arguments));
     }
-    match cli::parse(std::env::args_os().skip(1)) {
+    let command = cli::links::called(std::env::args_os());
+    match command.unwrap_or_else(|| cli::parse(std::env::args_os().skip(1))) {
+        Ok(Command::Tool(name, arguments)) => match barnabas_tools::find(name) {
+            Some(tool) => ExitCode::from(barnabas_tools::run(tool, &arguments)),
+            None => fail(&format!("there is no {name}")),
+        },
+        Ok(Command::RpkHealth(brokers)) => match rpk_health(&brokers) {
+            Ok(text) => print(text),
+            Err(text) => complain(text),
+        },
+        Ok(Command::Background(arguments)) => match background(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => fail(&why),
+        },
         Ok(Command::Help) => print(cli::HELP),
         Ok(Command::Tools) => print(&cli::tools::names()),
         Ok(Command::Version) => print(concat!("barnabas ", env!("CARGO_PKG_VERSION"), "\n")),
@@ -95,6 +111,36 @@ fn main() -> ExitCode {
     }
 }
 
+/// Starts this program anew, beyond the end of this process and of its terminal.
+fn background(arguments: &[OsString]) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot start in the background: {error}");
+    let program = std::env::current_exe().map_err(failed)?;
+    let started = process::Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    started.map(drop).map_err(failed)
+}
+
+fn rpk_health(brokers: &str) -> Result<&'static str, &'static str> {
+    const HEALTHY: &str =
+        "CLUSTER HEALTH OVERVIEW\n=======================\nHealthy:                          true\n";
+    const NOT: &str =
+        "CLUSTER HEALTH OVERVIEW\n=======================\nHealthy:                          false";
+    let answers = |address: &str| {
+        let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+        found.is_some_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok())
+    };
+    if brokers.split(',').any(answers) {
+        Ok(HEALTHY)
+    } else {
+        Err(NOT)
+    }
+}
+
 /// Prints to standard output, where nobody may be listening any more.
 fn print(text: &str) -> ExitCode {
     let mut out = std::io::stdout();
@@ -132,7 +178,10 @@ fn of_file(file: PathBuf) -> Start {
 
 fn run(start: Start, began: Instant) -> Result<(), String> {
     let format = logs::start(&start)?;
-    let kafkas = start.env || format == LogFormat::Kafka;
+    let others = Others {
+        kafkas: start.env || format == LogFormat::Kafka,
+        redpandas: start.rpk.is_some(),
+    };
     let apply = start.apply;
     let temporary = if start.ephemeral {
         Some(temporary_folder()?)
@@ -147,7 +196,7 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
     let saying = Saying {
         began,
         format,
-        kafkas,
+        others,
     };
     LocalSet::new().block_on(&runtime, serve(settings, apply, &saying))
 }
@@ -228,8 +277,8 @@ fn temporary_folder() -> Result<TempDir, String> {
 struct Saying {
     began: Instant,
     format: LogFormat,
-    /// Whether Apache Kafka's lines are printed too.
-    kafkas: bool,
+    /// Whose lines are printed too.
+    others: Others,
 }
 
 async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Result<(), String> {
@@ -309,7 +358,7 @@ fn announce(server: &Server, data_dirs: &str, saying: &Saying) {
         data_dirs,
         took_ms: saying.began.elapsed().as_millis(),
         format: saying.format,
-        kafkas: saying.kafkas,
+        others: saying.others,
     };
     print(&ready.lines());
     if std::io::stdout().is_terminal()

@@ -8,6 +8,15 @@ use barnabas_network::Listener;
 
 use crate::server::Server;
 
+/// Whose lines are said, beside the own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Others {
+    /// Apache Kafka's.
+    pub kafkas: bool,
+    /// Redpanda's.
+    pub redpandas: bool,
+}
+
 /// What is said.
 pub struct Ready<'a> {
     /// The node.
@@ -18,8 +27,8 @@ pub struct Ready<'a> {
     pub took_ms: u128,
     /// How the lines look.
     pub format: LogFormat,
-    /// Whether Apache Kafka's are among them.
-    pub kafkas: bool,
+    /// Which are among them.
+    pub others: Others,
 }
 
 impl Ready<'_> {
@@ -41,10 +50,14 @@ impl Ready<'_> {
             self.data_dirs,
         );
         let mut lines = self.format.line("barnabas", &own);
-        if self.kafkas {
+        if self.others.kafkas {
             for (class, message) in kafkas(server.node_id(), server.broker().is_some()) {
                 lines += &self.format.line(class, &message);
             }
+        }
+        if self.others.redpandas {
+            lines += &self.format.line("redpanda", "kafka - Started Kafka API server");
+            lines += &self.format.line("redpanda", "Successfully started Redpanda!");
         }
         lines
     }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_config::properties;
+use barnabas_config::redpanda::Redpanda;
 use barnabas_config::start_topics;
 use barnabas_config::variables::Variables;
 
+use crate::cli::rpk::Rpk;
 use crate::cli::{self, Start};
 
 /// The settings of a start; `temporary` is the folder that goes with the process.
@@ -24,7 +26,11 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
         }
         None => None,
     };
-    let mut overrides = start.overrides;
+    let mut overrides = match start.rpk {
+        Some(rpk) => of_rpk(rpk)?,
+        None => Vec::new(),
+    };
+    overrides.extend(start.overrides);
     if let Some(folder) = temporary {
         overrides.push(("log.dirs".to_owned(), folder.display().to_string()));
     }
@@ -71,6 +77,24 @@ fn read_value(path: &str) -> Result<String, String> {
         Ok(_) => Ok(text),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Flags win over the file, which need not be there.
+fn of_rpk(rpk: Rpk) -> Result<Vec<(String, String)>, String> {
+    let mut found = match std::fs::read(&rpk.config) {
+        Ok(bytes) => Redpanda::of_yaml(&bytes).map_err(|why| format!("{}: {why}", rpk.config.display()))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Redpanda::default(),
+        Err(error) => return Err(cannot_read(&rpk.config, &error)),
+    };
+    let flags = rpk.flags;
+    if !flags.listeners.is_empty() {
+        found.listeners = flags.listeners;
+    }
+    if !flags.advertised.is_empty() {
+        found.advertised = flags.advertised;
+    }
+    found.settings.extend(flags.settings);
+    Ok(found.into_settings())
 }
 
 /// The settings as a file from which a node starts in the same way.

@@ -240,6 +240,7 @@ impl Node {
             advertised_port: address.port(),
             tells_address: false,
             sasl: None,
+            gateway: None,
         });
         let broker = Broker::new(
             id,

@@ -63,6 +63,7 @@ pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// Cluster ids, the strongest first.
 const CLUSTER_IDS: [&str; 3] = ["CLUSTER_ID", "KAFKA_CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID"];
+const LOGIN_CONFIG: &str = "java.security.auth.login.config";
 /// No id is longer; Kafka's own have 22 letters.
 const CLUSTER_ID_MAX: usize = 255;
 
@@ -105,6 +106,7 @@ impl Variables {
                 Meaning::Listen => found.listen = Some(given.value.clone()),
                 Meaning::Data => found.data = Some(given.value.clone()),
                 Meaning::Topics => found.topics = topics(given, separators)?,
+                Meaning::JavaOptions => found.take_java_options(given)?,
                 Meaning::Address => {
                     legacy.insert(name.as_str(), given);
                 }
@@ -137,6 +139,20 @@ impl Variables {
             self.settings.insert(name, Given { value, variable });
         }
         Ok(())
+    }
+
+    /// The file with a JAAS configuration, which the images take as an option of the JVM.
+    fn take_java_options(&mut self, given: &Given) -> Result<(), VariableError> {
+        let mut words = given.value.split_whitespace();
+        let option = words.find_map(|word| {
+            word.strip_prefix("-D")?
+                .strip_prefix(LOGIN_CONFIG)?
+                .strip_prefix('=')
+        });
+        let Some(file) = option else { return Ok(()) };
+        let value = file.to_owned();
+        let variable = given.variable.clone();
+        self.take_setting(LOGIN_CONFIG, &Given { value, variable })
     }
 
     fn take_cluster_id(&mut self, given: &BTreeMap<String, Given>) -> Result<(), VariableError> {

@@ -16,6 +16,8 @@ pub enum Meaning {
     Address,
     /// `KAFKA_CREATE_TOPICS`.
     Topics,
+    /// Options of a JVM, one of which names a file with users.
+    JavaOptions,
     /// ZooKeeper's.
     ZooKeeper,
     /// A setting of Confluent's server that Apache Kafka does not have.
@@ -41,7 +43,7 @@ pub const OWN: &[&str] = &[
 #[rustfmt::skip]
 const PASSED_OVER: &[&str] = &[
     // The exclusions of apache/kafka and cp-kafka.
-    "VERSION", "HEAP_OPTS", "LOG4J_OPTS", "OPTS", "JMX_OPTS", "JVM_PERFORMANCE_OPTS", "GC_LOG_OPTS",
+    "VERSION", "HEAP_OPTS", "LOG4J_OPTS", "JMX_OPTS", "JVM_PERFORMANCE_OPTS", "GC_LOG_OPTS",
     "LOG4J_ROOT_LOGLEVEL", "LOG4J_LOGGERS", "TOOLS_LOG4J_LOGLEVEL", "JMX_HOSTNAME", "JMX_PORT",
     // wurstmeister's.
     "HOME", "DEBUG", "LOG",
@@ -88,8 +90,10 @@ pub fn meaning(name: &str, value: &str) -> Meaning {
     if let Some((_, setting)) = RENAMED.iter().find(|(variable, _)| *variable == rest) {
         return Meaning::Setting((*setting).to_owned());
     }
-    if rest == "CREATE_TOPICS" {
-        return Meaning::Topics;
+    match rest {
+        "CREATE_TOPICS" => return Meaning::Topics,
+        "OPTS" => return Meaning::JavaOptions,
+        _ => {}
     }
     if ADDRESSES.contains(&rest) {
         return Meaning::Address;

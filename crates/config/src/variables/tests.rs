@@ -106,6 +106,16 @@ fn what_belongs_to_others_is_passed_over_in_silence() {
 }
 
 #[test]
+fn the_file_with_users_is_found_among_a_jvms_options() {
+    let options = "-Xmx1G -Djava.security.auth.login.config=/etc/kafka/jaas.conf -Dx=y";
+    let expected = (
+        "java.security.auth.login.config".to_owned(),
+        "/etc/kafka/jaas.conf".to_owned(),
+    );
+    assert_eq!(settings(&[("KAFKA_OPTS", options)]), [expected]);
+}
+
+#[test]
 fn what_had_a_meaning_once_is_told_in_one_line() {
     let found = read(&[
         ("KAFKA_ZOOKEEPER_CONNECT", "zookeeper:2181"),

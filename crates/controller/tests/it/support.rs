@@ -228,6 +228,7 @@ fn start(
         advertised_port: 0,
         tells_address: false,
         sasl: None,
+        gateway: None,
     });
     let admission = Arc::new(Admission::default());
     let accepting = acceptor::accept(listening, listener, service, stopping.clone(), workers, admission);

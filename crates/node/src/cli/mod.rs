@@ -3,7 +3,9 @@
 pub mod config;
 pub mod format;
 pub mod import;
+pub mod links;
 pub mod log;
+pub mod rpk;
 mod start;
 pub mod tools;
 
@@ -90,6 +92,12 @@ pub enum Command {
     FormatHelp,
     /// Print [`HELP`].
     Help,
+    /// Start a node that goes on when this process ends, with these arguments.
+    Background(Vec<OsString>),
+    /// Say as `rpk cluster health` whether a broker answers at one of these addresses.
+    RpkHealth(String),
+    /// Be one of Kafka's tools.
+    Tool(&'static str, Vec<String>),
     /// Print the names of Kafka's tools that this binary is.
     Tools,
     /// Print the version.

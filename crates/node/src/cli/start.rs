@@ -7,6 +7,7 @@ use barnabas_config::start_topics::{self, StartTopic};
 use barnabas_controller::log_format::LogFormat;
 use lexopt::prelude::*;
 
+use super::rpk::Rpk;
 use super::{Command, Nodes, text};
 
 /// How to start a node.
@@ -20,6 +21,8 @@ pub struct Start {
     pub overrides: Vec<(String, String)>,
     /// Heed environment variables.
     pub env: bool,
+    /// What `rpk redpanda start` was told.
+    pub rpk: Option<Rpk>,
     /// Keep data in a temporary folder.
     pub ephemeral: bool,
     /// The folder for the data of several nodes; of one it is an override.

@@ -28,7 +28,11 @@ fn by_link(name: &OsStr) -> Option<&'static Tool> {
 
 /// The names of all links, one on each line.
 pub fn names() -> String {
-    TOOLS.iter().map(|tool| format!("{}\n", tool.name)).collect()
+    let names = TOOLS.iter().map(|tool| tool.name);
+    names
+        .chain(super::links::LINKS.iter().copied())
+        .map(|name| format!("{name}\n"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use barnabas_config::{Layers, ListenerConfig};
 use barnabas_network::{Listener, Listening, Network, SocketOptions};
 
 use super::error::StartError;
+use super::gateway;
 use super::tls;
 
 /// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the
@@ -40,6 +41,10 @@ pub fn bind(
     listeners: &[ListenerConfig],
     options: SocketOptions,
 ) -> Result<Vec<Bound>, StartError> {
+    let gateway_host = layers
+        .given("barnabas.gateway.host")
+        .filter(|host| !host.is_empty());
+    let gateway = gateway_host.and_then(|host| Some((gateway::gateway()?, host.to_owned())));
     listeners
         .iter()
         .map(|config| {
@@ -57,6 +62,7 @@ pub fn bind(
                 advertised_host: config.advertised_host.clone().unwrap_or_else(host_name),
                 tells_address: config.advertised_host.is_none(),
                 sasl: None,
+                gateway: gateway.clone(),
                 advertised_port: if config.advertised_port == 0 {
                     port
                 } else {

@@ -11,6 +11,7 @@ mod authorizer;
 mod bind;
 mod controller_listener;
 mod error;
+mod gateway;
 mod identity;
 mod membership;
 mod running_broker;

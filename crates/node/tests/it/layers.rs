@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["codec", "header", "produce", "fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),
     ("config", &[
-        &["iso_duration", "paths", "properties", "resource", "start_topics", "yaml"],
+        &["iso_duration", "paths", "properties", "redpanda", "resource", "start_topics", "yaml"],
         &["definitions", "rule", "value"],
         &["layers", "unknown"],
         &["typed", "variables"],

@@ -71,7 +71,7 @@ def properties(port, controller_port, data):
 class Running:
     """A broker's address, its data folder when it was started here, and the way to stop it."""
 
-    def __init__(self, name, host, port, data=None, process=None, log=None, controller_port=None):
+    def __init__(self, name, host, port, data=None, process=None, log=None, controller_port=None, sasl_port=None):
         self.name = name
         self.host = host
         self.port = port
@@ -79,6 +79,7 @@ class Running:
         self.process = process
         self.log = log
         self.controller_port = controller_port
+        self.sasl_port = sasl_port
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
@@ -113,28 +114,43 @@ def running(name, address):
     return Running(name, host or "127.0.0.1", int(port))
 
 
-def start_kafka(name="kafka") -> Running:
-    """A fresh Apache Kafka in a temporary folder."""
+def with_sasl(settings, more):
+    """Adds settings and a listener where users log in; its port."""
+    if more is None:
+        return None
+    (port,) = free_ports(1)
+    for name in ("listeners", "advertised.listeners"):
+        settings[name] += f",SASL://127.0.0.1:{port}"
+    settings["listener.security.protocol.map"] += ",SASL:SASL_PLAINTEXT"
+    settings.update(more)
+    return port
+
+
+def start_kafka(name="kafka", more=None) -> Running:
+    """A fresh Apache Kafka in a temporary folder. With `more` settings it has a listener for users."""
     folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
     settings = properties(port, controller_port, folder / "data")
+    sasl_port = with_sasl(settings, more)
     path = apache_kafka.write(folder, settings)
     java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{kafka_libs()}/*"]
     apache_kafka.format_storage(java, path, apache_kafka.alone(settings))
-    return _start(name, apache_kafka.command(java, path), folder, port, controller_port)
+    return _start(name, apache_kafka.command(java, path), folder, port, controller_port, sasl_port)
 
 
-def start_barnabas(binary, name="barnabas") -> Running:
-    """A fresh barnabas in a temporary folder."""
+def start_barnabas(binary, name="barnabas", more=None) -> Running:
+    """A fresh barnabas in a temporary folder. With `more` settings it has a listener for users."""
     folder = Path(tempfile.mkdtemp(prefix="differential-"))
     port, controller_port = free_ports(2)
-    path = apache_kafka.write(folder, properties(port, controller_port, folder / "data"))
-    return _start(name, [str(binary), str(path)], folder, port, controller_port)
+    settings = properties(port, controller_port, folder / "data")
+    sasl_port = with_sasl(settings, more)
+    path = apache_kafka.write(folder, settings)
+    return _start(name, [str(binary), str(path)], folder, port, controller_port, sasl_port)
 
 
-def _start(name, command, folder, port, controller_port):
+def _start(name, command, folder, port, controller_port, sasl_port=None):
     log = folder / "broker.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
     return Running(name, "127.0.0.1", port, data=folder / "data", process=process, log=log,
-                   controller_port=controller_port)
+                   controller_port=controller_port, sasl_port=sasl_port)

@@ -180,11 +180,18 @@ pub fn client_metrics_entries(overrides: &Settings) -> Vec<ConfigEntry> {
     definitions::client_metrics().iter().map(entry).collect()
 }
 
+/// Whether Kafka defines a setting, and does not hand it to its authorizer as it is: what it doesn't define it
+/// doesn't show.
+fn is_kafkas(name: &str) -> bool {
+    !["super.users", "allow.everyone.if.no.acl.found"].contains(&name)
+}
+
 /// The settings of this broker: all that Kafka knows, and what else the file, the command line or an
 /// AlterConfigs named.
 pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
     let is_given = |key: &ConfigKey| layers.given(key.name).is_some();
-    let known = listed(definitions::broker(), is_given).map(|key| {
+    let known = listed(definitions::broker(), is_given).filter(|key| is_kafkas(key.name));
+    let known = known.map(|key| {
         // Kafka shows node.id as broker.id as well.
         let source_key = if key.name == "broker.id" {
             definitions::broker().get("node.id").unwrap_or(key)
@@ -215,12 +222,12 @@ pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
     let names: BTreeSet<&String> = given.into_iter().flat_map(Settings::keys).collect();
     let unknown = names
         .into_iter()
-        .filter(|name| definitions::broker().get(name).is_none())
+        .filter(|name| definitions::broker().get(name).is_none() || !is_kafkas(name))
         .map(|name| {
             let synonyms = broker_synonyms(layers, name, true);
             // A setting of one listener is of the kind that it overrides; Kafka calls it read-only, though it
             // is not.
-            match definitions::broker_key(name) {
+            match definitions::broker_key(name).filter(|key| is_kafkas(key.name)) {
                 Some(key) => {
                     let value = synonyms.first().and_then(|given| given.value.clone());
                     ConfigEntry {
@@ -228,7 +235,10 @@ pub fn broker_entries(layers: &Layers) -> Vec<ConfigEntry> {
                         ..entry_of(key, value, synonyms, true)
                     }
                 }
-                None => undefined_entry(name, synonyms),
+                None => ConfigEntry {
+                    read_only: !is_kafkas(name),
+                    ..undefined_entry(name, synonyms)
+                },
             }
         });
     known.chain(unknown).collect()
@@ -315,7 +325,8 @@ fn broker_synonyms(layers: &Layers, name: &str, with_listener_prefix: bool) -> V
         for synonym in &names {
             if let Some(raw) = layer.get(*synonym) {
                 // Kafka shows what was given here, not what it was parsed to.
-                let secret = definitions::broker_key(synonym).is_none_or(ConfigKey::sensitive);
+                let secret =
+                    !is_kafkas(synonym) || definitions::broker_key(synonym).is_none_or(ConfigKey::sensitive);
                 let value = (!secret).then(|| raw.clone());
                 synonyms.push(ConfigSynonym {
                     name: (*synonym).to_owned(),
@@ -328,6 +339,7 @@ fn broker_synonyms(layers: &Layers, name: &str, with_listener_prefix: bool) -> V
     for synonym in &names {
         if let Some(key) = definitions::broker().get(synonym)
             && let Some(default) = key.default
+            && is_kafkas(synonym)
         {
             let value = (!key.sensitive()).then(|| default.to_owned());
             synonyms.push(ConfigSynonym {
@@ -378,6 +390,7 @@ mod tests {
             ("log.retention.hours", "168"),
             ("log.segment.bytes", "1073741824"),
             ("own.plugin.password", "hush"),
+            ("super.users", "User:root"),
             ("log.initial.task.delay.ms", "5"),
         ]))
         .with_dynamic(settings(&[("min.insync.replicas", "1")]), Settings::new())
@@ -486,12 +499,13 @@ mod tests {
             ),
             ("ssl.keystore.password", "null 5 false 9 "),
             ("own.plugin.password", "null 4 false 0 own.plugin.password=null@4"),
+            ("super.users", "null 4 true 0 super.users=null@4"),
             ("log.roll.hours", "168 5 true 3 log.roll.hours=168@5"),
         ];
         for (name, expected) in table {
             assert_eq!(find(&entries, name), expected, "{name}");
         }
-        assert_eq!(entries.len(), 352);
+        assert_eq!(entries.len(), 353);
         assert_eq!(
             find(&cluster_entries(&layers()), "min.insync.replicas"),
             "1 3 false 3 min.insync.replicas=1@3"

@@ -21,6 +21,22 @@ pub fn failed(error: ErrorCode) -> ApiError {
     ApiError::new(error, message(error))
 }
 
+/// Asks whether settings may be altered. A broker's own it refuses without a word, as Apache Kafka does.
+///
+/// # Errors
+/// TOPIC_, GROUP_ and CLUSTER_AUTHORIZATION_FAILED.
+pub fn check_altered_configs(
+    rights: Rights<'_>,
+    kind: ConfigResourceType,
+    name: &str,
+) -> Result<(), ApiError> {
+    let allowed = check_configs(rights, AclOperation::AlterConfigs, kind, name);
+    allowed.map_err(|error| match kind {
+        ConfigResourceType::Broker | ConfigResourceType::BrokerLogger => ApiError::bare(error.code),
+        _ => error,
+    })
+}
+
 /// Asks whether settings may be described or altered: those of topics and groups belong to these, all others
 /// to the cluster.
 ///

@@ -63,6 +63,7 @@ fn producer(entry: &ProducerEntry) -> ProducerState {
 fn message(error: ErrorCode) -> Option<StrBytes> {
     let text = match error {
         ErrorCode::NotLeaderOrFollower => "This broker does not lead the partition.",
+        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
         ErrorCode::TopicAuthorizationFailed => authorization::message(error),
         _ => return None,
     };

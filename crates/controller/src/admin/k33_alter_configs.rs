@@ -8,7 +8,6 @@ use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
-use barnabas_security::AclOperation;
 
 use super::AdminNode;
 use super::config_changes::{
@@ -42,8 +41,7 @@ pub async fn handle(
         }
         let authorized = |changed: ConfigResource| {
             let rights = node.rights(context);
-            let operation = AclOperation::AlterConfigs;
-            authorization::check_configs(rights, operation, changed.kind, &changed.name).map(|()| changed)
+            authorization::check_altered_configs(rights, changed.kind, &changed.name).map(|()| changed)
         };
         match controllers_resource(resource.resource_type, &resource.resource_name).and_then(authorized) {
             Ok(changed) => {

@@ -11,7 +11,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use barnabas_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
-use barnabas_security::{AclOperation, Rights};
+use barnabas_security::Rights;
 
 use super::AdminNode;
 use super::config_changes::{
@@ -113,7 +113,7 @@ fn preprocess(
             .map(|config| (&*config.name, lacks_value(config))),
     )?;
     let name = &*resource.resource_name;
-    let authorize = |kind| authorization::check_configs(rights, AclOperation::AlterConfigs, kind, name);
+    let authorize = |kind| authorization::check_altered_configs(rights, kind, name);
     if ConfigResourceType::from_code(resource.resource_type) == Some(ConfigResourceType::BrokerLogger) {
         authorize(ConfigResourceType::BrokerLogger)?;
         alter_loggers(node, name, &resource.configs, validate_only)?;

@@ -153,7 +153,7 @@ fn process<R: Records>(
             // More bytes are needed for anything else to happen.
             Ok(_) => true,
             Err(error) => {
-                alert(connection, answers);
+                alert(connection, &mut received[used..], answers);
                 return Err(broken(error));
             }
         };
@@ -164,10 +164,11 @@ fn process<R: Records>(
     }
 }
 
-/// What the other side is told of an error.
-fn alert<R: Records>(connection: &mut R, answers: &mut Vec<u8>) {
+/// What the other side is told of an error. (What has been received is shown again: rustls may still point
+/// into it.)
+fn alert<R: Records>(connection: &mut R, received: &mut [u8], answers: &mut Vec<u8>) {
     loop {
-        match connection.records(&mut []).state {
+        match connection.records(received).state {
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
                 if encode(|out| data.encode(out), answers).is_err() {
                     return;

@@ -17,6 +17,7 @@ mod consumer_groups;
 mod consumer_perf;
 mod delete_records;
 mod failure;
+mod features;
 mod get_offsets;
 mod groups_tool;
 mod java;
@@ -80,6 +81,7 @@ const fn other(name: &'static str, class: &'static str, run: fn(&[String], &mut 
 pub const TOOLS: &[Tool] = &[
     other("cub", "", ready::run),
     other("kafka-cluster", "org.apache.kafka.tools.ClusterTool", cluster_tool::run),
+    other("kafka-features", "org.apache.kafka.tools.FeatureCommand", features::run),
     other("kafka-metadata-quorum", "org.apache.kafka.tools.MetadataQuorumCommand", metadata_quorum::run),
     other("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance", producer_perf::run),
     other("kafka-run-class", "", run_class),

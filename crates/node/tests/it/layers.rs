@@ -84,7 +84,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["failure", "table"],
         &["arguments"],
         &["broker_api_versions", "console_consumer", "console_producer", "topics"],
-        &["cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "zookeeper"],
+        &["cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "zookeeper"],
     ]),
 ];
 

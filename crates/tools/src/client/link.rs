@@ -1,34 +1,44 @@
 //! The way to one node, in the newest version that both sides know.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use barnabas_network::Network;
 use barnabas_network::client::{CallError, NodeClient, RawRequest};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, Encodable, Message, Request, StrBytes,
+    ApiVersionsRequest, ApiVersionsResponse, Encodable, Message, Request, SaslAuthenticateRequest,
+    SaslHandshakeRequest, StrBytes,
 };
-use bytes::BytesMut;
+use barnabas_security::sasl::{ClientCredentials, SaslClientError};
+use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use super::{KafkaError, Settings};
 
 /// The version in which every node is asked first what it serves.
 const API_VERSIONS_VERSION: i16 = 4;
+/// The first in which what follows is an API.
+const HANDSHAKE_VERSION: i16 = 1;
+/// One that every node knows which knows the API.
+const AUTHENTICATE_VERSION: i16 = 0;
 
 /// The versions in which a node serves an API: the least and the newest.
 pub type ApiRange = (i16, i16);
+
+/// What a node serves: as it said it, and by key.
+type Served = (ApiVersionsResponse, BTreeMap<i16, ApiRange>);
 
 /// The way to one node.
 pub struct Link {
     client: NodeClient,
     patience: Duration,
-    served: OnceCell<ApiVersionsResponse>,
-    ranges: OnceCell<BTreeMap<i16, ApiRange>>,
+    login: Option<ClientCredentials>,
+    served: OnceCell<Served>,
 }
 
 /// Why there is no answer.
@@ -43,21 +53,67 @@ impl Link {
     /// The way to `host:port`; nothing is sent yet.
     pub fn new(address: &str, settings: &Settings, runtime: &Handle) -> Self {
         Link {
-            client: NodeClient::new(Network::System, address, &settings.client_id, runtime),
+            client: NodeClient::new(
+                settings.secure.connector.clone(),
+                address,
+                &settings.client_id,
+                runtime,
+            ),
             patience: settings.request_timeout,
+            login: settings.secure.login.clone(),
             served: OnceCell::new(),
-            ranges: OnceCell::new(),
         }
     }
 
-    /// What the node says that it serves.
+    /// What the node says that it serves. Whoever has to log in has done so then.
     pub async fn served(&self) -> Result<&ApiVersionsResponse, Unanswered> {
-        if self.served.get().is_none() {
+        Ok(&self.begin().await?.0)
+    }
+
+    /// Asks what the node serves and logs in; once.
+    async fn begin(&self) -> Result<&Served, Unanswered> {
+        let begin = async {
             let served = self.ask_served().await?;
-            // Another task may have asked meanwhile, and heard the same.
-            drop(self.served.set(served));
+            let ranges = served.api_keys.iter();
+            let ranges = ranges.map(|api| (api.api_key, (api.min_version, api.max_version)));
+            let ranges = ranges.collect();
+            if let Some(login) = &self.login {
+                self.log_in(login).await?;
+            }
+            Ok((served, ranges))
+        };
+        self.served.get_or_try_init(|| begin).await
+    }
+
+    /// Logs in by SASL (KIP-152).
+    async fn log_in(&self, login: &ClientCredentials) -> Result<(), Unanswered> {
+        let handshake =
+            SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(login.mechanism.name()));
+        let answer = self.call(HANDSHAKE_VERSION, &handshake, self.patience).await?;
+        let known: Vec<&str> = answer.mechanisms.iter().map(|name| name.as_str()).collect();
+        let refused = format!(
+            "Client SASL mechanism '{}' not enabled in the server, enabled mechanisms are [{}]",
+            login.mechanism,
+            known.join(", ")
+        );
+        KafkaError::check(answer.error_code, Some(&refused)).map_err(Unanswered::Refused)?;
+        let nonce = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let mut exchange = login.begin(nonce);
+        let untrusted = |error: SaslClientError| {
+            Unanswered::Refused(KafkaError::new(
+                ErrorCode::SaslAuthenticationFailed,
+                error.to_string(),
+            ))
+        };
+        let mut challenge = Bytes::new();
+        while let Some(token) = exchange.step(&challenge).map_err(untrusted)? {
+            let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
+            let answer = self.call(AUTHENTICATE_VERSION, &request, self.patience).await?;
+            KafkaError::check(answer.error_code, answer.error_message.as_deref())
+                .map_err(Unanswered::Refused)?;
+            challenge = answer.auth_bytes;
         }
-        Ok(self.served.get().expect("it has just been set"))
+        Ok(())
     }
 
     async fn ask_served(&self) -> Result<ApiVersionsResponse, Unanswered> {
@@ -79,7 +135,7 @@ impl Link {
             .client
             .exchange(raw, self.patience)
             .await
-            .map_err(Unanswered::Lost)?;
+            .map_err(unanswered)?;
         // A node that doesn't know this version answers in version 0, and says what it knows.
         let unknown = ErrorCode::UnsupportedVersion.code().to_be_bytes();
         let version = if answer.starts_with(&unknown) {
@@ -91,15 +147,8 @@ impl Link {
     }
 
     /// The versions in which the node serves `key`.
-    pub async fn range(&self, key: i16) -> Result<Option<ApiRange>, Unanswered> {
-        if self.ranges.get().is_none() {
-            let served = self.served().await?;
-            let ranges = served.api_keys.iter();
-            let ranges = ranges.map(|api| (api.api_key, (api.min_version, api.max_version)));
-            drop(self.ranges.set(ranges.collect()));
-        }
-        let ranges = self.ranges.get().expect("it has just been set");
-        Ok(ranges.get(&key).copied())
+    async fn range(&self, key: i16) -> Result<Option<ApiRange>, Unanswered> {
+        Ok(self.begin().await?.1.get(&key).copied())
     }
 
     /// The newest version of a request that both sides know, up to `most`.
@@ -130,9 +179,23 @@ impl Link {
     ) -> Result<R::Response, Unanswered> {
         match self.client.call(version, request, patience).await {
             Ok(answer) => Ok(answer),
-            Err(CallError::Unencodable(why)) => Err(refused(why)),
-            Err(error) => Err(Unanswered::Lost(error)),
+            Err(error) => Err(unanswered(error)),
         }
+    }
+}
+
+/// Whether it is of use to ask again: not where the request makes no sense, or TLS fails.
+fn unanswered(error: CallError) -> Unanswered {
+    match error {
+        CallError::Unencodable(why) => refused(why),
+        CallError::Unreachable(_, ErrorKind::InvalidData | ErrorKind::Other) => {
+            Unanswered::Refused(KafkaError {
+                code: None,
+                class: "org.apache.kafka.common.errors.SslAuthenticationException".to_owned(),
+                message: "SSL handshake failed".to_owned(),
+            })
+        }
+        error => Unanswered::Lost(error),
     }
 }
 

@@ -21,6 +21,7 @@ mod partitioner;
 pub mod produce;
 mod range;
 pub mod records;
+mod secure;
 mod settings;
 mod stop;
 mod together;

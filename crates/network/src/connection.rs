@@ -6,6 +6,7 @@
 //! either.
 
 mod ended;
+mod slot;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,12 +20,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::ended::Ended;
+use self::slot::{Slot, first_reply};
 use super::authentication::{Authentication, Started, close_after};
 use super::frame_buffer::FrameBuffer;
 use super::opening;
 use super::output::Output;
 use super::request_memory::{GRANTED_BYTES, Share, Verdict};
-use super::response::{Chunk, Outcome, PendingReply, Reply};
+use super::response::{Chunk, Outcome, Reply};
 use super::transport::Transport;
 use super::worker::Accepted;
 use crate::connection_context::resumed;
@@ -80,17 +82,16 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         context.authenticated(principal);
     }
     let limits = service.limits();
-    let frame_bytes_max = limits.frame_bytes_max;
     let first_bytes_max = authentication
         .as_ref()
-        .map(|authentication| authentication.frame_bytes_max(frame_bytes_max));
+        .map(|authentication| authentication.frame_bytes_max(limits.frame_bytes_max));
     let mut connection = Connection {
         transport,
         context: Rc::new(context),
         memory: Share::new(service.request_memory().clone()),
         starved: false,
-        frame_bytes_max: first_bytes_max.unwrap_or(frame_bytes_max),
-        authenticated_bytes_max: frame_bytes_max,
+        frame_bytes_max: first_bytes_max.unwrap_or(limits.frame_bytes_max),
+        authenticated_bytes_max: limits.frame_bytes_max,
         idle_max: limits.idle_max,
         service,
         authentication,
@@ -113,17 +114,6 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Err(Ended::Io(error)) => tracing::debug!(%peer, %error, "connection ended"),
         Err(Ended::Frame(error)) => tracing::warn!(%peer, %error, "connection closed: bad frame"),
     }
-}
-
-/// A request that has started and whose response has not left yet.
-enum Slot {
-    Ready(Reply),
-    Pending {
-        reply: PendingReply,
-        exclusive: bool,
-        /// Bytes of the request, for what the reply may hold of it.
-        bytes: usize,
-    },
 }
 
 struct Connection {
@@ -406,13 +396,5 @@ impl Connection {
                 }
             }
         }
-    }
-}
-
-/// The reply of the oldest request and the request's bytes, when it is one that is waited for.
-async fn first_reply(replies: &mut VecDeque<Slot>) -> (Reply, usize) {
-    match replies.front_mut() {
-        Some(Slot::Pending { reply, bytes, .. }) => (reply.await, *bytes),
-        _ => std::future::pending().await,
     }
 }

@@ -126,6 +126,7 @@ impl Client {
             advertised_host: "localhost".to_owned(),
             advertised_port: 9092,
             tells_address: false,
+            gateway: None,
             sasl: None,
         };
         let connection = ConnectionContext::new(Arc::new(listener), Ipv4Addr::LOCALHOST.into(), None);

@@ -60,9 +60,11 @@ fn who_asks_for_what_is_not_there_gets_no_open_node() {
             "classes of Java cannot be loaded",
         ),
         ("super.users=User:admin", "nobody decides who may do what"),
-        ("ssl.client.auth=required", "TLS is not supported"),
-        ("listeners=SASL_SSL://127.0.0.1:0", "asks for SASL_SSL"),
-        ("listener.security.protocol.map=PLAINTEXT:SSL", "asks for SSL"),
+        (
+            "listeners=SASL_PLAINTEXT://127.0.0.1:0",
+            "GSSAPI (Kerberos), which is not supported",
+        ),
+        ("listener.security.protocol.map=PLAINTEXT:SSL", "keystore"),
         (
             "create.topic.policy.class.name=my.Policy",
             "policies are classes of Java",

@@ -31,6 +31,7 @@ impl ClientCredentials {
         let module = match mechanism {
             SaslMechanism::Plain => JaasEntry::PLAIN,
             SaslMechanism::Scram(_) => JaasEntry::SCRAM,
+            SaslMechanism::OAuthBearer => return None,
         };
         let mut entries = entries.iter().filter(|entry| entry.login_module == module);
         entries.find_map(|entry| {
@@ -46,6 +47,8 @@ impl ClientCredentials {
             SaslMechanism::Scram(hash) => {
                 State::ScramFirst(ScramClient::new(hash, &self.user, &self.password, false, nonce))
             }
+            // Nodes have no tokens.
+            SaslMechanism::OAuthBearer => State::Over,
         })
     }
 }

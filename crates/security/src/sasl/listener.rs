@@ -7,6 +7,8 @@ use barnabas_protocol::java_order::{hash_set_order, java_hash};
 use super::client::ClientCredentials;
 use super::jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
 use super::mechanism::SaslMechanism;
+use super::oauthbearer;
+use super::oauthbearer::unsecured::UnsecuredValidator;
 use super::plain::PlainUsers;
 use super::server::SaslServer;
 
@@ -131,6 +133,7 @@ struct Mechanism {
 enum Verifier {
     Plain(Arc<PlainUsers>),
     Scram,
+    Unsecured(UnsecuredValidator),
 }
 
 impl ListenerSasl {
@@ -177,6 +180,7 @@ impl ListenerSasl {
             (Verifier::Plain(users), _) => SaslServer::plain(users.clone()),
             (Verifier::Scram, SaslMechanism::Scram(hash)) => SaslServer::scram(hash),
             (Verifier::Scram, _) => return None,
+            (Verifier::Unsecured(validator), _) => SaslServer::oauthbearer(validator.clone()),
         };
         Some((mechanism.which, server))
     }
@@ -194,13 +198,18 @@ fn mechanism(settings: &SaslSettings<'_>, which: SaslMechanism) -> Result<Mechan
     let handler = own("sasl.server.callback.handler.class");
     if let Some(class) = (settings.setting)(&handler).filter(|class| !is_own_handler(which, class)) {
         return Err(SaslSettingsError::Other(format!(
-            "listener.name.{}.{handler}={class} is refused: callback handlers are classes of Java, which can't be loaded",
+            "listener.name.{}.{handler}={class} is refused: callback handlers are classes of Java, which can't be loaded, \
+             and tokens can't be verified by keys of their issuer yet",
             settings.listener.to_lowercase()
         )));
     }
     let verifier = match which {
         SaslMechanism::Plain => Verifier::Plain(Arc::new(PlainUsers::of(&entries))),
         SaslMechanism::Scram(_) => Verifier::Scram,
+        SaslMechanism::OAuthBearer => {
+            let validator = oauthbearer::validator(&entries);
+            Verifier::Unsecured(validator.map_err(SaslSettingsError::Other)?)
+        }
     };
     let max_reauth_ms = match settings.long(&own("connections.max.reauth.ms"))? {
         Some(own) => Some(own),
@@ -219,6 +228,10 @@ fn is_own_handler(which: SaslMechanism, class: &str) -> bool {
         SaslMechanism::Plain => "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler",
         SaslMechanism::Scram(_) => {
             "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler"
+        }
+        SaslMechanism::OAuthBearer => {
+            "org.apache.kafka.common.security.oauthbearer.internals.unsecured.\
+             OAuthBearerUnsecuredValidatorCallbackHandler"
         }
     };
     class.trim() == own

@@ -11,11 +11,21 @@ pub enum SaslMechanism {
     Plain,
     /// SCRAM (RFC 5802) with one of two hash functions.
     Scram(ScramHash),
+    /// OAUTHBEARER (RFC 7628).
+    OAuthBearer,
 }
 
 impl SaslMechanism {
     /// All of them.
     pub const ALL: &[SaslMechanism] = &[
+        Self::Plain,
+        Self::Scram(ScramHash::Sha256),
+        Self::Scram(ScramHash::Sha512),
+        Self::OAuthBearer,
+    ];
+
+    /// Those by which nodes log in to each other.
+    pub const OF_NODES: &[SaslMechanism] = &[
         Self::Plain,
         Self::Scram(ScramHash::Sha256),
         Self::Scram(ScramHash::Sha512),
@@ -35,6 +45,7 @@ impl SaslMechanism {
             Self::Plain => "PLAIN",
             Self::Scram(ScramHash::Sha256) => "SCRAM-SHA-256",
             Self::Scram(ScramHash::Sha512) => "SCRAM-SHA-512",
+            Self::OAuthBearer => "OAUTHBEARER",
         }
     }
 }

@@ -13,6 +13,7 @@ mod listener;
 mod login;
 mod mechanism;
 mod nonce;
+mod oauthbearer;
 mod plain;
 pub mod scram;
 mod server;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::oauthbearer::unsecured::UnsecuredValidator;
+use super::oauthbearer::{OAuthBearerServer, Taken};
 use super::plain::PlainUsers;
 use super::scram::{ClientFirst, ScramCredential, ScramHash, ScramServer};
 use crate::KafkaPrincipal;
@@ -93,6 +95,7 @@ enum State {
     Plain(Arc<PlainUsers>),
     ScramFirst(ScramHash),
     ScramFinal(ScramServer, Identity),
+    OAuthBearer(OAuthBearerServer),
     Over,
 }
 
@@ -105,6 +108,11 @@ impl SaslServer {
     /// One of SCRAM.
     pub(super) fn scram(hash: ScramHash) -> Self {
         SaslServer(State::ScramFirst(hash))
+    }
+
+    /// One of OAUTHBEARER.
+    pub(super) fn oauthbearer(validator: UnsecuredValidator) -> Self {
+        SaslServer(State::OAuthBearer(OAuthBearerServer::new(validator)))
     }
 
     /// Takes the client's next token. After a refusal the exchange is over.
@@ -125,6 +133,19 @@ impl SaslServer {
                 Ok(Step::Challenge(answer))
             }
             State::ScramFinal(server, identity) => Ok(Step::Done(server.finish(token)?, identity)),
+            State::OAuthBearer(mut server) => match server.step(token, surroundings.now_ms)? {
+                Taken::Token(token) => {
+                    let identity = Identity {
+                        expires_at_ms: Some(token.expires_at_ms),
+                        ..Identity::user(token.principal)
+                    };
+                    Ok(Step::Done(Vec::new(), identity))
+                }
+                Taken::Error(answer) => {
+                    self.0 = State::OAuthBearer(server);
+                    Ok(Step::Challenge(answer))
+                }
+            },
             State::Over => Err(Refusal::Broken("a token after the end of the exchange")),
         }
     }

@@ -146,7 +146,8 @@ fn without_reserved(text: &str) -> Option<&str> {
     }
 }
 
-fn name(written: &str) -> Option<String> {
+/// The name that is written so; `None` where it isn't written as one.
+pub fn name(written: &str) -> Option<String> {
     let mut name = String::with_capacity(written.len());
     let mut rest = written;
     while let Some((before, code)) = rest.split_once('=') {

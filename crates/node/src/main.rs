@@ -34,10 +34,12 @@ use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
     let began = Instant::now();
-    if let Some((tool, arguments)) = cli::tools::called(std::env::args_os()) {
+    let command = cli::links::called(std::env::args_os());
+    if command.is_none()
+        && let Some((tool, arguments)) = cli::tools::called(std::env::args_os())
+    {
         return ExitCode::from(barnabas_tools::run(tool, &arguments));
     }
-    let command = cli::links::called(std::env::args_os());
     match command.unwrap_or_else(|| cli::parse(std::env::args_os().skip(1))) {
         Ok(Command::Tool(name, arguments)) => match barnabas_tools::find(name) {
             Some(tool) => ExitCode::from(barnabas_tools::run(tool, &arguments)),

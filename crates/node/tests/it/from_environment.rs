@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process::{barnabas, output};
+use crate::process::{BINARY, barnabas, output, piped};
 
 fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = barnabas();
@@ -150,4 +150,20 @@ fn topics_are_there_at_the_ready_line_or_nothing_is() {
             .unwrap()
             .contains("topic a has 2 partitions")
     );
+}
+
+#[test]
+fn a_link_says_what_the_binary_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let rpk = folder.path().join("rpk");
+    std::os::unix::fs::symlink(BINARY, &rpk).unwrap();
+    // "cluster" is a word of Kafka's tools too, but not by this name.
+    let arguments = ["cluster", "health", "--brokers", "127.0.0.1:1"];
+    let ended = output(piped(rpk.to_str().unwrap()).args(arguments));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        said.ends_with("Healthy:                          false\n"),
+        "{said}"
+    );
+    assert_eq!(ended.status.code(), Some(1));
 }

@@ -19,6 +19,7 @@ def pki(tmp_path_factory):
     pki.server("server-ec", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"))
     pki.server("elsewhere", subject="/CN=elsewhere.example", names="DNS:elsewhere.example")
     pki.signed("client", "/C=FR/O=Elsewhere/CN=Other", CLIENT)
+    pki.signed("another", "/C=FR/O=Elsewhere/CN=Another", CLIENT)
     pki.signed("version1", "/O=Old/CN=version1")
     pki.signed("server-only", "/CN=server-only", ["extendedKeyUsage=serverAuth"])
     pki.expired("expired", "/CN=expired", CLIENT)

@@ -18,7 +18,7 @@ use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
 use crate::throttling::Throttling;
-use barnabas_config::{BrokerConfig, Layers};
+use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_controller::admin::AdminNode;
 use barnabas_network::Listener;
 use barnabas_network::request_memory::RequestMemory;
@@ -80,6 +80,19 @@ impl AdminNode for Broker {
 
     fn layers(&self) -> Arc<Layers> {
         Arc::clone(&self.metadata.layers())
+    }
+
+    fn check_listeners(&self, layers: &Layers, new: &Settings) -> Result<(), String> {
+        for listener in &self.listeners {
+            let Some(tls) = &listener.tls else { continue };
+            let prefix = format!("listener.name.{}.ssl.", listener.name.to_lowercase());
+            // Who changes something else is not held up by a file that is gone meanwhile.
+            if new.keys().any(|name| name.starts_with(&prefix)) {
+                tls.check(layers, &|path| std::fs::read(path))
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
     }
 
     fn allows_topic_deletion(&self) -> bool {

@@ -1,7 +1,8 @@
 //! The broker's settings as they are now: static ones under the dynamic ones of the metadata image (Kafka's
 //! `DynamicBrokerConfig`).
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -10,10 +11,19 @@ use super::layers::{Layers, Settings};
 use super::typed::BrokerConfig;
 
 /// Settings that change at run time. Reading them takes no lock.
-#[derive(Debug)]
 pub struct DynamicBrokerConfig {
     layers: ArcSwap<Layers>,
     config: ArcSwap<BrokerConfig>,
+    follower: OnceLock<Follower>,
+}
+
+/// Is told of the layers whenever they have changed.
+type Follower = Box<dyn Fn(&Layers) + Send + Sync>;
+
+impl fmt::Debug for DynamicBrokerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicBrokerConfig").finish_non_exhaustive()
+    }
 }
 
 impl DynamicBrokerConfig {
@@ -26,7 +36,14 @@ impl DynamicBrokerConfig {
         Ok(DynamicBrokerConfig {
             layers: ArcSwap::from_pointee(layers),
             config: ArcSwap::from_pointee(config),
+            follower: OnceLock::new(),
         })
+    }
+
+    /// Has `follower` called after each [`update`](Self::update): for what rests on settings that no typed
+    /// view has, those of listeners. There is one at most.
+    pub fn follow_by(&self, follower: impl Fn(&Layers) + Send + Sync + 'static) {
+        let _ = self.follower.set(Box::new(follower));
     }
 
     /// The layers that the settings come from.
@@ -48,6 +65,9 @@ impl DynamicBrokerConfig {
         let config = BrokerConfig::resolve(&layers)?;
         self.layers.store(Arc::new(layers));
         self.config.store(Arc::new(config));
+        if let Some(follower) = self.follower.get() {
+            follower(&self.layers());
+        }
         Ok(())
     }
 }

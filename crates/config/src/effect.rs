@@ -78,8 +78,9 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     match kind {
         ConfigResourceType::Topic => TopicConfig::NAMES.contains(&name) || READ_RAW.contains(&name),
         ConfigResourceType::Broker => {
+            let changes = definitions::listener_base_name(name).is_some_and(is_of_tls);
             let at_start = AT_START.contains(&name) || OF_LISTENER.contains(&name) || of_listener(name);
-            of_broker(name) && !at_start
+            of_broker(name) && (changes || !at_start)
         }
         ConfigResourceType::BrokerLogger => true,
         // What gives a group's setting its default has an effect with it.

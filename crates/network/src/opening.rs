@@ -33,7 +33,11 @@ pub async fn open(
     };
     let mut stream = Tls::server(stream, tls.config())?;
     match timeout(HANDSHAKE_MAX, stream.handshake()).await {
-        Ok(ended) => ended?,
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            stream.refuse().await;
+            return Err(error);
+        }
         Err(_) => return Err(io::ErrorKind::TimedOut.into()),
     }
     let principal = if listener.security_protocol.has_sasl() {

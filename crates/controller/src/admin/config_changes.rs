@@ -80,7 +80,13 @@ pub fn check_broker_name(node: &impl AdminNode, name: &str) -> Outcome {
 /// INVALID_REQUEST with what is wrong.
 pub fn check_broker_settings(node: &impl AdminNode, name: &str, new: &Settings) -> Outcome {
     validate::dynamic_broker(&node.layers(), new, !name.is_empty())
-        .map_err(|exception| invalid_request(exception.to_string()))
+        .map_err(|exception| invalid_request(exception.to_string()))?;
+    if name.is_empty() {
+        return Ok(());
+    }
+    let layers = node.layers();
+    let layers = layers.with_dynamic(layers.dynamic_default().clone(), new.clone());
+    node.check_listeners(&layers, new).map_err(invalid_request)
 }
 
 /// The resource that the controller changes.

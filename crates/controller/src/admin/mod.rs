@@ -25,13 +25,19 @@ mod mutations;
 
 use std::sync::Arc;
 
-use barnabas_config::Layers;
+use barnabas_config::{Layers, Settings};
 use barnabas_metadata::{ControllerClient, MetadataImage};
 use barnabas_network::rpc::RequestContext;
 use barnabas_security::Rights;
 
 /// A node that answers its administrators.
 pub trait AdminNode {
+    /// Whether its listeners could go on with `layers`, of which `new` was set for this node at run time.
+    ///
+    /// # Errors
+    /// Why one could not.
+    fn check_listeners(&self, layers: &Layers, new: &Settings) -> Result<(), String>;
+
     /// This node's id.
     fn node_id(&self) -> i32;
 
@@ -63,6 +69,10 @@ pub trait AdminNode {
 }
 
 impl<N: AdminNode> AdminNode for Arc<N> {
+    fn check_listeners(&self, layers: &Layers, new: &Settings) -> Result<(), String> {
+        (**self).check_listeners(layers, new)
+    }
+
     fn node_id(&self) -> i32 {
         N::node_id(self)
     }

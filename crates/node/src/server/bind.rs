@@ -10,7 +10,7 @@ use barnabas_network::{Listener, Listening, Network, SocketOptions};
 
 use super::error::StartError;
 use super::gateway;
-use super::tls;
+use super::tls::NodeTls;
 
 /// Buffer sizes are set only where they are configured: Apache Kafka's default of 100 KiB would keep the
 /// system from adapting them.
@@ -37,7 +37,7 @@ pub struct Bound {
 /// One is in use, or can't be had, or lacks what TLS needs.
 pub fn bind(
     network: &Network,
-    layers: &Layers,
+    (layers, tls): (&Layers, &mut NodeTls),
     listeners: &[ListenerConfig],
     options: SocketOptions,
 ) -> Result<Vec<Bound>, StartError> {
@@ -48,7 +48,7 @@ pub fn bind(
     listeners
         .iter()
         .map(|config| {
-            let tls = tls::server(layers, config)?;
+            let tls = tls.server(layers, config)?;
             let (port, sockets) =
                 bind_one(network, config, options).map_err(|source| StartError::Listen {
                     name: config.name.clone(),

@@ -40,6 +40,7 @@ use self::controller_listener::ControllerListener;
 use self::membership::{Membership, Metadata, Publish};
 use self::running_broker::{Place, RunningBroker, WaitingBroker};
 use self::sasl::NodeSasl;
+use self::tls::NodeTls;
 use crate::format::checkpoint;
 use crate::outside::Outside;
 
@@ -108,10 +109,11 @@ impl Server {
         let sasl = NodeSasl::read(&layers, &config, listeners.iter().chain(&controller_listeners))?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
-        let listeners = bind::bind(&network, &layers, &listeners, sockets)?;
-        let controller_listeners = bind::bind(&network, &layers, &controller_listeners, sockets)?;
-        let connector = |listener: &ListenerProtocol, mechanism: (&str, &str)| {
-            let connector = tls::connector(&network, &layers, listener)?;
+        let mut tls = NodeTls::default();
+        let listeners = bind::bind(&network, (&layers, &mut tls), &listeners, sockets)?;
+        let controller_listeners = bind::bind(&network, (&layers, &mut tls), &controller_listeners, sockets)?;
+        let mut connector = |listener: &ListenerProtocol, mechanism: (&str, &str)| {
+            let connector = tls.connector(&network, &layers, listener)?;
             if quorum_settings.is_alone() {
                 return Ok(connector);
             }
@@ -155,6 +157,7 @@ impl Server {
 
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
+        tls.follow(&settings, stopping.clone());
         let mut waiting_broker = None;
         let acls = authorizer.clone();
         let mut publish: Publish = Box::new(move |image, delta| acls.publish(&image, delta));

@@ -1,8 +1,10 @@
 //! The end of TLS of a node that asks another: whom it trusts, and the key that it may show.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use barnabas_config::{Layers, SecurityProtocol};
 use rustls::ClientConfig;
 use rustls::SignatureScheme;
 use rustls::client::{ResolvesClientCert, Resumption};
@@ -10,41 +12,88 @@ use rustls::sign::CertifiedKey;
 
 use super::TlsError;
 use super::server::{certified, provider};
-use super::settings::TlsSettings;
-use super::store::Stores;
+use super::settings::ReadFile;
+use super::source::{Material, Source};
 use super::verifier::ServerVerifier;
 
 /// See the module. What it holds may change at run time: connections keep what they began with.
 #[derive(Debug)]
 pub struct ClientTls {
-    config: ArcSwap<ClientConfig>,
+    source: Source,
+    state: ArcSwap<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: Arc<ClientConfig>,
+    digest: Vec<u8>,
 }
 
 impl ClientTls {
-    /// TLS by the settings and stores of the listener that is asked.
+    /// TLS towards the listener of this name and protocol, by the same settings as the listener's own.
     ///
     /// # Errors
-    /// There is no truststore, or a key does not belong to its certificate.
-    pub fn new(settings: &TlsSettings, stores: Stores) -> Result<ClientTls, TlsError> {
+    /// A setting or a store can't be used, there is no truststore, or a key does not belong to its
+    /// certificate.
+    pub fn read(
+        listener: &str,
+        protocol: SecurityProtocol,
+        layers: &Layers,
+        read: ReadFile<'_>,
+    ) -> Result<ClientTls, TlsError> {
+        let source = Source {
+            listener: listener.to_owned(),
+            protocol,
+        };
+        let state = state(source.read(layers, read)?)?;
         Ok(ClientTls {
-            config: ArcSwap::from_pointee(config(settings, stores)?),
+            source,
+            state: ArcSwap::from_pointee(state),
         })
+    }
+
+    /// Reads it again; answers whether anything has changed.
+    ///
+    /// # Errors
+    /// It can't be read; all stays as it was.
+    pub fn reload(&self, layers: &Layers, read: ReadFile<'_>) -> Result<bool, TlsError> {
+        let material = self.source.read(layers, read)?;
+        if material.digest == self.state.load().digest {
+            return Ok(false);
+        }
+        self.state.store(Arc::new(state(material)?));
+        Ok(true)
+    }
+
+    /// The name of the listener.
+    pub fn listener(&self) -> &str {
+        &self.source.listener
+    }
+
+    /// The files that it is made of, by the settings as they are.
+    pub fn files(&self, layers: &Layers) -> Vec<PathBuf> {
+        self.source.files(layers)
     }
 
     /// What a new connection begins with.
     pub fn config(&self) -> Arc<ClientConfig> {
-        self.config.load_full()
+        self.state.load().config.clone()
     }
 }
 
-fn config(settings: &TlsSettings, stores: Stores) -> Result<ClientConfig, TlsError> {
+fn state(material: Material) -> Result<State, TlsError> {
+    let Material {
+        settings,
+        stores,
+        digest,
+    } = material;
     let trusted = stores.trusted.ok_or_else(|| {
         TlsError::new(
             "other nodes are asked by TLS, and there is no truststore to judge them by: set ssl.truststore.location or \
              ssl.truststore.certificates",
         )
     })?;
-    let provider = Arc::new(provider(settings));
+    let provider = Arc::new(provider(&settings));
     let verifier = ServerVerifier::new(
         trusted,
         provider.signature_verification_algorithms,
@@ -62,7 +111,10 @@ fn config(settings: &TlsSettings, stores: Stores) -> Result<ClientConfig, TlsErr
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(Keys(keys?)));
     config.resumption = Resumption::disabled();
-    Ok(config)
+    Ok(State {
+        config: Arc::new(config),
+        digest,
+    })
 }
 
 /// What the node may show: the first key that the other side can judge.

@@ -1,8 +1,9 @@
 //! TLS as Kafka's settings ask for it: bytes of stores in, configurations of rustls out. No files are read
-//! here and no sockets used: `network::transport` speaks TLS with what this module makes.
+//! here and no sockets used: `network::transport` speaks TLS with what this module makes. Both ends can be
+//! read again at run time (KIP-226); connections keep what they began with.
 //!
 //! ```text
-//! settings of a listener ─→ TlsSettings ─┬→ ServerTls: its listeners' end, changed at run time
+//! settings of a listener ─→ TlsSettings ─┬→ ServerTls: the listener's end
 //!             files, as bytes ─→ Stores ─┴→ ClientTls: the end of a node that asks another
 //! ```
 
@@ -13,6 +14,7 @@ mod der;
 mod distinguished_name;
 mod encryption;
 mod host_name;
+mod identity;
 mod java_store;
 mod jks;
 mod mapping_rules;
@@ -20,13 +22,13 @@ mod pem;
 mod pkcs12;
 mod server;
 mod settings;
+mod source;
 mod store;
 mod verifier;
 
 pub use client::ClientTls;
 pub use server::ServerTls;
-pub use settings::{ClientAuth, ReadFile, TlsSettings};
-pub use store::Stores;
+pub use settings::ReadFile;
 
 /// Why TLS can't be had: which setting, file and entry, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,10 @@
 //! A listener's end of TLS: its keys, whom it trusts, and who a client is by its certificate.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use barnabas_config::{Layers, SecurityProtocol};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring;
@@ -12,15 +14,18 @@ use rustls::sign::CertifiedKey;
 
 use super::TlsError;
 use super::certificate::Certificate;
+use super::identity::{self, Identity};
 use super::mapping_rules::MappingRules;
-use super::settings::{ClientAuth, TlsSettings};
-use super::store::{KeyEntry, Stores};
+use super::settings::{ClientAuth, ReadFile, TlsSettings};
+use super::source::{Material, Source};
+use super::store::KeyEntry;
 use super::verifier::ClientVerifier;
 use crate::KafkaPrincipal;
 
 /// See the module. What it holds may change at run time: connections keep what they began with.
 #[derive(Debug)]
 pub struct ServerTls {
+    source: Source,
     state: ArcSwap<State>,
 }
 
@@ -28,18 +33,85 @@ pub struct ServerTls {
 struct State {
     config: Arc<ServerConfig>,
     mapping_rules: MappingRules,
+    identities: Vec<Identity>,
+    digest: Vec<u8>,
+    warnings: Vec<String>,
 }
 
 impl ServerTls {
-    /// TLS by these settings and stores.
+    /// TLS of the listener of this name and protocol.
     ///
     /// # Errors
-    /// There is no key, a key does not belong to its certificate, or clients are to be judged without a
-    /// truststore.
-    pub fn new(settings: &TlsSettings, stores: Stores) -> Result<ServerTls, TlsError> {
+    /// A setting or a store can't be used, there is no key, a key does not belong to its certificate, or
+    /// clients are to be judged without a truststore.
+    pub fn read(
+        listener: &str,
+        protocol: SecurityProtocol,
+        layers: &Layers,
+        read: ReadFile<'_>,
+    ) -> Result<ServerTls, TlsError> {
+        let source = Source {
+            listener: listener.to_owned(),
+            protocol,
+        };
+        let state = state(source.read(layers, read)?)?;
         Ok(ServerTls {
-            state: ArcSwap::from_pointee(state(settings, stores)?),
+            source,
+            state: ArcSwap::from_pointee(state),
         })
+    }
+
+    /// What the user should know: names of protocols and cipher suites that are passed over.
+    pub fn warnings(&self) -> Vec<String> {
+        self.state.load().warnings.clone()
+    }
+
+    /// Whether it could be read again with `layers`.
+    ///
+    /// # Errors
+    /// It could not, or the keys would be somebody else's (KIP-978).
+    pub fn check(&self, layers: &Layers, read: ReadFile<'_>) -> Result<(), TlsError> {
+        self.next(layers, read).map(drop)
+    }
+
+    /// Reads it again; answers whether anything has changed.
+    ///
+    /// # Errors
+    /// As [`ServerTls::check`]; all stays as it was.
+    pub fn reload(&self, layers: &Layers, read: ReadFile<'_>) -> Result<bool, TlsError> {
+        match self.next(layers, read)? {
+            Some(state) => {
+                self.state.store(Arc::new(state));
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// What it would be; `None` where nothing has changed.
+    fn next(&self, layers: &Layers, read: ReadFile<'_>) -> Result<Option<State>, TlsError> {
+        let material = self.source.read(layers, read)?;
+        let before = self.state.load();
+        if material.digest == before.digest {
+            return Ok(None);
+        }
+        let (dn, san) = (
+            material.settings.allows_dn_changes,
+            material.settings.allows_san_changes,
+        );
+        let next = state(material)?;
+        identity::check(&before.identities, &next.identities, dn, san)?;
+        Ok(Some(next))
+    }
+
+    /// The name of the listener.
+    pub fn listener(&self) -> &str {
+        &self.source.listener
+    }
+
+    /// The files that it is made of, by the settings as they are.
+    pub fn files(&self, layers: &Layers) -> Vec<PathBuf> {
+        self.source.files(layers)
     }
 
     /// What a new connection begins with.
@@ -63,13 +135,19 @@ impl ServerTls {
     }
 }
 
-fn state(settings: &TlsSettings, stores: Stores) -> Result<State, TlsError> {
+fn state(material: Material) -> Result<State, TlsError> {
+    let Material {
+        settings,
+        stores,
+        digest,
+    } = material;
     if stores.keys.is_empty() {
         return Err(TlsError::new(
             "there is no key: set ssl.keystore.location, or ssl.keystore.key and ssl.keystore.certificate.chain",
         ));
     }
-    let provider = Arc::new(provider(settings));
+    let identities = stores.keys.iter().filter_map(Identity::of).collect();
+    let provider = Arc::new(provider(&settings));
     let algorithms = provider.signature_verification_algorithms;
     let keys: Result<Vec<_>, _> = stores
         .keys
@@ -103,7 +181,10 @@ fn state(settings: &TlsSettings, stores: Stores) -> Result<State, TlsError> {
     config.send_tls13_tickets = 0;
     Ok(State {
         config: Arc::new(config),
-        mapping_rules: settings.mapping_rules.clone(),
+        mapping_rules: settings.mapping_rules,
+        identities,
+        digest,
+        warnings: settings.warnings,
     })
 }
 

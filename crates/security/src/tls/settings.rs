@@ -15,7 +15,7 @@ pub type ReadFile<'a> = &'a dyn Fn(&std::path::Path) -> io::Result<Vec<u8>>;
 
 /// `ssl.client.auth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuth {
+pub(super) enum ClientAuth {
     /// Nobody is asked for a certificate.
     None,
     /// A certificate may be shown, and must be a good one then.
@@ -25,7 +25,7 @@ pub enum ClientAuth {
 }
 
 /// Where a store is, by the settings that begin with `ssl.keystore.` or `ssl.truststore.`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum StoreSource {
     /// Nothing is set.
     None,
@@ -53,9 +53,9 @@ pub(super) enum StoreKind {
     Java,
 }
 
-/// See the module.
-#[derive(Debug, Clone)]
-pub struct TlsSettings {
+/// See the module. It holds passwords and keys, and so is not to be printed.
+#[derive(Clone)]
+pub(super) struct TlsSettings {
     pub(super) keystore: StoreSource,
     /// `ssl.key.password`.
     pub(super) key_password: Option<String>,

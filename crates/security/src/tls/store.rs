@@ -23,7 +23,7 @@ pub(super) struct KeyEntry {
 
 /// What the stores of a listener hold.
 #[derive(Debug)]
-pub struct Stores {
+pub(super) struct Stores {
     pub(super) keys: Vec<KeyEntry>,
     /// `None` where no truststore is set.
     pub(super) trusted: Option<Vec<CertificateDer<'static>>>,

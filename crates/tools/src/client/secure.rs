@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barnabas_config::{Layers, ListenerSettings, SecurityProtocol};
+use barnabas_config::{Layers, SecurityProtocol};
 use barnabas_network::Network;
 use barnabas_network::client::Connector;
 use barnabas_security::sasl::{ClientCredentials, SaslMechanism, parse_jaas};
-use barnabas_security::tls::{ClientTls, Stores, TlsError, TlsSettings};
+use barnabas_security::tls::{ClientTls, TlsError};
 
 use super::{KafkaError, Properties};
 
@@ -54,9 +54,7 @@ impl Secure {
 fn tls(properties: &Properties, protocol: SecurityProtocol) -> Result<ClientTls, TlsError> {
     let own = properties.iter().filter(|(name, _)| name.starts_with("ssl."));
     let layers = Layers::of_static(own.map(|(name, value)| (name.clone(), value.clone())).collect());
-    let settings = TlsSettings::of(&ListenerSettings::new(&layers, "client"), protocol)?;
-    let stores = Stores::read(&settings, &|path: &Path| std::fs::read(path))?;
-    ClientTls::new(&settings, stores)
+    ClientTls::read("client", protocol, &layers, &|path: &Path| std::fs::read(path))
 }
 
 fn login(properties: &Properties) -> Result<ClientCredentials, KafkaError> {

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use rustls::client::UnbufferedClientConnection;
@@ -33,6 +34,9 @@ const RECORD_BYTES_MAX: usize = 16 * 1024 + 512;
 const RECEIVED_MAX: usize = 256 * 1024;
 /// Room for the records of [`COPIED_MAX`] bytes, and for what may be due before them.
 const RECORDS_MAX: usize = COPIED_MAX + 16 * 1024;
+/// So long, and for so many bytes, who is refused may take to notice.
+const REFUSED_MAX: Duration = Duration::from_secs(1);
+const REFUSED_BYTES_MAX: usize = 256 * 1024;
 /// Below this size buffers are gathered into one record.
 const GATHERED_BELOW: usize = 16 * 1024;
 
@@ -165,6 +169,26 @@ impl Tls {
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+
+    /// Waits for the other side to take the reason for which its handshake has failed: a socket that is
+    /// closed with bytes unread would take it back.
+    pub async fn refuse(self) {
+        let taken = async {
+            let mut read = 0;
+            rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write)?;
+            while read < REFUSED_BYTES_MAX && self.stream.readable().await.is_ok() {
+                let received = BUFFERS.with_borrow_mut(|buffers| self.stream.try_read(&mut buffers.plain));
+                match received {
+                    Ok(0) => break,
+                    Ok(received) => read += received,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        drop(tokio::time::timeout(REFUSED_MAX, taken).await);
     }
 
     /// Sends what a step of the handshake has to say, also where it has failed.

@@ -180,8 +180,8 @@ pub fn client_metrics_entries(overrides: &Settings) -> Vec<ConfigEntry> {
     definitions::client_metrics().iter().map(entry).collect()
 }
 
-/// Whether Kafka defines a setting, and does not hand it to its authorizer as it is: what it doesn't define it
-/// doesn't show.
+/// Whether Kafka defines a setting, and does not hand it to its authorizer as it is: what it doesn't define
+/// it doesn't show.
 fn is_kafkas(name: &str) -> bool {
     !["super.users", "allow.everyone.if.no.acl.found"].contains(&name)
 }

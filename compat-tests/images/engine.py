@@ -8,8 +8,14 @@ import time
 from pathlib import Path
 
 START_DEADLINE_S = 60
+# What the system says where root may not do what an engine needs, as in most containers.
+NOT_ALLOWED = ("ermission denied", "peration not permitted", "ou must be root")
 # A container starts in a second; a machine that is busy may take its time.
 READY_DEADLINE_S = 60
+
+
+class NotAllowed(RuntimeError):
+    """The system lets nobody here start an engine."""
 
 
 class Engine:
@@ -49,7 +55,8 @@ class Engine:
             if daemon.poll() is not None or time.monotonic() > deadline:
                 said = (folder / "log").read_text()[-2000:]
                 engine.stop()
-                raise RuntimeError(f"dockerd does not answer\n{said}")
+                kind = NotAllowed if any(why in said for why in NOT_ALLOWED) else RuntimeError
+                raise kind(f"dockerd does not answer\n{said}")
             time.sleep(0.1)
         return engine
 

@@ -128,7 +128,6 @@ impl Client {
             tells_address: false,
             gateway: None,
             sasl: None,
-            gateway: None,
         };
         let connection = ConnectionContext::new(Arc::new(listener), Ipv4Addr::LOCALHOST.into(), None);
         Client {

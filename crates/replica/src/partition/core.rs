@@ -116,9 +116,7 @@ impl PartitionCore {
         let others = others.map(|&replica_id| {
             let in_sync = assignment.isr.contains(&replica_id);
             let known = self.followers.iter().find(|known| known.replica_id == replica_id);
-            // Whom the controller has put out of the ISR has to show anew what it has: its disk may be gone.
-            let put_out = self.isr.contains(&replica_id) && !in_sync;
-            let mut follower = match known.filter(|_| same_epoch && !put_out) {
+            let mut follower = match known.filter(|_| same_epoch) {
                 Some(known) => known.clone(),
                 None => Follower::new(replica_id, in_sync.then_some(now_ms)),
             };

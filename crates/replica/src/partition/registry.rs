@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use barnabas_environment::{Environment, Random};
-use barnabas_metadata::image::{MetadataDelta, MetadataImage, TopicImage};
+use barnabas_metadata::image::{MetadataDelta, MetadataImage, PartitionImage, TopicImage};
 use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_storage::{Log, LogConfig, StorageError};
@@ -223,16 +223,17 @@ impl Partitions {
             let locals = self.read().by_id.get(&topic.id).cloned().unwrap_or_default();
             for (partition, state) in locals.into_iter().zip(&topic.partitions) {
                 if let Some(partition) = partition.filter(|_| state.leader == self.node_id) {
-                    partition.brokers_changed(&self.alive(image, &state.replicas));
+                    partition.brokers_changed(&self.alive(image, state));
                 }
             }
         }
     }
 
-    /// Those of the other brokers with a replica that are alive.
-    fn alive(&self, image: &MetadataImage, replicas: &[i32]) -> Vec<AliveBroker> {
-        let others = replicas.iter().filter(|&&id| id != self.node_id);
+    /// Those of the other brokers with a replica that are alive, as are the disks that the replicas lie on.
+    fn alive(&self, image: &MetadataImage, partition: &PartitionImage) -> Vec<AliveBroker> {
+        let others = partition.replicas.iter().filter(|&&id| id != self.node_id);
         let alive = others.filter_map(|&id| image.alive_broker(id));
+        let alive = alive.filter(|broker| broker.has_online_dir(&partition.directory(broker.broker_id)));
         let alive = alive.map(|broker| AliveBroker {
             broker_id: broker.broker_id,
             broker_epoch: broker.broker_epoch,
@@ -271,7 +272,7 @@ impl Partitions {
             partition_epoch: state.partition_epoch,
             replicas: state.replicas.clone(),
             isr: state.isr.clone(),
-            alive: self.alive(image, &state.replicas),
+            alive: self.alive(image, state),
         };
         let directory = state.directory(self.node_id);
         if let Some(partition) = known {

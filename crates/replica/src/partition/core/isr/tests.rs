@@ -226,14 +226,3 @@ fn who_was_not_alive_at_its_last_fetch_joins_once_it_is() {
     assert!(core.propose_joins().is_some());
     assert!(!core.has_joins());
 }
-
-#[test]
-fn whom_the_controller_has_put_out_joins_after_another_fetch() {
-    let mut core = core(&[1, 2, 3]);
-    fetch(&mut core, 2, 10, 1).unwrap();
-    fetch(&mut core, 3, 10, 1).unwrap();
-    // Its disk has failed: it has nothing any more, and fetches nothing.
-    core.assign(assignment(5, 8, &[1, 2]), 2);
-    assert!(!core.has_joins() && core.propose_joins().is_none());
-    assert!(fetch(&mut core, 3, 10, 3).unwrap().joins);
-}

@@ -41,8 +41,7 @@ def test_a_node_is_killed_and_the_others_go_on(nodes, port):
     bootstrap = f"localhost:{port},localhost:{port + 1},localhost:{port + 2}"
     program.run(["kcat", "-P", "-b", bootstrap, "-t", "before", "-X", "acks=all"], stdin="a\nb\nc\n")
     program.run([str(paths.barnabas_binary()), "--nodes", "3", "--port", str(port), "--kill", "2"], judged.REQUEST_S)
-    until("two nodes", lambda: live_brokers(port) == 2 and live_brokers(port + 2) == 2, judged.REQUEST_S)
-    assert live_brokers(port + 1) == 0
+    until("the end of node 2", lambda: live_brokers(port + 1) == 0, judged.REQUEST_S)
     program.run(["kcat", "-P", "-b", bootstrap, "-t", "before", "-X", "acks=all"], stdin="d\n")
     read = program.run(["kcat", "-C", "-b", bootstrap, "-t", "before", "-e", "-q", "-o", "beginning"])
     assert sorted(read.split()) == ["a", "b", "c", "d"]

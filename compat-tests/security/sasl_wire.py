@@ -8,9 +8,11 @@ import struct
 import time
 
 from harness import wire
+from harness.deadline import Deadline
 
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 METADATA, FETCH, PRODUCE = 3, 1, 0
+ANSWER_S = 5
 
 
 class Closed(Exception):
@@ -21,7 +23,7 @@ class Connection:
     """One connection; answers within 5 s."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
 
     def __enter__(self):
         return self
@@ -50,8 +52,9 @@ class Connection:
             return True
 
     def _read(self, count):
-        data = b""
+        data, deadline = b"", Deadline("answer", ANSWER_S)
         while len(data) < count:
+            self.socket.settimeout(deadline.left())
             try:
                 chunk = self.socket.recv(count - len(data))
             except ConnectionResetError:

@@ -48,8 +48,8 @@ def produce_for(settings, topic, seconds):
         assert error is None, error
         acknowledged.append((time.monotonic(), len(message.value())))
 
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         try:
             producer.produce(topic, VALUE, on_delivery=delivered)
         except BufferError:
@@ -64,8 +64,8 @@ def consume_for(settings, topic, seconds):
     consumer = Consumer({**settings, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest", "fetch.message.max.bytes": 20_000,
                          "queued.min.messages": 1})
     consumer.subscribe([topic])
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
             got.append((time.monotonic(), len(message.value())))

@@ -90,9 +90,9 @@ def test_replicas_stay_in_sync_over_the_ends_of_sessions(nodes):
         done.result(30)
     producer = Producer({**bootstrap, "acks": "all"})
     delivered = []
-    over = time.monotonic() + 3 * SESSION_S
+    deadline = time.monotonic() + 3 * SESSION_S
     sent = 0
-    while time.monotonic() < over:
+    while time.monotonic() < deadline:
         producer.produce("sessions", str(sent).encode(), on_delivery=lambda error, _: delivered.append(error))
         producer.flush(10)
         sent += 1

@@ -83,8 +83,8 @@ def test_a_client_goes_on_over_the_ends_of_its_sessions(broker):
     }
     producer = Producer(settings)
     delivered = []
-    until = time.monotonic() + 3 * LIFETIME_S
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 3 * LIFETIME_S
+    while time.monotonic() < deadline:
         producer.produce("sessions", b"x", on_delivery=lambda error, _: delivered.append(error))
         producer.flush(10)
         time.sleep(0.2)

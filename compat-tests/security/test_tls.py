@@ -12,6 +12,7 @@ from clients import kcat_metadata, kcat_refused, kcat_round_trip, librdkafka
 from secured import Secured, pem_server
 
 from harness.broker import Barnabas
+from harness.deadline import Deadline
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,9 @@ def test_large_batches_pass_both_ways(secured, pki):
     assert producer.flush(60) == 0
     consumer = Consumer({**settings, "group.id": topic, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
-    read = []
+    read, deadline = [], Deadline("all records", 60)
     while len(read) < len(values):
-        message = consumer.poll(30)
+        message = consumer.poll(deadline.left())
         assert message is not None and message.error() is None, message and message.error()
         read.append(message.value())
     consumer.close()
@@ -136,12 +137,12 @@ def test_a_requested_certificate_may_be_left_out_but_not_be_bad(pki, tmp_path):
 
 def test_the_wrong_protocol_ends_cleanly_at_both_ports(secured, pki):
     with socket.create_connection(("127.0.0.1", secured.port), 20) as plain:
-        plain.settimeout(20)
+        deadline = Deadline("end of the connection", 20)
         plain.sendall(struct.pack(">ihhih", 10, 18, 0, 1, -1))
         try:
             # An alert at most, and the end.
             while plain.recv(100):
-                pass
+                plain.settimeout(deadline.left())
         except ConnectionError:
             pass
     context = ssl.create_default_context(cafile=pki.path("ca.crt"))
@@ -176,6 +177,7 @@ def test_a_handshake_in_small_pieces_works(secured, pki):
     session = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
     with socket.create_connection(("127.0.0.1", secured.port), 20) as stream:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        deadline = Deadline("handshake", 20)
 
         def exchange(step):
             while True:
@@ -183,6 +185,7 @@ def test_a_handshake_in_small_pieces_works(secured, pki):
                     return step()
                 except ssl.SSLWantReadError:
                     pieces(outgoing.read())
+                    stream.settimeout(deadline.left())
                     incoming.write(stream.recv(65536))
 
         def pieces(data):

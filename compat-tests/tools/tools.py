@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import shlex
 import subprocess
 from pathlib import Path
@@ -58,7 +59,7 @@ class KafkasTools:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, bufsize=1
         )
 
     def run(self, line: str, stdin: str = "") -> Said:
@@ -66,7 +67,9 @@ class KafkasTools:
         name, *arguments = shlex.split(line)
         call = {"class": CLASSES[name], "arguments": arguments, "input": stdin}
         self._process.stdin.write(json.dumps(call) + "\n")
-        self._process.stdin.flush()
+        # An answer is one line, so nothing of the next one is read before it is asked for.
+        answered, _, _ = select.select([self._process.stdout], [], [], DEADLINE_S)
+        assert answered, f"no answer within {DEADLINE_S} s: {line}"
         answer = self._process.stdout.readline()
         if not answer:  # a few end the JVM by themselves, having written what was not understood to stderr
             code = self._process.wait(DEADLINE_S)
@@ -78,7 +81,7 @@ class KafkasTools:
     def close(self) -> None:
         """Ends the JVM."""
         self._process.kill()
-        self._process.wait()
+        self._process.wait(DEADLINE_S)
         self._errors.close()
 
 

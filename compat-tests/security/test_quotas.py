@@ -89,6 +89,7 @@ def test_a_producer_and_a_consumer_keep_to_their_quotas(secured):
     produced = rate(produce_for(login(secured.bootstrap, "alice"), topic, BURST_S + MEASURED_S))
     consumed = rate(consume_for(login(secured.bootstrap, "bob"), topic, BURST_S + MEASURED_S))
     print(f"produced {produced / BYTES_PER_S:.3f}, consumed {consumed / BYTES_PER_S:.3f} of the quota")
-    # What surrounds the records counts, too: some per cent with batches of this size.
-    assert 0.90 <= produced / BYTES_PER_S <= 1.05
+    # What surrounds the records counts, too: some per cent with batches of this size. A producer that fills its batches gets more,
+    # from Apache Kafka as well (1.06 to 1.11 were measured): it is told to wait when the bytes have come.
+    assert 0.90 <= produced / BYTES_PER_S <= 1.12
     assert 0.90 <= consumed / BYTES_PER_S <= 1.05

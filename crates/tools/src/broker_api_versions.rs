@@ -6,24 +6,13 @@ use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::java_order::{hash_map_order, java_hash};
 use barnabas_protocol::messages::ApiVersionsResponse;
 
-use crate::arguments::{Options, Takes, Word, key_values, properties_file, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Word, key_values, properties_file};
 use crate::client::{Broker, Cluster};
 use crate::console::Console;
 use crate::failure::Outcome;
 
 /// The tool's options.
-pub const WORDS: &[Word] = &[
-    word(
-        "bootstrap-server",
-        Takes::Value("host:port,..."),
-        "Where to connect (required).",
-    ),
-    word(
-        "command-config",
-        Takes::Value("file"),
-        "A file with properties of the client.",
-    ),
-];
+pub const WORDS: &[Word] = &[BOOTSTRAP_SERVER, COMMAND_CONFIG];
 
 /// Runs the tool.
 ///

@@ -4,7 +4,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{UnregisterBrokerRequest, UnregisterControllerRequest};
 
 use crate::arguments::commands::Commands;
-use crate::arguments::{Options, Takes, Word, properties_file, word};
+use crate::arguments::{COMMAND_CONFIG, Options, Takes, Word, properties_file, word};
 use crate::broker_api_versions::shown;
 use crate::client::{Cluster, KafkaError, Properties, To};
 use crate::console::Console;
@@ -24,11 +24,6 @@ const CONFIG: Word = word(
     "config",
     Takes::Value("file"),
     "The old name of --command-config.",
-);
-const COMMAND_CONFIG: Word = word(
-    "command-config",
-    Takes::Value("file"),
-    "A file with properties of the client.",
 );
 const ID: Word = word("id", Takes::Value("id"), "The node.");
 const FENCED: Word = word(

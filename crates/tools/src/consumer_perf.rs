@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::arguments::{Options, Takes, Word, key_values, properties_file, word};
+use crate::arguments::{
+    BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, key_values, properties_file, word,
+};
 use crate::client::{Cluster, Properties};
 use crate::console::Console;
 use crate::console_consumer::{Source, Topics};
@@ -15,7 +17,7 @@ const MS: Takes = Takes::Value("ms");
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
+    BOOTSTRAP_SERVER,
     word("topic", Takes::Value("topic"), "The topic to read."),
     word("include", Takes::Value("regex"), "A regular expression of the topics to read."),
     word("group", Takes::Value("group"), "The group to read in."),
@@ -24,7 +26,7 @@ pub const WORDS: &[Word] = &[
     word("from-latest", Takes::Nothing, "Begin with the next record rather than the first, where nothing was committed."),
     word("socket-buffer-size", NUMBER, "Without effect."),
     word("consumer.config", Takes::Value("file"), "The old name of --command-config."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    COMMAND_CONFIG,
     word("print-metrics", Takes::Nothing, "Without effect: there are no metrics of a Java client."),
     word("show-detailed-stats", Takes::Nothing, "Report at intervals in place of once."),
     word("timeout", Takes::Perhaps("ms"), "End when no record has come for so long (by default 10000)."),

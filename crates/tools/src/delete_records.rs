@@ -7,7 +7,7 @@ use barnabas_protocol::messages::DeleteRecordsRequest;
 use barnabas_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use serde_json::Value;
 
-use crate::arguments::{Options, Takes, Word, connect, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, connect, word};
 use crate::client::leaders::{TopicPartition, by_topic, hash, topics_of};
 use crate::client::{Cluster, KafkaError, To, topic_name};
 use crate::console::Console;
@@ -15,16 +15,8 @@ use crate::failure::{Failure, Outcome, said};
 
 /// The tool's options.
 pub const WORDS: &[Word] = &[
-    word(
-        "bootstrap-server",
-        Takes::Value("host:port,..."),
-        "Where to connect (required).",
-    ),
-    word(
-        "command-config",
-        Takes::Value("file"),
-        "A file with properties of the client.",
-    ),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word(
         "offset-json-file",
         Takes::Value("file"),

@@ -6,7 +6,7 @@ use barnabas_protocol::messages::UpdateFeaturesRequest;
 use barnabas_protocol::messages::update_features_request::FeatureUpdateKey;
 
 use crate::arguments::commands::Commands;
-use crate::arguments::{Options, Takes, Word, connect, word};
+use crate::arguments::{COMMAND_CONFIG, Options, Takes, Word, connect, word};
 use crate::client::{Cluster, KafkaError, To, wire};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said};
@@ -48,11 +48,7 @@ const TOOL: Commands = Commands {
             Takes::Value("host:port,..."),
             "Controllers to connect to.",
         ),
-        word(
-            "command-config",
-            Takes::Value("file"),
-            "A file with properties of the client.",
-        ),
+        COMMAND_CONFIG,
     ],
     commands: &[
         (

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::arguments::{Options, Takes, Word, check_servers, key_values, properties_file, word};
+use crate::arguments::{
+    BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, check_servers, key_values, properties_file, word,
+};
 use crate::client::Cluster;
 use crate::client::leaders::TopicPartition;
 use crate::console::Console;
@@ -14,8 +16,8 @@ use crate::topics::{include_list, is_internal};
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("topic", Takes::Value("topics"), "The topic, or a regular expression; all topics unless given."),
     word("partitions", Takes::Value("0,1,..."), "The partitions; all of them unless given."),
     word("topic-partitions", Takes::Value("topic:0,topic:1-3,..."), "Topics and ranges of partitions, in place of both."),

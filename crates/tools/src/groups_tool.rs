@@ -1,6 +1,6 @@
 //! `kafka-groups`: Kafka's `GroupsCommand`.
 
-use crate::arguments::{Options, Takes, Word, connect, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, connect, word};
 use crate::client::groups::GroupListing;
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said, usage};
@@ -8,8 +8,8 @@ use crate::failure::{Failure, Outcome, said, usage};
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("list", Takes::Nothing, "List the groups."),
     word("group-type", Takes::Value("type"), "Only those of this type: classic, consumer, share or streams."),
     word("protocol", Takes::Value("protocol"), "Only those of this type of protocol."),

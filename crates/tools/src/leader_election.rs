@@ -8,7 +8,7 @@ use barnabas_protocol::messages::ElectLeadersRequest;
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
 use serde_json::Value;
 
-use crate::arguments::{Options, Takes, Word, properties_file, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, properties_file, word};
 use crate::client::leaders::{TopicPartition, by_topic, hash};
 use crate::client::{Cluster, KafkaError, To, topic_name};
 use crate::console::Console;
@@ -17,8 +17,8 @@ use crate::failure::{Failure, Outcome, said};
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("admin.config", Takes::Value("file"), "The old name of --command-config."),
     word("election-type", Takes::Value("type"), "preferred, or unclean where there is no leader (required)."),
     word("topic", Takes::Value("topic"), "The topic, with --partition; or:"),

@@ -10,7 +10,7 @@ use barnabas_protocol::messages::describe_log_dirs_response::{
 };
 use serde_json::Value;
 
-use crate::arguments::{Options, Takes, Word, connect, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, connect, word};
 use crate::client::leaders::{TopicPartition, hash};
 use crate::client::{KafkaError, To};
 use crate::console::Console;
@@ -18,16 +18,8 @@ use crate::failure::{Failure, Outcome, said};
 
 /// The tool's options.
 pub const WORDS: &[Word] = &[
-    word(
-        "bootstrap-server",
-        Takes::Value("host:port,..."),
-        "Where to connect (required).",
-    ),
-    word(
-        "command-config",
-        Takes::Value("file"),
-        "A file with properties of the client.",
-    ),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("describe", Takes::Nothing, "Show the log directories (required)."),
     word("topic-list", Takes::Value("a,b"), "Only these topics."),
     word("broker-list", Takes::Value("1,2"), "Only these brokers."),

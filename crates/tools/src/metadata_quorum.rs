@@ -7,7 +7,7 @@ use barnabas_protocol::messages::RemoveRaftVoterRequest;
 use barnabas_protocol::messages::describe_quorum_response::{Node, ReplicaState};
 
 use crate::arguments::commands::Commands;
-use crate::arguments::{Options, Takes, id, properties_file, word};
+use crate::arguments::{COMMAND_CONFIG, Options, Takes, id, properties_file, word};
 use crate::client::{Cluster, KafkaError, Properties, To};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said};
@@ -27,11 +27,7 @@ const TOOL: Commands = Commands {
             Takes::Value("host:port,..."),
             "Controllers to connect to.",
         ),
-        word(
-            "command-config",
-            Takes::Value("file"),
-            "A file with properties of the client.",
-        ),
+        COMMAND_CONFIG,
     ],
     commands: &[
         (

@@ -32,6 +32,19 @@ pub const fn word(name: &'static str, takes: Takes, about: &'static str) -> Word
     Word { name, takes, about }
 }
 
+/// Where most tools connect to.
+pub const BOOTSTRAP_SERVER: Word = word(
+    "bootstrap-server",
+    Takes::Value("host:port,..."),
+    "Where to connect (required).",
+);
+/// How most tools are told what their client needs beside that.
+pub const COMMAND_CONFIG: Word = word(
+    "command-config",
+    Takes::Value("file"),
+    "A file with properties of the client.",
+);
+
 const HELP: &[Word] = &[
     word("help", Takes::Nothing, "Print this."),
     word("version", Takes::Nothing, "Print the version."),

@@ -2,7 +2,7 @@
 
 use std::net::ToSocketAddrs;
 
-use crate::arguments::{Options, Takes, Word, word};
+use crate::arguments::{COMMAND_CONFIG, Options, Takes, Word, word};
 use crate::failure::{Outcome, said, usage};
 
 const NAME: Takes = Takes::Value("name");
@@ -13,7 +13,7 @@ const ID: Takes = Takes::Value("id");
 pub const WORDS: &[Word] = &[
     word("bootstrap-server", Takes::Value("host:port,..."), "Brokers to connect to."),
     word("bootstrap-controller", Takes::Value("host:port,..."), "Controllers to connect to, in place of brokers."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    COMMAND_CONFIG,
     word("alter", Takes::Nothing, "Change settings."),
     word("describe", Takes::Nothing, "Show settings."),
     word("all", Takes::Nothing, "With --describe: also what is not set at run time."),

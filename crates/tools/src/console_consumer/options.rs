@@ -1,6 +1,6 @@
 //! The arguments.
 
-use crate::arguments::{Options, Takes, Word, key_values, properties_file, word};
+use crate::arguments::{BOOTSTRAP_SERVER, Options, Takes, Word, key_values, properties_file, word};
 use crate::client::Properties;
 use crate::client::offsets::{EARLIEST, LATEST};
 use crate::console::Console;
@@ -14,7 +14,7 @@ const FILE: Takes = Takes::Value("file");
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
+    BOOTSTRAP_SERVER,
     word("topic", Takes::Value("topic"), "The topic to read."),
     word("include", Takes::Value("regex"), "A regular expression of the topics to read."),
     word("partition", Takes::Value("number"), "The partition to read, from its end on unless --offset says otherwise."),

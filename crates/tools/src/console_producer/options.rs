@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use barnabas_protocol::records::Compression;
 
-use crate::arguments::{Options, Takes, Word, check_servers, key_values, properties_file, word};
+use crate::arguments::{
+    BOOTSTRAP_SERVER, Options, Takes, Word, check_servers, key_values, properties_file, word,
+};
 use crate::client::Properties;
 use crate::client::new_record::ProduceSettings;
 use crate::console::Console;
@@ -22,7 +24,7 @@ const LINE_READER: &str = "org.apache.kafka.tools.LineMessageReader";
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
     word("topic", Takes::Value("topic"), "The topic to write to (required)."),
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
+    BOOTSTRAP_SERVER,
     word("sync", Takes::Nothing, "Wait for each record before the next."),
     word("compression-codec", Takes::Perhaps("codec"), "none (the default), gzip (without a value), snappy, lz4 or zstd."),
     word("batch-size", NUMBER, "So many bytes of a partition are sent together (batch.size, by default 16384)."),

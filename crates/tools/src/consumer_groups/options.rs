@@ -1,6 +1,6 @@
 //! The arguments.
 
-use crate::arguments::{Options, Takes, Word, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, word};
 use crate::console::Console;
 use crate::failure::{Outcome, said, usage};
 
@@ -9,8 +9,8 @@ const NUMBER: Takes = Takes::Value("number");
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("timeout", Takes::Value("ms"), "How long is waited (by default 30000)."),
     word("list", Takes::Nothing, "List the groups."),
     word("describe", Takes::Nothing, "Show groups, by default their offsets and lag."),

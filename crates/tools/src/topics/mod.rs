@@ -5,7 +5,9 @@ mod describe;
 
 use regex::Regex;
 
-use crate::arguments::{Options, Takes, Word, key_values, properties_file, word};
+use crate::arguments::{
+    BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, key_values, properties_file, word,
+};
 use crate::client::topics::TopicListing;
 use crate::client::{Cluster, KafkaError};
 use crate::console::Console;
@@ -17,8 +19,8 @@ const NUMBER: Takes = Takes::Value("number");
 /// The tool's options.
 #[rustfmt::skip]
 pub const WORDS: &[Word] = &[
-    word("bootstrap-server", Takes::Value("host:port,..."), "Where to connect (required)."),
-    word("command-config", Takes::Value("file"), "A file with properties of the client."),
+    BOOTSTRAP_SERVER,
+    COMMAND_CONFIG,
     word("list", Takes::Nothing, "List the topics."),
     word("create", Takes::Nothing, "Create a topic."),
     word("delete", Takes::Nothing, "Delete topics."),

@@ -12,14 +12,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("security", &["protocol", "config"]),
     ("metadata", &["environment", "protocol", "config", "security"]),
     ("coordinator", &["environment", "protocol"]),
+    ("share", &["environment"]),
     ("network", &["environment", "protocol", "storage", "security"]),
     ("controller", &["environment", "protocol", "config", "metadata", "security", "network"]),
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
-    ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica"]),
+    ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("tools", &["protocol", "config", "security", "network"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "security", "network", "controller", "replica", "broker", "inspect", "import", "tools"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica", "broker", "inspect", "import", "tools"]),
     ("bench", &["protocol"]),
     ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];
@@ -32,11 +33,18 @@ const HOMES: &[(&str, &str)] = &[
 ];
 
 /// What only the shell inside a crate may name, and where that is: its cores wait for nobody and lock nothing.
-const SHELLS: &[(&str, &[&str], &str)] = &[(
-    "coordinator",
-    &["tokio", "parking_lot"],
-    "crates/coordinator/src/runtime/",
-)];
+const SHELLS: &[(&str, &[&str], &str)] = &[
+    (
+        "coordinator",
+        &["tokio", "parking_lot"],
+        "crates/coordinator/src/runtime/",
+    ),
+    (
+        "share",
+        &["tokio", "parking_lot", "Instant", "SystemTime"],
+        "nowhere",
+    ),
+];
 
 fn names(text: &str, word: &str) -> bool {
     let part_of_a_word = |c: char| c.is_alphanumeric() || c == '_';

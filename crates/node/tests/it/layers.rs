@@ -51,6 +51,15 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["runtime::shard", "runtime::timers"],
         &["runtime"],
     ]),
+    ("share", &[
+        &["record_state", "settings", "write::WriteId"],
+        &["delivery", "write::StateBatch", "dead_letter::DeadLetter", "dead_letter::DeadLetterCause"],
+        &["batch"],
+        &["window"],
+        &["partition"],
+        &["write", "dead_letter", "restore", "acquire", "acknowledge", "lock_timeout"],
+        &["simulation", "tests"],
+    ]),
     ("network", &[
         &["admission", "platform", "request_memory", "response", "sasl_authentication"],
         &["connection_context", "simulated"],

@@ -118,7 +118,7 @@ pub fn of_class(class: &str) -> Option<&'static Tool> {
 
 /// `kafka-run-class`: the tool whose class is named.
 fn run_class(arguments: &[String], console: &mut Console) -> Outcome {
-    let Some((class, arguments)) = arguments.split_first() else {
+    let Some((class, arguments)) = class_of(arguments).split_first() else {
         return failure::said("USAGE: kafka-run-class classname [opts]");
     };
     let Some(tool) = of_class(class) else {
@@ -127,6 +127,17 @@ fn run_class(arguments: &[String], console: &mut Console) -> Outcome {
     match run_in(tool, arguments, console) {
         0 => Ok(()),
         code => Err(Failure::Exit(code)),
+    }
+}
+
+/// The class that `kafka-run-class` is to run and its arguments, behind the script's own options.
+pub fn class_of(mut arguments: &[String]) -> &[String] {
+    loop {
+        match arguments {
+            [option, _, rest @ ..] if option == "-name" => arguments = rest,
+            [option, rest @ ..] if option == "-loggc" || option == "-daemon" => arguments = rest,
+            _ => return arguments,
+        }
     }
 }
 

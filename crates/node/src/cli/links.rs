@@ -23,6 +23,31 @@ pub fn called(mut arguments: impl Iterator<Item = OsString>) -> Option<Result<Co
             let text = |argument: OsString| argument.to_string_lossy().into_owned();
             Some(rpk::parse(&arguments.map(text).collect::<Vec<_>>()))
         }
+        "kafka-run-class" => run_class(&arguments.collect::<Vec<_>>()),
+        _ => None,
+    }
+}
+
+/// `kafka-run-class` where the class is no client's: the others are [`barnabas_tools::of_class`].
+fn run_class(arguments: &[OsString]) -> Option<Result<Command, String>> {
+    let words: Vec<String> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let behind = barnabas_tools::class_of(&words);
+    let class = behind.first()?.rsplit('.').next()?;
+    // Each word is one argument, so the program's own are as many from the end.
+    let own = arguments[arguments.len() - behind.len() + 1..].iter().cloned();
+    match class {
+        "Kafka" => {
+            let in_background = words
+                .iter()
+                .take(words.len() - behind.len())
+                .any(|word| word == "-daemon");
+            let daemon = in_background.then(|| OsString::from("-daemon"));
+            Some(server_start(daemon.into_iter().chain(own)))
+        }
+        "StorageTool" => Some(super::parse(own)),
         _ => None,
     }
 }
@@ -72,6 +97,20 @@ mod tests {
             (start.overrides.len(), start.log_format),
             (2, Some(LogFormat::Kafka))
         );
+        for line in [
+            "kafka-run-class kafka.Kafka a.properties --override a=b",
+            "kafka-run-class.sh -name kafkaServer -loggc kafka.Kafka a.properties --override a=b",
+        ] {
+            let Some(Ok(Command::Start(start))) = read(line) else {
+                panic!("{line}")
+            };
+            assert_eq!(start.overrides.len(), 1);
+        }
+        assert_eq!(
+            read("kafka-run-class kafka.tools.StorageTool random-uuid"),
+            Some(Ok(Command::RandomUuid))
+        );
+        assert_eq!(read("kafka-run-class kafka.admin.TopicCommand --list"), None);
         let Some(Ok(Command::Background(arguments))) = read("kafka-server-start -daemon a.properties") else {
             panic!()
         };

@@ -42,6 +42,8 @@ pub struct MemberSettings {
     pub rebalance_timeout: Duration,
     /// `group.instance.id`.
     pub instance: Option<String>,
+    /// Whether `group.protocol` is consumer rather than classic.
+    pub by_consumer_protocol: bool,
 }
 
 impl Default for MemberSettings {
@@ -51,6 +53,7 @@ impl Default for MemberSettings {
             heartbeat_interval: Duration::from_secs(3),
             rebalance_timeout: Duration::from_secs(300),
             instance: None,
+            by_consumer_protocol: false,
         }
     }
 }
@@ -265,43 +268,18 @@ impl<'a> Membership<'a> {
         }
     }
 
-    /// Commits the next offsets to read, each with the epoch of the record before it, or -1.
+    /// Commits the next offsets to read.
     ///
     /// # Errors
     /// They are not committed.
-    pub fn commit(&mut self, offsets: &BTreeMap<TopicPartition, (i64, i32)>) -> Result<(), KafkaError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let offsets = offsets.iter().map(|(at, offset)| (at.clone(), *offset));
-        let topics = by_topic(offsets).into_iter().map(|(topic, partitions)| {
-            let partitions = partitions.into_iter().map(|(index, (offset, epoch))| {
-                OffsetCommitRequestPartition::default()
-                    .with_partition_index(index)
-                    .with_committed_offset(offset)
-                    .with_committed_leader_epoch(epoch)
-                    .with_committed_metadata(Some(wire("")))
-            });
-            OffsetCommitRequestTopic::default()
-                .with_name(TopicName(wire(&topic)))
-                .with_partitions(partitions.collect())
-        });
-        let request = OffsetCommitRequest::default()
-            .with_group_id(group_id(&self.group))
-            .with_generation_id_or_member_epoch(self.generation)
-            .with_member_id(wire(&self.member_id))
-            .with_group_instance_id(self.settings.instance.as_deref().map(wire))
-            .with_retention_time_ms(-1)
-            .with_topics(topics.collect());
-        let answer = self
-            .cluster
-            .ask_up_to(self.coordinator, "offsetCommit", COMMIT_BY_NAME, &request)?;
-        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-        partitions.try_for_each(|partition| KafkaError::check(partition.error_code, None))
+    pub fn commit(&self, offsets: &Offsets) -> Result<(), KafkaError> {
+        let (epoch, instance) = (self.generation, self.settings.instance.as_deref());
+        let member = (self.member_id.as_str(), epoch, instance);
+        commit(self.cluster, self.coordinator, &self.group, member, offsets)
     }
 
     /// Leaves the group, unless this member keeps its place by a `group.instance.id`.
-    pub fn leave(self) {
+    pub fn leave(&self) {
         if self.settings.instance.is_some() {
             return;
         }
@@ -318,6 +296,48 @@ impl<'a> Membership<'a> {
         // The session ends by itself where nobody hears it.
         drop(self.cluster.ask_with(self.coordinator, "leaveGroup", request));
     }
+}
+
+/// The next offset to read of each partition, with the epoch of the record before it, or -1.
+pub type Offsets = BTreeMap<TopicPartition, (i64, i32)>;
+
+/// Commits offsets for a member: its id, its generation or epoch, and its `group.instance.id`.
+///
+/// # Errors
+/// They are not committed.
+pub fn commit(
+    cluster: &Cluster,
+    coordinator: To,
+    group: &str,
+    (id, epoch, instance): (&str, i32, Option<&str>),
+    offsets: &Offsets,
+) -> Result<(), KafkaError> {
+    if offsets.is_empty() {
+        return Ok(());
+    }
+    let offsets = offsets.iter().map(|(at, offset)| (at.clone(), *offset));
+    let topics = by_topic(offsets).into_iter().map(|(topic, partitions)| {
+        let partitions = partitions.into_iter().map(|(index, (offset, epoch))| {
+            OffsetCommitRequestPartition::default()
+                .with_partition_index(index)
+                .with_committed_offset(offset)
+                .with_committed_leader_epoch(epoch)
+                .with_committed_metadata(Some(wire("")))
+        });
+        OffsetCommitRequestTopic::default()
+            .with_name(TopicName(wire(&topic)))
+            .with_partitions(partitions.collect())
+    });
+    let request = OffsetCommitRequest::default()
+        .with_group_id(group_id(group))
+        .with_generation_id_or_member_epoch(epoch)
+        .with_member_id(wire(id))
+        .with_group_instance_id(instance.map(wire))
+        .with_retention_time_ms(-1)
+        .with_topics(topics.collect());
+    let answer = cluster.ask_up_to(coordinator, "offsetCommit", COMMIT_BY_NAME, &request)?;
+    let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.try_for_each(|partition| KafkaError::check(partition.error_code, None))
 }
 
 /// The partitions in an assignment of the classic protocol.

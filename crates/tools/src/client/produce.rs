@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use barnabas_protocol::messages::{InitProducerIdRequest, ProduceRequest};
+use barnabas_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse};
 use barnabas_protocol::records::{BatchBuilder, RecordFields};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -23,22 +23,25 @@ const BATCH_OVERHEAD: usize = 61;
 pub type Written = (Vec<NewRecord>, Result<i64, KafkaError>);
 
 /// Records of one partition that are sent together.
-struct Batch {
-    records: Vec<NewRecord>,
-    bytes: Bytes,
-    sequence: i32,
+pub(super) struct Batch {
+    pub records: Vec<NewRecord>,
+    pub bytes: Bytes,
+    pub sequence: i32,
 }
+
+/// What the leader says to each partition's batch: where its first record is.
+pub(super) type Answers = Vec<(TopicPartition, Result<i64, KafkaError>)>;
 
 /// Writes records.
 pub struct Producer<'a> {
-    cluster: &'a Cluster,
+    pub(super) cluster: &'a Cluster,
     settings: ProduceSettings,
     /// Its id and epoch, once it has one.
     producer: (i64, i16),
-    sequences: BTreeMap<TopicPartition, i32>,
+    pub(super) sequences: BTreeMap<TopicPartition, i32>,
     partitions: BTreeMap<String, i32>,
-    leaders: BTreeMap<TopicPartition, i32>,
-    waiting: BTreeMap<TopicPartition, Vec<NewRecord>>,
+    pub(super) leaders: BTreeMap<TopicPartition, i32>,
+    pub(super) waiting: BTreeMap<TopicPartition, Vec<NewRecord>>,
     waiting_bytes: BTreeMap<TopicPartition, usize>,
     /// Where records without a key go, until a batch is full.
     sticky: BTreeMap<String, i32>,
@@ -149,15 +152,21 @@ impl<'a> Producer<'a> {
     /// The producer gets no id.
     pub fn flush(&mut self) -> Result<Vec<Written>, KafkaError> {
         let mut written = Vec::new();
-        if self.settings.is_idempotent && self.producer.0 < 0 && !self.waiting.is_empty() {
-            self.producer = self.init_producer_id()?;
-        }
-        self.waiting_bytes.clear();
+        self.begin()?;
         while !self.waiting.is_empty() {
             let batches = self.next_batches()?;
             written.extend(self.deliver(batches));
         }
         Ok(written)
+    }
+
+    /// What comes before batches are made of what waits.
+    pub(super) fn begin(&mut self) -> Result<(), KafkaError> {
+        if self.settings.is_idempotent && self.producer.0 < 0 && !self.waiting.is_empty() {
+            self.producer = self.init_producer_id()?;
+        }
+        self.waiting_bytes.clear();
+        Ok(())
     }
 
     /// Asks for the producer's id; a transactional one is fenced off from earlier ones by it.
@@ -185,7 +194,7 @@ impl<'a> Producer<'a> {
     }
 
     /// The first batch of each partition.
-    fn next_batches(&mut self) -> Result<BTreeMap<TopicPartition, Batch>, KafkaError> {
+    pub(super) fn next_batches(&mut self) -> Result<BTreeMap<TopicPartition, Batch>, KafkaError> {
         let mut batches = BTreeMap::new();
         let mut rest = BTreeMap::new();
         for (at, mut records) in std::mem::take(&mut self.waiting) {
@@ -200,21 +209,28 @@ impl<'a> Producer<'a> {
             if !later.is_empty() {
                 rest.insert(at.clone(), later);
             }
-            let sequence = self.sequences.entry(at.clone()).or_insert(0);
-            let base = *sequence;
-            *sequence = (i64::from(base) + count as i64).rem_euclid(1 << 31) as i32;
-            let bytes = self.encode(&records, base)?;
-            batches.insert(
-                at,
-                Batch {
-                    records,
-                    bytes,
-                    sequence: base,
-                },
-            );
+            let batch = self.batch(&at, records)?;
+            batches.insert(at, batch);
         }
         self.waiting = rest;
         Ok(batches)
+    }
+
+    /// The next batch of a partition.
+    pub(super) fn batch(
+        &mut self,
+        at: &TopicPartition,
+        records: Vec<NewRecord>,
+    ) -> Result<Batch, KafkaError> {
+        let sequence = self.sequences.entry(at.clone()).or_insert(0);
+        let base = *sequence;
+        *sequence = (i64::from(base) + records.len() as i64).rem_euclid(1 << 31) as i32;
+        let bytes = self.encode(&records, base)?;
+        Ok(Batch {
+            records,
+            bytes,
+            sequence: base,
+        })
     }
 
     fn encode(&self, records: &[NewRecord], sequence: i32) -> Result<Bytes, KafkaError> {
@@ -245,7 +261,7 @@ impl<'a> Producer<'a> {
     }
 
     /// Sends batches until each is written or given up.
-    fn deliver(&mut self, mut batches: BTreeMap<TopicPartition, Batch>) -> Vec<Written> {
+    pub(super) fn deliver(&mut self, mut batches: BTreeMap<TopicPartition, Batch>) -> Vec<Written> {
         let until = Instant::now() + self.settings.delivery_timeout;
         let mut written = Vec::new();
         let mut attempts = 0;
@@ -288,11 +304,8 @@ impl<'a> Producer<'a> {
     }
 
     /// Sends each batch once.
-    fn send(
-        &self,
-        batches: &BTreeMap<TopicPartition, Batch>,
-    ) -> Vec<(TopicPartition, Result<i64, KafkaError>)> {
-        let mut answers = Vec::new();
+    fn send(&self, batches: &BTreeMap<TopicPartition, Batch>) -> Answers {
+        let mut answers = Answers::new();
         let mut of_leader: BTreeMap<i32, Vec<(TopicPartition, Bytes)>> = BTreeMap::new();
         for (at, batch) in batches {
             match self.leaders.get(at) {
@@ -312,11 +325,12 @@ impl<'a> Producer<'a> {
         answers
     }
 
-    async fn send_to(
+    /// Sends batches to the leader of all of them, once.
+    pub(super) fn send_to(
         &self,
         leader: i32,
         batches: Vec<(TopicPartition, Bytes)>,
-    ) -> Vec<(TopicPartition, Result<i64, KafkaError>)> {
+    ) -> impl Future<Output = Answers> + use<'a> {
         let sent: Vec<TopicPartition> = batches.iter().map(|(at, _)| at.clone()).collect();
         let topics = by_topic(batches).into_iter().map(|(topic, partitions)| {
             let partitions = partitions.into_iter().map(|(index, bytes)| {
@@ -343,21 +357,25 @@ impl<'a> Producer<'a> {
             })
             .with_timeout_ms(self.settings.request_timeout.as_millis() as i32)
             .with_topic_data(topics.collect());
-        let to = To::Broker(leader);
-        match self.cluster.call_once(to, PRODUCE_BY_NAME, &request).await {
-            Err(error) => sent.into_iter().map(|at| (at, Err(error.clone()))).collect(),
-            Ok(response) => {
-                let mut answers = Vec::new();
-                for topic in response.responses {
-                    for partition in topic.partition_responses {
-                        let said = partition.error_message.as_deref();
-                        let answer =
-                            KafkaError::check(partition.error_code, said).map(|()| partition.base_offset);
-                        answers.push(((topic.name.to_string(), partition.index), answer));
-                    }
-                }
-                answers
+        let cluster = self.cluster;
+        async move {
+            let to = To::Broker(leader);
+            match cluster.call_once(to, PRODUCE_BY_NAME, &request).await {
+                Err(error) => sent.into_iter().map(|at| (at, Err(error.clone()))).collect(),
+                Ok(response) => answers_of(response),
             }
         }
     }
+}
+
+fn answers_of(response: ProduceResponse) -> Answers {
+    let mut answers = Answers::new();
+    for topic in response.responses {
+        for partition in topic.partition_responses {
+            let said = partition.error_message.as_deref();
+            let answer = KafkaError::check(partition.error_code, said).map(|()| partition.base_offset);
+            answers.push(((topic.name.to_string(), partition.index), answer));
+        }
+    }
+    answers
 }

@@ -8,7 +8,8 @@ use regex::Regex;
 use super::options::Topics;
 use crate::client::fetch::{FetchSettings, Fetcher, reset_of};
 use crate::client::leaders::{TopicPartition, topics_of};
-use crate::client::membership::{MemberSettings, Membership};
+use crate::client::member::Member;
+use crate::client::membership::MemberSettings;
 use crate::client::offsets::{EARLIEST, LATEST};
 use crate::client::records::Fetched;
 use crate::client::{Cluster, KafkaError, Properties};
@@ -23,7 +24,7 @@ pub struct Source<'a> {
     fetcher: Fetcher<'a>,
     topics: Wanted,
     reset: Option<i64>,
-    member: Option<Membership<'a>>,
+    member: Option<Member<'a>>,
     /// The group and its settings, until it has been joined.
     group: Option<(String, MemberSettings)>,
     /// The next offset of what was delivered and the epoch before it, where it is to be committed.
@@ -148,7 +149,7 @@ impl<'a> Source<'a> {
         let assigned = match (&mut self.member, self.group.take()) {
             (Some(member), _) => member.rejoin(&topics)?,
             (None, Some((group, settings))) => {
-                let (member, assigned) = Membership::join(self.cluster, &group, settings, &topics)?;
+                let (member, assigned) = Member::join(self.cluster, &group, settings, &topics)?;
                 self.member = Some(member);
                 assigned
             }
@@ -272,10 +273,25 @@ fn fetch_settings(properties: &Properties, reset: Option<i64>) -> Outcome<FetchS
 }
 
 fn member_settings(properties: &Properties) -> Outcome<MemberSettings> {
+    let by_consumer_protocol = match properties
+        .get("group.protocol")
+        .map(|name| name.trim().to_lowercase())
+    {
+        None => false,
+        Some(name) if name == "classic" => false,
+        Some(name) if name == "consumer" => true,
+        Some(name) => {
+            return usage(format!(
+                "Invalid value {name} for configuration group.protocol: String must be one of (case insensitive): \
+                 CLASSIC, CONSUMER"
+            ));
+        }
+    };
     Ok(MemberSettings {
         session_timeout: millis(properties, "session.timeout.ms", 45_000)?,
         heartbeat_interval: millis(properties, "heartbeat.interval.ms", 3000)?,
         rebalance_timeout: millis(properties, "max.poll.interval.ms", 300_000)?,
         instance: properties.get("group.instance.id").cloned(),
+        by_consumer_protocol,
     })
 }

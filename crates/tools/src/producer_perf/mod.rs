@@ -8,10 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use self::options::{Keys, Load, Payloads};
 use self::stats::Stats;
 use crate::client::Cluster;
+use crate::client::in_flight::{InFlight, Settled};
 use crate::client::new_record::NewRecord;
 use crate::client::produce::Producer;
 use crate::console::Console;
 use crate::failure::Outcome;
+
+/// `max.in.flight.requests.per.connection` of Kafka's producer.
+const IN_FLIGHT_MAX: usize = 5;
 
 /// Runs the tool.
 ///
@@ -28,63 +32,76 @@ pub fn run(arguments: &[String], console: &mut Console) -> Outcome {
         ));
     }
     let mut random = SplitMix(load.seed);
-    let mut stats = Stats::new(load.records, load.interval, false);
-    let mut steady: Option<Stats> = None;
+    let mut measured = Measured {
+        stats: Stats::new(load.records, load.interval, false),
+        steady: None,
+    };
+    let mut in_flight = InFlight::default();
     let began = Instant::now();
-    let mut waiting = Vec::new();
     for index in 0..load.records {
         if load.warmup > 0 && index == load.warmup {
-            steady = Some(Stats::new(load.records - load.warmup, load.interval, true));
-            stats.is_silent = true;
+            in_flight.start(&mut producer)?;
+            measured.take(in_flight.settle(&mut producer, 0, None)?, console);
+            measured.steady = Some(Stats::new(load.records - load.warmup, load.interval, true));
+            measured.stats.is_silent = true;
         }
         let record = record(&load, index, &mut random);
-        waiting.push((
-            Instant::now(),
-            record.value.as_ref().map_or(0, Vec::len),
-            steady.is_some(),
-        ));
         let is_full = producer.add(&load.topic, None, record)?;
         let early = load.throughput.map_or(Duration::ZERO, |rate| {
             Duration::from_secs_f64((index + 1) as f64 / rate).saturating_sub(began.elapsed())
         });
         if is_full || !early.is_zero() {
-            flush(&mut producer, &mut waiting, &mut stats, steady.as_mut(), console)?;
-            std::thread::sleep(early);
+            in_flight.start(&mut producer)?;
+            let settled = in_flight.settle(&mut producer, IN_FLIGHT_MAX, None)?;
+            measured.take(settled, console);
+        }
+        if !early.is_zero() {
+            let until = Instant::now() + early;
+            measured.take(in_flight.settle(&mut producer, 0, Some(early))?, console);
+            cluster.pause(until.saturating_duration_since(Instant::now()));
         }
     }
-    flush(&mut producer, &mut waiting, &mut stats, steady.as_mut(), console)?;
-    stats.print_total(console);
-    if let Some(steady) = &mut steady {
+    in_flight.start(&mut producer)?;
+    measured.take(in_flight.settle(&mut producer, 0, None)?, console);
+    measured.stats.print_total(console);
+    if let Some(steady) = &mut measured.steady {
         steady.print_total(console);
     }
     Ok(())
 }
 
-/// When a record was handed over, its size, and whether the warm-up was over.
-type Waiting = (Instant, usize, bool);
+/// What has been measured, of all and since the warm-up.
+struct Measured {
+    stats: Stats,
+    steady: Option<Stats>,
+}
 
-fn flush(
-    producer: &mut Producer<'_>,
-    waiting: &mut Vec<Waiting>,
-    stats: &mut Stats,
-    mut steady: Option<&mut Stats>,
-    console: &mut Console,
-) -> Outcome {
-    for (records, outcome) in producer.flush()? {
-        if let Err(error) = outcome {
-            console.error(format!("{} records were not written: {error}", records.len()));
+impl Measured {
+    /// Counts what has become of batches. Latencies are differences of times in whole milliseconds, as in
+    /// Kafka's tool: cut off like that, they are right on the average.
+    fn take(&mut self, settled: Vec<Settled>, console: &mut Console) {
+        let (now, clock) = (Instant::now(), SystemTime::now());
+        for (at, (records, outcome)) in settled {
+            if let Err(error) = outcome {
+                console.error(format!("{} records were not written: {error}", records.len()));
+                continue;
+            }
+            let answered = since_epoch(clock - now.duration_since(at));
+            for record in records {
+                let latency = answered.saturating_sub(record.timestamp).max(0) as u32;
+                let size = record.value.as_ref().map_or(0, Vec::len);
+                self.stats.record(latency, size, at, console);
+                if let Some(steady) = &mut self.steady {
+                    steady.record(latency, size, at, console);
+                }
+            }
         }
+        console.flush();
     }
-    let now = Instant::now();
-    for (handed, size, is_steady) in waiting.drain(..) {
-        let latency = now.duration_since(handed).as_millis() as u32;
-        stats.record(latency, size, now, console);
-        if let Some(steady) = steady.as_deref_mut().filter(|_| is_steady) {
-            steady.record(latency, size, now, console);
-        }
-    }
-    console.flush();
-    Ok(())
+}
+
+fn since_epoch(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 fn record(load: &Load, index: u64, random: &mut SplitMix) -> NewRecord {
@@ -98,12 +115,11 @@ fn record(load: &Load, index: u64, random: &mut SplitMix) -> NewRecord {
         Keys::Range(range) => Some(index % range),
         Keys::Random(range) => Some(random.below(range)),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     NewRecord {
         key: key.map(|key| key.to_string().into_bytes()),
         value: Some(value),
         headers: Vec::new(),
-        timestamp: now.as_millis() as i64,
+        timestamp: since_epoch(SystemTime::now()),
     }
 }
 

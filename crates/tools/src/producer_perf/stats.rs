@@ -72,7 +72,7 @@ impl Stats {
         }
         self.total.add(latency_ms, bytes);
         self.window.add(latency_ms, bytes);
-        let elapsed = now.duration_since(self.window_began);
+        let elapsed = now.saturating_duration_since(self.window_began);
         if elapsed < self.interval {
             return;
         }

@@ -1,14 +1,15 @@
 //! `kafka-metadata-quorum`: Kafka's `MetadataQuorumCommand`.
 
+mod change;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use barnabas_protocol::kafka_uuid;
-use barnabas_protocol::messages::RemoveRaftVoterRequest;
 use barnabas_protocol::messages::describe_quorum_response::{Node, ReplicaState};
 
 use crate::arguments::commands::Commands;
-use crate::arguments::{COMMAND_CONFIG, Options, Takes, id, properties_file, word};
-use crate::client::{Cluster, KafkaError, Properties, To};
+use crate::arguments::{COMMAND_CONFIG, Options, Takes, properties_file, word};
+use crate::client::{Cluster, KafkaError, Properties};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said};
 use crate::table;
@@ -85,10 +86,8 @@ pub fn run(arguments: &[String], console: &mut Console) -> Outcome {
             }
             describe_status(&cluster, console)
         }
-        "add-controller" => {
-            said("add-controller is not served by this tool: it takes a controller's own settings")
-        }
-        _ => remove(&options, &cluster, console),
+        "add-controller" => change::add(&options, &cluster, console),
+        _ => change::remove(&options, &cluster, console),
     }
 }
 
@@ -231,38 +230,5 @@ fn describe_replication(cluster: &Cluster, human_readable: bool, console: &mut C
         "Status",
     ];
     table::print(&head, &rows, console);
-    Ok(())
-}
-
-fn remove(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcome {
-    let Some(node) = options.number::<i32>("controller-id")? else {
-        return TOOL.refuse("argument --controller-id/-i is required");
-    };
-    if node < 0 {
-        return said(format!("Invalid negative --controller-id: {node}"));
-    }
-    let Some(text) = options.value("controller-directory-id")? else {
-        return TOOL.refuse("argument --controller-directory-id/-d is required");
-    };
-    let directory = id(text).map_err(|failure| {
-        Failure::Said(format!(
-            "Failed to parse --controller-directory-id: {}",
-            failure.message()
-        ))
-    })?;
-    let of_kraft = format!(
-        "KRaft controller {node} with directory id {}",
-        kafka_uuid::encode(directory)
-    );
-    if options.has("dry-run") {
-        console.line(format!("DRY RUN of removing  {of_kraft}"));
-        return Ok(());
-    }
-    let request = RemoveRaftVoterRequest::default()
-        .with_voter_id(node)
-        .with_voter_directory_id(directory);
-    let response = cluster.ask(To::Any, "removeRaftVoter", &request)?;
-    KafkaError::check(response.error_code, response.error_message.as_deref())?;
-    console.line(format!("Removed {of_kraft}"));
     Ok(())
 }

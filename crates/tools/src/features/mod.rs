@@ -1,25 +1,18 @@
 //! `kafka-features`: Kafka's `FeatureCommand`.
 
+mod levels;
+
 use std::collections::BTreeMap;
 
 use barnabas_protocol::messages::UpdateFeaturesRequest;
 use barnabas_protocol::messages::update_features_request::FeatureUpdateKey;
 
+use self::levels::METADATA;
 use crate::arguments::commands::Commands;
 use crate::arguments::{COMMAND_CONFIG, Options, Takes, Word, connect, word};
 use crate::client::{Cluster, KafkaError, To, wire};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said};
-
-const METADATA: &str = "metadata.version";
-/// The names of its levels, from level 7 on.
-const METADATA_VERSIONS: &[&str] = &[
-    "3.3-IV3", "3.4-IV0", "3.5-IV0", "3.5-IV1", "3.5-IV2", "3.6-IV0", "3.6-IV1", "3.6-IV2", "3.7-IV0",
-    "3.7-IV1", "3.7-IV2", "3.7-IV3", "3.7-IV4", "3.8-IV0", "3.9-IV0", "4.0-IV0", "4.0-IV1", "4.0-IV2",
-    "4.0-IV3", "4.1-IV0", "4.1-IV1", "4.2-IV0", "4.2-IV1", "4.3-IV0", "4.4-IV0", "4.4-IV1", "4.4-IV2",
-    "4.5-IV0",
-];
-const FIRST_METADATA_LEVEL: i16 = 7;
 
 const FEATURE: Word = word(
     "feature",
@@ -32,6 +25,12 @@ const OLD_METADATA: Word = word(
     "metadata",
     Takes::Value("version"),
     "The old way to name a level of metadata.version.",
+);
+
+const RELEASE: Word = word(
+    "release-version",
+    Takes::Value("version"),
+    "The release whose levels all features are to have.",
 );
 
 const TOOL: Commands = Commands {
@@ -55,9 +54,11 @@ const TOOL: Commands = Commands {
             "describe",
             &[word("node-id", Takes::Value("id"), "The node to ask.")],
         ),
-        ("upgrade", &[FEATURE, OLD_METADATA, DRY_RUN]),
-        ("downgrade", &[FEATURE, OLD_METADATA, UNSAFE, DRY_RUN]),
+        ("upgrade", &[FEATURE, OLD_METADATA, RELEASE, DRY_RUN]),
+        ("downgrade", &[FEATURE, OLD_METADATA, RELEASE, UNSAFE, DRY_RUN]),
         ("disable", &[FEATURE, UNSAFE, DRY_RUN]),
+        ("version-mapping", &[RELEASE]),
+        ("feature-dependencies", &[FEATURE]),
     ],
     letters: &[],
 };
@@ -72,6 +73,11 @@ const UNSAFE_DOWNGRADE: i8 = 3;
 /// How it ends otherwise than well.
 pub fn run(arguments: &[String], console: &mut Console) -> Outcome {
     let (command, options) = TOOL.parse(arguments, &mut |help| console.line(help))?;
+    match command {
+        "version-mapping" => return map_version(&options, console),
+        "feature-dependencies" => return tell_dependencies(&options, console),
+        _ => {}
+    }
     match (
         options.has("bootstrap-server"),
         options.has("bootstrap-controller"),
@@ -95,9 +101,47 @@ fn shown(feature: &str, level: i16) -> String {
     if feature != METADATA {
         return level.to_string();
     }
-    let index = usize::try_from(level - FIRST_METADATA_LEVEL).ok();
-    let name = index.and_then(|index| METADATA_VERSIONS.get(index));
-    name.map_or_else(|| format!("UNKNOWN {level}"), |name| (*name).to_owned())
+    levels::metadata_name(level).map_or_else(|| format!("UNKNOWN {level}"), str::to_owned)
+}
+
+fn map_version(options: &Options, console: &mut Console) -> Outcome {
+    let version = options
+        .value("release-version")?
+        .unwrap_or(levels::LATEST_RELEASE);
+    let level = levels::metadata_level(version)?;
+    console.line(format!("{METADATA}={level} ({version})"));
+    for (name, level) in levels::of_release(level) {
+        console.line(format!("{name}={level}"));
+    }
+    Ok(())
+}
+
+fn tell_dependencies(options: &Options, console: &mut Console) -> Outcome {
+    let features = options.values("feature");
+    if features.is_empty() {
+        return said("Command line error: argument --feature is required. Type --help for help.");
+    }
+    for feature in features {
+        let (name, level) = name_and_level(feature)?;
+        console.text(levels::dependencies(name, level)?);
+    }
+    Ok(())
+}
+
+/// A feature and its level, out of `name=level`.
+fn name_and_level(given: &str) -> Outcome<(&str, i16)> {
+    let Some((name, level)) = given.split_once('=') else {
+        return said(format!(
+            "Can't parse feature=level string {given}: equals sign not found."
+        ));
+    };
+    let level = level.trim();
+    match level.parse() {
+        Ok(number) => Ok((name.trim(), number)),
+        Err(_) => said(format!(
+            "Can't parse feature=level string {given}: unable to parse {level} as a short."
+        )),
+    }
 }
 
 fn describe(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcome {
@@ -138,32 +182,24 @@ fn describe(options: &Options, cluster: &Cluster, console: &mut Console) -> Outc
 
 fn updates(command: &str, options: &Options, console: &mut Console) -> Outcome<BTreeMap<String, i16>> {
     let mut updates = BTreeMap::new();
+    if let Some(version) = options.value("release-version")? {
+        if options.has("metadata") || options.has("feature") {
+            return said("Can not specify `release-version` with other feature flags.");
+        }
+        let metadata = levels::metadata_level(version)?;
+        updates.insert(METADATA.to_owned(), metadata);
+        let others = levels::of_release(metadata).filter(|(_, level)| command != "upgrade" || *level > 0);
+        updates.extend(others.map(|(name, level)| (name.to_owned(), level)));
+        return Ok(updates);
+    }
     if let Some(version) = options.value("metadata")? {
         console.line(" `metadata` flag is deprecated and may be removed in a future release.");
-        let index = METADATA_VERSIONS.iter().position(|known| *known == version);
-        let Some(index) = index else {
-            return said(format!("Version {version} is not a valid version."));
-        };
-        updates.insert(METADATA.to_owned(), FIRST_METADATA_LEVEL + index as i16);
+        updates.insert(METADATA.to_owned(), levels::metadata_level(version)?);
     }
     for given in options.values("feature") {
-        let (name, level) = if command == "disable" {
-            (given, 0)
-        } else {
-            let Some((name, level)) = given.split_once('=') else {
-                return said(format!(
-                    "Can't parse feature=level string {given}: equals sign not found."
-                ));
-            };
-            let level = level.trim();
-            match level.parse() {
-                Ok(number) => (name.trim(), number),
-                Err(_) => {
-                    return said(format!(
-                        "Can't parse feature=level string {given}: unable to parse {level} as a short."
-                    ));
-                }
-            }
+        let (name, level) = match command {
+            "disable" => (given, 0),
+            _ => name_and_level(given)?,
         };
         if updates.insert(name.to_owned(), level).is_some() {
             return said(format!("Feature {name} was specified more than once."));

@@ -194,11 +194,8 @@ impl Cluster {
             Some(known) => known,
             None => self.find_brokers(attempts).await?,
         };
-        Ok(brokers
-            .get(brokers.controller)
-            .map(super::Broker::address)
-            .into_iter()
-            .collect())
+        let node = to.node(&brokers).and_then(|id| brokers.get(id));
+        Ok(node.map(super::Broker::address).into_iter().collect())
     }
 
     /// Asks the bootstrap servers which brokers there are.
@@ -332,6 +329,15 @@ impl Cluster {
 }
 
 impl To {
+    /// The id of the node that is meant, if it is a certain one.
+    fn node(self, brokers: &Brokers) -> Option<i32> {
+        match self {
+            To::Any => None,
+            To::Controller => Some(brokers.controller),
+            To::Broker(id) | To::Reader(id) => Some(id),
+        }
+    }
+
     /// Whether the connection is one where answers may take their time.
     fn may_wait(self) -> bool {
         matches!(self, To::Reader(_))
@@ -372,5 +378,26 @@ impl Attempts {
         sleep(self.backoff.min(rest)).await;
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         self.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_asked_at_its_own_node() {
+        let brokers = Brokers {
+            list: Vec::new(),
+            controller: 7,
+        };
+        for (to, expected) in [
+            (To::Any, None),
+            (To::Controller, Some(7)),
+            (To::Broker(2), Some(2)),
+            (To::Reader(3), Some(3)),
+        ] {
+            assert_eq!(to.node(&brokers), expected, "{to:?}");
+        }
     }
 }

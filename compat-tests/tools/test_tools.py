@@ -15,9 +15,12 @@ SETTINGS = {"auto.create.topics.enable": "true", "group.initial.rebalance.delay.
 
 
 def steps(file: Path):
-    """The command lines of a file and their input; `#` begins a comment, `<` the input of the line above, `@` a way to compare."""
+    """The command lines of a file and their input; `#` begins a comment, `<` the input of the line above, `@` a way to compare,
+    `!` a setting of the brokers."""
     found = []
     for line in file.read_text().splitlines():
+        if line.startswith("!"):
+            continue
         if line.startswith("<"):
             found[-1][1] += line[1:].removeprefix(" ") + "\n"
         elif line.startswith("@"):
@@ -25,6 +28,12 @@ def steps(file: Path):
         elif line.strip() and not line.startswith("#"):
             found.append([line, "", []])
     return found
+
+
+def settings(file: Path):
+    """The brokers' settings for the lines of a file."""
+    own = [line[1:].strip().split("=", 1) for line in file.read_text().splitlines() if line.startswith("!")]
+    return {**SETTINGS, **dict(own)}
 
 
 def run(side, broker, line, stdin, ways):
@@ -37,6 +46,8 @@ def run(side, broker, line, stdin, ways):
         for way in ways:
             if way == "sorted":
                 out = "\n".join(sorted(out.splitlines()))
+            elif way == "first":
+                out = "".join(out.splitlines()[:1])
             elif way == "unchecked":
                 out = ""
             elif way.startswith("until "):
@@ -61,7 +72,7 @@ def sides(tmp_path_factory):
 
 @pytest.mark.parametrize("file", sorted(LINES.glob("*.txt")), ids=lambda file: file.stem)
 def test_tools_do_as_kafkas(file, sides, tmp_path):
-    brokers = [new_broker(tmp_path / name, SETTINGS) for name in ("theirs", "ours")]
+    brokers = [new_broker(tmp_path / name, settings(file)) for name in ("theirs", "ours")]
     different = []
     try:
         for broker in brokers:

@@ -5,6 +5,7 @@
 //! arguments ─→ a tool (one file or folder each) ─→ client: bootstrap, versions, retries ─→ network::client
 //! ```
 
+mod acls;
 mod arguments;
 mod broker_api_versions;
 mod client;
@@ -29,6 +30,7 @@ mod ready;
 mod server_stop;
 mod table;
 mod topics;
+mod transactions;
 mod zookeeper;
 
 use arguments::{Options, Word, usage};
@@ -86,8 +88,10 @@ pub const TOOLS: &[Tool] = &[
     other("kafka-producer-perf-test", "org.apache.kafka.tools.ProducerPerformance", producer_perf::run),
     other("kafka-run-class", "", run_class),
     other("kafka-server-stop", "", server_stop::run),
+    other("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand", transactions::run),
     other("ub", "", ready::run),
     other("zookeeper-server-start", "", zookeeper::run),
+    tool("kafka-acls", "org.apache.kafka.tools.AclCommand", acls::WORDS, acls::run),
     tool("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand", broker_api_versions::WORDS, broker_api_versions::run),
     tool("kafka-configs", "org.apache.kafka.tools.ConfigCommand", configs::WORDS, configs::run),
     tool("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer", console_consumer::WORDS, console_consumer::run),

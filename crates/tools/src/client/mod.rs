@@ -3,6 +3,7 @@
 //! [`Cluster`] finds brokers, controller, leaders and coordinators, speaks the newest version that both
 //! sides know, and asks again where Kafka's own clients would, until `default.api.timeout.ms` is over.
 
+mod acls;
 mod brokers;
 mod call;
 pub mod committed;
@@ -29,6 +30,7 @@ mod settings;
 mod stop;
 mod together;
 pub mod topics;
+pub mod transactions;
 
 pub use brokers::{Broker, Brokers};
 pub use call::{Cluster, To};

@@ -46,7 +46,7 @@ pub fn metadata_level(version: &str) -> Outcome<i16> {
             .is_some_and(|(release, _)| release == version)
     };
     let whole = METADATA_VERSIONS.iter().position(|known| *known == version);
-    let found = whole.or_else(|| METADATA_VERSIONS.iter().rposition(|known| is_release(known)));
+    let found = whole.or_else(|| METADATA_VERSIONS.iter().rposition(is_release));
     match found {
         Some(index) => Ok(FIRST_METADATA_LEVEL + index as i16),
         None => said(format!(

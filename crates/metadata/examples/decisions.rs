@@ -42,6 +42,7 @@ async fn measure(dir: &Path, clients: usize) -> Result<f64, MetadataError> {
             default_replication_factor: 1,
             broker_session_timeout_ms: 9000,
             leader_rebalance_interval_ms: None,
+            tokens: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![],

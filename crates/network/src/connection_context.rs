@@ -63,6 +63,8 @@ pub struct ConnectionContext {
     pub told_host: Option<String>,
     /// Who the client is.
     principal: RefCell<Rc<KafkaPrincipal>>,
+    /// Whether it has proven that by a delegation token.
+    has_token: Cell<bool>,
     /// The client id of the last request: a client names itself alike in all of them.
     client_id: RefCell<Rc<str>>,
     /// No request starts before.
@@ -84,6 +86,7 @@ impl ConnectionContext {
             client_host,
             told_host,
             principal: RefCell::new(Rc::new(KafkaPrincipal::anonymous())),
+            has_token: Cell::new(false),
             client_id: RefCell::new(Rc::from("")),
             paused_until: Cell::new(None),
         }
@@ -97,6 +100,18 @@ impl ConnectionContext {
     /// The client has authenticated. Requests that have begun stay those of whom it was before.
     pub fn authenticated(&self, principal: KafkaPrincipal) {
         *self.principal.borrow_mut() = Rc::new(principal);
+        self.has_token.set(false);
+    }
+
+    /// The same, by a delegation token (KIP-48).
+    pub fn authenticated_by_token(&self, owner: KafkaPrincipal) {
+        self.authenticated(owner);
+        self.has_token.set(true);
+    }
+
+    /// Whether the client came with a delegation token, which may not ask for others.
+    pub fn came_with_token(&self) -> bool {
+        self.has_token.get()
     }
 
     /// Starts no further request for so long; what is answered leaves all the same.

@@ -6,6 +6,7 @@ mod acl;
 mod acl_binding;
 mod authorized_operations;
 mod authorizer;
+pub mod delegation_tokens;
 mod principal;
 pub mod quotas;
 mod rights;

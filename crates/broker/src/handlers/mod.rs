@@ -25,6 +25,7 @@ pub mod k27_write_txn_markers;
 pub mod k28_txn_offset_commit;
 pub mod k34_alter_replica_log_dirs;
 pub mod k35_describe_log_dirs;
+pub mod k41_describe_delegation_token;
 pub mod k42_delete_groups;
 pub mod k47_offset_delete;
 pub mod k48_describe_client_quotas;
@@ -43,7 +44,8 @@ pub mod k75_describe_topic_partitions;
 pub use barnabas_controller::admin::{
     k17_sasl_handshake, k19_create_topics, k20_delete_topics, k29_describe_acls, k30_create_acls,
     k31_delete_acls, k32_describe_configs, k33_alter_configs, k36_sasl_authenticate, k37_create_partitions,
-    k43_elect_leaders, k44_incremental_alter_configs, k45_alter_partition_reassignments,
-    k46_list_partition_reassignments, k49_alter_client_quotas, k50_describe_user_scram_credentials,
-    k51_alter_user_scram_credentials, k57_update_features, k94_unregister_controller,
+    k38_create_delegation_token, k39_renew_delegation_token, k40_expire_delegation_token, k43_elect_leaders,
+    k44_incremental_alter_configs, k45_alter_partition_reassignments, k46_list_partition_reassignments,
+    k49_alter_client_quotas, k50_describe_user_scram_credentials, k51_alter_user_scram_credentials,
+    k57_update_features, k94_unregister_controller,
 };

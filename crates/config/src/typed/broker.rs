@@ -1,6 +1,6 @@
 //! The broker's settings.
 
-use super::field;
+use super::{Secret, field};
 use crate::definitions::{self, ConfigKey};
 use crate::{ConfigException, Layers, Value};
 
@@ -84,6 +84,14 @@ view! {
         super_users: String = "super.users",
         /// Whether everybody may do everything to what no ACL is about.
         allow_everyone_if_no_acl_found: bool = "allow.everyone.if.no.acl.found",
+        /// What delegation tokens are proven with, the same on all nodes; null for no tokens.
+        delegation_token_secret_key: Option<Secret> = "delegation.token.secret.key",
+        /// How long a token can be renewed, milliseconds.
+        delegation_token_max_lifetime_ms: i64 = "delegation.token.max.lifetime.ms",
+        /// How long a token is good for until it has to be renewed, milliseconds.
+        delegation_token_expiry_time_ms: i64 = "delegation.token.expiry.time.ms",
+        /// How often tokens that have expired are removed, milliseconds.
+        delegation_token_expiry_check_interval_ms: i64 = "delegation.token.expiry.check.interval.ms",
         /// Windows over which the rates of client quotas are measured.
         quota_window_num: i32 = "quota.window.num",
         /// How long each of them is, seconds.

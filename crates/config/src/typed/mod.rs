@@ -53,6 +53,26 @@ impl FromValue for String {
     }
 }
 
+/// A setting's value that is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl FromValue for Secret {
+    fn from_value(value: Option<Value>) -> Option<Self> {
+        if let Some(Value::Secret(text)) = value {
+            Some(Secret(text))
+        } else {
+            None
+        }
+    }
+}
+
 impl FromValue for Vec<String> {
     fn from_value(value: Option<Value>) -> Option<Self> {
         match value {

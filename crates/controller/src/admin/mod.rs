@@ -2,6 +2,7 @@
 //! the active controller decide; a controller decides, or says that it isn't the active one.
 
 pub mod config_changes;
+pub mod delegation_tokens;
 pub mod k17_sasl_handshake;
 pub mod k19_create_topics;
 pub mod k20_delete_topics;
@@ -12,6 +13,9 @@ pub mod k32_describe_configs;
 pub mod k33_alter_configs;
 pub mod k36_sasl_authenticate;
 pub mod k37_create_partitions;
+pub mod k38_create_delegation_token;
+pub mod k39_renew_delegation_token;
+pub mod k40_expire_delegation_token;
 pub mod k43_elect_leaders;
 pub mod k44_incremental_alter_configs;
 pub mod k45_alter_partition_reassignments;

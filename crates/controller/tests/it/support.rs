@@ -188,6 +188,7 @@ fn start(
             default_replication_factor: 1,
             broker_session_timeout_ms: 9000,
             leader_rebalance_interval_ms: None,
+            tokens: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![MetadataRecord::FeatureLevel {

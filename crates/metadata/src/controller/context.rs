@@ -1,6 +1,7 @@
 //! What a decision may look at beside the image and the request.
 
-use barnabas_config::ControllerRules;
+use barnabas_config::{BrokerConfig, ControllerRules};
+use barnabas_security::delegation_tokens::TokenSecret;
 use uuid::Uuid;
 
 use super::BrokerHeartbeats;
@@ -19,6 +20,34 @@ pub struct ControllerSettings {
     /// `leader.imbalance.check.interval.seconds`: how often partitions are given back to their preferred
     /// leaders; `None` without `auto.leader.rebalance.enable`.
     pub leader_rebalance_interval_ms: Option<i64>,
+    /// Delegation tokens; `None` where there are none.
+    pub tokens: Option<TokenSettings>,
+}
+
+/// What the controller makes delegation tokens of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// `delegation.token.secret.key`.
+    pub secret: TokenSecret,
+    /// `delegation.token.max.lifetime.ms`.
+    pub max_lifetime_ms: i64,
+    /// `delegation.token.expiry.time.ms`.
+    pub expiry_time_ms: i64,
+    /// `delegation.token.expiry.check.interval.ms`.
+    pub expiry_check_interval_ms: i64,
+}
+
+impl TokenSettings {
+    /// Those of a node; `None` where it has no key.
+    pub fn of(config: &BrokerConfig) -> Option<Self> {
+        let key = config.delegation_token_secret_key.as_ref()?;
+        Some(TokenSettings {
+            secret: TokenSecret::new(&key.0)?,
+            max_lifetime_ms: config.delegation_token_max_lifetime_ms,
+            expiry_time_ms: config.delegation_token_expiry_time_ms,
+            expiry_check_interval_ms: config.delegation_token_expiry_check_interval_ms,
+        })
+    }
 }
 
 /// Random numbers; a seeded source makes decisions repeatable.

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AllocateProducerIds, AlterClientQuotas, AlterConfigs, AlterPartition, AlterPartitionReassignments,
-    AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreateAcls, CreatePartitions,
-    CreateTopics, Decide, DecideContext, Decision, DeleteAcls, DeleteTopics, ElectLeaders, FenceBroker,
-    ImportCluster, IncrementalAlterConfigs, RegisterBroker, RegisterController, UnregisterBroker,
-    UnregisterController, UpdateFeatures, wire,
+    AlterUserScramCredentials, AssignReplicasToDirs, BrokerHeartbeat, CreateAcls, CreateDelegationToken,
+    CreatePartitions, CreateTopics, Decide, DecideContext, Decision, DeleteAcls, DeleteTopics, ElectLeaders,
+    ExpireDelegationToken, FenceBroker, ImportCluster, IncrementalAlterConfigs, RegisterBroker,
+    RegisterController, RenewDelegationToken, UnregisterBroker, UnregisterController, UpdateFeatures, wire,
 };
 use crate::image::MetadataImage;
 
@@ -109,6 +109,12 @@ requests! {
     CreateAcls,
     /// See [`DeleteAcls`].
     DeleteAcls,
+    /// See [`CreateDelegationToken`].
+    CreateDelegationToken => "wire::response",
+    /// See [`RenewDelegationToken`].
+    RenewDelegationToken => "wire::response",
+    /// See [`ExpireDelegationToken`].
+    ExpireDelegationToken => "wire::response",
 }
 
 impl ControllerRequest {
@@ -133,9 +139,11 @@ mod tests {
         AlterUserScramCredentialsRequest, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
         BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerId, BrokerRegistrationRequest,
         BrokerRegistrationResponse, ControllerRegistrationRequest, ControllerRegistrationResponse,
-        CreateAclsRequest, CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse,
-        DeleteAclsRequest, DeleteTopicsRequest, ElectLeadersRequest, StrBytes, TopicName,
-        UpdateFeaturesRequest,
+        CreateAclsRequest, CreateDelegationTokenRequest, CreateDelegationTokenResponse,
+        CreatePartitionsRequest, CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest,
+        DeleteTopicsRequest, ElectLeadersRequest, ExpireDelegationTokenRequest,
+        ExpireDelegationTokenResponse, RenewDelegationTokenRequest, RenewDelegationTokenResponse, StrBytes,
+        TopicName, UpdateFeaturesRequest,
     };
 
     use super::*;
@@ -195,6 +203,21 @@ mod tests {
             ImportCluster::default().into(),
             CreateAcls(CreateAclsRequest::default()).into(),
             DeleteAcls(DeleteAclsRequest::default()).into(),
+            CreateDelegationToken {
+                requester: "User:alice".into(),
+                request: CreateDelegationTokenRequest::default().with_max_lifetime_ms(7),
+            }
+            .into(),
+            RenewDelegationToken {
+                requester: "User:alice".into(),
+                request: RenewDelegationTokenRequest::default().with_hmac(vec![1, 2].into()),
+            }
+            .into(),
+            ExpireDelegationToken {
+                requester: "User:alice".into(),
+                request: ExpireDelegationTokenRequest::default().with_expiry_time_period_ms(-1),
+            }
+            .into(),
         ];
         for request in requests {
             let bytes = serde_json::to_vec(&request).unwrap();
@@ -251,6 +274,15 @@ mod tests {
             ControllerReply::ImportCluster(Ok(())),
             ControllerReply::CreateAcls(Ok(vec![Ok(()), Err(refused())])),
             ControllerReply::DeleteAcls(vec![Ok(vec![]), Err(refused())]),
+            ControllerReply::CreateDelegationToken(
+                CreateDelegationTokenResponse::default().with_hmac(vec![1, 2].into()),
+            ),
+            ControllerReply::RenewDelegationToken(
+                RenewDelegationTokenResponse::default().with_error_code(63),
+            ),
+            ControllerReply::ExpireDelegationToken(
+                ExpireDelegationTokenResponse::default().with_expiry_timestamp_ms(5),
+            ),
         ];
         for reply in replies {
             let bytes = serde_json::to_vec(&reply).unwrap();

@@ -3,7 +3,7 @@
 //! tasks of its `QuorumController`.
 
 use super::partition_change::{Election, Moved, PartitionChange, TopicRules};
-use super::{Decide, DecideContext, Decision, fence};
+use super::{Decide, DecideContext, Decision, delegation_tokens, fence};
 use crate::image::MetadataImage;
 use crate::records::MetadataRecord;
 
@@ -15,6 +15,8 @@ const REBALANCED_MAX: usize = 1000;
 pub struct Tick {
     /// Whether preferred leaders, and leaders that unclean election allows, are due.
     pub elections: bool,
+    /// Whether delegation tokens that have expired are due to be removed.
+    pub tokens: bool,
 }
 
 impl Decide for Tick {
@@ -40,6 +42,9 @@ impl Decide for Tick {
         let mut left_over = false;
         if self.elections {
             left_over = elections(&image, ctx, &mut records);
+        }
+        if self.tokens {
+            records.extend(delegation_tokens::expired(&image, ctx.now_ms));
         }
         Decision {
             records,

@@ -10,9 +10,11 @@ use barnabas_protocol::messages::{
     AlterPartitionReassignmentsResponse, AlterPartitionRequest, AlterPartitionResponse,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
-    ControllerRegistrationRequest, ControllerRegistrationResponse, CreatePartitionsRequest,
-    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse, Encodable, Message,
+    ControllerRegistrationRequest, ControllerRegistrationResponse, CreateDelegationTokenRequest,
+    CreateDelegationTokenResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest,
+    ElectLeadersResponse, Encodable, ExpireDelegationTokenRequest, ExpireDelegationTokenResponse, Message,
+    RenewDelegationTokenRequest, RenewDelegationTokenResponse,
 };
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -61,10 +63,13 @@ responses! {
     BrokerHeartbeatResponse to BrokerHeartbeatRequest,
     BrokerRegistrationResponse to BrokerRegistrationRequest,
     ControllerRegistrationResponse to ControllerRegistrationRequest,
+    CreateDelegationTokenResponse to CreateDelegationTokenRequest,
     CreatePartitionsResponse to CreatePartitionsRequest,
     CreateTopicsResponse to CreateTopicsRequest,
     DeleteTopicsResponse to DeleteTopicsRequest,
     ElectLeadersResponse to ElectLeadersRequest,
+    ExpireDelegationTokenResponse to ExpireDelegationTokenRequest,
+    RenewDelegationTokenResponse to RenewDelegationTokenRequest,
 }
 
 /// What a response consists of, where a reply is no more than that.

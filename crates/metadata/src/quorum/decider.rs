@@ -87,6 +87,8 @@ struct Reign {
     heartbeats: BrokerHeartbeats,
     /// When elections are due that nobody asks for, by the monotonic clock.
     elections_at_ms: i64,
+    /// When delegation tokens that have expired are removed, by the monotonic clock.
+    tokens_at_ms: i64,
 }
 
 /// Why the decider wakes.
@@ -154,6 +156,7 @@ impl Decider {
             epoch,
             heartbeats: BrokerHeartbeats::new(self.settings.broker_session_timeout_ms, own, image, now_ms),
             elections_at_ms: now_ms.saturating_add(self.election_interval_ms()),
+            tokens_at_ms: now_ms.saturating_add(self.token_interval_ms()),
         }))
     }
 
@@ -164,32 +167,52 @@ impl Decider {
         })
     }
 
-    /// Ready when this node is the active controller of several brokers, and something is due.
+    fn token_interval_ms(&self) -> i64 {
+        let tokens = self.settings.tokens.as_ref();
+        tokens.map_or(i64::MAX, |tokens| tokens.expiry_check_interval_ms)
+    }
+
+    /// Ready when this node is the active controller of several brokers or of delegation tokens, and
+    /// something is due.
     async fn tick_is_due(&self, reign: Option<&Reign>) {
         self.leadership.gained().await;
         let image = self.state_machine.image();
         let own = self.settings.node_id;
-        if image.brokers.keys().all(|id| *id == own) {
+        let is_alone = image.brokers.keys().all(|id| *id == own);
+        let has_tokens = self.settings.tokens.is_some() && !image.delegation_tokens.is_empty();
+        if is_alone && !has_tokens {
             drop(image);
             return std::future::pending().await;
         }
         // A reign that has not begun begins with a tick.
         let Some(reign) = reign else { return };
-        let sessions = reign.heartbeats.next_expiry_ms(&image).unwrap_or(i64::MAX);
+        let mut due_at = i64::MAX;
+        if !is_alone {
+            let sessions = reign.heartbeats.next_expiry_ms(&image).unwrap_or(i64::MAX);
+            due_at = sessions.min(reign.elections_at_ms);
+        }
+        if has_tokens {
+            due_at = due_at.min(reign.tokens_at_ms);
+        }
         drop(image);
-        let due_in = sessions.min(reign.elections_at_ms) - self.environment.clock.monotonic_ms();
+        let due_in = due_at - self.environment.clock.monotonic_ms();
         sleep(Duration::from_millis(u64::try_from(due_in).unwrap_or(0))).await;
     }
 
     fn tick(&mut self, image: &MetadataImage, reign: &mut Reign) -> Batch {
         let now_ms = self.environment.clock.monotonic_ms();
         let elections = now_ms >= reign.elections_at_ms;
+        let tokens = now_ms >= reign.tokens_at_ms;
         let interval_ms = self.election_interval_ms();
+        let token_interval_ms = self.token_interval_ms();
         let mut ctx = self.context(image, &mut reign.heartbeats);
-        let decision = Tick { elections }.decide(image, &mut ctx);
+        let decision = Tick { elections, tokens }.decide(image, &mut ctx);
         if elections {
             let left_over = decision.reply;
             reign.elections_at_ms = now_ms.saturating_add(if left_over { 0 } else { interval_ms });
+        }
+        if tokens {
+            reign.tokens_at_ms = now_ms.saturating_add(token_interval_ms);
         }
         Batch {
             records: decision.records,

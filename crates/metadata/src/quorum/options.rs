@@ -10,7 +10,7 @@ use openraft::SnapshotPolicy;
 use super::disk::MetadataDisk;
 use super::failed;
 use super::peers::Peers;
-use crate::controller::ControllerSettings;
+use crate::controller::{ControllerSettings, TokenSettings};
 use crate::error::MetadataError;
 use crate::features;
 use crate::records::MetadataRecord;
@@ -71,6 +71,7 @@ impl QuorumOptions {
                         .leader_imbalance_check_interval_seconds
                         .saturating_mul(1000)
                 }),
+                tokens: TokenSettings::of(config),
             },
             rules: ControllerRules::new(layers.clone()),
             bootstrap: features::bootstrap_records(config.min_insync_replicas, static_quorum),

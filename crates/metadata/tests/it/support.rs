@@ -30,6 +30,7 @@ pub fn options(disk: MetadataDisk, cluster_id: &str) -> QuorumOptions {
             default_replication_factor: 1,
             broker_session_timeout_ms: 9000,
             leader_rebalance_interval_ms: None,
+            tokens: None,
         },
         rules: ControllerRules::new(Layers::default()),
         bootstrap: vec![MetadataRecord::FeatureLevel {

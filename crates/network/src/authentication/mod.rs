@@ -266,7 +266,11 @@ impl Authentication {
         match &progress {
             Progress::Challenge(_) => {}
             Progress::Done(_, session) => {
-                connection.authenticated(session.identity.principal.clone());
+                let principal = session.identity.principal.clone();
+                match session.identity.is_token {
+                    true => connection.authenticated_by_token(principal),
+                    false => connection.authenticated(principal),
+                }
                 let now_ms = shared.clock.monotonic_ms();
                 self.phase = Phase::Authenticated {
                     expires_at_ms: session

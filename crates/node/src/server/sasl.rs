@@ -13,6 +13,7 @@ use barnabas_environment::{Environment, Random};
 use barnabas_metadata::MetadataImage;
 use barnabas_network::client::{ClientSasl, Connector};
 use barnabas_network::{Listener, SaslAuthentication};
+use barnabas_security::delegation_tokens::TokenSecret;
 use barnabas_security::sasl::{JaasFile, ListenerSasl, SaslMechanism, SaslSettings, SaslSettingsError};
 
 use super::bind::Bound;
@@ -24,6 +25,7 @@ pub struct NodeSasl {
     listeners: BTreeMap<String, Arc<ListenerSasl>>,
     receive_bytes_max: usize,
     failure_delay: Duration,
+    tokens: Option<TokenSecret>,
 }
 
 impl NodeSasl {
@@ -62,6 +64,10 @@ impl NodeSasl {
                 .collect::<Result<_, ConfigException>>()?,
             receive_bytes_max: usize::try_from(config.sasl_server_max_receive_size).unwrap_or(0),
             failure_delay: Duration::from_millis(delay_ms),
+            tokens: config
+                .delegation_token_secret_key
+                .as_ref()
+                .and_then(|key| TokenSecret::new(&key.0)),
         })
     }
 
@@ -72,7 +78,11 @@ impl NodeSasl {
         environment: &Environment,
         image: impl Fn() -> Arc<MetadataImage> + Send + Sync + 'static,
     ) -> Vec<Bound> {
-        let credentials = Arc::new(ImageCredentials::new(image));
+        let credentials = Arc::new(ImageCredentials::new(
+            image,
+            self.tokens.clone(),
+            environment.clock.clone(),
+        ));
         let protect = |bound: Bound| {
             let sasl = self.listeners.get(&bound.listener.name).map(|sasl| {
                 Arc::new(SaslAuthentication {

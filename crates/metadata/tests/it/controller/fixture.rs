@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use barnabas_config::{ControllerRules, Layers};
 use barnabas_metadata::controller::{
-    BrokerHeartbeats, ControllerSettings, Decide, DecideContext, Decision, Random,
+    BrokerHeartbeats, ControllerSettings, Decide, DecideContext, Decision, Random, TokenSettings,
 };
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::records::{BrokerRegistration, MetadataRecord};
@@ -33,6 +33,8 @@ pub struct Cluster {
     pub now_ms: i64,
     /// Whether the controller is the only voter.
     pub alone: bool,
+    /// What delegation tokens are made of.
+    pub tokens: Option<TokenSettings>,
 }
 
 /// `broker.session.timeout.ms`.
@@ -58,6 +60,7 @@ impl Cluster {
             heartbeats: RefCell::new(heartbeats),
             now_ms: 0,
             alone: false,
+            tokens: None,
         }
     }
 
@@ -69,9 +72,10 @@ impl Cluster {
             default_replication_factor: 1,
             broker_session_timeout_ms: SESSION_MS,
             leader_rebalance_interval_ms: Some(300_000),
+            tokens: self.tokens.clone(),
         };
         let mut ctx = DecideContext {
-            now_ms: 0,
+            now_ms: self.now_ms,
             now_monotonic_ms: self.now_ms,
             alone: self.alone,
             heartbeats: &mut self.heartbeats.borrow_mut(),

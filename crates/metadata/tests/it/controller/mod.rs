@@ -12,4 +12,5 @@ mod placement;
 mod quotas;
 mod recoveries;
 mod scram;
+mod tokens;
 mod topics;

@@ -47,17 +47,26 @@ fn unclean_election_takes_whom_it_gets_where_the_topic_allows_it() {
     let mut cluster = cluster(&[(&[1, 3], &[1], 1)]);
     fence(&mut cluster, 1);
     assert_eq!(state(&cluster, 0), (NO_LEADER, vec![], vec![1], vec![1], 5));
-    cluster.submit(Tick { elections: true });
+    cluster.submit(Tick {
+        elections: true,
+        ..Tick::default()
+    });
     assert_eq!(state(&cluster, 0).0, NO_LEADER, "not allowed");
     cluster.apply(&[allow]);
-    cluster.submit(Tick { elections: true });
+    cluster.submit(Tick {
+        elections: true,
+        ..Tick::default()
+    });
     assert_eq!(state(&cluster, 0), (3, vec![3], vec![], vec![], 6));
 }
 
 #[test]
 fn preferred_leaders_get_their_partitions_back() {
     let mut cluster = cluster(&[(&[1, 2], &[1, 2], 2), (&[1, 2], &[2], 2), (&[2, 1], &[1, 2], 2)]);
-    cluster.submit(Tick { elections: true });
+    cluster.submit(Tick {
+        elections: true,
+        ..Tick::default()
+    });
     let leaders: Vec<(i32, i32)> = (0..3)
         .map(|index| {
             (

@@ -132,6 +132,25 @@ pub fn cluster(client: &mut Client) -> Vec<(ApiKey, String)> {
         .with_upgrade_type(2);
     vec![
         (
+            ApiKey::CreateDelegationToken,
+            newest(client, CreateDelegationTokenRequest::default()),
+        ),
+        (
+            ApiKey::RenewDelegationToken,
+            newest(client, RenewDelegationTokenRequest::default()),
+        ),
+        (
+            ApiKey::ExpireDelegationToken,
+            newest(client, ExpireDelegationTokenRequest::default()),
+        ),
+        (
+            ApiKey::DescribeDelegationToken,
+            newest(
+                client,
+                DescribeDelegationTokenRequest::default().with_owners(None),
+            ),
+        ),
+        (
             ApiKey::ApiVersions,
             ask(
                 client,

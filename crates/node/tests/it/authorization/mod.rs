@@ -28,6 +28,8 @@ const OF_GROUP: &[ErrorCode] = &[ErrorCode::GroupAuthorizationFailed];
 const OF_CLUSTER: &[ErrorCode] = &[ErrorCode::ClusterAuthorizationFailed];
 /// Where nobody has to authenticate nobody may.
 const OF_SASL: &[ErrorCode] = &[ErrorCode::IllegalSaslState];
+/// Nor ask for tokens.
+const OF_TOKENS: &[ErrorCode] = &[ErrorCode::DelegationTokenRequestNotAllowed];
 const OF_TRANSACTIONAL_ID: &[ErrorCode] = &[ErrorCode::TransactionalIdAuthorizationFailed];
 
 /// What each API answers to who may nothing; without an error it leaves out whatever there is.
@@ -67,6 +69,10 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::DescribeLogDirs, OF_CLUSTER),
     (ApiKey::SaslAuthenticate, OF_SASL),
     (ApiKey::CreatePartitions, OF_TOPIC),
+    (ApiKey::CreateDelegationToken, OF_TOKENS),
+    (ApiKey::RenewDelegationToken, OF_TOKENS),
+    (ApiKey::ExpireDelegationToken, OF_TOKENS),
+    (ApiKey::DescribeDelegationToken, OF_TOKENS),
     (ApiKey::DeleteGroups, OF_GROUP),
     (ApiKey::ElectLeaders, OF_CLUSTER),
     (ApiKey::IncrementalAlterConfigs, OF_TOPIC),

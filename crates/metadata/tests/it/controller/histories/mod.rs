@@ -176,7 +176,10 @@ impl History {
             12 => {
                 self.cluster.now_ms += SESSION_MS / 4;
                 let elections = self.dice.one_in(4);
-                self.submit(Tick { elections });
+                self.submit(Tick {
+                    elections,
+                    tokens: false,
+                });
             }
             13 if self.dice.one_in(8) => drop(self.submit(UnregisterBroker { broker_id })),
             14 if self.dice.one_in(20) => {

@@ -22,6 +22,13 @@ def pytest_configure():
     limit.prepare()
 
 
+def pytest_collection_modifyitems(items):
+    """What two processes share among them: whole modules, and the images, of which there is one engine. Long ones begin."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("images" if item.path.parent.name == "images" else str(item.path)))
+    items.sort(key=lambda item: -getattr(item.module, "LIMIT_S", limit.TEST_S))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Each test with its fixtures. A module whose tests take longer than most sets LIMIT_S."""

@@ -1,5 +1,6 @@
 """Requests that are sent byte by byte: what the fixture needs does not depend on a client under test, and a test may hang up when it likes."""
 
+import os
 import random
 import socket
 import struct
@@ -9,11 +10,18 @@ from harness.deadline import Deadline, Overdue
 ANSWER_S = 2
 CORRELATION_ID = 7
 
+# How many processes may test at a time without taking each other's ports.
+PORT_SHARES = 4
+
 
 def free_port() -> int:
-    """A free port below the ephemeral range: no outgoing connection can take it while the broker restarts."""
+    """A free port below the ephemeral range: no outgoing connection can take it while the broker restarts.
+
+    Each of several processes that test at a time has its own.
+    """
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
     for _ in range(200):
-        port = random.randrange(20000, 32000)
+        port = random.randrange(20000, 32000) // PORT_SHARES * PORT_SHARES + share
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker_peers::BrokerPeers;
-use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
+use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
 use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
@@ -168,6 +168,11 @@ impl Broker {
     /// The transaction coordinator.
     pub fn transactions(&self) -> &TransactionCoordinator {
         self.metadata.transactions()
+    }
+
+    /// The share coordinator.
+    pub fn share_states(&self) -> &ShareCoordinator {
+        self.metadata.share_states()
     }
 
     /// What clients may take.

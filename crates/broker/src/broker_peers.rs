@@ -1,5 +1,5 @@
-//! The other brokers, for what this one asks of them: markers of transactions, and what a transaction
-//! coordinator says of partitions.
+//! The other brokers, for what this one asks of them: markers of transactions, what a transaction coordinator
+//! says of partitions, and the state of share partitions.
 //!
 //! A broker is reached where the image says, by the listener for brokers. What is known of it goes with its
 //! registration: once that is another, fenced or gone, whoever waits is told at once, and who asks next
@@ -25,6 +25,8 @@ pub enum Purpose {
     Markers,
     /// AddPartitionsToTxn.
     Verification,
+    /// Those of the share coordinator.
+    ShareState,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
         match self {
             Purpose::Markers => "markers",
             Purpose::Verification => "verification",
+            Purpose::ShareState => "share-state",
         }
     }
 }

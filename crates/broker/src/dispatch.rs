@@ -253,6 +253,11 @@ pub static APIS: &[Api] = &[
     row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
     row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
     row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
+    row!(InitializeShareGroupState,     among_brokers k83_initialize_share_group_state, ByHandler,                Broker,     Request),
+    row!(ReadShareGroupState,           among_brokers k84_read_share_group_state,    ByHandler,                Broker,     Request),
+    row!(WriteShareGroupState,          among_brokers k85_write_share_group_state,   ByHandler,                Broker,     Request),
+    row!(DeleteShareGroupState,         among_brokers k86_delete_share_group_state,  ByHandler,                Broker,     Request),
+    row!(ReadShareGroupStateSummary,    among_brokers k87_read_share_group_state_summary, ByHandler,                Broker,     Request),
     row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];
 

@@ -13,6 +13,7 @@ mod lost_brokers;
 pub mod metadata_publisher;
 pub mod producer_ids;
 pub mod request;
+pub mod share;
 pub mod throttling;
 pub mod topic_creation;
 mod transaction_verification;

@@ -12,7 +12,7 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResourceType};
 
 use crate::broker_peers::BrokerPeers;
-use crate::coordinator::{GroupCoordinator, TransactionCoordinator};
+use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
 use crate::lifecycle::BrokerLifecycle;
 use crate::lost_brokers::LostBrokers;
 use crate::throttling::Throttling;
@@ -27,6 +27,7 @@ pub struct MetadataPublisher {
     replicas: Arc<ReplicaManager>,
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
+    share_states: ShareCoordinator,
     peers: BrokerPeers,
     throttling: Arc<Throttling>,
     lost: LostBrokers,
@@ -45,6 +46,7 @@ impl MetadataPublisher {
         let environment = replicas.environment().clone();
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
+        let share_states = ShareCoordinator::new(&settings.config(), environment.clone());
         let throttling = Arc::new(Throttling::new(&settings.config(), environment.clock.clone()));
         MetadataPublisher {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
@@ -53,6 +55,7 @@ impl MetadataPublisher {
             throttling,
             groups,
             transactions,
+            share_states,
             peers,
             lost: LostBrokers::default(),
             clock: environment.clock,
@@ -96,6 +99,11 @@ impl MetadataPublisher {
         &self.transactions
     }
 
+    /// The share coordinator.
+    pub fn share_states(&self) -> &ShareCoordinator {
+        &self.share_states
+    }
+
     /// What clients may take.
     pub fn throttling(&self) -> &Arc<Throttling> {
         &self.throttling
@@ -124,6 +132,7 @@ impl MetadataPublisher {
         self.groups
             .apply(&image, delta, self.partitions(), &self.config());
         self.transactions.apply(&image, delta, self.partitions());
+        self.share_states.apply(&image, delta, self.partitions());
         Self::warn_of_ineffective(&image, delta);
         let now_ms = self.clock.monotonic_ms();
         self.lost.apply(&self.image(), &image, delta, now_ms);

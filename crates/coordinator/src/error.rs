@@ -1,4 +1,4 @@
-//! What can be wrong with a record of `__consumer_offsets` or `__transaction_state`.
+//! What can be wrong with a record of `__consumer_offsets`, `__transaction_state` or `__share_group_state`.
 
 use barnabas_protocol::malformed::{Malformed, Unencodable};
 

@@ -29,6 +29,7 @@ mod placement;
 pub mod re2;
 mod record;
 pub mod runtime;
+mod share_state;
 mod timers;
 mod transaction;
 
@@ -48,6 +49,10 @@ pub use error::CoordinatorError;
 pub use group::{Caller, GroupShard, Outcome};
 pub use placement::partition_for;
 pub use record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
+pub use share_state::{
+    NO_START_OFFSET, SharePartition, ShareSnapshot, ShareStateConfig, ShareStateRecord, ShareStateShard,
+    ShareUpdate, ShareWrite, StateBatch,
+};
 pub use transaction::{
     Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, ProducerIdAndEpoch, Refusal,
     TRANSACTION_VERSION_2, TopicPartition, TransactionConfig, TransactionDescription, TransactionFilter,

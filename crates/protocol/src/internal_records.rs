@@ -1,4 +1,5 @@
-//! The records of `__consumer_offsets` and `__transaction_state`, in Apache Kafka's format.
+//! The records of `__consumer_offsets`, `__transaction_state` and `__share_group_state`, in Apache Kafka's
+//! format.
 //!
 //! ```text
 //! key:   record type i16 │ the key struct, version 0
@@ -37,6 +38,28 @@ pub use crate::generated::group_metadata_key::GroupMetadataKey;
 pub use crate::generated::group_metadata_value::{GroupMetadataValue, MemberMetadata};
 pub use crate::generated::offset_commit_key::OffsetCommitKey;
 pub use crate::generated::offset_commit_value::OffsetCommitValue;
+pub use crate::generated::share_group_current_member_assignment_key::ShareGroupCurrentMemberAssignmentKey;
+pub use crate::generated::share_group_current_member_assignment_value::{
+    self as share_group_current_member_assignment_value, ShareGroupCurrentMemberAssignmentValue,
+};
+pub use crate::generated::share_group_member_metadata_key::ShareGroupMemberMetadataKey;
+pub use crate::generated::share_group_member_metadata_value::ShareGroupMemberMetadataValue;
+pub use crate::generated::share_group_metadata_key::ShareGroupMetadataKey;
+pub use crate::generated::share_group_metadata_value::ShareGroupMetadataValue;
+pub use crate::generated::share_group_state_partition_metadata_key::ShareGroupStatePartitionMetadataKey;
+pub use crate::generated::share_group_state_partition_metadata_value::{
+    self as share_group_state_partition_metadata_value, ShareGroupStatePartitionMetadataValue,
+};
+pub use crate::generated::share_group_target_assignment_member_key::ShareGroupTargetAssignmentMemberKey;
+pub use crate::generated::share_group_target_assignment_member_value::{
+    self as share_group_target_assignment_member_value, ShareGroupTargetAssignmentMemberValue,
+};
+pub use crate::generated::share_group_target_assignment_metadata_key::ShareGroupTargetAssignmentMetadataKey;
+pub use crate::generated::share_group_target_assignment_metadata_value::ShareGroupTargetAssignmentMetadataValue;
+pub use crate::generated::share_snapshot_key::ShareSnapshotKey;
+pub use crate::generated::share_snapshot_value::{self as share_snapshot_value, ShareSnapshotValue};
+pub use crate::generated::share_update_key::ShareUpdateKey;
+pub use crate::generated::share_update_value::{self as share_update_value, ShareUpdateValue};
 pub use crate::generated::transaction_log_key::TransactionLogKey;
 pub use crate::generated::transaction_log_value::{
     PartitionsSchema as TransactionPartitions, TransactionLogValue,
@@ -58,6 +81,9 @@ pub const TRANSACTION_LOG_VALUE_VERSION: i16 = 1;
 pub const TRANSACTION_LOG_VALUE_VERSION_WITHOUT_FLEXIBLE: i16 = 0;
 
 const TRANSACTION_LOG: i16 = 0;
+
+const SHARE_SNAPSHOT: i16 = 0;
+const SHARE_UPDATE: i16 = 1;
 
 const LEGACY_OFFSET_COMMIT: i16 = 0;
 const OFFSET_COMMIT: i16 = 1;
@@ -156,6 +182,31 @@ record_keys! {
     ConsumerGroupTargetAssignmentMemberKey: CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER,
     ConsumerGroupCurrentMemberAssignmentKey: CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT,
     ConsumerGroupRegularExpressionKey: CONSUMER_GROUP_REGULAR_EXPRESSION,
+    ShareSnapshotKey: SHARE_SNAPSHOT,
+    ShareUpdateKey: SHARE_UPDATE,
+}
+
+/// The key of a record in `__share_group_state`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ShareStateRecordKey {
+    /// The whole state of a share partition; its value is a [`ShareSnapshotValue`]. Record type 0.
+    Snapshot(ShareSnapshotKey),
+    /// What has changed since; its value is a [`ShareUpdateValue`]. Record type 1.
+    Update(ShareUpdateKey),
+    /// A record type that isn't known here, to be skipped.
+    Unknown(i16),
+}
+
+impl ShareStateRecordKey {
+    /// Decodes a record's key.
+    pub fn decode(key: &[u8]) -> Result<ShareStateRecordKey, Malformed> {
+        let (record_type, mut rest) = split_version(key)?;
+        match record_type {
+            SHARE_SNAPSHOT => decode_struct(&mut rest, 0).map(ShareStateRecordKey::Snapshot),
+            SHARE_UPDATE => decode_struct(&mut rest, 0).map(ShareStateRecordKey::Update),
+            other => Ok(ShareStateRecordKey::Unknown(other)),
+        }
+    }
 }
 
 impl TransactionLogKey {

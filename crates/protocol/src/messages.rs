@@ -19,13 +19,21 @@ pub use crate::generated::delete_groups_request::{self, DeleteGroupsRequest};
 pub use crate::generated::delete_groups_response::{self, DeleteGroupsResponse};
 pub use crate::generated::describe_log_dirs_request::{self, DescribeLogDirsRequest};
 pub use crate::generated::describe_log_dirs_response::{self, DescribeLogDirsResponse};
+pub use crate::generated::describe_share_group_offsets_request::{self, DescribeShareGroupOffsetsRequest};
+pub use crate::generated::describe_share_group_offsets_response::{self, DescribeShareGroupOffsetsResponse};
 pub use crate::generated::list_offsets_request::{self, ListOffsetsRequest};
 pub use crate::generated::list_offsets_response::{self, ListOffsetsResponse};
 pub use crate::generated::offset_commit_request::{self, OffsetCommitRequest};
 pub use crate::generated::offset_fetch_request::{self, OffsetFetchRequest};
+pub use crate::generated::read_share_group_state_summary_request::{self, ReadShareGroupStateSummaryRequest};
+pub use crate::generated::read_share_group_state_summary_response::{
+    self, ReadShareGroupStateSummaryResponse,
+};
 pub use crate::generated::txn_offset_commit_request::{self, TxnOffsetCommitRequest};
 pub use crate::generated::txn_offset_commit_response::{self, TxnOffsetCommitResponse};
 pub use crate::generated::unregister_controller_request::{self, UnregisterControllerRequest};
 pub use crate::generated::unregister_controller_response::{self, UnregisterControllerResponse};
+pub use crate::generated::write_share_group_state_request::{self, WriteShareGroupStateRequest};
+pub use crate::generated::write_share_group_state_response::{self, WriteShareGroupStateResponse};
 pub use crate::generated::write_txn_markers_request::{self, WriteTxnMarkersRequest};
 pub use crate::generated::write_txn_markers_response::{self, WriteTxnMarkersResponse};

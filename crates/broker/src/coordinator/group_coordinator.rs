@@ -84,7 +84,8 @@ impl GroupCoordinator {
             .collect();
         let shards: Vec<_> = self.shards.all().iter().flatten().cloned().collect();
         if !deleted.is_empty() && !shards.is_empty() {
-            short_lived_threads::delete_topics(shards, deleted, self.environment.clone());
+            let decide = move |machine: &GroupMachine| machine.core.delete_topics(&deleted);
+            short_lived_threads::append_to_all(shards, "offset-deletion", self.environment.clone(), decide);
         }
     }
 

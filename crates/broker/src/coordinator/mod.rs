@@ -10,8 +10,11 @@ mod group_transactions;
 pub mod internal_topics;
 mod led_partition;
 pub mod markers;
+mod share_coordinator;
+pub mod share_state_api;
 mod short_lived_threads;
 mod transaction_coordinator;
 
 pub use group_coordinator::GroupCoordinator;
+pub use share_coordinator::ShareCoordinator;
 pub use transaction_coordinator::TransactionCoordinator;

@@ -1,13 +1,12 @@
-//! Work that would hold up the thread that causes it: reading logs and deleting the offsets of deleted
+//! Work that would hold up the thread that causes it: reading logs, and deleting what was known of deleted
 //! topics.
 //!
 //! A thread that ends with its work, so that a broker at rest has none.
 
 use std::sync::Arc;
 
-use barnabas_coordinator::runtime::{GroupMachine, Loading, Machine, PartitionLog, Shard};
+use barnabas_coordinator::runtime::{Loading, Machine, PartitionLog, Shard};
 use barnabas_environment::{Environment, Threads};
-use uuid::Uuid;
 
 use super::led_partition::LedPartition;
 
@@ -18,16 +17,17 @@ pub(super) fn load<M: Machine>(loading: Option<Loading<M, impl PartitionLog>>, t
     }
 }
 
-/// Deletes the offsets that groups committed for deleted topics, given with their ids.
-pub(super) fn delete_topics(
-    shards: Vec<Arc<Shard<GroupMachine, LedPartition>>>,
-    deleted: Vec<(Arc<str>, Uuid)>,
+/// Appends to every shard what `decide` makes of its state.
+pub(super) fn append_to_all<M: Machine>(
+    shards: Vec<Arc<Shard<M, LedPartition>>>,
+    thread: &str,
     Environment { clock, threads, .. }: Environment,
+    decide: impl Fn(&M) -> Vec<M::Record> + Send + 'static,
 ) {
-    run(threads, "offset-deletion", move || {
+    run(threads, thread, move || {
         for shard in shards.iter().filter(|shard| shard.has_records()) {
             shard.load(clock.now());
-            shard.append_decided(clock.now(), |machine| machine.core.delete_topics(&deleted));
+            shard.append_decided(clock.now(), &decide);
         }
     });
 }

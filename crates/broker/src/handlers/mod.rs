@@ -39,6 +39,11 @@ pub mod k68_consumer_group_heartbeat;
 pub mod k69_consumer_group_describe;
 pub mod k74_list_config_resources;
 pub mod k75_describe_topic_partitions;
+pub mod k83_initialize_share_group_state;
+pub mod k84_read_share_group_state;
+pub mod k85_write_share_group_state;
+pub mod k86_delete_share_group_state;
+pub mod k87_read_share_group_state_summary;
 
 // What controllers answer too.
 pub use barnabas_controller::admin::{

@@ -263,6 +263,16 @@ view! {
         share_coordinator_state_topic_min_isr: i16 = "share.coordinator.state.topic.min.isr",
         /// Segment size of `__share_group_state`, bytes.
         share_coordinator_state_topic_segment_bytes: i32 = "share.coordinator.state.topic.segment.bytes",
+        /// Updates of a share partition's state between two snapshots.
+        share_coordinator_snapshot_update_records_per_snapshot: i32 = "share.coordinator.snapshot.update.records.per.snapshot",
+        /// How the records of that topic are compressed.
+        share_coordinator_state_topic_compression_codec: i32 = "share.coordinator.state.topic.compression.codec",
+        /// How often what that topic does not need any more is deleted.
+        share_coordinator_state_topic_prune_interval_ms: i32 = "share.coordinator.state.topic.prune.interval.ms",
+        /// How long a share partition may rest before its state is written anew.
+        share_coordinator_cold_partition_snapshot_interval_ms: i32 = "share.coordinator.cold.partition.snapshot.interval.ms",
+        /// How long a write to that topic may wait for its replicas.
+        share_coordinator_write_timeout_ms: i32 = "share.coordinator.write.timeout.ms",
     }
 }
 

@@ -65,6 +65,8 @@ impl<M: Machine> Active<M> {
         match led.append(encoded, now.wall_ms) {
             Ok(end_offset) => {
                 self.end_offset = end_offset;
+                let count = i64::try_from(records.len()).unwrap_or(0);
+                self.machine.begins_at(end_offset - count);
                 for record in records {
                     self.machine.replay(record, now);
                 }

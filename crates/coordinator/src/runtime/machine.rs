@@ -28,6 +28,9 @@ pub trait Machine: Sized + Send + 'static {
     /// The bytes of a record. Errors: the format has no room for it.
     fn encode(&self, record: &Self::Record) -> Result<EncodedRecord, CoordinatorError>;
 
+    /// What is replayed next lies in the log from here on.
+    fn begins_at(&mut self, _base_offset: i64) {}
+
     /// Applies a record that the live path has appended.
     fn replay(&mut self, record: Self::Record, now: Now);
 

@@ -229,6 +229,8 @@ fn spawn_timers(broker: &Arc<Broker>) {
     tokio::spawn(async move { timed.groups().run_timers(timed.stopping.clone()).await });
     let timed = broker.clone();
     tokio::spawn(async move { timed.transactions().run_timers(timed.stopping.clone()).await });
+    let pruning = broker.clone();
+    tokio::spawn(async move { pruning.share_states().run_pruning(pruning.stopping.clone()).await });
     let marking = broker.clone();
     tokio::spawn(async move {
         let stopping = marking.stopping.clone();

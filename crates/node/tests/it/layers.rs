@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["assignor", "placement"],
         &["cluster", "config"],
         &["classic", "consumer", "group", "offsets", "record", "codec", "effect"],
-        &["transaction"],
+        &["share_state", "transaction"],
         &["runtime::partition_log"],
         &["runtime::load", "runtime::write"],
         &["runtime::led_log"],
@@ -85,7 +85,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["broker_peers", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "metadata_publisher"],
-        &["duplicates", "leader_hints", "topic_creation", "transaction_verification"],
+        &["duplicates", "leader_hints", "share", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
     ("tools", &[

@@ -1,7 +1,7 @@
 //! A call of every API, about what must stay secret.
 
-use super::administration;
 use super::requests::*;
+use super::{administration, share_groups};
 use crate::node::Client;
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTransaction;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 pub fn call_every_api(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
     let mut answers = groups_and_records(client);
     answers.extend(transactions(client));
+    answers.extend(share_groups::call_every_api(client, topic_id));
     answers.extend(administration::resources(client, topic_id));
     answers.extend(administration::cluster(client));
     answers.sort_by_key(|(key, _)| *key);

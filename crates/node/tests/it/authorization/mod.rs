@@ -6,6 +6,7 @@ mod every_api;
 pub mod requests;
 mod rights;
 mod rules;
+mod share_groups;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -94,6 +95,11 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ConsumerGroupDescribe, OF_GROUP),
     (ApiKey::ListConfigResources, OF_CLUSTER),
     (ApiKey::DescribeTopicPartitions, NONE),
+    (ApiKey::InitializeShareGroupState, OF_CLUSTER),
+    (ApiKey::ReadShareGroupState, OF_CLUSTER),
+    (ApiKey::WriteShareGroupState, OF_CLUSTER),
+    (ApiKey::DeleteShareGroupState, OF_CLUSTER),
+    (ApiKey::ReadShareGroupStateSummary, OF_CLUSTER),
     (ApiKey::UnregisterController, OF_CLUSTER),
 ];
 

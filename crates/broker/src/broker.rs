@@ -21,6 +21,7 @@ use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_controller::admin::AdminNode;
 use barnabas_network::Listener;
+use barnabas_network::metrics::RequestMetrics;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
@@ -50,6 +51,8 @@ pub struct Broker {
     pub request_memory: Arc<RequestMemory>,
     /// Cancelled when the process stops: who is parked answers at once.
     pub stopping: CancellationToken,
+    /// Where requests are counted; `None` where nobody asks.
+    pub metrics: Option<Arc<RequestMetrics>>,
     fetch_sessions: Mutex<SessionCache>,
 }
 
@@ -124,6 +127,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             request_memory,
             stopping,
+            metrics: None,
             clock: environment.clock,
             random: environment.random,
             fetch_sessions,
@@ -133,6 +137,11 @@ impl Broker {
     /// Has `authorizer` decide who may do what. Without one everybody may do everything.
     pub fn authorized_by(self, authorizer: Arc<dyn Authorizer>) -> Self {
         Broker { authorizer, ..self }
+    }
+
+    /// Has requests counted.
+    pub fn counted_by(self, metrics: Option<Arc<RequestMetrics>>) -> Self {
+        Broker { metrics, ..self }
     }
 
     /// What the client may do that sent a request.

@@ -16,6 +16,7 @@ use crate::broker::Broker;
 use crate::handlers::*;
 use crate::request::RequestContext;
 use barnabas_controller::authorization;
+use barnabas_network::metrics::RequestMetrics;
 use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_network::rpc::{encode, read, ready};
@@ -274,6 +275,10 @@ impl BrokerService {
 impl Service for BrokerService {
     fn start(&self, connection: &Rc<ConnectionContext>, frame: &mut [u8]) -> Outcome {
         start(&self.0, connection, frame)
+    }
+
+    fn metrics(&self) -> Option<&Arc<RequestMetrics>> {
+        self.0.metrics.as_ref()
     }
 
     fn limits(&self) -> Limits {

@@ -6,11 +6,12 @@
 //! either.
 
 mod ended;
+mod receiving;
 mod slot;
+mod timed;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,17 @@ use tokio_util::sync::CancellationToken;
 
 use self::ended::Ended;
 use self::slot::{Slot, first_reply};
+use self::timed::Timed;
 use super::authentication::{Authentication, Started, close_after};
 use super::frame_buffer::FrameBuffer;
 use super::opening;
 use super::output::Output;
-use super::request_memory::{GRANTED_BYTES, Share, Verdict};
+use super::request_memory::{Share, Verdict};
 use super::response::{Chunk, Outcome, Reply};
 use super::transport::Transport;
 use super::worker::Accepted;
 use crate::connection_context::resumed;
+use crate::metrics::ThreadMetrics;
 use crate::{ConnectionContext, Service};
 
 /// Size of a thread's read buffer: large enough that most frames are parsed in place.
@@ -54,7 +57,12 @@ thread_local! {
 
 /// Serves a connection until either side closes it, or the process stops and the client had its time to take
 /// what was in flight.
-pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: CancellationToken) {
+pub async fn serve(
+    accepted: Accepted,
+    service: Arc<dyn Service>,
+    metrics: Option<Arc<ThreadMetrics>>,
+    shutdown: CancellationToken,
+) {
     let Accepted {
         incoming,
         peer,
@@ -77,7 +85,7 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         Err(error) => return tracing::info!(%peer, listener = %listener.name, %error, "TLS handshake failed"),
     };
     let authentication = listener.sasl.clone().map(Authentication::new);
-    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached);
+    let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached).counted_by(metrics);
     if let Some(principal) = principal {
         context.authenticated(principal);
     }
@@ -103,8 +111,15 @@ pub async fn serve(accepted: Accepted, service: Arc<dyn Service>, shutdown: Canc
         writable: true,
         reading: true,
     };
+    let listener = connection.context.listener.clone();
+    if let Some(metrics) = connection.context.metrics() {
+        metrics.opened(&listener.name);
+    }
     let ended = connection.run(&shutdown).await;
     connection.transport.close();
+    if let Some(metrics) = connection.context.metrics() {
+        metrics.closed(&listener.name);
+    }
     connection.service.closed(&connection.context);
     match ended {
         Ok(()) => {}
@@ -170,7 +185,10 @@ impl Connection {
             self.memory.hold(self.input.capacity() + self.pending_bytes);
             tokio::select! {
                 biased;
-                (reply, bytes) = first_reply(&mut self.replies) => {
+                (reply, bytes, timed) = first_reply(&mut self.replies) => {
+                    if let Some(timed) = timed {
+                        timed.answered(&self.context, &reply);
+                    }
                     self.replies_bytes += reply.wire_bytes();
                     self.pending_bytes -= bytes;
                     self.replies[0] = Slot::Ready(reply);
@@ -240,81 +258,6 @@ impl Connection {
         self.reading && !self.starved && (self.may_start() || self.input.len() < HELD_BYTES_MAX)
     }
 
-    /// Takes what the socket has. Requests start from the thread's scratch buffer; what is left of it, the
-    /// start of a frame most likely, moves to the connection's own buffer.
-    async fn read(&mut self) -> Result<(), Ended> {
-        let mut taken = 0;
-        while self.may_read() {
-            if taken >= READ_BYTES_PER_TURN {
-                tokio::task::yield_now().await;
-                return Ok(());
-            }
-            match self.read_once() {
-                Ok((0, _)) => self.reading = false,
-                Ok((_, true)) => return Ok(()),
-                Ok((read, false)) => taken += read,
-                Err(Ended::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// One system call; answers how much it read, and whether the socket has nothing more for now.
-    fn read_once(&mut self) -> Result<(usize, bool), Ended> {
-        if !self.input.is_empty() {
-            let received = self.input.bytes();
-            if frame::is_full(received, self.input.capacity(), self.frame_bytes_max)? {
-                let capacity = frame::capacity(received, self.frame_bytes_max)?;
-                self.starved = !self.memory.may_hold(capacity);
-                if self.starved {
-                    return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
-                }
-                self.input = FrameBuffer::new(self.input.bytes(), capacity);
-                self.memory.hold(capacity + self.pending_bytes);
-            }
-            let read = self.input.receive(&mut self.transport)?;
-            self.start_received()?;
-            return Ok((read, false));
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            // What is read can't be put back: without room for a frame's start, only a little is taken.
-            let window = if self.memory.has_room() {
-                scratch.len()
-            } else {
-                GRANTED_BYTES
-            };
-            let (read, emptied) = self.transport.receive(&mut scratch[..window])?;
-            let started = self.start_frames(&mut scratch[..read])?;
-            let left = &scratch[started..read];
-            if !left.is_empty() {
-                let wanted = frame::capacity(left, self.frame_bytes_max)?;
-                let capacity = if self.memory.may_hold(wanted) {
-                    wanted
-                } else {
-                    left.len()
-                };
-                self.input = FrameBuffer::new(left, capacity);
-                self.memory.hold(self.input.capacity() + self.pending_bytes);
-            }
-            Ok((read, emptied))
-        })
-    }
-
-    /// Starts the requests that are whole in the connection's own buffer; answers whether there was one.
-    fn start_received(&mut self) -> Result<bool, Ended> {
-        if self.input.is_empty() || !self.may_start() {
-            return Ok(false);
-        }
-        let mut input = std::mem::take(&mut self.input);
-        let started = self.start_frames(input.bytes_mut())?;
-        input.advance(started);
-        if !input.is_empty() {
-            self.input = input;
-        }
-        Ok(started > 0)
-    }
-
     /// Starts requests from the front of `bytes` for as long as they are whole and may start; answers how
     /// many bytes those were.
     fn start_frames(&mut self, bytes: &mut [u8]) -> Result<usize, Ended> {
@@ -328,14 +271,24 @@ impl Connection {
             if rest.len() < end {
                 break;
             }
+            let mut timed = Timed::begin(&self.context, &rest[SIZE_PREFIX..end]);
+            let (outcome, last) = self.start_frame(&mut rest[SIZE_PREFIX..end]);
+            if let Some(timed) = &mut timed {
+                timed.started();
+            }
             let pending = |reply, exclusive| Slot::Pending {
                 reply,
                 exclusive,
                 bytes: end,
+                timed,
             };
-            let (outcome, last) = self.start_frame(&mut rest[SIZE_PREFIX..end]);
             let slot = match outcome {
-                Outcome::Ready(reply) => Slot::Ready(reply),
+                Outcome::Ready(reply) => {
+                    if let Some(timed) = timed {
+                        timed.answered(&self.context, &reply);
+                    }
+                    Slot::Ready(reply)
+                }
                 Outcome::Staged(reply) => pending(reply, false),
                 Outcome::Exclusive(reply) => pending(reply, true),
             };
@@ -355,6 +308,7 @@ impl Connection {
                     reply: close_after(delay),
                     exclusive: true,
                     bytes: 0,
+                    timed: None,
                 });
             }
         }

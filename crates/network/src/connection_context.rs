@@ -13,6 +13,7 @@ use barnabas_security::tls::ServerTls;
 use tokio::time::Instant;
 
 use crate::SaslAuthentication;
+use crate::metrics::ThreadMetrics;
 
 /// A named listener (KIP-103): security protocol and advertised address belong to it.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub struct ConnectionContext {
     client_id: RefCell<Rc<str>>,
     /// No request starts before.
     paused_until: Cell<Option<Instant>>,
+    /// Where its thread counts requests, if it does.
+    metrics: Option<Arc<ThreadMetrics>>,
 }
 
 impl ConnectionContext {
@@ -89,7 +92,18 @@ impl ConnectionContext {
             has_token: Cell::new(false),
             client_id: RefCell::new(Rc::from("")),
             paused_until: Cell::new(None),
+            metrics: None,
         }
+    }
+
+    /// Has its requests counted.
+    pub fn counted_by(self, metrics: Option<Arc<ThreadMetrics>>) -> Self {
+        ConnectionContext { metrics, ..self }
+    }
+
+    /// Where its requests are counted; `None` where nobody asks.
+    pub fn metrics(&self) -> Option<&ThreadMetrics> {
+        self.metrics.as_deref()
     }
 
     /// Who the client is by now; `User:ANONYMOUS` until it has authenticated.

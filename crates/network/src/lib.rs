@@ -19,6 +19,7 @@ pub mod connection;
 mod connection_context;
 mod frame_buffer;
 mod listening;
+pub mod metrics;
 mod opening;
 pub mod output;
 mod platform;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection_context::ConnectionContext;
+use crate::metrics::RequestMetrics;
 use crate::request_memory::RequestMemory;
 use crate::response::Outcome;
 
@@ -28,6 +29,11 @@ pub trait Service: Send + Sync {
 
     /// A connection has ended, by whichever side: no request comes by it any more.
     fn closed(&self, _connection: &ConnectionContext) {}
+
+    /// Where requests are counted; `None` where nobody asks.
+    fn metrics(&self) -> Option<&Arc<RequestMetrics>> {
+        None
+    }
 
     /// What connections may take now.
     fn limits(&self) -> Limits;

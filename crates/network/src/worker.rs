@@ -153,6 +153,7 @@ async fn serve(
     // A token of the thread's own: every connection registers with it, and the threads should not share its
     // lock.
     let shutdown = shutdown.child_token();
+    let metrics = service.metrics().map(|metrics| metrics.thread());
     let mut releases = tokio::time::interval(RELEASE_PERIOD);
     loop {
         let accepted = tokio::select! {
@@ -165,7 +166,12 @@ async fn serve(
             () = shutdown.cancelled() => None,
         };
         let Some(accepted) = accepted else { break };
-        connections.spawn_local(connection::serve(accepted, service.clone(), shutdown.clone()));
+        connections.spawn_local(connection::serve(
+            accepted,
+            service.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        ));
     }
     connections.close();
     connections.wait().await;

@@ -7,6 +7,7 @@ use barnabas_protocol::error::ErrorCode;
 use super::cold::{ColdRanges, Unreadable};
 use super::nearby::Nearby;
 use super::session::Planned;
+use barnabas_network::metrics::{ThreadMetrics, TopicCounts};
 use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
 use barnabas_replica::partition::waiters::{FetchWatch, Interest};
 use barnabas_replica::partition::{Partition, Reader};
@@ -115,6 +116,28 @@ impl FetchTargets {
             read.partitions.push(fetched);
         }
         read
+    }
+
+    /// Counts what is sent, where it is counted.
+    pub fn count(&self, read: &FetchRead, metrics: Option<&ThreadMetrics>) {
+        let Some(metrics) = metrics else { return };
+        let is_follower = matches!(self.reader, Reader::Follower(_));
+        for (target, fetched) in self.targets.iter().zip(&read.partitions) {
+            let Ok(partition) = &target.partition else {
+                continue;
+            };
+            let (bytes, failed) = (fetched.records_len() as u64, fetched.error != ErrorCode::None);
+            if bytes == 0 && !failed {
+                continue;
+            }
+            let counts = TopicCounts {
+                bytes_out: if is_follower { 0 } else { bytes },
+                replication_bytes_out: if is_follower { bytes } else { 0 },
+                failed_fetches: u64::from(failed),
+                ..TopicCounts::default()
+            };
+            metrics.of_topic(&partition.id().topic_id, &counts);
+        }
     }
 
     /// The watch of a Fetch without a session.

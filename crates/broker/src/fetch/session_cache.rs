@@ -84,6 +84,16 @@ impl SessionCache {
         }
     }
 
+    /// How many sessions are kept.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     /// Finds out what a request reads and how it is to be answered.
     ///
     /// # Errors

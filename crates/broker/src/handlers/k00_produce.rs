@@ -14,6 +14,7 @@
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
+mod topic_name;
 mod transactional;
 
 use std::sync::Arc;
@@ -29,13 +30,14 @@ use barnabas_security::{AclOperation, Rights};
 use barnabas_storage::AppendOrigin;
 use barnabas_storage::validate::{self, Rejection};
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use self::topic_name::TopicName;
 use self::transactional::Verdicts;
 use crate::broker::Broker;
 use crate::duplicates::keep_last_of_each;
 use crate::leader_hints;
 use crate::request::RequestContext;
+use barnabas_network::metrics::TopicCounts;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_replica::partition::Partition;
 use barnabas_replica::partition::append::{AppendAs, Appended, Pending, RequiredAcks, outcome_of};
@@ -108,7 +110,7 @@ fn produce(
             None => append(broker, &context, partition, acks, verdicts, now_ms),
         };
         let answer = match appended {
-            Ok(Produced { answer, pending }) => {
+            Ok(Produced { answer, pending, .. }) => {
                 waiting.extend(pending.map(|pending| (answers.len(), pending)));
                 answer
             }
@@ -182,6 +184,8 @@ struct Produced {
     answer: ProducePartitionResponse,
     /// What the answer waits for; `None` if nothing.
     pending: Option<Pending>,
+    /// What was written.
+    counts: TopicCounts,
 }
 
 /// A partition's records are not in its log.
@@ -240,7 +244,13 @@ fn append(
         verified,
         now_ms,
     };
-    write(&partition, records, &how)
+    let written = write(&partition, records, &how);
+    if let Some(metrics) = context.connection.metrics() {
+        let refused = TopicCounts::REFUSED_PRODUCE;
+        let counts = written.as_ref().map_or(refused, |written| written.counts);
+        metrics.of_topic(&partition.id().topic_id, &counts);
+    }
+    written
 }
 
 /// All that can be told before the log is asked.
@@ -297,7 +307,16 @@ fn write(partition: &Partition, records: &mut [u8], how: &AppendAs) -> Result<Pr
         error_message: None,
         current_leader: None,
     };
-    Ok(Produced { answer, pending })
+    let messages = match info.duplicate {
+        true => 0,
+        false => info.last_offset - info.base_offset + 1,
+    };
+    let counts = TopicCounts::produced(messages, info.bytes);
+    Ok(Produced {
+        answer,
+        pending,
+        counts,
+    })
 }
 
 fn find(
@@ -345,28 +364,6 @@ fn answer_of(index: i32, refused: Refused) -> ProducePartitionResponse {
             })
             .collect(),
         ..ProducePartitionResponse::error(index, rejection.error_code)
-    }
-}
-
-/// A topic as the request named it, kept for an answer that has to wait.
-enum TopicName {
-    Name(String),
-    Id(Uuid),
-}
-
-impl TopicName {
-    fn of(topic: TopicRef<'_>) -> Self {
-        match topic {
-            TopicRef::Name(name) => TopicName::Name(name.to_owned()),
-            TopicRef::Id(id) => TopicName::Id(id),
-        }
-    }
-
-    fn as_ref(&self) -> TopicRef<'_> {
-        match self {
-            TopicName::Name(name) => TopicRef::Name(name),
-            TopicName::Id(id) => TopicRef::Id(*id),
-        }
     }
 }
 

@@ -237,6 +237,7 @@ impl Fetch {
                 return reply.throttled(&session, pause_ms);
             }
         }
+        targets.count(&read, reply.context.connection.metrics());
         let answered = targets
             .targets
             .into_iter()

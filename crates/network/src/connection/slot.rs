@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::timed::Timed;
 use crate::response::{PendingReply, Reply};
 
 /// A request that has started and whose response has not left yet.
@@ -16,13 +17,18 @@ pub enum Slot {
         exclusive: bool,
         /// Bytes of the request, for what the reply may hold of it.
         bytes: usize,
+        /// What is counted when it is.
+        timed: Option<Timed>,
     },
 }
 
-/// The reply of the oldest request and the request's bytes, when it is one that is waited for.
-pub async fn first_reply(replies: &mut VecDeque<Slot>) -> (Reply, usize) {
+/// The reply of the oldest request with the request's bytes and times, when it is one that is
+/// waited for.
+pub async fn first_reply(replies: &mut VecDeque<Slot>) -> (Reply, usize, Option<Timed>) {
     match replies.front_mut() {
-        Some(Slot::Pending { reply, bytes, .. }) => (reply.await, *bytes),
+        Some(Slot::Pending {
+            reply, bytes, timed, ..
+        }) => (reply.await, *bytes, *timed),
         _ => std::future::pending().await,
     }
 }

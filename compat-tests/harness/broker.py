@@ -108,7 +108,9 @@ class Barnabas(Broker):
 
     def command(self) -> list[str]:
         address = f"PLAINTEXT://127.0.0.1:{self.port}"
-        settings = {"listeners": address, "advertised.listeners": address, **self.settings}
+        # Brokers of other tests run beside it: none has the default port of the HTTP listener.
+        off = {"barnabas.http.listener": ""}
+        settings = {"listeners": address, "advertised.listeners": address, **off, **self.settings}
         command = [str(paths.barnabas_binary())]
         if "log.dirs" not in settings:
             command += ["--data", str(self.folder / "data")]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::definitions::{self, ConfigKey};
 use super::effect;
+use super::http::HttpListener;
 use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, ListenerProtocol, node_listeners};
 use super::quorum::QuorumSettings;
@@ -49,6 +50,8 @@ pub struct StartSettings {
     pub listeners: Vec<ListenerConfig>,
     /// The controller's.
     pub controller_listeners: Vec<ListenerConfig>,
+    /// Where metrics and the console are; `None` where they are not.
+    pub http: Option<HttpListener>,
     /// By which brokers ask each other.
     pub inter_broker: ListenerProtocol,
     /// By which the controllers are asked.
@@ -202,6 +205,8 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
         .into());
     }
     let listeners = node_listeners(&config, &quorum)?;
+    let by_default = sources.file.is_none() && !given.contains_key("barnabas.http.listener");
+    let http = HttpListener::of(&config, &listeners, by_default)?;
     let data_dirs = data_dirs(&config)?;
     let data_dir = metadata_dir(&config, &data_dirs)?;
     authorizer::is_standard(&config)?;
@@ -219,6 +224,7 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
         new_cluster_id: sources.variables.as_ref().and_then(Variables::new_cluster_id),
         topics,
         listeners: listeners.broker,
+        http,
         controller_listeners: listeners.controller,
         inter_broker: listeners.inter_broker,
         to_controllers: listeners.to_controllers,

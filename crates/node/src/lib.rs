@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod format;
+pub mod http;
 pub mod logs;
 pub mod nodes;
 pub mod outside;

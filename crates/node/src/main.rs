@@ -20,6 +20,7 @@ use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
 use barnabas_node::cli::{self, Command, Nodes, Start};
 use barnabas_node::format::{self, Format};
+use barnabas_node::http;
 use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
@@ -303,7 +304,9 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         apply,
         waits_for_brokers: !settings.quorum.is_alone(),
     };
-    let outside = Outside::system();
+    let http = http::start(settings.http.as_ref())?;
+    let mut outside = Outside::system();
+    outside.metrics = http.as_ref().map(|http| http.node.requests.clone());
     let given_up = outside.given_up.clone();
     let starting = Server::start(settings, outside);
     tokio::pin!(starting);
@@ -319,6 +322,9 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         }
     };
     let server = started.map_err(|error| error.to_string())?;
+    if let Some(http) = &http {
+        http.node.started(http::running(&server));
+    }
     if let Some(broker) = server.broker() {
         let broker = broker.clone();
         let outcome = tokio::select! {
@@ -335,6 +341,9 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
             return Err(why);
         }
     }
+    if let Some(http) = &http {
+        tracing::info!("metrics are at http://{}/metrics", http.address());
+    }
     announce(&server, &data_dirs.join(" and "), saying);
     tokio::select! {
         biased;
@@ -342,7 +351,11 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         // As Apache Kafka: without a clean end, since nothing more can be written.
         why = server.fatal() => return Err(why),
     }
-    stop(server).await
+    let stopped = stop(server).await;
+    if let Some(http) = http {
+        http.stop();
+    }
+    stopped
 }
 
 /// Further signals change nothing: it is on its way, and an unclean end would cost the next start. SIGKILL is

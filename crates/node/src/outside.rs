@@ -1,9 +1,12 @@
 //! What a node takes from outside: nothing in it reaches for the machine's clock, disks, network or threads
 //! by itself.
 
+use std::sync::Arc;
+
 use barnabas_environment::Environment;
 use barnabas_metadata::quorum::MetadataDisk;
 use barnabas_network::Network;
+use barnabas_network::metrics::RequestMetrics;
 use barnabas_storage::Disk;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +20,8 @@ pub struct Outside {
     pub metadata: Option<MetadataDisk>,
     /// Where it listens and connects.
     pub network: Network,
+    /// Where the requests of its clients are counted, if anybody looks.
+    pub metrics: Option<Arc<RequestMetrics>>,
     /// Cancelled when the node is to go while it is still starting: a voter waits for the others.
     pub given_up: CancellationToken,
 }
@@ -29,6 +34,7 @@ impl Outside {
             disk: Disk::Real,
             metadata: None,
             network: Network::System,
+            metrics: None,
             given_up: CancellationToken::new(),
         }
     }

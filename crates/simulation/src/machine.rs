@@ -151,6 +151,7 @@ impl Machine {
             disk: Disk::Simulated(self.disk.clone()),
             metadata: Some(self.metadata.metadata()),
             network: Network::Simulated(self.world.network.host(self.address())),
+            metrics: None,
             given_up,
         };
         let settings = settings.expect("the settings are valid");

@@ -23,11 +23,17 @@ view! {
         controller_quorum_fetch_timeout_ms: i32 = "controller.quorum.fetch.timeout.ms",
         /// How long an election of a controller may take, milliseconds.
         controller_quorum_election_timeout_ms: i32 = "controller.quorum.election.timeout.ms",
-        /// How long a broker whose connection to the controller has ended may take to come back before it is
-        /// fenced, milliseconds.
+        /// How long a broker whose connection to the controller has ended may take to come back before it
+        /// is fenced, milliseconds.
         barnabas_broker_disconnect_grace_ms: i32 = "barnabas.broker.disconnect.grace.ms",
         /// Topics that are there when the node is ready, as `start_topics` reads them.
         barnabas_topics: String = "barnabas.topics",
+        /// Where metrics and the console are: `host:port`; empty where they are not. Without a file of
+        /// settings it is 127.0.0.1:9644 unless given.
+        barnabas_http_listener: String = "barnabas.http.listener",
+        /// Whether `barnabas.http.listener` may be an address that others reach although clients of the
+        /// broker have to log in, or are authorised.
+        barnabas_http_allow_remote: bool = "barnabas.http.allow.remote",
         /// The names of the controller's listeners.
         controller_listener_names: Vec<String> = "controller.listener.names",
         /// Where the broker listens.
@@ -63,7 +69,8 @@ view! {
 
         /// The largest request, bytes.
         socket_request_max_bytes: i32 = "socket.request.max.bytes",
-        /// Bytes that requests may take while they arrive and wait; not positive means a default of our own.
+        /// Bytes that requests may take while they arrive and wait; not positive means a default of our
+        /// own.
         queued_max_request_bytes: i64 = "queued.max.request.bytes",
         /// Connections that may wait to be accepted.
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",

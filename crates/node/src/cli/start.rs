@@ -48,6 +48,7 @@ pub const OPTIONS: &[&str] = &[
     "env",
     "ephemeral",
     "help",
+    "http",
     "kill",
     "listen",
     "log",
@@ -91,6 +92,12 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, String> {
                 if start.listen.replace(address).is_some() {
                     return Err("--listen and --port are given once, and exclude each other".to_owned());
                 }
+            }
+            Long("http") => {
+                let address = text(parser.value())?;
+                start
+                    .overrides
+                    .push(("barnabas.http.listener".to_owned(), address));
             }
             Long("log-format") => {
                 let format = text(parser.value())?.parse();

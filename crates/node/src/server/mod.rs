@@ -28,6 +28,7 @@ use barnabas_config::load::StartSettings;
 use barnabas_config::{DynamicBrokerConfig, ListenerProtocol};
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
+use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_network::Listener;
 use barnabas_network::client::Connector;
 use barnabas_replica::log_dirs::{self, LogDirs};
@@ -90,6 +91,7 @@ impl Server {
             disk,
             metadata: metadata_disk,
             network,
+            metrics,
             given_up,
         } = outside;
         import::unready::check(&disk, &settings.data_dir, &settings.data_dirs)?;
@@ -220,6 +222,7 @@ impl Server {
                     cluster_id: &identity.cluster_id,
                     is_alone,
                     lets_others_in: !is_alone || controller.is_some(),
+                    metrics,
                 };
                 tokio::select! {
                     biased;
@@ -254,6 +257,14 @@ impl Server {
     /// The running broker; `None` where the node is a controller alone.
     pub fn broker(&self) -> Option<&Arc<Broker>> {
         self.broker.as_ref().map(|running| &running.broker)
+    }
+
+    /// The node as a controller that votes; `None` where it is none.
+    pub fn controller(&self) -> Option<ControllerHandle> {
+        match &self.metadata {
+            Metadata::Voter(quorum) => Some(quorum.handle()),
+            Metadata::Observer(_) => None,
+        }
     }
 
     /// The node's id.

@@ -15,6 +15,7 @@ use barnabas_metadata::records::{BrokerEndpoint, BrokerRegistration};
 use barnabas_metadata::{ControllerClient, features};
 use barnabas_network::Service;
 use barnabas_network::client::Connector;
+use barnabas_network::metrics::RequestMetrics;
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::log_dirs::open::Unfinished;
 use barnabas_replica::log_dirs::{self, Cordoned, DataDir, LogDirs};
@@ -39,7 +40,6 @@ const SHUTDOWN_TIMEOUT_MS: i64 = 30_000;
 const SHUTDOWN_SILENCE_MS: i64 = 2000;
 
 /// Where a broker stands in its cluster.
-#[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// The cluster's id.
     pub cluster_id: &'a str,
@@ -47,6 +47,8 @@ pub struct Place<'a> {
     pub is_alone: bool,
     /// Whether there may be other brokers.
     pub lets_others_in: bool,
+    /// Where requests are counted, if anybody looks.
+    pub metrics: Option<Arc<RequestMetrics>>,
 }
 
 /// A broker that waits for its first image.
@@ -120,6 +122,7 @@ impl WaitingBroker {
             cluster_id,
             is_alone: alone,
             lets_others_in,
+            metrics,
         } = place;
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
@@ -149,7 +152,7 @@ impl WaitingBroker {
             advertised,
             self.stopping.clone(),
         );
-        let broker = Arc::new(broker.authorized_by(authorizer));
+        let broker = Arc::new(broker.authorized_by(authorizer).counted_by(metrics));
         spawn_timers(&broker);
         let service: Arc<dyn Service> = Arc::new(BrokerService::new(broker.clone()));
         let count = worker_count(self.config.num_network_threads);

@@ -17,10 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("controller", &["environment", "protocol", "config", "metadata", "security", "network"]),
     ("replica", &["environment", "protocol", "config", "storage", "metadata", "network"]),
     ("broker", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica"]),
+    ("http", &["protocol", "config", "metadata", "coordinator", "network", "replica", "broker"]),
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("tools", &["protocol", "config", "security", "network"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica", "broker", "inspect", "import", "tools"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica", "broker", "http", "inspect", "import", "tools"]),
     ("bench", &["protocol"]),
     ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];

@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["typed", "variables"],
         &["quorum"],
         &["authorizer", "dynamic", "limits", "listeners"],
-        &["effect", "ineffective", "validate"],
+        &["effect", "http", "ineffective", "validate"],
         &["controller_rules", "describe", "explain", "load"],
     ]),
     ("storage", &[
@@ -61,7 +61,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["simulation", "tests"],
     ]),
     ("network", &[
-        &["admission", "platform", "request_memory", "response", "sasl_authentication"],
+        &["admission", "metrics", "platform", "request_memory", "response", "sasl_authentication"],
         &["connection_context", "simulated"],
         &["transport", "simulated::tests"],
         &["frame_buffer", "listening", "opening", "output", "service"],
@@ -87,6 +87,13 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["broker", "coordinator", "metadata_publisher"],
         &["duplicates", "leader_hints", "share", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
+    ]),
+    ("http", &[
+        &["body", "metrics::history", "metrics::table", "metrics::page"],
+        &["node"],
+        &["health", "metrics"],
+        &["routes"],
+        &["server"],
     ]),
     ("tools", &[
         &["client", "console", "java"],

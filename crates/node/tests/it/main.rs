@@ -19,6 +19,7 @@ mod groups;
 mod import;
 mod layers;
 mod links;
+mod metrics;
 mod moves;
 mod node;
 mod process;

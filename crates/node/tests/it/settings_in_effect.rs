@@ -2,9 +2,10 @@
 
 use crate::workspace::{root, rust_files, without_comments};
 
-/// Who reads fields at start: `authorizer`, `load`, `listeners` and `quorum`.
-const READ_AT_START: [&str; 3] = [
+/// Who reads fields at start: `authorizer`, `http`, `load`, `listeners` and `quorum`.
+const READ_AT_START: [&str; 4] = [
     "crates/config/src/authorizer",
+    "crates/config/src/http",
     "crates/config/src/l",
     "crates/config/src/quorum",
 ];

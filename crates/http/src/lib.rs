@@ -1,0 +1,17 @@
+//! What a person looks at: an HTTP listener beside those of the Kafka protocol, with the node's health and
+//! its metrics.
+//!
+//! It has a thread and a runtime of its own (`server`), which clients of the broker never wait for. What a
+//! request may take is bounded: connections, the size of its head, and the time for both. `routes` says
+//! what is where; [`metrics`] adds up what the network's threads have counted and looks at the rest when
+//! it is asked.
+
+mod body;
+mod health;
+pub mod metrics;
+mod node;
+mod routes;
+mod server;
+
+pub use node::{Node, Running};
+pub use server::Http;

@@ -1,0 +1,86 @@
+//! Groups and transactions that this broker coordinates.
+
+use std::collections::BTreeMap;
+
+use barnabas_broker::broker::Broker;
+use barnabas_coordinator::TransactionFilter;
+use barnabas_protocol::messages::list_groups_response::ListedGroup;
+use barnabas_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use barnabas_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+
+use super::page::Page;
+use super::table;
+
+/// While a coordinator loads, what it has is left out.
+pub async fn look(page: &mut Page, broker: &Broker) {
+    let listed = broker.groups().request_all(|core| {
+        let groups = core.list(&[], &[]);
+        let offsets = groups.iter().map(|group| {
+            let all = OffsetFetchRequestGroup::default()
+                .with_group_id(group.group_id.clone())
+                .with_topics(None);
+            core.fetch_offsets(&all, false)
+        });
+        let offsets: Vec<OffsetFetchResponseGroup> = offsets.collect();
+        (groups, offsets)
+    });
+    let (groups, offsets): (Vec<_>, Vec<_>) = listed.await.unwrap_or_default().into_iter().unzip();
+    states(page, &groups.concat());
+    for group in offsets.iter().flatten() {
+        lag(page, broker, group);
+    }
+    let every = TransactionFilter::default();
+    let transactions = broker
+        .transactions()
+        .request_all(|core, wall_ms| core.list(&every, wall_ms));
+    let mut by_state: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, transaction) in transactions.await.unwrap_or_default().iter().flatten() {
+        *by_state.entry(transaction.state.name()).or_default() += 1;
+    }
+    for (state, count) in by_state {
+        page.count(&table::TRANSACTIONS, &[("state", state)], count);
+    }
+    let sessions = broker.fetch_sessions().len();
+    page.count(&table::FETCH_SESSIONS, &[], sessions as u64);
+}
+
+fn states(page: &mut Page, groups: &[ListedGroup]) {
+    page.count(&table::GROUPS, &[], groups.len() as u64);
+    let mut states: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for group in groups {
+        *states.entry((&group.group_type, &group.group_state)).or_default() += 1;
+    }
+    for ((kind, state), count) in states {
+        let labels = [("protocol", kind), ("state", state)];
+        page.count(&table::GROUPS_BY_STATE, &labels, count);
+    }
+}
+
+/// How far a group is behind what is committed to the partitions that this broker leads.
+fn lag(page: &mut Page, broker: &Broker, group: &OffsetFetchResponseGroup) {
+    for topic in &group.topics {
+        for committed in &topic.partitions {
+            let index = committed.partition_index;
+            let Ok(partition) = broker.partitions().by_name(&topic.name, index) else {
+                continue;
+            };
+            let is_led = broker
+                .image()
+                .topics
+                .partition(&topic.name, index)
+                .is_some_and(|state| state.leader == broker.node_id);
+            let Some(end) = partition.with_log(|_, high_watermark| high_watermark) else {
+                continue;
+            };
+            if is_led && committed.committed_offset >= 0 {
+                let labels = [
+                    ("group", group.group_id.as_str()),
+                    ("topic", topic.name.as_str()),
+                    ("partition", &index.to_string()),
+                ];
+                let behind = (end - committed.committed_offset).max(0);
+                page.put(&table::GROUP_LAG, &labels, behind as f64);
+            }
+        }
+    }
+}

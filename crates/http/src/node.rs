@@ -1,0 +1,44 @@
+//! What the HTTP listener knows of the node beside it.
+
+use std::sync::{Arc, OnceLock};
+
+use barnabas_broker::broker::Broker;
+use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_network::metrics::RequestMetrics;
+
+use crate::metrics::history::History;
+
+/// A node that has started.
+pub struct Running {
+    /// Its id.
+    pub node_id: i32,
+    /// Its cluster's.
+    pub cluster_id: String,
+    /// Its part as a broker; `None` where it has none.
+    pub broker: Option<Arc<Broker>>,
+    /// Its part as a controller that votes.
+    pub controller: Option<ControllerHandle>,
+}
+
+/// The node, from before its start on.
+#[derive(Default)]
+pub struct Node {
+    running: OnceLock<Running>,
+    /// What the network's threads count.
+    pub requests: Arc<RequestMetrics>,
+    /// What they had counted.
+    pub(crate) history: History,
+}
+
+impl Node {
+    /// The node answers from now on.
+    pub fn started(&self, running: Running) {
+        // There is one start.
+        let _ = self.running.set(running);
+    }
+
+    /// The node; `None` while it starts.
+    pub fn running(&self) -> Option<&Running> {
+        self.running.get()
+    }
+}

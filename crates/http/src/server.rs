@@ -1,0 +1,151 @@
+//! The listener's thread: it accepts, reads requests and answers them, within limits.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use barnabas_config::http::HttpListener;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::Semaphore;
+use tokio::task::{LocalSet, spawn_local};
+use tokio_util::sync::CancellationToken;
+
+use crate::node::Node;
+use crate::routes;
+
+/// Connections at a time; others wait in the socket's queue.
+const CONNECTIONS_MAX: usize = 64;
+/// The head of a request, bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Its lines.
+const HEADERS_MAX: usize = 64;
+/// So long a head may take to arrive, counted from the end of the answer before.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// So long a connection lives at most; clients connect anew.
+const CONNECTION_MAX: Duration = Duration::from_secs(600);
+/// So long an answer that is on its way then may take.
+const LAST_ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Pause after a failed accept, so that a lack of descriptors does not spin.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// The HTTP listener of a node.
+pub struct Http {
+    /// The node, which is told when it has started.
+    pub node: Arc<Node>,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    thread: JoinHandle<()>,
+}
+
+impl Http {
+    /// Opens the listener and answers: from now on the process is healthy, though not ready.
+    ///
+    /// # Errors
+    /// The address is in use or can't be had, or the system refuses a thread.
+    pub fn start(config: &HttpListener) -> io::Result<Http> {
+        let socket = bind(config)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let (node, stopping) = (Arc::new(Node::default()), CancellationToken::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (served, stop) = (node.clone(), stopping.clone());
+        let thread = std::thread::Builder::new().name("http".to_owned());
+        let thread = thread.spawn(move || {
+            let serving = async {
+                let served = serve(socket, served);
+                stop.run_until_cancelled(served).await
+            };
+            if let Some(Err(error)) = LocalSet::new().block_on(&runtime, serving) {
+                tracing::error!(%error, "the HTTP listener has ended");
+            }
+        })?;
+        Ok(Http {
+            node,
+            address,
+            stopping,
+            thread,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends at once; nobody waits for what is on its way.
+    pub fn stop(self) {
+        self.stopping.cancel();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the HTTP listener ended by a panic");
+        }
+    }
+}
+
+fn bind(config: &HttpListener) -> io::Result<TcpListener> {
+    let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in (config.host.as_str(), config.port).to_socket_addrs()? {
+        match TcpListener::bind(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+async fn serve(socket: TcpListener, node: Arc<Node>) -> io::Result<()> {
+    let socket = tokio::net::TcpListener::from_std(socket)?;
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let looking = node.clone();
+    spawn_local(async move { looking.history.keep(&looking.requests).await });
+    loop {
+        let place = places.clone().acquire_owned().await;
+        match socket.accept().await {
+            Ok((connection, _)) => {
+                let node = node.clone();
+                spawn_local(async move {
+                    let _place = place;
+                    converse(connection, node).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the HTTP listener could not accept a connection");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn converse(connection: tokio::net::TcpStream, node: Arc<Node>) {
+    let service = service_fn(|request| {
+        let node = node.clone();
+        async move { Ok::<_, Infallible>(routes::respond(&node, request).await) }
+    });
+    let conversation = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(connection), service);
+    tokio::pin!(conversation);
+    let ended = tokio::select! {
+        biased;
+        ended = conversation.as_mut() => ended,
+        () = tokio::time::sleep(CONNECTION_MAX) => {
+            conversation.as_mut().graceful_shutdown();
+            match tokio::time::timeout(LAST_ANSWER_MAX, conversation).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP connection has ended");
+    }
+}

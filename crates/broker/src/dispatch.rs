@@ -259,6 +259,8 @@ pub static APIS: &[Api] = &[
     row!(WriteShareGroupState,          among_brokers k85_write_share_group_state,   ByHandler,                Broker,     Request),
     row!(DeleteShareGroupState,         among_brokers k86_delete_share_group_state,  ByHandler,                Broker,     Request),
     row!(ReadShareGroupStateSummary,    among_brokers k87_read_share_group_state_summary, ByHandler,                Broker,     Request),
+    row!(StreamsGroupHeartbeat,        exclusive k88_streams_group_heartbeat,       ByHandler,                Broker,     Request),
+    row!(StreamsGroupDescribe,         exclusive k89_streams_group_describe,        ByHandler,                Broker,     Request),
     row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];
 

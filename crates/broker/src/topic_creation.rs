@@ -1,5 +1,5 @@
-//! Topics that are created because somebody asks for them: by naming them in Metadata.
-//! Kafka's `AutoTopicCreationManager`.
+//! Topics that are created because somebody asks for them: by naming them in Metadata, or as a member of a
+//! streams group that needs them. Kafka's `AutoTopicCreationManager`.
 
 use barnabas_metadata::controller::CreateTopics;
 use barnabas_protocol::error::ErrorCode;
@@ -42,6 +42,35 @@ pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str
         Ok(Err(error)) => tracing::warn!(%error, "topics could not be created"),
         Err(error) => tracing::warn!(%error, "topics could not be created"),
     }
+}
+
+/// Creates internal topics of a Kafka Streams application. When it returns, those that could be created are
+/// in the image; the others come back, each with why.
+pub async fn create_internal_topics(broker: &Broker, topics: Vec<CreatableTopic>) -> Vec<(String, String)> {
+    let failed = |reason: &str| -> Vec<(String, String)> {
+        topics
+            .iter()
+            .map(|topic| (topic.name.to_string(), reason.to_owned()))
+            .collect()
+    };
+    let request = CreateTopicsRequest::default().with_topics(topics.clone());
+    let response = match broker.controller.submit(CreateTopics(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return failed(&error.to_string()),
+        Err(error) => return failed(&error.to_string()),
+    };
+    // Somebody else may have been quicker: what was wanted is there then.
+    let fine = [ErrorCode::None.code(), ErrorCode::TopicAlreadyExists.code()];
+    let refused = response
+        .topics
+        .iter()
+        .filter(|topic| !fine.contains(&topic.error_code));
+    refused
+        .map(|topic| {
+            let reason = topic.error_message.as_deref().unwrap_or_default();
+            (topic.name.to_string(), reason.to_owned())
+        })
+        .collect()
 }
 
 fn creatable(name: &str, config: &BrokerConfig, given: &Settings) -> CreatableTopic {

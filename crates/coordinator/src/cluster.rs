@@ -3,6 +3,7 @@
 //! The broker gives each shard a view of every new metadata image ([`crate::GroupShard::set_cluster`]). A
 //! view never changes, so that one decision is made from one image.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -41,6 +42,60 @@ impl Default for ConsumerSettings {
     }
 }
 
+/// The settings of a streams group: its own (ConfigCommand on the group) or else the broker's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamsSettings {
+    /// `streams.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `streams.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `streams.assignment.interval.ms`
+    pub assignment_interval_ms: i32,
+    /// `streams.initial.rebalance.delay.ms`: how long an empty group waits for more members after the first.
+    pub initial_rebalance_delay_ms: i32,
+    /// `streams.num.standby.replicas`
+    pub num_standby_replicas: i32,
+    /// `streams.task.offset.interval.ms`: how often members say how far their tasks have come.
+    pub task_offset_interval_ms: i32,
+    /// `streams.acceptable.recovery.lag`
+    pub acceptable_recovery_lag: i64,
+    /// `streams.rack.aware.assignment.tags`: client tags that members must have.
+    pub rack_aware_tags: Vec<String>,
+}
+
+impl Default for StreamsSettings {
+    fn default() -> Self {
+        StreamsSettings {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+            initial_rebalance_delay_ms: 3_000,
+            num_standby_replicas: 0,
+            task_offset_interval_ms: 60_000,
+            acceptable_recovery_lag: 10_000,
+            rack_aware_tags: Vec::new(),
+        }
+    }
+}
+
+impl StreamsSettings {
+    /// What the assignment of tasks depends on, as the group's record keeps it.
+    pub(crate) fn assignment_configs(&self) -> BTreeMap<String, String> {
+        let mut configs = BTreeMap::new();
+        configs.insert(
+            "num.standby.replicas".to_owned(),
+            self.num_standby_replicas.to_string(),
+        );
+        if !self.rack_aware_tags.is_empty() {
+            configs.insert(
+                "rack.aware.assignment.tags".to_owned(),
+                self.rack_aware_tags.join(","),
+            );
+        }
+        configs
+    }
+}
+
 /// One state of the cluster.
 pub trait ClusterView: std::fmt::Debug + Send + Sync {
     /// Goes up from image to image.
@@ -64,6 +119,11 @@ pub trait ClusterView: std::fmt::Debug + Send + Sync {
 
     /// The settings of a group.
     fn consumer_settings(&self, group_id: &str) -> ConsumerSettings;
+
+    /// The settings of a streams group.
+    fn streams_settings(&self, _group_id: &str) -> StreamsSettings {
+        StreamsSettings::default()
+    }
 }
 
 /// The cluster before the first image.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::consumer;
 use crate::error::CoordinatorError;
 use crate::record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
+use crate::streams;
 
 /// What stands for a time that is not known.
 const NO_TIMESTAMP: i64 = -1;
@@ -55,6 +56,7 @@ impl GroupRecord {
                 })
             }
             GroupRecord::Consumer { group, record } => consumer::codec::encode(group, record),
+            GroupRecord::Streams { group, record } => streams::codec::encode(group, record),
         }
     }
 
@@ -73,7 +75,10 @@ impl GroupRecord {
                 group: key.group.as_str().into(),
                 value: value.map(decode_group).transpose()?,
             }),
-            key => consumer::codec::decode(key, value),
+            key => match streams::codec::decode(key, value)? {
+                Ok(record) => Ok(record),
+                Err(key) => consumer::codec::decode(key, value),
+            },
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct GroupConfig {
     pub group_initial_rebalance_delay_ms: i32,
     /// `group.consumer.max.size`: members a consumer group may have.
     pub consumer_group_max_size: usize,
+    /// `group.streams.max.size`: members a streams group may have.
+    pub streams_group_max_size: usize,
     /// `group.consumer.migration.policy`
     pub consumer_migration_policy: MigrationPolicy,
     /// `group.consumer.assignors`
@@ -126,6 +128,7 @@ impl Default for GroupConfig {
             group_max_session_timeout_ms: 1_800_000,
             group_initial_rebalance_delay_ms: 3_000,
             consumer_group_max_size: i32::MAX as usize,
+            streams_group_max_size: i32::MAX as usize,
             consumer_migration_policy: MigrationPolicy::Bidirectional,
             consumer_assignors: Assignors::default(),
             offset_metadata_max_bytes: 4_096,

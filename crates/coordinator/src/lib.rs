@@ -30,12 +30,13 @@ pub mod re2;
 mod record;
 pub mod runtime;
 mod share_state;
+mod streams;
 mod timers;
 mod transaction;
 
 pub use assignor::{Assignor, Partitions};
 pub use classic::state::ClassicState;
-pub use cluster::{ClusterView, ConsumerSettings, Topic};
+pub use cluster::{ClusterView, ConsumerSettings, StreamsSettings, Topic};
 pub use codec::EncodedRecord;
 pub use config::{Assignors, GroupConfig, MigrationPolicy};
 pub use consumer::group::{ConsumerGroup, ConsumerGroupState};
@@ -53,6 +54,13 @@ pub use share_state::{
     NO_START_OFFSET, SharePartition, ShareSnapshot, ShareStateConfig, ShareStateRecord, ShareStateShard,
     ShareUpdate, ShareWrite, StateBatch,
 };
+pub use streams::group::{StreamsGroup, StreamsGroupState};
+pub use streams::heartbeat::StreamsHeartbeatReply;
+pub use streams::member::{StreamsAssignment, StreamsDetails, StreamsMember, UserEndpoint};
+pub use streams::record::{StreamsEpoch, StreamsRecord};
+pub use streams::request::check_streams_heartbeat;
+pub use streams::tasks::{ActiveTasks, HeldTasks, TaskSet, Tasks};
+pub use streams::topology::{CopartitionGroup, Subtopology, TopicInfo, Topology};
 pub use transaction::{
     Decision, InitProducerId, MarkerWork, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, ProducerIdAndEpoch, Refusal,
     TRANSACTION_VERSION_2, TopicPartition, TransactionConfig, TransactionDescription, TransactionFilter,

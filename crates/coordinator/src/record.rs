@@ -9,6 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::consumer::record::ConsumerRecord;
+use crate::streams::record::StreamsRecord;
 
 /// A record of `__consumer_offsets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +39,28 @@ pub enum GroupRecord {
         /// What it says.
         record: ConsumerRecord,
     },
+    /// A record of a group of the streams protocol.
+    Streams {
+        /// The group.
+        group: Arc<str>,
+        /// What it says.
+        record: StreamsRecord,
+    },
 }
 
 impl GroupRecord {
     /// Records of one consumer group.
     pub(crate) fn of_consumer_group(group: &Arc<str>, records: Vec<ConsumerRecord>) -> Vec<GroupRecord> {
         let of_group = |record| GroupRecord::Consumer {
+            group: group.clone(),
+            record,
+        };
+        records.into_iter().map(of_group).collect()
+    }
+
+    /// Records of one streams group.
+    pub(crate) fn of_streams_group(group: &Arc<str>, records: Vec<StreamsRecord>) -> Vec<GroupRecord> {
+        let of_group = |record| GroupRecord::Streams {
             group: group.clone(),
             record,
         };

@@ -24,6 +24,8 @@ pub(crate) enum TimerKey {
     MemberSync { group: Arc<str>, member: Arc<str> },
     /// The regular expressions of a consumer group that have to be resolved.
     Regexes { group: Arc<str> },
+    /// The delay of a streams group's first assignment.
+    InitialRebalance { group: Arc<str> },
     /// The next look for expired offsets.
     Expiry,
 }

@@ -29,6 +29,9 @@ pub const TRANSACTION_VERSION: &str = "transaction.version";
 /// The group protocols: from level 1 on there are consumer groups (KIP-848).
 pub const GROUP_VERSION: &str = "group.version";
 
+/// From level 1 on there are streams groups (KIP-1071).
+pub const STREAMS_VERSION: &str = "streams.version";
+
 /// Every feature, by name.
 pub const FEATURES: [Feature; 7] = [
     Feature {
@@ -57,7 +60,7 @@ pub const FEATURES: [Feature; 7] = [
         max: 2,
     },
     Feature {
-        name: "streams.version",
+        name: STREAMS_VERSION,
         min: 0,
         max: 1,
     },

@@ -60,6 +60,30 @@ pub use crate::generated::share_snapshot_key::ShareSnapshotKey;
 pub use crate::generated::share_snapshot_value::{self as share_snapshot_value, ShareSnapshotValue};
 pub use crate::generated::share_update_key::ShareUpdateKey;
 pub use crate::generated::share_update_value::{self as share_update_value, ShareUpdateValue};
+pub use crate::generated::streams_group_current_member_assignment_key::StreamsGroupCurrentMemberAssignmentKey;
+pub use crate::generated::streams_group_current_member_assignment_value::{
+    self as streams_group_current_member_assignment_value, StreamsGroupCurrentMemberAssignmentValue,
+};
+pub use crate::generated::streams_group_member_metadata_key::StreamsGroupMemberMetadataKey;
+pub use crate::generated::streams_group_member_metadata_value::{
+    self as streams_group_member_metadata_value, StreamsGroupMemberMetadataValue,
+};
+pub use crate::generated::streams_group_metadata_key::StreamsGroupMetadataKey;
+pub use crate::generated::streams_group_metadata_value::{
+    self as streams_group_metadata_value, StreamsGroupMetadataValue,
+};
+pub use crate::generated::streams_group_target_assignment_member_key::StreamsGroupTargetAssignmentMemberKey;
+pub use crate::generated::streams_group_target_assignment_member_value::{
+    self as streams_group_target_assignment_member_value, StreamsGroupTargetAssignmentMemberValue,
+};
+pub use crate::generated::streams_group_target_assignment_metadata_key::StreamsGroupTargetAssignmentMetadataKey;
+pub use crate::generated::streams_group_target_assignment_metadata_value::{
+    self as streams_group_target_assignment_metadata_value, StreamsGroupTargetAssignmentMetadataValue,
+};
+pub use crate::generated::streams_group_topology_key::StreamsGroupTopologyKey;
+pub use crate::generated::streams_group_topology_value::{
+    self as streams_group_topology_value, StreamsGroupTopologyValue,
+};
 pub use crate::generated::transaction_log_key::TransactionLogKey;
 pub use crate::generated::transaction_log_value::{
     PartitionsSchema as TransactionPartitions, TransactionLogValue,
@@ -70,7 +94,7 @@ pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
 /// The version in which Apache Kafka 4.4 writes [`OffsetCommitValue`]; an offset with an expiry time of its
 /// own (OffsetCommit before v5) is written in version 1, the only one with that field.
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
-/// The version of every value of a consumer group.
+/// The version of every value of a consumer or streams group.
 pub const CONSUMER_GROUP_VALUE_VERSION: i16 = 0;
 /// See [`OFFSET_COMMIT_VALUE_VERSION`].
 pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
@@ -95,6 +119,12 @@ const CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA: i16 = 6;
 const CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER: i16 = 7;
 const CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT: i16 = 8;
 const CONSUMER_GROUP_REGULAR_EXPRESSION: i16 = 16;
+const STREAMS_GROUP_METADATA: i16 = 17;
+const STREAMS_GROUP_MEMBER_METADATA: i16 = 19;
+const STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA: i16 = 20;
+const STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER: i16 = 21;
+const STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT: i16 = 22;
+const STREAMS_GROUP_TOPOLOGY: i16 = 23;
 
 /// The key of a record in `__consumer_offsets`.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +153,21 @@ pub enum GroupRecordKey {
     /// The topics that match a consumer group's regular expression; its value is a
     /// [`ConsumerGroupRegularExpressionValue`]. Record type 16.
     ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey),
+    /// The epochs of a streams group; its value is a [`StreamsGroupMetadataValue`]. Record type 17.
+    StreamsGroupMetadata(StreamsGroupMetadataKey),
+    /// A member of a streams group; its value is a [`StreamsGroupMemberMetadataValue`]. Record type 19.
+    StreamsGroupMemberMetadata(StreamsGroupMemberMetadataKey),
+    /// The epoch of a streams group's target assignment; its value is a
+    /// [`StreamsGroupTargetAssignmentMetadataValue`]. Record type 20.
+    StreamsGroupTargetAssignmentMetadata(StreamsGroupTargetAssignmentMetadataKey),
+    /// The tasks that a member of a streams group is to have; its value is a
+    /// [`StreamsGroupTargetAssignmentMemberValue`]. Record type 21.
+    StreamsGroupTargetAssignmentMember(StreamsGroupTargetAssignmentMemberKey),
+    /// The tasks that a member of a streams group has; its value is a
+    /// [`StreamsGroupCurrentMemberAssignmentValue`]. Record type 22.
+    StreamsGroupCurrentMemberAssignment(StreamsGroupCurrentMemberAssignmentKey),
+    /// A streams group's topology; its value is a [`StreamsGroupTopologyValue`]. Record type 23.
+    StreamsGroupTopology(StreamsGroupTopologyKey),
     /// A record type that isn't known here, to be skipped.
     Unknown(i16),
 }
@@ -155,6 +200,20 @@ impl GroupRecordKey {
             CONSUMER_GROUP_REGULAR_EXPRESSION => {
                 decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupRegularExpression)
             }
+            STREAMS_GROUP_METADATA => decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupMetadata),
+            STREAMS_GROUP_MEMBER_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupMemberMetadata)
+            }
+            STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupTargetAssignmentMetadata)
+            }
+            STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupTargetAssignmentMember)
+            }
+            STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupCurrentMemberAssignment)
+            }
+            STREAMS_GROUP_TOPOLOGY => decode_struct(&mut rest, 0).map(GroupRecordKey::StreamsGroupTopology),
             other => Ok(GroupRecordKey::Unknown(other)),
         }
     }
@@ -182,6 +241,12 @@ record_keys! {
     ConsumerGroupTargetAssignmentMemberKey: CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER,
     ConsumerGroupCurrentMemberAssignmentKey: CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT,
     ConsumerGroupRegularExpressionKey: CONSUMER_GROUP_REGULAR_EXPRESSION,
+    StreamsGroupMetadataKey: STREAMS_GROUP_METADATA,
+    StreamsGroupMemberMetadataKey: STREAMS_GROUP_MEMBER_METADATA,
+    StreamsGroupTargetAssignmentMetadataKey: STREAMS_GROUP_TARGET_ASSIGNMENT_METADATA,
+    StreamsGroupTargetAssignmentMemberKey: STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER,
+    StreamsGroupCurrentMemberAssignmentKey: STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT,
+    StreamsGroupTopologyKey: STREAMS_GROUP_TOPOLOGY,
     ShareSnapshotKey: SHARE_SNAPSHOT,
     ShareUpdateKey: SHARE_UPDATE,
 }

@@ -29,6 +29,16 @@ pub use crate::generated::read_share_group_state_summary_request::{self, ReadSha
 pub use crate::generated::read_share_group_state_summary_response::{
     self, ReadShareGroupStateSummaryResponse,
 };
+pub use crate::generated::streams_group_describe_request::{self, StreamsGroupDescribeRequest};
+pub use crate::generated::streams_group_describe_response::{self, StreamsGroupDescribeResponse};
+pub use crate::generated::streams_group_heartbeat_request::{self, StreamsGroupHeartbeatRequest};
+pub use crate::generated::streams_group_heartbeat_response::{self, StreamsGroupHeartbeatResponse};
+pub use crate::generated::streams_group_topology_description_update_request::{
+    self, StreamsGroupTopologyDescriptionUpdateRequest,
+};
+pub use crate::generated::streams_group_topology_description_update_response::{
+    self, StreamsGroupTopologyDescriptionUpdateResponse,
+};
 pub use crate::generated::txn_offset_commit_request::{self, TxnOffsetCommitRequest};
 pub use crate::generated::txn_offset_commit_response::{self, TxnOffsetCommitResponse};
 pub use crate::generated::unregister_controller_request::{self, UnregisterControllerRequest};

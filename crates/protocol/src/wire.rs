@@ -50,6 +50,14 @@ fixed! {
     get_int64, put_int64, i64;
 }
 
+pub(crate) fn get_uint16<B: ByteBuf>(buf: &mut B) -> Result<u16> {
+    Ok(get_int16(buf)? as u16)
+}
+
+pub(crate) fn put_uint16<B: ByteBufMut>(buf: &mut B, value: u16) {
+    put_int16(buf, value as i16);
+}
+
 pub(crate) fn get_bool<B: ByteBuf>(buf: &mut B) -> Result<bool> {
     Ok(get_int8(buf)? != 0)
 }

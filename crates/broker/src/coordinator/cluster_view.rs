@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use barnabas_coordinator::{ClusterView, ConsumerSettings, Topic};
+use barnabas_coordinator::{ClusterView, ConsumerSettings, StreamsSettings, Topic};
 use barnabas_metadata::image::{ConfigMap, MetadataImage, PartitionImage, TopicImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use uuid::Uuid;
 
+use super::streams_defaults::{StreamsDefaults, capped};
 use barnabas_config::BrokerConfig;
 
 /// One image, with the settings of groups that the broker had then.
@@ -15,6 +16,7 @@ pub(super) struct ImageView {
     image: Arc<MetadataImage>,
     topics_created_at: i64,
     groups: GroupDefaults,
+    streams: StreamsDefaults,
 }
 
 /// What groups have that set nothing of their own, and between which bounds what they set counts: it was
@@ -33,6 +35,7 @@ impl ImageView {
             image,
             topics_created_at,
             groups: GroupDefaults::new(config),
+            streams: StreamsDefaults::new(config),
         }
     }
 
@@ -100,11 +103,6 @@ impl GroupDefaults {
     }
 }
 
-/// `value` within bounds that may cross: the least counts first.
-fn capped(value: i32, least: i32, most: i32) -> i32 {
-    if value < least { least } else { value.min(most) }
-}
-
 impl ClusterView for ImageView {
     fn version(&self) -> i64 {
         self.image.offset
@@ -138,6 +136,11 @@ impl ClusterView for ImageView {
             Some(own) => self.groups.with(own),
             None => self.groups.settings,
         }
+    }
+
+    fn streams_settings(&self, group_id: &str) -> StreamsSettings {
+        let group = ConfigResource::new(ConfigResourceType::Group, group_id);
+        self.streams.with(self.image.configs.get(&group).map(Arc::as_ref))
     }
 }
 

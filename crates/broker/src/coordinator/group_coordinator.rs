@@ -26,6 +26,9 @@ use barnabas_replica::partition::append::Pending;
 use barnabas_replica::partition::registry::Partitions;
 use barnabas_replica::partition::transaction::Marker;
 
+/// Name of the one task assignor of streams groups.
+const TASK_ASSIGNOR: &str = "sticky";
+
 /// The group coordinator.
 pub struct GroupCoordinator {
     shards: Shards<GroupMachine, LedPartition>,
@@ -46,6 +49,7 @@ impl GroupCoordinator {
             tracing::warn!(%error, "offsets.topic.compression.codec is unknown; offsets are not compressed");
             Compression::None
         });
+        warn_of_task_assignors(&config.group_streams_assignors);
         let nothing = ImageView::new(Arc::new(MetadataImage::empty()), -1, config);
         let setup = Arc::new(GroupSetup::new(group_config(config)));
         setup.set_cluster(Arc::new(nothing));
@@ -275,6 +279,7 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         group_max_session_timeout_ms: config.group_max_session_timeout_ms,
         group_initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
         consumer_group_max_size: size(config.group_consumer_max_size),
+        streams_group_max_size: size(config.group_streams_max_size),
         consumer_migration_policy: MigrationPolicy::from_name(&config.group_consumer_migration_policy)
             .unwrap_or(MigrationPolicy::Bidirectional),
         consumer_assignors: assignors(&config.group_consumer_assignors),
@@ -282,6 +287,16 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         offsets_retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval_ms,
         offsets_commit_timeout_ms: config.offsets_commit_timeout_ms,
+    }
+}
+
+/// There is one task assignor; another can't be loaded.
+fn warn_of_task_assignors(names: &[String]) {
+    if names.iter().any(|name| name != TASK_ASSIGNOR) {
+        tracing::warn!(
+            ?names,
+            "group.streams.assignors has an assignor that is not known; {TASK_ASSIGNOR} is used"
+        );
     }
 }
 

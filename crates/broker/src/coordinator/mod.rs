@@ -13,6 +13,7 @@ pub mod markers;
 mod share_coordinator;
 pub mod share_state_api;
 mod short_lived_threads;
+mod streams_defaults;
 mod transaction_coordinator;
 
 pub use group_coordinator::GroupCoordinator;

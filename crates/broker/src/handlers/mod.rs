@@ -44,6 +44,8 @@ pub mod k84_read_share_group_state;
 pub mod k85_write_share_group_state;
 pub mod k86_delete_share_group_state;
 pub mod k87_read_share_group_state_summary;
+pub mod k88_streams_group_heartbeat;
+pub mod k89_streams_group_describe;
 
 // What controllers answer too.
 pub use barnabas_controller::admin::{

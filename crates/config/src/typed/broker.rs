@@ -242,6 +242,42 @@ view! {
         group_consumer_min_assignment_interval_ms: i32 = "group.consumer.min.assignment.interval.ms",
         /// The greatest time between two assignments that may be set, milliseconds.
         group_consumer_max_assignment_interval_ms: i32 = "group.consumer.max.assignment.interval.ms",
+        /// The most members of a streams group.
+        group_streams_max_size: i32 = "group.streams.max.size",
+        /// The task assignors of streams groups; `sticky` is the one there is.
+        group_streams_assignors: Vec<String> = "group.streams.assignors",
+        /// The session timeout of streams groups, milliseconds.
+        group_streams_session_timeout_ms: i32 = "group.streams.session.timeout.ms",
+        /// The heartbeat interval of streams groups, milliseconds.
+        group_streams_heartbeat_interval_ms: i32 = "group.streams.heartbeat.interval.ms",
+        /// The least time between two assignments of a streams group, milliseconds.
+        group_streams_assignment_interval_ms: i32 = "group.streams.assignment.interval.ms",
+        /// How long the first assignment of a streams group waits for more members, milliseconds.
+        group_streams_initial_rebalance_delay_ms: i32 = "group.streams.initial.rebalance.delay.ms",
+        /// The standby tasks of each stateful task of a streams group.
+        group_streams_num_standby_replicas: i32 = "group.streams.num.standby.replicas",
+        /// The client tags that members of streams groups must have.
+        group_streams_rack_aware_assignment_tags: Vec<String> = "group.streams.rack.aware.assignment.tags",
+        /// How often members of streams groups say how far their tasks have come, milliseconds.
+        group_streams_task_offset_interval_ms: i32 = "group.streams.task.offset.interval.ms",
+        /// The lag up to which a task of a streams group counts as caught up, in offsets.
+        group_streams_acceptable_recovery_lag: i64 = "group.streams.acceptable.recovery.lag",
+        /// The least session timeout of streams groups, milliseconds.
+        group_streams_min_session_timeout_ms: i32 = "group.streams.min.session.timeout.ms",
+        /// The greatest session timeout of streams groups, milliseconds.
+        group_streams_max_session_timeout_ms: i32 = "group.streams.max.session.timeout.ms",
+        /// The least heartbeat interval of streams groups, milliseconds.
+        group_streams_min_heartbeat_interval_ms: i32 = "group.streams.min.heartbeat.interval.ms",
+        /// The greatest heartbeat interval of streams groups, milliseconds.
+        group_streams_max_heartbeat_interval_ms: i32 = "group.streams.max.heartbeat.interval.ms",
+        /// The least time between two assignments of a streams group that may be set, milliseconds.
+        group_streams_min_assignment_interval_ms: i32 = "group.streams.min.assignment.interval.ms",
+        /// The greatest time between two assignments of a streams group that may be set, milliseconds.
+        group_streams_max_assignment_interval_ms: i32 = "group.streams.max.assignment.interval.ms",
+        /// The least interval of task offsets that may be set, milliseconds.
+        group_streams_min_task_offset_interval_ms: i32 = "group.streams.min.task.offset.interval.ms",
+        /// The most standby tasks of a task that may be set.
+        group_streams_max_standby_replicas: i32 = "group.streams.max.standby.replicas",
         /// How long the first rebalance of a group waits for more members, milliseconds.
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
         /// Partitions of `__transaction_state`.

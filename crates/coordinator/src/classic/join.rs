@@ -22,6 +22,7 @@ use crate::consumer::migrate::tombstones_of_group;
 use crate::effect::{Reply, Token};
 use crate::group::{Caller, GroupShard, require_group_id};
 use crate::record::GroupRecord;
+use crate::streams::fence::tombstones_of_streams_group;
 use crate::timers::TimerKey;
 
 /// From this version on a dynamic member must join with an id that the coordinator gave it.
@@ -133,9 +134,13 @@ impl GroupShard {
             .get(group_id)
             .map(|group| group.members().len());
         let joins_consumer_group = consumer_group.is_some_and(|members| members > 0);
+        let streams_group = self.streams_groups.get(group_id);
+        let is_streams_group = streams_group.is_some_and(|group| group.members().len() > 0);
         let is_new_group = !self.groups.contains_key(group_id) && !joins_consumer_group;
         let refused = if let Err(error) = self.config.check_join(request) {
             Some(error)
+        } else if is_streams_group {
+            Some(ErrorCode::GroupIdNotFound)
         } else if is_new_group && !member_id.is_empty() {
             Some(ErrorCode::UnknownMemberId)
         } else {
@@ -156,13 +161,16 @@ impl GroupShard {
         if joins_consumer_group {
             return self.join_consumer_group(&group_id, &join, uuid);
         }
-        // A consumer group without members makes way.
+        // A consumer or streams group without members makes way.
         let mut made_way = match self.consumer_groups.remove(&group_id) {
             Some(group) => {
                 let tombstones = tombstones_of_group(&group, &BTreeSet::new());
                 GroupRecord::of_consumer_group(&group_id, tombstones)
             }
-            None => Vec::new(),
+            None => match self.streams_groups.remove(&group_id) {
+                Some(group) => GroupRecord::of_streams_group(&group_id, tombstones_of_streams_group(&group)),
+                None => Vec::new(),
+            },
         };
         self.groups
             .entry(group_id.clone())

@@ -21,7 +21,8 @@ use crate::codec::{EncodedRecord, text};
 use crate::error::CoordinatorError;
 use crate::record::GroupRecord;
 
-fn encoded<T: Encodable>(key: Bytes, value: Option<T>) -> Result<EncodedRecord, CoordinatorError> {
+/// Key and value of a record of a group that the coordinator assigns.
+pub(crate) fn encoded<T: Encodable>(key: Bytes, value: Option<T>) -> Result<EncodedRecord, CoordinatorError> {
     let value = value
         .map(|value| encode_value(&value, CONSUMER_GROUP_VALUE_VERSION))
         .transpose()?;
@@ -211,9 +212,7 @@ pub(crate) fn decode(key: GroupRecordKey, value: Option<&[u8]>) -> Result<GroupR
             (key.group_id, record)
         }
         GroupRecordKey::Unknown(record_type) => return Err(CoordinatorError::UnknownType(record_type)),
-        GroupRecordKey::OffsetCommit(_) | GroupRecordKey::GroupMetadata(_) => {
-            return Err(Malformed::Undecodable.into());
-        }
+        _ => return Err(Malformed::Undecodable.into()),
     };
     Ok(GroupRecord::Consumer {
         group: group.as_str().into(),

@@ -59,9 +59,9 @@ impl GroupShard {
     pub(super) fn known_consumer_group(&self, group_id: &str) -> Result<&ConsumerGroup, Refusal> {
         match self.consumer_groups.get(group_id) {
             Some(group) => Ok(group),
-            None if self.groups.contains_key(group_id) => Err(Refusal::not_found(format!(
-                "Group {group_id} is not a consumer group."
-            ))),
+            None if self.groups.contains_key(group_id) || self.streams_groups.contains_key(group_id) => Err(
+                Refusal::not_found(format!("Group {group_id} is not a consumer group.")),
+            ),
             None => Err(Refusal::not_found(format!("Group {group_id} not found."))),
         }
     }
@@ -157,7 +157,7 @@ impl GroupShard {
         GroupRecord::of_consumer_group(group_id, records)
     }
 
-    pub(super) fn cancel_member_timers(&mut self, group_id: &Arc<str>, member_id: &Arc<str>) {
+    pub(crate) fn cancel_member_timers(&mut self, group_id: &Arc<str>, member_id: &Arc<str>) {
         let (group, member) = (group_id.clone(), member_id.clone());
         for key in [
             TimerKey::Session {

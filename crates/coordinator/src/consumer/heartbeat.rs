@@ -32,7 +32,7 @@ fn shared(text: &StrBytes) -> Arc<str> {
 }
 
 /// A sentinel of -1 says nothing.
-fn said(timeout_ms: i32) -> Option<i32> {
+pub(crate) fn said(timeout_ms: i32) -> Option<i32> {
     Some(timeout_ms).filter(|timeout_ms| *timeout_ms != -1)
 }
 
@@ -363,7 +363,7 @@ struct Decided {
     after: After,
 }
 
-fn same_or_new(old: &Arc<str>, new: &str) -> Arc<str> {
+pub(crate) fn same_or_new(old: &Arc<str>, new: &str) -> Arc<str> {
     if **old == *new { old.clone() } else { new.into() }
 }
 

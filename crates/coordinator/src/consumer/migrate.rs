@@ -49,6 +49,12 @@ impl GroupShard {
         if self.consumer_groups.contains_key(group_id) {
             return Ok((Vec::new(), None));
         }
+        let is_streams = self.streams_groups.contains_key(group_id);
+        if is_streams {
+            return Err(Refusal::not_found(format!(
+                "Group {group_id} is not a consumer group."
+            )));
+        }
         let Some(classic) = self.groups.get(group_id) else {
             return if joins {
                 Ok((Vec::new(), Some(ConsumerGroup::new(group_id.clone()))))

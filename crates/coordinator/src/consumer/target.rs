@@ -141,7 +141,7 @@ pub(super) fn all_subscribe_alike(
 }
 
 /// Whether enough time has passed since the last computation; a clock that was set back does not count.
-pub(super) fn may_compute(last: TargetEpoch, interval_ms: i32, wall_ms: i64) -> bool {
+pub(crate) fn may_compute(last: TargetEpoch, interval_ms: i32, wall_ms: i64) -> bool {
     last.timestamp_ms == 0
         || interval_ms == 0
         || wall_ms < last.timestamp_ms

@@ -84,6 +84,10 @@ impl GroupShard {
             group.validate_offset_commit(request, api_version)?;
             return Ok(group.id.clone());
         }
+        if let Some(group) = self.streams_groups.get(request.group_id.as_str()) {
+            group.validate_offset_commit(request, api_version)?;
+            return Ok(group.id.clone());
+        }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
             // Replaying the offset creates the group, and only then has it to exist.
             return match generation_id {

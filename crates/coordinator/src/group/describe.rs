@@ -17,6 +17,8 @@ const GROUP_ID_NOT_FOUND_SINCE: i16 = 6;
 const CLASSIC: &str = "classic";
 /// The type of every group of the consumer protocol.
 const CONSUMER: &str = "consumer";
+/// The type of every group of the streams protocol, and its protocol.
+const STREAMS: &str = "streams";
 
 impl GroupShard {
     /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups
@@ -24,7 +26,8 @@ impl GroupShard {
     pub fn describe(&self, group_id: &str, api_version: i16) -> DescribedGroup {
         let described = DescribedGroup::default().with_group_id(GroupId(text(group_id)));
         let Some(group) = self.groups.get(group_id) else {
-            let is_other = self.consumer_groups.contains_key(group_id);
+            let is_other =
+                self.holds_other_than_classic(group_id) || self.streams_groups.contains_key(group_id);
             let dead = described.with_group_state(StrBytes::from_static_str(DEAD));
             if api_version < GROUP_ID_NOT_FOUND_SINCE {
                 return dead;
@@ -92,6 +95,13 @@ impl GroupShard {
             .map(|group| (group, group.state().name()))
             .filter(|(_, state)| passes(state))
             .map(|(group, state)| listed(&group.id, CONSUMER_PROTOCOL_TYPE, state, CONSUMER));
-        classic.chain(consumer).collect()
+        let streams = self
+            .streams_groups
+            .values()
+            .filter(|_| is_asked(STREAMS))
+            .map(|group| (group, group.state().name()))
+            .filter(|(_, state)| passes(state))
+            .map(|(group, state)| listed(&group.id, STREAMS, state, STREAMS));
+        classic.chain(consumer).chain(streams).collect()
     }
 }

@@ -69,7 +69,11 @@ impl GroupShard {
             .consumer_groups
             .values()
             .map(|group| (Reader::Consumer(group), group.members.is_empty()));
-        for (group, is_empty) in classic.chain(consumer) {
+        let streams = self
+            .streams_groups
+            .values()
+            .map(|group| (Reader::Streams(group), group.members.is_empty()));
+        for (group, is_empty) in classic.chain(consumer).chain(streams) {
             let all_expired = self.expire_offsets_of(group, now.wall_ms, &mut records);
             if all_expired && is_empty {
                 records.extend(self.tombstones_of_empty(group.id()));

@@ -39,6 +39,13 @@ impl GroupShard {
             answer.error_code = error.code();
             return answer;
         }
+        if let Some(group) = self.streams_groups.get(group_id)
+            && let Err(error) =
+                group.validate_offset_fetch(request.member_id.as_deref(), request.member_epoch)
+        {
+            answer.error_code = error.code();
+            return answer;
+        }
         answer.topics = match &request.topics {
             None => self.all_offsets(group_id, is_unstable),
             Some(topics) => topics

@@ -29,6 +29,7 @@ use crate::consumer::migrate::Downgrade;
 use crate::effect::{Effect, Reply, Token};
 use crate::offsets::Offsets;
 use crate::record::GroupRecord;
+use crate::streams::group::StreamsGroup;
 use crate::timers::{TimerKey, Timers};
 
 /// Who sent a request.
@@ -59,6 +60,7 @@ pub struct GroupShard {
     /// The classic groups. No group is of both kinds.
     pub(crate) groups: BTreeMap<Arc<str>, ClassicGroup>,
     pub(crate) consumer_groups: BTreeMap<Arc<str>, ConsumerGroup>,
+    pub(crate) streams_groups: BTreeMap<Arc<str>, StreamsGroup>,
     /// Consumer groups that become classic ones as soon as their records are applied.
     pub(crate) downgrades: BTreeMap<Arc<str>, Downgrade>,
     pub(crate) offsets: Offsets,
@@ -76,6 +78,7 @@ impl GroupShard {
             cluster: Arc::new(EmptyCluster),
             groups: BTreeMap::new(),
             consumer_groups: BTreeMap::new(),
+            streams_groups: BTreeMap::new(),
             downgrades: BTreeMap::new(),
             offsets: Offsets::default(),
             pending: PendingOffsets::default(),
@@ -95,11 +98,26 @@ impl GroupShard {
                 group.topics_seen_at = None;
             }
         }
+        for group in self.streams_groups.values_mut() {
+            if topics_changed.iter().any(|topic| group.needs(topic)) {
+                group.soft.topics_seen_at = None;
+            }
+        }
     }
 
     /// The consumer group with this id.
     pub fn consumer_group(&self, group_id: &str) -> Option<&ConsumerGroup> {
         self.consumer_groups.get(group_id)
+    }
+
+    /// The streams group with this id.
+    pub fn streams_group(&self, group_id: &str) -> Option<&StreamsGroup> {
+        self.streams_groups.get(group_id)
+    }
+
+    /// Whether there is a group with this id that the coordinator assigns, other than a streams group.
+    pub(crate) fn holds_other_than_classic(&self, group_id: &str) -> bool {
+        self.consumer_groups.contains_key(group_id)
     }
 
     /// The classic group with this id.
@@ -135,6 +153,7 @@ impl GroupShard {
                 value: Some(value),
             } => {
                 self.consumer_groups.remove(&group);
+                self.streams_groups.remove(&group);
                 if self.complete_downgrade(&group, &value, now) {
                     // The group is there with all that its record has no room for.
                 } else if !self.loading && self.groups.contains_key(&group) {
@@ -148,12 +167,16 @@ impl GroupShard {
                 self.groups.remove(&group);
             }
             GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
+            GroupRecord::Streams { group, record } => self.replay_streams(group, record),
         }
     }
 
     /// A group that commits without having members is created by its first offset.
     pub(crate) fn create_for_offset(&mut self, group_id: &Arc<str>, now: Now) {
-        if !self.consumer_groups.contains_key(group_id) && !self.groups.contains_key(group_id) {
+        let is_known = self.holds_other_than_classic(group_id)
+            || self.streams_groups.contains_key(group_id)
+            || self.groups.contains_key(group_id);
+        if !is_known {
             let group = ClassicGroup::new(group_id.clone(), now.wall_ms);
             self.groups.insert(group_id.clone(), group);
         }
@@ -194,6 +217,7 @@ impl GroupShard {
                 self.schedule_revocation(&group_id, &member.id, member.details.rebalance_timeout_ms, now);
             }
         }
+        self.begin_streams_sessions(now);
         records
     }
 
@@ -218,7 +242,14 @@ impl GroupShard {
             Some(TimerKey::Session { group, member }) if self.consumer_groups.contains_key(&group) => {
                 self.expire_consumer_session(&group, &member, now)
             }
+            Some(TimerKey::Session { group, member }) if self.streams_groups.contains_key(&group) => {
+                self.expire_streams_session(&group, &member)
+            }
             Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now),
+            Some(TimerKey::Revocation { group, member }) if self.streams_groups.contains_key(&group) => {
+                self.expire_streams_revocation(&group, &member)
+            }
+            Some(TimerKey::InitialRebalance { group }) => self.expire_initial_rebalance(&group, now),
             Some(TimerKey::Revocation { group, member }) => self.expire_revocation(&group, &member, now),
             Some(TimerKey::MemberJoin { group, member } | TimerKey::MemberSync { group, member }) => {
                 self.expire_consumer_session(&group, &member, now)

@@ -15,15 +15,17 @@ use crate::classic::state::ClassicState;
 use crate::consumer::group::ConsumerGroup;
 use crate::consumer::migrate::tombstones_of_group;
 use crate::record::GroupRecord;
+use crate::streams::fence::tombstones_of_streams_group;
+use crate::streams::group::StreamsGroup;
 
 impl GroupShard {
     /// Deletes a group without members (DeleteGroups): GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, or its
     /// tombstones.
     pub fn delete_group(&self, group_id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
-        let (group_id, is_empty) = match (self.consumer_groups.get(group_id), self.groups.get(group_id)) {
-            (Some(group), _) => (&group.id, group.members.is_empty()),
-            (None, Some(group)) => (&group.id, group.state == ClassicState::Empty),
-            (None, None) => return Err(ErrorCode::GroupIdNotFound),
+        let (group_id, is_empty) = match self.reader(group_id)? {
+            Reader::Classic(group) => (&group.id, group.state == ClassicState::Empty),
+            Reader::Consumer(group) => (&group.id, group.members.is_empty()),
+            Reader::Streams(group) => (&group.id, group.members.is_empty()),
         };
         if !is_empty {
             return Err(ErrorCode::NonEmptyGroup);
@@ -45,13 +47,26 @@ impl GroupShard {
         Ok(records)
     }
 
-    /// What deletes a group without members, of either kind.
+    fn reader(&self, group_id: &str) -> Result<Reader<'_>, ErrorCode> {
+        let consumer = self.consumer_groups.get(group_id).map(Reader::Consumer);
+        let streams = || self.streams_groups.get(group_id).map(Reader::Streams);
+        let classic = || self.groups.get(group_id).map(Reader::Classic);
+        consumer
+            .or_else(streams)
+            .or_else(classic)
+            .ok_or(ErrorCode::GroupIdNotFound)
+    }
+
+    /// What deletes a group without members, of whatever kind.
     pub(super) fn tombstones_of_empty(&self, group_id: &Arc<str>) -> Vec<GroupRecord> {
-        match self.consumer_groups.get(group_id) {
-            Some(group) => {
+        match self.reader(group_id) {
+            Ok(Reader::Consumer(group)) => {
                 GroupRecord::of_consumer_group(group_id, tombstones_of_group(group, &BTreeSet::new()))
             }
-            None => vec![GroupRecord::GroupMetadata {
+            Ok(Reader::Streams(group)) => {
+                GroupRecord::of_streams_group(group_id, tombstones_of_streams_group(group))
+            }
+            Ok(Reader::Classic(_)) | Err(_) => vec![GroupRecord::GroupMetadata {
                 group: group_id.clone(),
                 value: None,
             }],
@@ -65,11 +80,7 @@ impl GroupShard {
     ) -> Result<Outcome<Vec<OffsetDeleteResponseTopic>>, ErrorCode> {
         require_group_id(&request.group_id)?;
         let requested = request.group_id.as_str();
-        let group = match (self.consumer_groups.get(requested), self.groups.get(requested)) {
-            (Some(group), _) => Reader::Consumer(group),
-            (None, Some(group)) => Reader::Classic(group),
-            (None, None) => return Err(ErrorCode::GroupIdNotFound),
-        };
+        let group = self.reader(requested)?;
         if let Reader::Classic(group) = group
             && group.state != ClassicState::Empty
             && !group.uses_consumer_protocol()
@@ -105,11 +116,12 @@ impl GroupShard {
     }
 }
 
-/// A group of either kind, for its subscriptions.
+/// A group of whatever kind, for its subscriptions.
 #[derive(Clone, Copy)]
 pub(super) enum Reader<'a> {
     Classic(&'a ClassicGroup),
     Consumer(&'a ConsumerGroup),
+    Streams(&'a StreamsGroup),
 }
 
 impl<'a> Reader<'a> {
@@ -117,6 +129,7 @@ impl<'a> Reader<'a> {
         match self {
             Reader::Classic(group) => &group.id,
             Reader::Consumer(group) => &group.id,
+            Reader::Streams(group) => &group.id,
         }
     }
 
@@ -124,6 +137,7 @@ impl<'a> Reader<'a> {
         match self {
             Reader::Classic(group) => group.is_subscribed_to(topic),
             Reader::Consumer(group) => group.is_subscribed_to(topic),
+            Reader::Streams(group) => group.is_subscribed_to(topic),
         }
     }
 }

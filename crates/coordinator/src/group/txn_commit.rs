@@ -74,6 +74,10 @@ impl GroupShard {
             group.validate_transactional_commit(request, api_version)?;
             return Ok(group.id.clone());
         }
+        if let Some(group) = self.streams_groups.get(request.group_id.as_str()) {
+            group.validate_transactional_commit(request, api_version)?;
+            return Ok(group.id.clone());
+        }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
             // Replaying the offset creates the group.
             return match request.generation_id_or_member_epoch {

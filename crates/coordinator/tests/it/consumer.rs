@@ -109,6 +109,7 @@ fn kinds(records: &[GroupRecord]) -> Vec<&'static str> {
         GroupRecord::GroupMetadata { value: Some(_), .. } => "classic",
         GroupRecord::GroupMetadata { value: None, .. } => "-classic",
         GroupRecord::OffsetCommit { .. } => "offset",
+        GroupRecord::Streams { .. } => "streams",
     };
     records.iter().map(kind).collect()
 }

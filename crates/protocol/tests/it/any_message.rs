@@ -12,9 +12,6 @@ macro_rules! apis {
         pub fn request_round_trip(api: ApiKey, version: i16, body: &[u8]) -> Option<Result<BytesMut, Malformed>> {
             match api {
                 $(ApiKey::$api => request::<messages::$request>(version, body),)*
-                ApiKey::StreamsGroupHeartbeat
-                | ApiKey::StreamsGroupDescribe
-                | ApiKey::StreamsGroupTopologyDescriptionUpdate => None,
             }
         }
 
@@ -22,9 +19,6 @@ macro_rules! apis {
         pub fn response_round_trip(api: ApiKey, version: i16, body: &[u8]) -> Option<BytesMut> {
             match api {
                 $(ApiKey::$api => response::<messages::$response>(version, body),)*
-                ApiKey::StreamsGroupHeartbeat
-                | ApiKey::StreamsGroupDescribe
-                | ApiKey::StreamsGroupTopologyDescriptionUpdate => None,
             }
         }
     };
@@ -115,9 +109,12 @@ apis! {
             WriteShareGroupState WriteShareGroupStateRequest WriteShareGroupStateResponse,
             DeleteShareGroupState DeleteShareGroupStateRequest DeleteShareGroupStateResponse,
             ReadShareGroupStateSummary ReadShareGroupStateSummaryRequest ReadShareGroupStateSummaryResponse,
+            StreamsGroupHeartbeat StreamsGroupHeartbeatRequest StreamsGroupHeartbeatResponse,
+            StreamsGroupDescribe StreamsGroupDescribeRequest StreamsGroupDescribeResponse,
             DescribeShareGroupOffsets DescribeShareGroupOffsetsRequest DescribeShareGroupOffsetsResponse,
             AlterShareGroupOffsets AlterShareGroupOffsetsRequest AlterShareGroupOffsetsResponse,
             DeleteShareGroupOffsets DeleteShareGroupOffsetsRequest DeleteShareGroupOffsetsResponse,
+            StreamsGroupTopologyDescriptionUpdate StreamsGroupTopologyDescriptionUpdateRequest StreamsGroupTopologyDescriptionUpdateResponse,
             UnregisterController UnregisterControllerRequest UnregisterControllerResponse,
 }
 

@@ -58,6 +58,9 @@ fn groups_and_records(client: &mut Client) -> Vec<(ApiKey, String)> {
         .with_group_id(group())
         .with_member_id(text("m"))
         .with_subscribed_topic_names(Some(vec![topic()]));
+    let streams_heartbeat = StreamsGroupHeartbeatRequest::default()
+        .with_group_id(group())
+        .with_member_id(text("m"));
     let join = JoinGroupRequest::default()
         .with_group_id(group())
         .with_session_timeout_ms(10_000)
@@ -142,6 +145,14 @@ fn groups_and_records(client: &mut Client) -> Vec<(ApiKey, String)> {
             ),
         ),
         (ApiKey::ConsumerGroupHeartbeat, newest(client, heartbeat)),
+        (ApiKey::StreamsGroupHeartbeat, newest(client, streams_heartbeat)),
+        (
+            ApiKey::StreamsGroupDescribe,
+            newest(
+                client,
+                StreamsGroupDescribeRequest::default().with_group_ids(vec![group()]),
+            ),
+        ),
         (
             ApiKey::ConsumerGroupDescribe,
             newest(

@@ -100,6 +100,8 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::WriteShareGroupState, OF_CLUSTER),
     (ApiKey::DeleteShareGroupState, OF_CLUSTER),
     (ApiKey::ReadShareGroupStateSummary, OF_CLUSTER),
+    (ApiKey::StreamsGroupHeartbeat, OF_GROUP),
+    (ApiKey::StreamsGroupDescribe, OF_GROUP),
     (ApiKey::UnregisterController, OF_CLUSTER),
 ];
 

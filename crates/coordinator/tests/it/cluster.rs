@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use barnabas_coordinator::{ClusterView, ConsumerSettings, Topic};
+use barnabas_coordinator::{ClusterView, ConsumerSettings, StreamsSettings, Topic};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,7 @@ pub struct Cluster {
     version: i64,
     created_at: i64,
     pub settings: ConsumerSettings,
+    pub streams: StreamsSettings,
 }
 
 impl Cluster {
@@ -70,5 +71,9 @@ impl ClusterView for Cluster {
 
     fn consumer_settings(&self, _: &str) -> ConsumerSettings {
         self.settings
+    }
+
+    fn streams_settings(&self, _: &str) -> StreamsSettings {
+        self.streams.clone()
     }
 }

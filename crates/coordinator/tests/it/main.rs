@@ -15,4 +15,6 @@ mod rebalance;
 mod runtime;
 mod simulation;
 mod static_members;
+mod streams;
+mod streams_simulation;
 mod transactions;

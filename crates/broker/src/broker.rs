@@ -17,6 +17,7 @@ use crate::fetch::session_cache::SessionCache;
 use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
+use crate::share::{ShareSettings, Shares};
 use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_controller::admin::AdminNode;
@@ -182,6 +183,16 @@ impl Broker {
     /// The share coordinator.
     pub fn share_states(&self) -> &ShareCoordinator {
         self.metadata.share_states()
+    }
+
+    /// What this broker knows of share groups.
+    pub fn shares(&self) -> &Shares {
+        self.metadata.shares()
+    }
+
+    /// The settings of a share group.
+    pub fn share_settings(&self, group: &str) -> ShareSettings {
+        ShareSettings::of(&self.image(), &self.config(), group)
     }
 
     /// What clients may take.

@@ -254,6 +254,8 @@ pub static APIS: &[Api] = &[
     row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
     row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
     row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
+    row!(ShareFetch,                   raw k78_share_fetch,                         ByHandler,                Broker,     Fetch),
+    row!(ShareAcknowledge,             raw k79_share_acknowledge,                   ByHandler,                Broker,     Request),
     row!(InitializeShareGroupState,     among_brokers k83_initialize_share_group_state, ByHandler,                Broker,     Request),
     row!(ReadShareGroupState,           among_brokers k84_read_share_group_state,    ByHandler,                Broker,     Request),
     row!(WriteShareGroupState,          among_brokers k85_write_share_group_state,   ByHandler,                Broker,     Request),
@@ -281,6 +283,10 @@ impl Service for BrokerService {
 
     fn metrics(&self) -> Option<&Arc<RequestMetrics>> {
         self.0.metrics.as_ref()
+    }
+
+    fn closed(&self, connection: &ConnectionContext) {
+        self.0.shares().connection_closed(&self.0, connection.id);
     }
 
     fn limits(&self) -> Limits {

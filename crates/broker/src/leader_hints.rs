@@ -7,6 +7,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::leader::{LeaderIdAndEpoch, NodeEndpoint};
 use barnabas_protocol::produce::{ProducePartitionResponse, TopicRef};
 use barnabas_replica::partition::fetch::FetchedPartition;
+use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::fetch::session::FetchKey;
@@ -44,12 +45,6 @@ pub fn of_fetch(
     context: &RequestContext,
     sent: &mut [(FetchKey, FetchedPartition)],
 ) -> Vec<NodeEndpoint> {
-    let is_elsewhere = |error| {
-        matches!(
-            error,
-            ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch
-        )
-    };
     if context.api_version < FETCH_SINCE || !sent.iter().any(|(_, fetched)| is_elsewhere(fetched.error)) {
         return Vec::new();
     }
@@ -60,6 +55,37 @@ pub fn of_fetch(
         fetched.current_leader = hints.name(topic.map(|topic| &**topic), key.partition);
     }
     hints.into_endpoints()
+}
+
+/// Whether another broker should have been asked.
+pub fn is_elsewhere(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch
+    )
+}
+
+/// A partition by its topic's id, and who leads it.
+type Led = ((Uuid, i32), LeaderIdAndEpoch);
+
+/// Who leads these partitions, and where they are reached (KIP-932).
+pub fn of_ids(
+    broker: &Broker,
+    context: &RequestContext,
+    elsewhere: &[(Uuid, i32)],
+) -> (Vec<Led>, Vec<NodeEndpoint>) {
+    if elsewhere.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let image = broker.image();
+    let mut hints = LeaderHints::new(&image, &context.connection, broker.node_id);
+    let leaders = elsewhere.iter().filter_map(|(topic_id, partition)| {
+        let topic = image.topics.by_id(topic_id);
+        let leader = hints.name(topic.map(|topic| &**topic), *partition)?;
+        Some(((*topic_id, *partition), leader))
+    });
+    let leaders = leaders.collect();
+    (leaders, hints.into_endpoints())
 }
 
 /// The leaders that a response names, and where each is reached.

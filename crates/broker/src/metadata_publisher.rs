@@ -15,6 +15,7 @@ use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
 use crate::lifecycle::BrokerLifecycle;
 use crate::lost_brokers::LostBrokers;
+use crate::share::Shares;
 use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
 use barnabas_replica::ReplicaManager;
@@ -28,6 +29,7 @@ pub struct MetadataPublisher {
     groups: GroupCoordinator,
     transactions: TransactionCoordinator,
     share_states: ShareCoordinator,
+    shares: Shares,
     peers: BrokerPeers,
     throttling: Arc<Throttling>,
     lost: LostBrokers,
@@ -47,6 +49,8 @@ impl MetadataPublisher {
         let groups = GroupCoordinator::new(&settings.config(), environment.clone());
         let transactions = TransactionCoordinator::new(&settings.config(), environment.clone());
         let share_states = ShareCoordinator::new(&settings.config(), environment.clone());
+        let sessions_max = usize::try_from(settings.config().group_share_max_share_sessions).unwrap_or(0);
+        let shares = Shares::new(sessions_max);
         let throttling = Arc::new(Throttling::new(&settings.config(), environment.clock.clone()));
         MetadataPublisher {
             image: ArcSwap::from_pointee(MetadataImage::empty()),
@@ -56,6 +60,7 @@ impl MetadataPublisher {
             groups,
             transactions,
             share_states,
+            shares,
             peers,
             lost: LostBrokers::default(),
             clock: environment.clock,
@@ -104,6 +109,11 @@ impl MetadataPublisher {
         &self.share_states
     }
 
+    /// What this broker knows of share groups.
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
     /// What clients may take.
     pub fn throttling(&self) -> &Arc<Throttling> {
         &self.throttling
@@ -133,6 +143,7 @@ impl MetadataPublisher {
             .apply(&image, delta, self.partitions(), &self.config());
         self.transactions.apply(&image, delta, self.partitions());
         self.share_states.apply(&image, delta, self.partitions());
+        self.shares.apply(&image, delta, self.config().node_id);
         Self::warn_of_ineffective(&image, delta);
         let now_ms = self.clock.monotonic_ms();
         self.lost.apply(&self.image(), &image, delta, now_ms);

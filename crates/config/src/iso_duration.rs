@@ -54,6 +54,36 @@ fn is_time(mut rest: &str) -> bool {
     rest.is_empty()
 }
 
+/// The duration in milliseconds, rounded down; `None` for what is no duration.
+pub fn iso_duration_ms(text: &str) -> Option<i64> {
+    if !is_iso_duration(text) {
+        return None;
+    }
+    let mut total_ms: i64 = 0;
+    let mut number = String::new();
+    for c in text.to_ascii_uppercase().chars() {
+        let unit_ms: i64 = match c {
+            '0'..='9' | '.' | '+' => {
+                number.push(c);
+                continue;
+            }
+            'D' => 86_400_000,
+            'H' => 3_600_000,
+            'M' => 60_000,
+            'S' => 1_000,
+            _ => continue,
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
+        let whole: i64 = whole.parse().ok()?;
+        let thousandths: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
+        total_ms = total_ms
+            .saturating_add(whole.saturating_mul(unit_ms))
+            .saturating_add(thousandths);
+        number.clear();
+    }
+    Some(total_ms)
+}
+
 fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
     !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|b| b.is_ascii_digit())
@@ -61,7 +91,7 @@ fn is_whole(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_iso_duration;
+    use super::{is_iso_duration, iso_duration_ms};
 
     #[test]
     fn reads_what_java_reads() {
@@ -72,6 +102,21 @@ mod tests {
             "", "P", "PT", "1D", "P1H", "PT1D", "PT-1S", "P1Y", "PT1S2M", "PT1.5H", "PTS",
         ] {
             assert!(!is_iso_duration(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_so_many_milliseconds() {
+        let durations = [
+            ("P1D", Some(86_400_000)),
+            ("PT1H30M", Some(5_400_000)),
+            ("pt0.3456S", Some(345)),
+            ("P2DT+3S", Some(172_803_000)),
+            ("PT999999999999999999H", Some(i64::MAX)),
+            ("1H", None),
+        ];
+        for (text, expected) in durations {
+            assert_eq!(iso_duration_ms(text), expected, "{text}");
         }
     }
 }

@@ -37,6 +37,7 @@ mod yaml;
 pub use barnabas_protocol::security_protocol::SecurityProtocol;
 pub use controller_rules::{ConfigKind, ControllerRules};
 pub use dynamic::DynamicBrokerConfig;
+pub use iso_duration::iso_duration_ms;
 pub use layers::{Layers, Settings};
 pub use listeners::{ListenerConfig, ListenerProtocol, ListenerSettings, NodeListeners, TLS_SETTINGS};
 pub use quorum::{Address, QuorumSettings};

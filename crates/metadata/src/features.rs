@@ -32,6 +32,9 @@ pub const GROUP_VERSION: &str = "group.version";
 /// From level 1 on there are streams groups (KIP-1071).
 pub const STREAMS_VERSION: &str = "streams.version";
 
+/// Share groups (KIP-932) from level 1 on, with dead letter queues from 2 on (KIP-1191).
+pub const SHARE_VERSION: &str = "share.version";
+
 /// Every feature, by name.
 pub const FEATURES: [Feature; 7] = [
     Feature {
@@ -55,7 +58,7 @@ pub const FEATURES: [Feature; 7] = [
         max: 33,
     },
     Feature {
-        name: "share.version",
+        name: SHARE_VERSION,
         min: 0,
         max: 2,
     },

@@ -200,6 +200,13 @@ impl ErrorCode {
     }
 }
 
+impl Default for ErrorCode {
+    /// What a response says unless something else is said.
+    fn default() -> Self {
+        ErrorCode::None
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -31,5 +31,6 @@ mod reader;
 pub mod records;
 pub mod security_protocol;
 mod shape;
+pub mod share_fetch;
 pub mod topic_ref;
 mod wire;

@@ -29,6 +29,9 @@ pub use crate::generated::read_share_group_state_summary_request::{self, ReadSha
 pub use crate::generated::read_share_group_state_summary_response::{
     self, ReadShareGroupStateSummaryResponse,
 };
+pub use crate::generated::share_acknowledge_request::{self, ShareAcknowledgeRequest};
+pub use crate::generated::share_acknowledge_response::{self, ShareAcknowledgeResponse};
+pub use crate::generated::share_fetch_request::{self, ShareFetchRequest};
 pub use crate::generated::streams_group_describe_request::{self, StreamsGroupDescribeRequest};
 pub use crate::generated::streams_group_describe_response::{self, StreamsGroupDescribeResponse};
 pub use crate::generated::streams_group_heartbeat_request::{self, StreamsGroupHeartbeatRequest};

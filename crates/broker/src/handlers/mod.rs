@@ -39,6 +39,8 @@ pub mod k68_consumer_group_heartbeat;
 pub mod k69_consumer_group_describe;
 pub mod k74_list_config_resources;
 pub mod k75_describe_topic_partitions;
+pub mod k78_share_fetch;
+pub mod k79_share_acknowledge;
 pub mod k83_initialize_share_group_state;
 pub mod k84_read_share_group_state;
 pub mod k85_write_share_group_state;

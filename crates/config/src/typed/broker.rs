@@ -278,6 +278,26 @@ view! {
         group_streams_min_task_offset_interval_ms: i32 = "group.streams.min.task.offset.interval.ms",
         /// The most standby tasks of a task that may be set.
         group_streams_max_standby_replicas: i32 = "group.streams.max.standby.replicas",
+        /// The most share sessions of a broker.
+        group_share_max_share_sessions: i32 = "group.share.max.share.sessions",
+        /// How many records of a partition a share group may have in flight.
+        group_share_partition_max_record_locks: i32 = "group.share.partition.max.record.locks",
+        /// The least of such records that may be set.
+        group_share_min_partition_max_record_locks: i32 = "group.share.min.partition.max.record.locks",
+        /// The most of such records that may be set.
+        group_share_max_partition_max_record_locks: i32 = "group.share.max.partition.max.record.locks",
+        /// How often a record is delivered to a share group.
+        group_share_delivery_count_limit: i32 = "group.share.delivery.count.limit",
+        /// The least such limit that may be set.
+        group_share_min_delivery_count_limit: i32 = "group.share.min.delivery.count.limit",
+        /// The greatest such limit that may be set.
+        group_share_max_delivery_count_limit: i32 = "group.share.max.delivery.count.limit",
+        /// How long a member of a share group may work on a record, milliseconds.
+        group_share_record_lock_duration_ms: i32 = "group.share.record.lock.duration.ms",
+        /// The least such time that may be set, milliseconds.
+        group_share_min_record_lock_duration_ms: i32 = "group.share.min.record.lock.duration.ms",
+        /// The greatest such time that may be set, milliseconds.
+        group_share_max_record_lock_duration_ms: i32 = "group.share.max.record.lock.duration.ms",
         /// How long the first rebalance of a group waits for more members, milliseconds.
         group_initial_rebalance_delay_ms: i32 = "group.initial.rebalance.delay.ms",
         /// Partitions of `__transaction_state`.

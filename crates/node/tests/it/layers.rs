@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
         &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "security_protocol", "shape", "guard::ELEMENTS_MAX"],
         &["frame", "records", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
-        &["codec", "header", "produce", "fetch", "internal_records", "kraft_voters", "metadata_records"],
+        &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),
     ("config", &[
         &["iso_duration", "paths", "properties", "redpanda", "resource", "start_topics", "yaml"],

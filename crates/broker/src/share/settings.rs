@@ -1,0 +1,104 @@
+//! The settings of a share group: its own, between the broker's bounds, or the broker's.
+
+use barnabas_config::BrokerConfig;
+use barnabas_metadata::image::{ConfigMap, MetadataImage};
+use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_replica::partition::Isolation;
+use barnabas_share::GroupSettings;
+
+/// Where a share group begins in a partition that it knows nothing of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OffsetReset {
+    /// Behind the last record.
+    Latest,
+    /// With the first record.
+    Earliest,
+    /// With what is at most so many milliseconds old.
+    ByDuration(i64),
+}
+
+/// What is set for a share group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareSettings {
+    /// What its partitions go by.
+    pub group: GroupSettings,
+    /// `share.isolation.level`.
+    pub isolation: Isolation,
+    /// `share.auto.offset.reset`.
+    pub offset_reset: OffsetReset,
+}
+
+impl ShareSettings {
+    /// The settings of a group in an image. What the group sets was checked when it was set, but the bounds
+    /// may be others since.
+    pub fn of(image: &MetadataImage, config: &BrokerConfig, group: &str) -> Self {
+        let resource = ConfigResource {
+            resource_type: ConfigResourceType::Group,
+            name: group.to_owned(),
+        };
+        let nothing = ConfigMap::new();
+        let own = image.configs.get(&resource).map_or(&nothing, |own| own);
+        let number = |name: &str, default: i32, least: i32, most: i32| {
+            let set: Option<i32> = own.get(name).and_then(|value| value.trim().parse().ok());
+            set.map_or(default, |value| if value < least { least } else { value.min(most) })
+        };
+        let text = |name: &str| own.get(name).map(|value| value.trim());
+        let limit = number(
+            "share.delivery.count.limit",
+            config.group_share_delivery_count_limit,
+            config.group_share_min_delivery_count_limit,
+            config.group_share_max_delivery_count_limit,
+        );
+        ShareSettings {
+            group: GroupSettings {
+                max_record_locks: number(
+                    "share.partition.max.record.locks",
+                    config.group_share_partition_max_record_locks,
+                    config.group_share_min_partition_max_record_locks,
+                    config.group_share_max_partition_max_record_locks,
+                ),
+                delivery_count_limit: i16::try_from(limit).unwrap_or(i16::MAX),
+                record_lock_duration_ms: number(
+                    "share.record.lock.duration.ms",
+                    config.group_share_record_lock_duration_ms,
+                    config.group_share_min_record_lock_duration_ms,
+                    config.group_share_max_record_lock_duration_ms,
+                ),
+                renew_acknowledge_enable: text("share.renew.acknowledge.enable")
+                    .is_none_or(|value| value.eq_ignore_ascii_case("true")),
+                dead_letters: false,
+            },
+            isolation: match text("share.isolation.level") {
+                Some(level) if level.eq_ignore_ascii_case("read_committed") => Isolation::ReadCommitted,
+                _ => Isolation::ReadUncommitted,
+            },
+            offset_reset: offset_reset(text("share.auto.offset.reset").unwrap_or("latest")),
+        }
+    }
+}
+
+fn offset_reset(text: &str) -> OffsetReset {
+    let lower = text.to_ascii_lowercase();
+    match lower.strip_prefix("by_duration:") {
+        Some(_) => {
+            let duration = text.split_once(':').map_or("", |(_, duration)| duration);
+            // It was checked when it was set.
+            let duration_ms = barnabas_config::iso_duration_ms(duration).unwrap_or(0);
+            OffsetReset::ByDuration(duration_ms)
+        }
+        None if lower == "earliest" => OffsetReset::Earliest,
+        None => OffsetReset::Latest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_resets_are_read() {
+        assert_eq!(offset_reset("latest"), OffsetReset::Latest);
+        assert_eq!(offset_reset("EARLIEST"), OffsetReset::Earliest);
+        assert_eq!(offset_reset("by_duration:PT1H"), OffsetReset::ByDuration(3_600_000));
+    }
+}

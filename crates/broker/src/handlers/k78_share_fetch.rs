@@ -54,7 +54,11 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         broker: broker.clone(),
     };
     let is_renewal = answer.context.api_version >= RENEW_SINCE && request.is_renew_ack;
-    let interesting = if is_renewal { Vec::new() } else { answer.interesting() };
+    let interesting = if is_renewal {
+        Vec::new()
+    } else {
+        answer.interesting()
+    };
     let mut fetch = ShareFetch::new(
         broker,
         &answer.opened.key.group,
@@ -69,7 +73,11 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         return Outcome::Ready(answer.reply(acknowledged.ready()));
     }
     Outcome::Staged(Box::pin(async move {
-        let found = if is_complete { fetch.into_found() } else { fetch.wait().await };
+        let found = if is_complete {
+            fetch.into_found()
+        } else {
+            fetch.wait().await
+        };
         answer.found.extend(found);
         let outcomes = acknowledged.settled().await;
         answer.reply(outcomes)
@@ -84,15 +92,29 @@ struct Opened {
     partitions: Vec<PartitionKey>,
 }
 
-fn open(broker: &Arc<Broker>, context: &RequestContext, request: &ShareFetchRequest) -> Result<Opened, Refused> {
-    let key = check_member(broker, context, request.group_id.as_deref(), request.member_id.as_deref())?;
+fn open(
+    broker: &Arc<Broker>,
+    context: &RequestContext,
+    request: &ShareFetchRequest,
+) -> Result<Opened, Refused> {
+    let key = check_member(
+        broker,
+        context,
+        request.group_id.as_ref().map(|id| &***id),
+        request.member_id.as_deref(),
+    )?;
     if context.api_version >= RENEW_SINCE && request.is_renew_ack {
         check_renewal(request)?;
     }
     let epoch = request.share_session_epoch;
     let topics = request.topics.iter();
     let wanted: Vec<PartitionKey> = topics
-        .flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic_id, partition.partition_index)))
+        .flat_map(|topic| {
+            topic
+                .partitions
+                .iter()
+                .map(|partition| (topic.topic_id, partition.partition_index))
+        })
         .collect();
     let mut sessions = broker.shares().sessions();
     let partitions = match epoch {
@@ -110,7 +132,12 @@ fn open(broker: &Arc<Broker>, context: &RequestContext, request: &ShareFetchRequ
             let forgotten: Vec<PartitionKey> = request
                 .forgotten_topics_data
                 .iter()
-                .flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic_id, *partition)))
+                .flat_map(|topic| {
+                    topic
+                        .partitions
+                        .iter()
+                        .map(|partition| (topic.topic_id, *partition))
+                })
                 .collect();
             sessions.go_on(&key, epoch, &wanted, &forgotten)?
         }
@@ -186,7 +213,12 @@ fn refuse(context: &RequestContext, refused: Refused) -> Reply {
 }
 
 /// Refuses after a while, so that a client that finds no place does not try all the time.
-async fn refuse_later(broker: Arc<Broker>, context: RequestContext, refused: Refused, wait: Duration) -> Reply {
+async fn refuse_later(
+    broker: Arc<Broker>,
+    context: RequestContext,
+    refused: Refused,
+    wait: Duration,
+) -> Reply {
     tokio::select! {
         biased;
         () = broker.stopping.cancelled() => {}
@@ -236,7 +268,10 @@ impl Answer {
 
     fn wanted(&self, request: &ShareFetchRequest) -> Wanted {
         let quota = self.broker.throttling().fetch_bytes_max(&self.context);
-        let max_bytes = request.max_bytes.min(self.broker.config().fetch_max_bytes).min(quota);
+        let max_bytes = request
+            .max_bytes
+            .min(self.broker.config().fetch_max_bytes)
+            .min(quota);
         Wanted {
             member: self.opened.key.member.clone(),
             mode: match request.share_acquire_mode {
@@ -271,6 +306,12 @@ impl Answer {
         // What was acquired is sent all the same: nobody else may have it meanwhile.
         let throttle_time_ms = self.broker.throttling().fetch(&self.context, bytes, self.spent);
         let lock_ms = self.settings.group.record_lock_duration_ms;
-        response::answer(&self.broker, &self.context, (throttle_time_ms, lock_ms), self.found, outcomes)
+        response::answer(
+            &self.broker,
+            &self.context,
+            (throttle_time_ms, lock_ms),
+            self.found,
+            outcomes,
+        )
     }
 }

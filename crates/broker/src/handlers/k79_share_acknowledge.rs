@@ -21,8 +21,8 @@ use crate::broker::Broker;
 use crate::leader_hints;
 use crate::request::RequestContext;
 use crate::share::acknowledge::{self, Acknowledged, AcknowledgementBatch, Acknowledgements};
-use crate::share::sessions::{FINAL_EPOCH, PartitionKey, SessionKey};
 use crate::share::request::{Refused, check_member};
+use crate::share::sessions::{FINAL_EPOCH, PartitionKey, SessionKey};
 
 /// First version that knows renewals, and tells how long locks are.
 const RENEW_SINCE: i16 = 2;
@@ -58,7 +58,12 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     Outcome::Staged(Box::pin(finish(broker, context, acknowledged, lock_ms)))
 }
 
-async fn finish(broker: Arc<Broker>, context: RequestContext, acknowledged: Acknowledged, lock_ms: i32) -> Reply {
+async fn finish(
+    broker: Arc<Broker>,
+    context: RequestContext,
+    acknowledged: Acknowledged,
+    lock_ms: i32,
+) -> Reply {
     answer(&broker, &context, acknowledged.settled().await, lock_ms)
 }
 
@@ -67,7 +72,12 @@ fn open(
     context: &RequestContext,
     request: &ShareAcknowledgeRequest,
 ) -> Result<SessionKey, Refused> {
-    let key = check_member(broker, context, request.group_id.as_deref(), request.member_id.as_deref())?;
+    let key = check_member(
+        broker,
+        context,
+        request.group_id.as_ref().map(|id| &***id),
+        request.member_id.as_deref(),
+    )?;
     let mut sessions = broker.shares().sessions();
     sessions.acknowledge(&key, request.share_session_epoch)?;
     Ok(key)
@@ -100,7 +110,9 @@ fn answer(
     outcomes: Vec<(PartitionKey, acknowledge::Outcome)>,
     lock_ms: i32,
 ) -> Reply {
-    let elsewhere = outcomes.iter().filter(|(_, outcome)| leader_hints::is_elsewhere(outcome.error));
+    let elsewhere = outcomes
+        .iter()
+        .filter(|(_, outcome)| leader_hints::is_elsewhere(outcome.error));
     let elsewhere: Vec<PartitionKey> = elsewhere.map(|(key, _)| *key).collect();
     let (leaders, endpoints) = leader_hints::of_ids(broker, context, &elsewhere);
     let mut topics: Vec<(Uuid, Vec<PartitionData>)> = Vec::new();

@@ -76,7 +76,9 @@ impl Acknowledged {
 
     /// Whether there is nothing to wait for.
     pub fn is_settled(&self) -> bool {
-        self.0.iter().all(|(_, answer)| matches!(answer, Answer::Ready(_)))
+        self.0
+            .iter()
+            .all(|(_, answer)| matches!(answer, Answer::Ready(_)))
     }
 
     /// The outcome of each partition, once all is written.
@@ -86,9 +88,13 @@ impl Acknowledged {
             let outcome = match answer {
                 Answer::Ready(outcome) => outcome,
                 // Who should have answered is gone with its runtime.
-                Answer::Writing(written) => {
-                    Outcome::of(written.await.unwrap_or(Err(ErrorCode::UnknownServerError)).err().unwrap_or_default())
-                }
+                Answer::Writing(written) => Outcome::of(
+                    written
+                        .await
+                        .unwrap_or(Err(ErrorCode::UnknownServerError))
+                        .err()
+                        .unwrap_or_default(),
+                ),
             };
             outcomes.push((key, outcome));
         }
@@ -139,7 +145,11 @@ fn check(
 ) -> Result<(), ErrorCode> {
     let image = broker.image();
     let topic = image.topics.by_id(&topic_id).ok_or(ErrorCode::UnknownTopicId)?;
-    let greatest = if context.api_version >= RENEW_SINCE { RENEW } else { GREATEST_TYPE };
+    let greatest = if context.api_version >= RENEW_SINCE {
+        RENEW
+    } else {
+        GREATEST_TYPE
+    };
     let mut before = -1;
     for batch in batches {
         let (first, last) = (batch.first_offset, batch.last_offset);

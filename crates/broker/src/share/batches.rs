@@ -72,7 +72,9 @@ impl Batches {
         let first_offset = acquired.first()?.first_offset;
         let last_offset = acquired.last()?.last_offset;
         let first = self.spans.partition_point(|span| span.last_offset < first_offset);
-        let behind = self.spans.partition_point(|span| span.first_offset <= last_offset);
+        let behind = self
+            .spans
+            .partition_point(|span| span.first_offset <= last_offset);
         let (from, to) = (*self.places.get(first)?, *self.places.get(behind)?);
         (from < to).then(|| FileRange {
             position: range.position + from as u64,

@@ -256,7 +256,11 @@ impl ShareFetch {
                 break;
             }
             let key = self.targets[at].key;
-            if self.found.iter().any(|(known, found)| *known == key && found.error != ErrorCode::None) {
+            if self
+                .found
+                .iter()
+                .any(|(known, found)| *known == key && found.error != ErrorCode::None)
+            {
                 continue;
             }
             match self.step(at, Some((each, records_left)), may_be_cold) {
@@ -264,7 +268,9 @@ impl ShareFetch {
                 Step::Cold(range) => self.cold.push(range),
                 Step::Found(found) => {
                     let records = found.acquired.iter();
-                    records_left -= records.map(|records| records.last_offset - records.first_offset + 1).sum::<i64>();
+                    records_left -= records
+                        .map(|records| records.last_offset - records.first_offset + 1)
+                        .sum::<i64>();
                     self.found.push((key, found));
                 }
             }
@@ -298,7 +304,13 @@ impl ShareFetch {
         }
         state.wakes(changed);
         let read = match partition {
-            Ok(partition) => read(&mut state, partition, settings, limits.map_or(wanted.max_bytes, |(bytes, _)| bytes), interest),
+            Ok(partition) => read(
+                &mut state,
+                partition,
+                settings,
+                limits.map_or(wanted.max_bytes, |(bytes, _)| bytes),
+                interest,
+            ),
             Err(error) => Err(*error),
         };
         let (fetch_offset, fetched) = match read {
@@ -353,7 +365,9 @@ impl ShareFetch {
         arm_timer(broker, held, &mut state);
         if acquired.is_empty() {
             // Something may be there all the same: behind what was passed over.
-            let moved = state.core().is_some_and(|core| core.next_fetch_offset() != fetch_offset);
+            let moved = state
+                .core()
+                .is_some_and(|core| core.next_fetch_offset() != fetch_offset);
             if moved {
                 changed.notify_one();
             }
@@ -380,7 +394,7 @@ fn read(
         return Ok(None);
     }
     let reader = Reader::Consumer(settings.isolation);
-    let mut fetch = |core: &mut SharePartition| {
+    let fetch = |core: &mut SharePartition| {
         let fetch_offset = core.next_fetch_offset();
         let request = FetchPartition {
             fetch_offset,
@@ -409,7 +423,9 @@ fn read(
 fn led(broker: &Broker, (topic_id, partition): PartitionKey) -> Result<i32, ErrorCode> {
     let image = broker.image();
     let topic = image.topics.by_id(&topic_id).ok_or(ErrorCode::UnknownTopicId)?;
-    let partition = topic.partition(partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = topic
+        .partition(partition)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if partition.leader == broker.node_id {
         Ok(partition.leader_epoch)
     } else {

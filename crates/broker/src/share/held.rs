@@ -103,7 +103,11 @@ impl HeldState {
 
     /// Has a fetch woken by the next change.
     pub fn wakes(&mut self, waiter: &Arc<Notify>) {
-        if self.waiters.iter().any(|other| other.as_ptr() == Arc::as_ptr(waiter)) {
+        if self
+            .waiters
+            .iter()
+            .any(|other| other.as_ptr() == Arc::as_ptr(waiter))
+        {
             return;
         }
         if self.waiters.len() == self.waiters.capacity() {

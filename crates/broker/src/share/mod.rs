@@ -53,7 +53,8 @@ impl Shares {
     pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta, node_id: i32) {
         if delta.features_changed && image.features.level(SHARE_VERSION) == 0 {
             self.sessions().clear();
-            self.partitions.end_where(ErrorCode::NotLeaderOrFollower, |_| true);
+            self.partitions
+                .end_where(ErrorCode::NotLeaderOrFollower, |_| true);
             return;
         }
         let has_changed = |key: &ShareKey| {
@@ -91,7 +92,10 @@ impl Shares {
     /// # Errors
     /// SHARE_SESSION_NOT_FOUND.
     pub fn close(&self, broker: &Arc<Broker>, key: &SessionKey) -> Result<(), ErrorCode> {
-        let ended = self.sessions().remove(key).ok_or(ErrorCode::ShareSessionNotFound)?;
+        let ended = self
+            .sessions()
+            .remove(key)
+            .ok_or(ErrorCode::ShareSessionNotFound)?;
         self.release(broker, &ended);
         Ok(())
     }
@@ -104,7 +108,9 @@ impl Shares {
                 topic_id: *topic_id,
                 partition: *partition,
             };
-            let Some(held) = self.partitions.get(&key) else { continue };
+            let Some(held) = self.partitions.get(&key) else {
+                continue;
+            };
             let mut state = held.lock();
             let core = state.core();
             if let Some(write) = core.and_then(|core| core.release_acquired(&ended.key.member, &settings)) {

@@ -113,7 +113,9 @@ async fn restore(broker: &Arc<Broker>, held: &Held) -> Result<(SharePartition, i
 
 /// Where a group begins that has no start offset: `share.auto.offset.reset`.
 fn first_offset(broker: &Broker, held: &Held, settings: &ShareSettings) -> Result<i64, ErrorCode> {
-    let partition = broker.partitions().by_id(&held.key.topic_id, held.key.partition)?;
+    let partition = broker
+        .partitions()
+        .by_id(&held.key.topic_id, held.key.partition)?;
     let reader = Reader::Consumer(Isolation::ReadUncommitted);
     let find = |query| partition.list_offset(query, reader, held.leader_epoch);
     let query = match settings.offset_reset {
@@ -128,7 +130,9 @@ fn first_offset(broker: &Broker, held: &Held, settings: &ShareSettings) -> Resul
         None => find(OffsetQuery::Latest)?,
         found => found,
     };
-    found.map(|found| found.offset).ok_or(ErrorCode::UnknownServerError)
+    found
+        .map(|found| found.offset)
+        .ok_or(ErrorCode::UnknownServerError)
 }
 
 /// Has a write take its turn; who holds the lock calls this in the moment at which the write came to be. The
@@ -190,7 +194,11 @@ fn next_write(held: &Held) -> Option<(Vec<Queued>, WriteState)> {
             state_epoch: *state_epoch,
             start_offset: core.start_offset(),
             delivery_complete_count: core.delivery_complete_count(),
-            batches: queued.iter().flat_map(|one| &one.write.batches).copied().collect(),
+            batches: queued
+                .iter()
+                .flat_map(|one| &one.write.batches)
+                .copied()
+                .collect(),
         },
         _ => {
             state.is_writing = false;

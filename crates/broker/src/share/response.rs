@@ -99,7 +99,9 @@ impl Partitions {
     /// Those that another broker leads.
     fn elsewhere(&self) -> Vec<PartitionKey> {
         let all = self.topics.iter().flat_map(|(topic_id, partitions)| {
-            let here = partitions.iter().filter(|(partition, _)| leader_hints::is_elsewhere(partition.error));
+            let here = partitions
+                .iter()
+                .filter(|(partition, _)| leader_hints::is_elsewhere(partition.error));
             here.map(|(partition, _)| (*topic_id, partition.index))
         });
         all.collect()
@@ -115,7 +117,11 @@ fn acquired(records: &barnabas_share::AcquiredRecords) -> AcquiredRecords {
 }
 
 /// The frame of a response whose partitions have these records.
-pub fn write(context: &RequestContext, response: &ShareFetchResponse, records: &[Option<FileRange>]) -> Reply {
+pub fn write(
+    context: &RequestContext,
+    response: &ShareFetchResponse,
+    records: &[Option<FileRange>],
+) -> Reply {
     let mut head = frame_buffer(HEAD_BYTES);
     encode_response_header(
         context.api_key,

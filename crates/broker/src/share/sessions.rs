@@ -218,7 +218,10 @@ impl ShareSessions {
     }
 
     fn at(&mut self, key: &SessionKey, epoch: i32) -> Result<&mut Session, ErrorCode> {
-        let session = self.sessions.get_mut(key).ok_or(ErrorCode::ShareSessionNotFound)?;
+        let session = self
+            .sessions
+            .get_mut(key)
+            .ok_or(ErrorCode::ShareSessionNotFound)?;
         if session.epoch == epoch {
             Ok(session)
         } else {
@@ -276,11 +279,20 @@ mod tests {
     fn epochs_follow_each_other() {
         let mut sessions = ShareSessions::new(2);
         let (a, connection) = (key("g", "a"), ConnectionId::numbered(1));
-        assert_eq!(sessions.go_on(&a, 1, &[], &[]), Err(ErrorCode::ShareSessionNotFound));
-        assert_eq!(sessions.acknowledge(&a, 0), Err(ErrorCode::InvalidShareSessionEpoch));
+        assert_eq!(
+            sessions.go_on(&a, 1, &[], &[]),
+            Err(ErrorCode::ShareSessionNotFound)
+        );
+        assert_eq!(
+            sessions.acknowledge(&a, 0),
+            Err(ErrorCode::InvalidShareSessionEpoch)
+        );
         assert_eq!(sessions.acknowledge(&a, -1), Err(ErrorCode::ShareSessionNotFound));
         sessions.open(&a, connection, &partitions(&[3, 1])).unwrap();
-        assert_eq!(sessions.go_on(&a, 2, &[], &[]), Err(ErrorCode::InvalidShareSessionEpoch));
+        assert_eq!(
+            sessions.go_on(&a, 2, &[], &[]),
+            Err(ErrorCode::InvalidShareSessionEpoch)
+        );
         let all = sessions.go_on(&a, 1, &partitions(&[2, 1]), &partitions(&[3]));
         assert_eq!(all, Ok(partitions(&[1, 2])));
         sessions.acknowledge(&a, 2).unwrap();
@@ -305,16 +317,23 @@ mod tests {
     fn a_session_ends_with_its_connection() {
         let mut sessions = ShareSessions::new(5);
         let connection = ConnectionId::numbered;
-        sessions.open(&key("g", "a"), connection(1), &partitions(&[0])).unwrap();
+        sessions
+            .open(&key("g", "a"), connection(1), &partitions(&[0]))
+            .unwrap();
         sessions.open(&key("g", "b"), connection(2), &[]).unwrap();
         // Opened anew by another connection, it lives on.
-        sessions.open(&key("g", "a"), connection(3), &partitions(&[0])).unwrap();
+        sessions
+            .open(&key("g", "a"), connection(3), &partitions(&[0]))
+            .unwrap();
         assert_eq!(sessions.connection_closed(connection(1)), (None, None));
         let (ended, empty) = sessions.connection_closed(connection(3));
         assert_eq!(ended.unwrap().partitions, partitions(&[0]));
         assert_eq!(empty, None);
         assert!(sessions.remove(&key("g", "b")).is_some());
-        assert_eq!(sessions.connection_closed(connection(2)), (None, Some("g".into())));
+        assert_eq!(
+            sessions.connection_closed(connection(2)),
+            (None, Some("g".into()))
+        );
         assert_eq!(sessions.connection_closed(connection(2)), (None, None));
     }
 
@@ -322,14 +341,19 @@ mod tests {
     fn what_has_changed_is_told() {
         let mut sessions = ShareSessions::new(5);
         let a = key("g", "a");
-        sessions.open(&a, ConnectionId::numbered(1), &partitions(&[0, 1])).unwrap();
+        sessions
+            .open(&a, ConnectionId::numbered(1), &partitions(&[0, 1]))
+            .unwrap();
         sessions.go_on(&a, 1, &partitions(&[2]), &[]).unwrap();
         let found = |what: [&'static str; 3]| -> Vec<(PartitionKey, &'static str)> {
             partitions(&[0, 1, 2]).into_iter().zip(what).collect()
         };
         let tell = |sessions: &mut ShareSessions, epoch, what| {
             let mut found = found(what);
-            let judge = (|found: &&str| *found == "records", |found: &&str| *found == "error");
+            let judge = (
+                |found: &&str| *found == "records",
+                |found: &&str| *found == "error",
+            );
             sessions.keep_told(&a, epoch, &mut found, judge).map(|()| {
                 let told = found.iter().map(|(key, _)| key.1);
                 told.collect::<Vec<_>>()
@@ -340,6 +364,9 @@ mod tests {
         assert_eq!(tell(&mut sessions, 2, ["", "error", ""]), Ok(vec![1]));
         assert_eq!(tell(&mut sessions, 2, ["", "", ""]), Ok(vec![1]));
         assert_eq!(tell(&mut sessions, 2, ["", "", ""]), Ok(vec![]));
-        assert_eq!(tell(&mut sessions, 3, ["", "", ""]), Err(ErrorCode::InvalidShareSessionEpoch));
+        assert_eq!(
+            tell(&mut sessions, 3, ["", "", ""]),
+            Err(ErrorCode::InvalidShareSessionEpoch)
+        );
     }
 }

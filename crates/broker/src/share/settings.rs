@@ -32,15 +32,15 @@ impl ShareSettings {
     /// The settings of a group in an image. What the group sets was checked when it was set, but the bounds
     /// may be others since.
     pub fn of(image: &MetadataImage, config: &BrokerConfig, group: &str) -> Self {
-        let resource = ConfigResource {
-            resource_type: ConfigResourceType::Group,
-            name: group.to_owned(),
-        };
+        let resource = ConfigResource::new(ConfigResourceType::Group, group);
         let nothing = ConfigMap::new();
         let own = image.configs.get(&resource).map_or(&nothing, |own| own);
         let number = |name: &str, default: i32, least: i32, most: i32| {
             let set: Option<i32> = own.get(name).and_then(|value| value.trim().parse().ok());
-            set.map_or(default, |value| if value < least { least } else { value.min(most) })
+            set.map_or(
+                default,
+                |value| if value < least { least } else { value.min(most) },
+            )
         };
         let text = |name: &str| own.get(name).map(|value| value.trim());
         let limit = number(
@@ -99,6 +99,9 @@ mod tests {
     fn offset_resets_are_read() {
         assert_eq!(offset_reset("latest"), OffsetReset::Latest);
         assert_eq!(offset_reset("EARLIEST"), OffsetReset::Earliest);
-        assert_eq!(offset_reset("by_duration:PT1H"), OffsetReset::ByDuration(3_600_000));
+        assert_eq!(
+            offset_reset("by_duration:PT1H"),
+            OffsetReset::ByDuration(3_600_000)
+        );
     }
 }

@@ -9,9 +9,7 @@ use barnabas_protocol::messages::read_share_group_state_request::{
 use barnabas_protocol::messages::write_share_group_state_request::{
     PartitionData as WritePartition, StateBatch as WireBatch, WriteStateData,
 };
-use barnabas_protocol::messages::{
-    GroupId, ReadShareGroupStateRequest, StrBytes, WriteShareGroupStateRequest,
-};
+use barnabas_protocol::messages::{ReadShareGroupStateRequest, StrBytes, WriteShareGroupStateRequest};
 use barnabas_share::{RecordState, StateBatch};
 
 use super::held::{Held, ShareKey};
@@ -48,16 +46,24 @@ pub struct WriteState {
 /// What a fetch is told: COORDINATOR_NOT_AVAILABLE, GROUP_ID_NOT_FOUND, UNKNOWN_TOPIC_OR_PARTITION,
 /// NOT_LEADER_OR_FOLLOWER, UNKNOWN_SERVER_ERROR.
 pub async fn read(broker: &Arc<Broker>, held: &Held) -> Result<ReadState, ErrorCode> {
-    let ShareKey { topic_id, partition, .. } = held.key;
+    let ShareKey {
+        topic_id, partition, ..
+    } = held.key;
     let wanted = ReadPartition::default()
         .with_partition(partition)
         .with_leader_epoch(held.leader_epoch);
-    let topic = ReadStateData::default().with_topic_id(topic_id).with_partitions(vec![wanted]);
+    let topic = ReadStateData::default()
+        .with_topic_id(topic_id)
+        .with_partitions(vec![wanted]);
     let request = ReadShareGroupStateRequest::default()
         .with_group_id(group_id(&held.key))
         .with_topics(vec![topic]);
     let response = persister::read(broker, request).await;
-    let read = response.results.into_iter().flat_map(|topic| topic.partitions).next();
+    let read = response
+        .results
+        .into_iter()
+        .flat_map(|topic| topic.partitions)
+        .next();
     let read = read.ok_or(ErrorCode::UnknownServerError)?;
     check(read.error_code)?;
     let batches = read.state_batches.iter().map(|batch| {
@@ -82,7 +88,9 @@ pub async fn read(broker: &Arc<Broker>, held: &Held) -> Result<ReadState, ErrorC
 /// # Errors
 /// As [`read`].
 pub async fn write(broker: &Arc<Broker>, held: &Held, state: WriteState) -> Result<(), ErrorCode> {
-    let ShareKey { topic_id, partition, .. } = held.key;
+    let ShareKey {
+        topic_id, partition, ..
+    } = held.key;
     let batches = state.batches.iter().map(|batch| {
         WireBatch::default()
             .with_first_offset(batch.first_offset)
@@ -97,12 +105,18 @@ pub async fn write(broker: &Arc<Broker>, held: &Held, state: WriteState) -> Resu
         .with_start_offset(state.start_offset)
         .with_delivery_complete_count(state.delivery_complete_count)
         .with_state_batches(batches.collect());
-    let topic = WriteStateData::default().with_topic_id(topic_id).with_partitions(vec![written]);
+    let topic = WriteStateData::default()
+        .with_topic_id(topic_id)
+        .with_partitions(vec![written]);
     let request = WriteShareGroupStateRequest::default()
         .with_group_id(group_id(&held.key))
         .with_topics(vec![topic]);
     let response = persister::write(broker, request).await;
-    let written = response.results.into_iter().flat_map(|topic| topic.partitions).next();
+    let written = response
+        .results
+        .into_iter()
+        .flat_map(|topic| topic.partitions)
+        .next();
     check(written.ok_or(ErrorCode::UnknownServerError)?.error_code)
 }
 

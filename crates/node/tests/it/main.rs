@@ -27,6 +27,7 @@ mod quotas;
 mod request_memory;
 mod run_time;
 mod settings_in_effect;
+mod shares;
 mod signals;
 mod space;
 mod unknown_records;

@@ -8,7 +8,33 @@ use uuid::Uuid;
 
 /// Calls them and shows the answers.
 pub fn call_every_api(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
-    state(client, topic_id)
+    let mut answers = state(client, topic_id);
+    answers.extend(records(client, topic_id));
+    answers
+}
+
+/// Those of whoever leads a partition.
+fn records(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
+    let fetched = share_fetch_request::FetchTopic::default()
+        .with_topic_id(topic_id)
+        .with_partitions(vec![share_fetch_request::FetchPartition::default()]);
+    let fetch = ShareFetchRequest::default()
+        .with_group_id(Some(group()))
+        .with_member_id(Some(text("m")))
+        .with_max_records(1)
+        .with_topics(vec![fetched]);
+    let settled = share_acknowledge_request::AcknowledgeTopic::default()
+        .with_topic_id(topic_id)
+        .with_partitions(vec![share_acknowledge_request::AcknowledgePartition::default()]);
+    let acknowledge = ShareAcknowledgeRequest::default()
+        .with_group_id(Some(group()))
+        .with_member_id(Some(text("m")))
+        .with_share_session_epoch(1)
+        .with_topics(vec![settled]);
+    vec![
+        (ApiKey::ShareFetch, ask(client, 1, fetch)),
+        (ApiKey::ShareAcknowledge, newest(client, acknowledge)),
+    ]
 }
 
 /// Those of the share coordinator.

@@ -1,107 +1,27 @@
 //! One ShareFetch over its partitions: acquires what there is, or waits for it.
-//!
-//! Reading and acquiring are one step under the lock of the share partition, so that nobody else comes to
-//! read the same. The records go from the page cache to the socket; of them only headers are looked at.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use barnabas_network::response::FileRange;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
-use barnabas_replica::partition::offsets::OffsetQuery;
 use barnabas_replica::partition::waiters::{FetchWatch, Interest};
-use barnabas_replica::partition::{Partition, Reader};
-use barnabas_share::{Acquire, AcquireMode, AcquiredRecords, MemberId, SharePartition};
 use tokio::sync::Notify;
 
 use super::ShareSettings;
-use super::batches::Batches;
-use super::held::{Held, HeldState, Phase, ShareKey};
-use super::partitions::{arm_timer, is_fenced};
+use super::acquire::{Asking, Found, Step, Target, Wanted};
+use super::held::ShareKey;
 use super::sessions::PartitionKey;
 use crate::broker::Broker;
 use crate::fetch::cold::ColdRanges;
 
-/// Most bytes that are read back at a time for a partition whose records have left the page cache.
-const COLD_BYTES: usize = 1024 * 1024;
-
-/// What a member wants.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Who.
-    pub member: MemberId,
-    /// How.
-    pub mode: AcquireMode,
-    /// Records of an entry of the answer, about.
-    pub batch_size: i32,
-    /// Most records in all.
-    pub max_records: i32,
-    /// Most bytes in all, but for a first batch that is larger.
-    pub max_bytes: i32,
-    /// Fewer bytes are waited for.
-    pub min_bytes: usize,
-    /// How long.
-    pub max_wait: Duration,
-}
-
-/// What there is for the member in one partition.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// What stands in the way.
-    pub error: ErrorCode,
-    /// The records.
-    pub records: Option<FileRange>,
-    /// What of them is acquired.
-    pub acquired: Vec<AcquiredRecords>,
-}
-
-impl Found {
-    /// A partition that can't be fetched from.
-    pub fn failed(error: ErrorCode) -> Self {
-        Found {
-            error,
-            ..Found::default()
-        }
-    }
-
-    /// Bytes of records.
-    pub fn bytes(&self) -> usize {
-        self.records.as_ref().map_or(0, |records| records.len)
-    }
-}
-
-/// A partition that is fetched from.
-struct Target {
-    key: PartitionKey,
-    held: Arc<Held>,
-    partition: Result<Arc<Partition>, ErrorCode>,
-    interest: Arc<Interest>,
-}
-
 /// A fetch on its way.
 pub struct ShareFetch {
-    broker: Arc<Broker>,
-    wanted: Wanted,
-    settings: ShareSettings,
+    asking: Asking,
     targets: Vec<Target>,
     watch: Arc<FetchWatch>,
-    /// What else than records may be there: records given back, room, a state that was read.
-    changed: Arc<Notify>,
     found: Vec<(PartitionKey, Found)>,
     /// Records that have to be read back before they are acquired.
     cold: Vec<FileRange>,
-}
-
-/// One step of a fetch.
-enum Step {
-    /// Nothing to acquire.
-    Nothing,
-    /// So many bytes could be.
-    Bytes(usize),
-    Found(Found),
-    /// These records first.
-    Cold(FileRange),
 }
 
 impl ShareFetch {
@@ -115,16 +35,18 @@ impl ShareFetch {
     ) -> Self {
         let watch = FetchWatch::new();
         let mut fetch = ShareFetch {
-            broker: broker.clone(),
-            wanted,
-            settings,
+            asking: Asking {
+                broker: broker.clone(),
+                wanted,
+                settings,
+                changed: Arc::new(Notify::new()),
+            },
             targets: Vec::with_capacity(partitions.len()),
             watch: watch.clone(),
-            changed: Arc::new(Notify::new()),
             found: Vec::new(),
             cold: Vec::new(),
         };
-        let is_empty = fetch.wanted.max_records == 0 || fetch.wanted.max_bytes == 0;
+        let is_empty = fetch.asking.wanted.max_records == 0 || fetch.asking.wanted.max_bytes == 0;
         for key in partitions.iter().filter(|_| !is_empty) {
             let leader_epoch = match led(broker, *key) {
                 Ok(leader_epoch) => leader_epoch,
@@ -158,7 +80,7 @@ impl ShareFetch {
         if self.targets.is_empty() {
             return true;
         }
-        if self.wanted.min_bytes > 1 && self.available_bytes() < self.wanted.min_bytes {
+        if self.asking.wanted.min_bytes > 1 && self.available_bytes() < self.asking.wanted.min_bytes {
             return self.has_found();
         }
         self.acquire(false);
@@ -177,11 +99,11 @@ impl ShareFetch {
 
     /// Waits until there is enough, or the time is over.
     pub async fn wait(mut self) -> Vec<(PartitionKey, Found)> {
-        let broker = self.broker.clone();
-        let over = tokio::time::sleep(self.wanted.max_wait);
+        let broker = self.asking.broker.clone();
+        let over = tokio::time::sleep(self.asking.wanted.max_wait);
         let stopped = broker.stopping.cancelled();
-        let isolation = self.settings.isolation;
-        let (watch, changed) = (self.watch.clone(), self.changed.clone());
+        let isolation = self.asking.settings.isolation;
+        let (watch, changed) = (self.watch.clone(), self.asking.changed.clone());
         tokio::pin!(over, stopped);
         let mut is_over = false;
         while !is_over {
@@ -196,7 +118,7 @@ impl ShareFetch {
                     return self.found;
                 }
             }
-            let missing = i64::try_from(self.wanted.min_bytes.max(1)).unwrap_or(i64::MAX);
+            let missing = i64::try_from(self.asking.wanted.min_bytes.max(1)).unwrap_or(i64::MAX);
             if watch.arm(missing, isolation) {
                 tokio::select! {
                     biased;
@@ -233,7 +155,7 @@ impl ShareFetch {
     fn available_bytes(&mut self) -> usize {
         let mut bytes = 0;
         for at in 0..self.targets.len() {
-            match self.step(at, None, true) {
+            match self.targets[at].step(&self.asking, None, true) {
                 Step::Bytes(more) => bytes += more,
                 // It ends the wait.
                 Step::Found(found) => {
@@ -247,10 +169,10 @@ impl ShareFetch {
     }
 
     fn acquire(&mut self, may_be_cold: bool) {
-        let mut records_left = i64::from(self.wanted.max_records);
+        let mut records_left = i64::from(self.asking.wanted.max_records);
         let count = i32::try_from(self.targets.len()).unwrap_or(i32::MAX).max(1);
         // As in Apache Kafka each may give as much as any other.
-        let each = (self.wanted.max_bytes / count).max(1);
+        let each = (self.asking.wanted.max_bytes / count).max(1);
         for at in 0..self.targets.len() {
             if records_left <= 0 {
                 break;
@@ -263,7 +185,7 @@ impl ShareFetch {
             {
                 continue;
             }
-            match self.step(at, Some((each, records_left)), may_be_cold) {
+            match self.targets[at].step(&self.asking, Some((each, records_left)), may_be_cold) {
                 Step::Nothing | Step::Bytes(_) => {}
                 Step::Cold(range) => self.cold.push(range),
                 Step::Found(found) => {
@@ -275,147 +197,6 @@ impl ShareFetch {
                 }
             }
         }
-    }
-
-    /// Acquires from a partition, at most so many bytes and records; or only looks what is there.
-    fn step(&mut self, at: usize, limits: Option<(i32, i64)>, may_be_cold: bool) -> Step {
-        let ShareFetch {
-            broker,
-            wanted,
-            settings,
-            targets,
-            changed,
-            ..
-        } = self;
-        let Target {
-            held,
-            partition,
-            interest,
-            ..
-        } = &targets[at];
-        let mut state = held.lock();
-        match &state.phase {
-            Phase::Over(error) => return Step::Found(Found::failed(*error)),
-            Phase::Loading => {
-                state.wakes(changed);
-                return Step::Nothing;
-            }
-            Phase::Active { .. } => {}
-        }
-        state.wakes(changed);
-        let read = match partition {
-            Ok(partition) => read(
-                &mut state,
-                partition,
-                settings,
-                limits.map_or(wanted.max_bytes, |(bytes, _)| bytes),
-                interest,
-            ),
-            Err(error) => Err(*error),
-        };
-        let (fetch_offset, fetched) = match read {
-            Ok(Some(read)) => read,
-            Ok(None) => return Step::Nothing,
-            Err(error) => {
-                drop(state);
-                if is_fenced(error) {
-                    broker.shares().partitions.end(held, error);
-                }
-                return Step::Found(Found::failed(error));
-            }
-        };
-        let Some(range) = fetched.records else {
-            return Step::Nothing;
-        };
-        let Some((_, records_left)) = limits else {
-            return Step::Bytes(range.len);
-        };
-        let first = FileRange {
-            len: range.len.min(COLD_BYTES),
-            ..range.clone()
-        };
-        if !may_be_cold && range.may_be_cold && !range.file.is_cached(first.position, first.len) {
-            return Step::Cold(first);
-        }
-        let now_ms = broker.clock.monotonic_ms();
-        let Some(core) = state.core() else {
-            return Step::Nothing;
-        };
-        let max_records = i32::try_from(records_left).unwrap_or(i32::MAX);
-        let ask = Acquire {
-            member: &wanted.member,
-            mode: wanted.mode,
-            batch_size: wanted.batch_size,
-            max_records,
-            fetch_offset,
-        };
-        let behind = core.end_offset().max(fetch_offset).saturating_add(records_left);
-        let aborted = fetched.aborted_transactions.unwrap_or_default();
-        let batches = match Batches::read(&range, &aborted, behind) {
-            Ok(batches) => batches,
-            Err(error) => {
-                if let Ok(partition) = partition {
-                    partition.read_failed(error);
-                }
-                return Step::Found(Found::failed(ErrorCode::KafkaStorageError));
-            }
-        };
-        let acquired = core.acquire(&ask, &batches.spans, &batches.aborted, &settings.group, now_ms);
-        let records = batches.slice(&range, &acquired);
-        arm_timer(broker, held, &mut state);
-        if acquired.is_empty() {
-            // Something may be there all the same: behind what was passed over.
-            let moved = state
-                .core()
-                .is_some_and(|core| core.next_fetch_offset() != fetch_offset);
-            if moved {
-                changed.notify_one();
-            }
-            return Step::Nothing;
-        }
-        Step::Found(Found {
-            error: ErrorCode::None,
-            records,
-            acquired,
-        })
-    }
-}
-
-/// Reads from where the share partition goes on; `None` if nothing may be acquired.
-fn read(
-    state: &mut HeldState,
-    partition: &Partition,
-    settings: &ShareSettings,
-    max_bytes: i32,
-    interest: &Arc<Interest>,
-) -> Result<Option<(i64, FetchedPartition)>, ErrorCode> {
-    let Some(core) = state.core() else { return Ok(None) };
-    if !core.can_acquire(&settings.group) {
-        return Ok(None);
-    }
-    let reader = Reader::Consumer(settings.isolation);
-    let fetch = |core: &mut SharePartition| {
-        let fetch_offset = core.next_fetch_offset();
-        let request = FetchPartition {
-            fetch_offset,
-            log_start_offset: -1,
-            max_bytes,
-            current_leader_epoch: -1,
-            last_fetched_epoch: -1,
-        };
-        let fetched = partition.fetch(&request, (max_bytes, true), reader, |_| Some(interest));
-        fetched.map(|fetched| (fetch_offset, fetched))
-    };
-    match fetch(core) {
-        Err(ErrorCode::OffsetOutOfRange) => {
-            let earliest = partition.list_offset(OffsetQuery::Earliest, reader, -1)?;
-            if let Some(earliest) = earliest.filter(|found| found.offset > core.start_offset()) {
-                core.log_start_moved(earliest.offset);
-                return fetch(core).map(Some);
-            }
-            Ok(None)
-        }
-        fetched => fetched.map(Some),
     }
 }
 

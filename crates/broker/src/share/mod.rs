@@ -2,9 +2,10 @@
 //! leads ([`partitions`]), and where the state of share partitions is kept ([`persister`]).
 
 pub mod acknowledge;
+pub mod acquire;
 mod batches;
 pub mod fetch;
-mod held;
+pub mod held;
 mod partitions;
 pub mod persister;
 pub mod request;
@@ -114,7 +115,7 @@ impl Shares {
             let mut state = held.lock();
             let core = state.core();
             if let Some(write) = core.and_then(|core| core.release_acquired(&ended.key.member, &settings)) {
-                let _ = partitions::submit(broker, &held, &mut state, write);
+                drop(partitions::submit(broker, &held, &mut state, write));
             }
         }
     }

@@ -237,7 +237,7 @@ async fn end_locks(broker: Arc<Broker>, held: Arc<Held>, at_ms: i64) {
     }
     state.timer_ms = None;
     if let Some(write) = state.core().and_then(|core| core.expire_locks(&settings, now_ms)) {
-        let _ = submit(&broker, &held, &mut state, write);
+        drop(submit(&broker, &held, &mut state, write));
         state.wake();
     }
     arm_timer(&broker, &held, &mut state);

@@ -11,7 +11,7 @@ use barnabas_protocol::share_fetch::{AcquiredRecords, ShareFetchPartitionRespons
 use uuid::Uuid;
 
 use super::acknowledge::Outcome;
-use super::fetch::Found;
+use super::acquire::Found;
 use super::sessions::PartitionKey;
 use crate::broker::Broker;
 use crate::leader_hints;

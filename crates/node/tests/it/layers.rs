@@ -84,8 +84,8 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("broker", &[
         &["broker_peers", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
         &["fetch"],
-        &["broker", "coordinator", "metadata_publisher"],
-        &["duplicates", "leader_hints", "share", "topic_creation", "transaction_verification"],
+        &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
+        &["duplicates", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch"],
     ]),
     ("http", &[

@@ -95,6 +95,8 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ConsumerGroupDescribe, OF_GROUP),
     (ApiKey::ListConfigResources, OF_CLUSTER),
     (ApiKey::DescribeTopicPartitions, NONE),
+    (ApiKey::ShareFetch, OF_GROUP),
+    (ApiKey::ShareAcknowledge, OF_GROUP),
     (ApiKey::InitializeShareGroupState, OF_CLUSTER),
     (ApiKey::ReadShareGroupState, OF_CLUSTER),
     (ApiKey::WriteShareGroupState, OF_CLUSTER),

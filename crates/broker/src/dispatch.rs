@@ -13,6 +13,7 @@ use barnabas_protocol::header::RequestHeader;
 use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
+use crate::faults;
 use crate::handlers::*;
 use crate::request::RequestContext;
 use barnabas_controller::authorization;
@@ -342,6 +343,21 @@ fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [
     };
     let body_start = header.size;
     let body = &mut frame[body_start..];
+    if broker.metadata.faults().is_on() {
+        return faults::serve::start(broker, context, body, serve);
+    }
+    run(broker, api, context, body)
+}
+
+/// Runs a request's handler.
+fn serve(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> Outcome {
+    match served(context.api_key) {
+        Some(api) => run(broker, api, context, body),
+        None => Outcome::Ready(Reply::Close),
+    }
+}
+
+fn run(broker: &Arc<Broker>, api: &Api, context: RequestContext, body: &mut [u8]) -> Outcome {
     match broker.throttling().begin() {
         // A Fetch counts for itself: that of a broker doesn't.
         Some(began) if !matches!(api.throttle, Throttle::Exempt | Throttle::Fetch) => {

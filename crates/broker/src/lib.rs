@@ -5,6 +5,7 @@ pub mod broker_peers;
 pub mod coordinator;
 pub mod dispatch;
 mod duplicates;
+pub mod faults;
 pub mod fetch;
 pub mod handlers;
 mod leader_hints;

@@ -13,6 +13,7 @@ use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResou
 
 use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
+use crate::faults::Faults;
 use crate::lifecycle::BrokerLifecycle;
 use crate::lost_brokers::LostBrokers;
 use crate::share::Shares;
@@ -32,6 +33,7 @@ pub struct MetadataPublisher {
     shares: Shares,
     peers: BrokerPeers,
     throttling: Arc<Throttling>,
+    faults: Faults,
     lost: LostBrokers,
     clock: Clock,
     /// Who tells the controllers how far this broker is.
@@ -52,7 +54,10 @@ impl MetadataPublisher {
         let sessions_max = usize::try_from(settings.config().group_share_max_share_sessions).unwrap_or(0);
         let shares = Shares::new(sessions_max);
         let throttling = Arc::new(Throttling::new(&settings.config(), environment.clock.clone()));
+        let faults = Faults::default();
+        Self::take_faults(&faults, &settings);
         MetadataPublisher {
+            faults,
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             settings,
             replicas,
@@ -117,6 +122,11 @@ impl MetadataPublisher {
     /// What clients may take.
     pub fn throttling(&self) -> &Arc<Throttling> {
         &self.throttling
+    }
+
+    /// The faults that clients are to see.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The other brokers.
@@ -190,6 +200,13 @@ impl MetadataPublisher {
         // The controller validated it, so only an older or newer release's value gets here.
         if let Err(error) = updated {
             tracing::error!(%error, "a dynamic setting is not valid; the settings stay as they are");
+        }
+        Self::take_faults(&self.faults, &self.settings);
+    }
+
+    fn take_faults(faults: &Faults, settings: &DynamicBrokerConfig) {
+        if let Err(error) = faults.replace(&settings.config().barnabas_faults) {
+            tracing::error!(%error, "fault rules make no sense; they stay as they were");
         }
     }
 }

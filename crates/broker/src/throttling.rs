@@ -205,15 +205,26 @@ fn limits(image: &MetadataImage, key: &str) -> Limits {
 
 /// A reply that says for how many milliseconds the client pauses, where its version has a place for it. What
 /// it says already, it says if it is more.
-fn told(context: &RequestContext, mut reply: Reply, pause_ms: i32) -> Reply {
-    if let (Reply::Frame { head, .. }, Some(place)) =
-        (&mut reply, place(context.api_key, context.api_version))
+pub(crate) fn told(context: &RequestContext, mut reply: Reply, pause_ms: i32) -> Reply {
+    if let Reply::Frame { head, rest } = &mut reply
+        && let Some(place) = match context.api_key {
+            ApiKey::Produce if rest.is_empty() => place_in_produce(context.api_version, head),
+            key => place(key, context.api_version),
+        }
         && let Some(field) = head.get_mut(place..place + 4)
     {
         let told = i32::from_be_bytes([field[0], field[1], field[2], field[3]]);
         field.copy_from_slice(&told.max(pause_ms).to_be_bytes());
     }
     reply
+}
+
+/// Where in the frame of a Produce's answer it is: last, before the tagged fields. `None` where there are
+/// any, which only errors have.
+fn place_in_produce(version: i16, head: &[u8]) -> Option<usize> {
+    let tags = usize::from(ApiKey::Produce.is_flexible(version));
+    let has_tagged_fields = tags == 1 && head.last() != Some(&0);
+    head.len().checked_sub(4 + tags).filter(|_| !has_tagged_fields)
 }
 
 /// Where in a frame `throttle_time_ms` is; `None` where it has none, or where it has no fixed place.

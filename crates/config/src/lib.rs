@@ -13,6 +13,7 @@ pub mod describe;
 mod dynamic;
 pub mod effect;
 pub mod explain;
+pub mod faults;
 pub mod http;
 mod ineffective;
 mod iso_duration;

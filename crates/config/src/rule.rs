@@ -4,6 +4,7 @@
 //! Kafka's, for clients show them.
 
 use super::ConfigException;
+use super::faults;
 use super::iso_duration::is_iso_duration;
 use super::value::{Value, java_double};
 
@@ -44,6 +45,8 @@ pub enum Rule {
     QuorumBootstrapServers,
     /// `id@host:port` items.
     QuorumVoters,
+    /// Fault rules.
+    Faults,
 }
 
 impl Rule {
@@ -84,6 +87,7 @@ impl Rule {
             "share_offset_reset" => Self::ShareOffsetReset,
             "quorum_bootstrap_servers" => Self::QuorumBootstrapServers,
             "quorum_voters" => Self::QuorumVoters,
+            "faults" => Self::Faults,
             _ => return None,
         })
     }
@@ -124,6 +128,10 @@ impl Rule {
             (Self::ShareOffsetReset, Value::Text(text)) => check_share_offset_reset(name, text),
             (Self::QuorumBootstrapServers, Value::List(items)) => check_bootstrap_servers(name, items),
             (Self::QuorumVoters, Value::List(items)) => check_voters(name, items),
+            (Self::Faults, Value::Text(text)) => match faults::parse(text) {
+                Ok(_) => Ok(()),
+                Err(why) => Err(ConfigException::value(name, text, &why)),
+            },
             _ => Ok(()),
         }
     }
@@ -144,6 +152,7 @@ impl Rule {
             Self::List { valid, .. } => format!("a list of {}", valid.join(", ")),
             Self::GzipLevel => "from 1 to 9, or -1".to_owned(),
             Self::ThrottledReplicas => "* or a list of partition:broker".to_owned(),
+            Self::Faults => faults::SYNTAX.to_owned(),
             Self::ShareOffsetReset => "latest, earliest or by_duration:PnDTnHnMn.nS".to_owned(),
             Self::QuorumBootstrapServers => "a list of host:port".to_owned(),
             Self::QuorumVoters => "a list of id@host:port".to_owned(),

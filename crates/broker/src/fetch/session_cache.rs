@@ -94,6 +94,12 @@ impl SessionCache {
         self.sessions.is_empty()
     }
 
+    /// The partitions that a session reads.
+    pub fn partitions(&self, session_id: i32) -> Vec<FetchKey> {
+        let session = self.sessions.get(&session_id);
+        session.map_or_else(Vec::new, |session| session.by_key.keys().cloned().collect())
+    }
+
     /// Finds out what a request reads and how it is to be answered.
     ///
     /// # Errors

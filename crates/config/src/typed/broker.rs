@@ -34,6 +34,8 @@ view! {
         /// Whether `barnabas.http.listener` may be an address that others reach although clients of the
         /// broker have to log in, or are authorised.
         barnabas_http_allow_remote: bool = "barnabas.http.allow.remote",
+        /// How requests go wrong on purpose, as `faults` reads it.
+        barnabas_faults: String = "barnabas.faults",
         /// The names of the controller's listeners.
         controller_listener_names: Vec<String> = "controller.listener.names",
         /// Where the broker listens.

@@ -7,7 +7,7 @@ use barnabas_metadata::controller::{ApiError, ConfigOutcomes};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 
-use barnabas_config::{Settings, validate};
+use barnabas_config::{Settings, faults, validate};
 
 use super::AdminNode;
 
@@ -77,8 +77,11 @@ pub fn check_broker_name(node: &impl AdminNode, name: &str) -> Outcome {
 /// Checks the whole set of dynamic settings that a broker, or all brokers where `name` is empty, would have.
 ///
 /// # Errors
-/// INVALID_REQUEST with what is wrong.
+/// INVALID_REQUEST with what is wrong, as in Apache Kafka; INVALID_CONFIG for fault rules.
 pub fn check_broker_settings(node: &impl AdminNode, name: &str, new: &Settings) -> Outcome {
+    if let Some(rules) = new.get(faults::SETTING) {
+        faults::parse(rules).map_err(|why| ApiError::new(ErrorCode::InvalidConfig, why))?;
+    }
     validate::dynamic_broker(&node.layers(), new, !name.is_empty())
         .map_err(|exception| invalid_request(exception.to_string()))?;
     if name.is_empty() {

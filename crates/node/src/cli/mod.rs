@@ -49,6 +49,7 @@ Options:
       --env                 Heed KAFKA_*, KAFKA_CFG_*, CLUSTER_ID and BARNABAS_* of the environment, over the file
       --override KEY=VALUE  Set a setting; may be given several times, wins over the file
       --topic TOPIC         Have NAME[:PARTITIONS[:REPLICAS]][,CONFIG=VALUE]... when the node is ready; may be repeated
+      --fault RULE          Have requests go wrong on purpose, as docs/FAULTS.md says; may be repeated
       --apply               Give topics that exist already the partitions and settings given here
       --check               Say what is wrong with the settings and which have no effect; start nothing
       --log LEVEL           error, warn, info, debug, trace, or a filter as in RUST_LOG

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use barnabas_config::faults;
 use barnabas_config::start_topics::{self, StartTopic};
 use barnabas_controller::log_format::LogFormat;
 use lexopt::prelude::*;
@@ -57,6 +58,7 @@ pub const OPTIONS: &[&str] = &[
     "override",
     "port",
     "topic",
+    "fault",
     "version",
 ];
 
@@ -104,6 +106,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, String> {
                 start.log_format = Some(format.map_err(|why: String| format!("--log-format {why}"))?);
             }
             Long("topic") => start_topics::merge(&mut start.topics, topics(&text(parser.value())?)?),
+            Long("fault") => add_fault(&mut start.overrides, &text(parser.value())?)?,
             Long("apply") => start.apply = true,
             Long("log") => start.log = Some(text(parser.value())?),
             Value(path) if start.file.is_none() => start.file = Some(path.into()),
@@ -183,6 +186,16 @@ fn cluster(
 fn number(flag: &str, given: &str, most: usize) -> Result<usize, String> {
     let number = given.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("--{flag} {given}: a number from 1 to {most} is expected"))
+}
+
+/// Adds a fault rule to those that were given before it.
+fn add_fault(overrides: &mut Vec<(String, String)>, rule: &str) -> Result<(), String> {
+    faults::parse(rule).map_err(|why| format!("--fault {why}; {} is expected", faults::SYNTAX))?;
+    match overrides.iter_mut().find(|(name, _)| name == faults::SETTING) {
+        Some((_, rules)) => *rules = format!("{rules}; {rule}"),
+        None => overrides.push((faults::SETTING.to_owned(), rule.to_owned())),
+    }
+    Ok(())
 }
 
 fn topics(given: &str) -> Result<Vec<StartTopic>, String> {

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),
     ("config", &[
-        &["iso_duration", "paths", "properties", "redpanda", "resource", "start_topics", "yaml"],
+        &["faults", "iso_duration", "paths", "properties", "redpanda", "resource", "start_topics", "yaml"],
         &["definitions", "rule", "value"],
         &["layers", "unknown"],
         &["typed", "variables"],
@@ -82,11 +82,11 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
+        &["broker_peers", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
         &["duplicates", "topic_creation", "transaction_verification"],
-        &["handlers", "dispatch"],
+        &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[
         &["body", "metrics::history", "metrics::table", "metrics::page"],
@@ -100,7 +100,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["failure", "table"],
         &["arguments"],
         &["broker_api_versions", "console_consumer", "console_producer", "topics"],
-        &["cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "zookeeper"],
+        &["acls", "cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "transactions", "zookeeper"],
     ]),
 ];
 

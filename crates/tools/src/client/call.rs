@@ -9,13 +9,11 @@ use std::time::Duration;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{ApiVersionsResponse, DescribeClusterRequest, MetadataRequest, Request};
 use tokio::runtime::Runtime;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
+use super::attempts::Attempts;
 use super::link::{Link, Unanswered};
 use super::{Brokers, KafkaError, Properties, Settings};
-
-/// The longest pause between two attempts (`retry.backoff.max.ms`).
-const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// Whom to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -341,43 +339,6 @@ impl To {
     /// Whether the connection is one where answers may take their time.
     fn may_wait(self) -> bool {
         matches!(self, To::Reader(_))
-    }
-}
-
-/// How often something was tried, and until when it may be.
-struct Attempts {
-    name: String,
-    tries: u32,
-    backoff: Duration,
-    deadline: Instant,
-}
-
-impl Attempts {
-    fn new(settings: &Settings, name: &str) -> Self {
-        Attempts {
-            name: name.to_owned(),
-            tries: 0,
-            backoff: settings.retry_backoff,
-            deadline: Instant::now() + settings.api_timeout,
-        }
-    }
-
-    fn check(&self) -> Result<(), KafkaError> {
-        if Instant::now() < self.deadline {
-            return Ok(());
-        }
-        Err(KafkaError::new(
-            ErrorCode::RequestTimedOut,
-            format!("Timed out waiting for a node assignment. Call: {}", self.name),
-        ))
-    }
-
-    async fn pause(&mut self) -> Result<(), KafkaError> {
-        self.check()?;
-        let rest = self.deadline.saturating_duration_since(Instant::now());
-        sleep(self.backoff.min(rest)).await;
-        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
-        self.check()
     }
 }
 

@@ -4,6 +4,7 @@
 //! sides know, and asks again where Kafka's own clients would, until `default.api.timeout.ms` is over.
 
 mod acls;
+mod attempts;
 mod brokers;
 mod call;
 pub mod committed;

@@ -8,11 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_network::Network;
-use barnabas_network::client::{CallError, NodeClient};
-use barnabas_protocol::messages::ApiVersionsRequest;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::controller::Controller;
 use crate::sessions::Incarnation;
@@ -46,8 +43,8 @@ async fn look(controller: &Controller, network: &Network) {
         }
         let mut looks = JoinSet::new();
         for (broker, address) in unheard {
-            let client = NodeClient::new(network.clone(), &address, "controller", &Handle::current());
-            looks.spawn(async move { (broker, is_nobody_there(&client).await) });
+            let network = network.clone();
+            looks.spawn(async move { (broker, is_nobody_there(&network, &address).await) });
         }
         while let Some(looked) = looks.join_next().await {
             let Ok((broker, refused)) = looked else { continue };
@@ -79,10 +76,8 @@ fn unheard(controller: &Controller) -> Vec<(Incarnation, String)> {
         .collect()
 }
 
-async fn is_nobody_there(client: &NodeClient) -> bool {
-    let looked = client.call(3, &ApiVersionsRequest::default(), PATIENCE).await;
-    matches!(
-        looked,
-        Err(CallError::Unreachable(_, ErrorKind::ConnectionRefused))
-    )
+/// A connection is all that is tried: whatever protocol is spoken there, nothing has to be said.
+async fn is_nobody_there(network: &Network, address: &str) -> bool {
+    let looked = timeout(PATIENCE, network.connect_to(address)).await;
+    matches!(looked, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
 }

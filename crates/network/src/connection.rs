@@ -82,7 +82,7 @@ pub async fn serve(
     };
     let (transport, principal) = match opened {
         Ok(opened) => opened,
-        Err(error) => return tracing::info!(%peer, listener = %listener.name, %error, "TLS handshake failed"),
+        Err(error) => return opening::failed(peer, &listener, &error),
     };
     let authentication = listener.sasl.clone().map(Authentication::new);
     let context = ConnectionContext::new(listener, peer.ip().to_canonical(), reached).counted_by(metrics);

@@ -43,6 +43,21 @@ impl Network {
         }
     }
 
+    /// Connects to the first address of `host:port` where somebody listens.
+    ///
+    /// # Errors
+    /// The system's, of the last address.
+    pub async fn connect_to(&self, host: &str) -> io::Result<Transport> {
+        let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses(host).await? {
+            match self.connect(address).await {
+                Ok(transport) => return Ok(transport),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
     /// Connects to an address, for the runtime that asks.
     ///
     /// # Errors
@@ -57,6 +72,14 @@ impl Network {
             #[cfg(any(test, feature = "simulation"))]
             Network::Simulated(host) => host.connect(address).await.map(Transport::Simulated),
         }
+    }
+}
+
+/// The addresses of `host:port`; a name is asked for on a thread of its own.
+pub(crate) async fn addresses(host: &str) -> io::Result<Vec<SocketAddr>> {
+    match host.parse() {
+        Ok(address) => Ok(vec![address]),
+        Err(_) => Ok(tokio::net::lookup_host(host).await?.collect()),
     }
 }
 

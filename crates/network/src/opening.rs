@@ -5,6 +5,7 @@
 //! never ends holds a place among the connections until its time is over.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use barnabas_security::KafkaPrincipal;
@@ -49,4 +50,13 @@ pub async fn open(
         )
     };
     Ok((Transport::Tls(Box::new(stream)), principal))
+}
+
+/// Says that a connection was not opened, and why; of who only looks whether somebody is there, as
+/// controllers and load balancers do, hardly anybody wants to know.
+pub fn failed(peer: SocketAddr, listener: &Listener, error: &io::Error) {
+    if error.kind() == io::ErrorKind::ConnectionAborted {
+        return tracing::debug!(%peer, "the connection ended before it began");
+    }
+    tracing::info!(%peer, listener = %listener.name, %error, "TLS handshake failed");
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::connector::Opened;
 use super::{CallError, Connector};
 use crate::Transport;
+use crate::listening::addresses;
 
 /// The largest answer that is taken. Memory follows the bytes that come, not those that are announced.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -117,7 +117,7 @@ impl ClientConnection {
             .rsplit_once(':')
             .map_or(&*self.address, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        for address in resolve(&self.address).await? {
+        for address in addresses(&self.address).await? {
             match self.connector.connect(address, host).await {
                 Ok(opened) => return Ok(opened),
                 Err(error) => failed = error,
@@ -130,14 +130,6 @@ impl ClientConnection {
 /// When a session that begins now has to be renewed.
 fn renewal(session: Duration) -> Instant {
     Instant::now() + session.mul_f64(SESSION_USED)
-}
-
-/// The addresses of a host; a name is asked for on a thread of its own.
-async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
-    match address.parse() {
-        Ok(address) => Ok(vec![address]),
-        Err(_) => Ok(tokio::net::lookup_host(address).await?.collect()),
-    }
 }
 
 struct Connected<'a> {

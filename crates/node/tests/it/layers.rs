@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["faults", "iso_duration", "paths", "properties", "redpanda", "resource", "start_topics", "yaml"],
         &["definitions", "rule", "value"],
         &["layers", "unknown"],
+        &["providers"],
         &["typed", "variables"],
         &["quorum"],
         &["authorizer", "dynamic", "limits", "listeners"],
@@ -82,7 +83,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
+        &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
         &["duplicates", "topic_creation", "transaction_verification"],

@@ -153,15 +153,20 @@ impl Tls {
     /// Agrees on keys with the other side. Others of the thread have their turn between its steps.
     ///
     /// # Errors
-    /// The other side is gone, speaks no TLS, or one does not trust the other.
+    /// The other side is gone (`ConnectionAborted` where it has said nothing at all), speaks no TLS, or
+    /// one does not trust the other.
     pub async fn handshake(&mut self) -> io::Result<()> {
+        let mut gone = io::ErrorKind::ConnectionAborted;
         let begun = self.take_records(0, &mut &mut [][..]);
         self.answered(begun).await?;
         while self.session.is_handshaking() {
             self.stream.readable().await?;
             let received = match self.receive_records(&mut &mut [][..]) {
-                Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => Ok(()),
+                Ok((0, _)) => Err(gone.into()),
+                Ok(_) => {
+                    gone = io::ErrorKind::UnexpectedEof;
+                    Ok(())
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
                 Err(error) => Err(error),
             };

@@ -13,6 +13,7 @@ pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.secon
 /// given, or they are read beside the typed views.
 const READ_RAW: &[&str] = &[
     "broker.id",
+    super::providers::NAMES,
     "barnabas.gateway.host",
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",

@@ -179,6 +179,10 @@ const RAW: &[(&str, &str)] = &[
     ),
     ("broker.id", "The old name of node.id."),
     (
+        "config.providers",
+        "The names of providers of values that lie elsewhere: in files, folders and environment variables.",
+    ),
+    (
         "unclean.leader.election.enable",
         "Whether a replica that is not in sync may lead where nobody else is left.",
     ),

@@ -247,7 +247,6 @@ mod tests {
                 "listener.name.inside.plain.sasl.login.callback.handler.class",
                 "my.Handler",
             ),
-            ("config.providers", "file"),
             ("remote.log.storage.system.enable", "true"),
         ];
         for (name, value) in table {

@@ -23,6 +23,7 @@ mod listeners;
 pub mod load;
 pub mod paths;
 pub mod properties;
+mod providers;
 mod quorum;
 pub mod redpanda;
 mod resource;

@@ -12,6 +12,7 @@ use super::effect;
 use super::http::HttpListener;
 use super::layers::{Layers, Settings};
 use super::listeners::{ListenerConfig, ListenerProtocol, node_listeners};
+use super::providers::{self, Machine};
 use super::quorum::QuorumSettings;
 use super::start_topics::{self, StartTopic};
 use super::typed::BrokerConfig;
@@ -165,6 +166,7 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
         given.insert("listeners".to_owned(), format!("PLAINTEXT://{address}"));
     }
     given.extend(sources.overrides.iter().cloned());
+    let given = providers::resolve(given, &Machine::of_process())?;
     ineffective::refuse(
         &given,
         given.get("listeners").map_or("PLAINTEXT://", String::as_str),
@@ -350,6 +352,7 @@ fn warnings_for(given: &Settings, variables: Option<&Variables>) -> Vec<String> 
         definitions::broker_key(name).is_some()
             || effect::of_broker(name)
             || ineffective::of_broker(name).is_some()
+            || providers::is_of_provider(name)
     };
     let unknown = given.keys().filter(|name| !is_known(name));
     let by_variable = |name: &String| variables?.settings.get(name).map(|given| &given.variable);

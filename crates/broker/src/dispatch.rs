@@ -302,7 +302,16 @@ impl Service for BrokerService {
     }
 
     fn connections_max_from(&self, address: IpAddr) -> usize {
-        places(self.0.config().connections_from(address))
+        let limits = self.0.metadata.connection_limits();
+        places(limits.connections_from(&self.0.config(), address))
+    }
+
+    fn pause_accepting(&self, listener: &str) -> Duration {
+        self.0.metadata.connection_limits().pause_accepting(listener)
+    }
+
+    fn turned_away(&self, address: IpAddr) -> Option<Duration> {
+        self.0.metadata.connection_limits().turned_away(address)
     }
 
     fn request_memory(&self) -> &Arc<RequestMemory> {

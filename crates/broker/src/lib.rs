@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod broker_peers;
+mod connection_limits;
 pub mod coordinator;
 pub mod dispatch;
 mod duplicates;

@@ -12,6 +12,7 @@ use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_metadata::records::{BrokerRegistration, ConfigResource, ConfigResourceType};
 
 use crate::broker_peers::BrokerPeers;
+use crate::connection_limits::ConnectionLimits;
 use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
 use crate::faults::Faults;
 use crate::lifecycle::BrokerLifecycle;
@@ -34,6 +35,7 @@ pub struct MetadataPublisher {
     peers: BrokerPeers,
     throttling: Arc<Throttling>,
     faults: Faults,
+    connection_limits: ConnectionLimits,
     lost: LostBrokers,
     clock: Clock,
     /// Who tells the controllers how far this broker is.
@@ -56,12 +58,14 @@ impl MetadataPublisher {
         let throttling = Arc::new(Throttling::new(&settings.config(), environment.clock.clone()));
         let faults = Faults::default();
         Self::take_faults(&faults, &settings);
+        let connection_limits = ConnectionLimits::new(settings.clone(), environment.clock.clone());
         MetadataPublisher {
             faults,
             image: ArcSwap::from_pointee(MetadataImage::empty()),
             settings,
             replicas,
             throttling,
+            connection_limits,
             groups,
             transactions,
             share_states,
@@ -129,6 +133,11 @@ impl MetadataPublisher {
         &self.faults
     }
 
+    /// How many connections may come, and how fast.
+    pub fn connection_limits(&self) -> &ConnectionLimits {
+        &self.connection_limits
+    }
+
     /// The other brokers.
     pub fn peers(&self) -> &BrokerPeers {
         &self.peers
@@ -158,6 +167,9 @@ impl MetadataPublisher {
         let now_ms = self.clock.monotonic_ms();
         self.lost.apply(&self.image(), &image, delta, now_ms);
         self.throttling.apply(&image, delta);
+        if delta.quotas_changed {
+            self.connection_limits.apply(&image);
+        }
         self.image.store(image.clone());
         self.peers.apply(&image, delta);
         if let Some(lifecycle) = self.lifecycle.get() {

@@ -31,8 +31,12 @@ const AT_START: &[&str] = &[
     "sasl.mechanism.inter.broker.protocol",
 ];
 
-/// Settings that are read for each SASL listener, with its prefix or without (KIP-103).
-const OF_LISTENER: &[&str] = &["connections.max.reauth.ms", "sasl.enabled.mechanisms"];
+/// Settings that are read for each listener, with its prefix or without (KIP-103).
+const OF_LISTENER: &[&str] = &[
+    "connections.max.reauth.ms",
+    "max.connection.creation.rate",
+    "sasl.enabled.mechanisms",
+];
 
 /// Settings that are read for each SASL mechanism of a listener: with the prefix
 /// `listener.name.{listener}.{mechanism}.` (KIP-103, KIP-342).

@@ -41,6 +41,7 @@ pub use controller_rules::{ConfigKind, ControllerRules};
 pub use dynamic::DynamicBrokerConfig;
 pub use iso_duration::iso_duration_ms;
 pub use layers::{Layers, Settings};
+pub use limits::connection_overrides;
 pub use listeners::{ListenerConfig, ListenerProtocol, ListenerSettings, NodeListeners, TLS_SETTINGS};
 pub use quorum::{Address, QuorumSettings};
 pub use resource::{ConfigResource, ConfigResourceType};

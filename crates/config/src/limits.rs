@@ -1,54 +1,41 @@
 //! How many connections an address may have: `max.connections.per.ip` and its overrides.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::ToSocketAddrs;
 
-use super::typed::BrokerConfig;
-
-impl BrokerConfig {
-    /// How many connections `address` may have.
-    pub fn connections_from(&self, address: IpAddr) -> i32 {
-        let own = self.max_connections_per_ip_overrides.split(',').find_map(|pair| {
-            let (limited, count) = pair.trim().rsplit_once(':')?;
-            if limited_address(limited)? == address {
-                count.trim().parse().ok()
-            } else {
-                None
-            }
-        });
-        own.unwrap_or(self.max_connections_per_ip)
-    }
+/// The pairs of `max.connections.per.ip.overrides`: a host's name or address, and how many connections.
+/// What is no pair is left out.
+pub fn connection_overrides(setting: &str) -> impl Iterator<Item = (String, i32)> {
+    setting.split(',').filter_map(|pair| {
+        let (host, count) = pair.trim().rsplit_once(':')?;
+        let host = host.trim();
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Some((bare.unwrap_or(host).to_owned(), count.trim().parse().ok()?))
+    })
 }
 
-/// The address in a pair of `max.connections.per.ip.overrides`; `None` for the name of a host other than this
-/// one.
-pub(super) fn limited_address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    if text == "localhost" {
-        return Some(Ipv4Addr::LOCALHOST.into());
-    }
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
-    Some(address.to_canonical())
+/// Whether a host has an address: it is one, or its name is found. Kafka looks for it, too, when it reads the
+/// setting.
+pub(super) fn has_address(host: &str) -> bool {
+    let bare = host
+        .trim()
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let found = (bare.unwrap_or(host.trim()), 0).to_socket_addrs();
+    found.is_ok_and(|mut found| found.next().is_some())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{BrokerConfig, Layers};
+    use super::*;
 
     #[test]
-    fn addresses_may_have_limits_of_their_own() {
-        let overrides = "127.0.0.2:5, [::1]:6,10.0.0.1: 0";
-        let settings = [
-            ("node.id", "1"),
-            ("process.roles", "broker"),
-            ("controller.listener.names", "CONTROLLER"),
-            ("max.connections.per.ip", "9"),
-            ("max.connections.per.ip.overrides", overrides),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let view = BrokerConfig::resolve(&Layers::of_static(settings.into())).unwrap();
-        let allowed = ["127.0.0.2", "::1", "10.0.0.1", "127.0.0.1"]
-            .map(|address| view.connections_from(address.parse().unwrap()));
-        assert_eq!(allowed, [5, 6, 0, 9]);
+    fn pairs_are_taken_apart() {
+        let pairs: Vec<_> = connection_overrides("127.0.0.2:5, [::1]:6,host.example: 0,x,:y").collect();
+        let expected = [("127.0.0.2", 5), ("::1", 6), ("host.example", 0)];
+        assert_eq!(pairs, expected.map(|(host, count)| (host.to_owned(), count)));
+        for host in ["127.0.0.1", "[::1]", "localhost", " 10.0.0.1"] {
+            assert!(has_address(host), "{host}");
+        }
+        assert!(!has_address("no.such.host.invalid"));
     }
 }

@@ -41,6 +41,18 @@ pub trait Service: Send + Sync {
     /// Connections from this address: `max.connections.per.ip`, or its override.
     fn connections_max_from(&self, address: IpAddr) -> usize;
 
+    /// A connection has come to the listener of this name: so long it and those that follow wait until
+    /// they are served (`max.connection.creation.rate`).
+    fn pause_accepting(&self, _listener: &str) -> Duration {
+        Duration::ZERO
+    }
+
+    /// A connection has come from this address: in so long it is turned away, if it is one too many
+    /// (KIP-612).
+    fn turned_away(&self, _address: IpAddr) -> Option<Duration> {
+        None
+    }
+
     /// What the requests of all connections may take of the process's memory.
     fn request_memory(&self) -> &Arc<RequestMemory>;
 }

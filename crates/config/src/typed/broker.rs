@@ -84,6 +84,8 @@ view! {
         max_connections_per_ip: i32 = "max.connections.per.ip",
         /// Connections from addresses of their own limits, `address:count` pairs.
         max_connections_per_ip_overrides: String = "max.connections.per.ip.overrides",
+        /// Connections that are accepted per second.
+        max_connection_creation_rate: i32 = "max.connection.creation.rate",
         /// Runtime threads that serve connections.
         num_network_threads: i32 = "num.network.threads",
         /// Who decides who may do what: nobody where it is empty, else

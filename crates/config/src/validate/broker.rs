@@ -1,7 +1,7 @@
 //! A broker's settings: Kafka's `DynamicBrokerConfig` and `KafkaConfig.validateValues`.
 
 use crate::definitions::{self, UpdateMode};
-use crate::limits::limited_address;
+use crate::limits::has_address;
 use crate::{ConfigException, Layers, Settings, Value, ineffective};
 
 /// Checks the whole set of dynamic settings one broker (`per_broker`) or all brokers will have, over
@@ -249,10 +249,9 @@ fn check_connection_overrides(overrides: &str) -> Result<(), ConfigException> {
                 count.trim()
             )));
         }
-        if limited_address(address).is_none() {
+        if !has_address(address) {
             return Err(ConfigException::new(format!(
-                "{CONNECTION_OVERRIDES}={overrides} is not valid: {address} is not an address, and names of hosts are not \
-                 looked up here"
+                "{CONNECTION_OVERRIDES}={overrides} is not valid: {address} is no address, and no host of this name is found"
             )));
         }
     }
@@ -351,10 +350,10 @@ mod tests {
             ),
             (
                 "max.connections.per.ip.overrides",
-                "127.0.0.1:5,example.org:5",
+                "127.0.0.1:5,no host:5",
                 false,
-                "max.connections.per.ip.overrides=127.0.0.1:5,example.org:5 is not valid: example.org is not an address, \
-                 and names of hosts are not looked up here",
+                "max.connections.per.ip.overrides=127.0.0.1:5,no host:5 is not valid: no host is no address, and no host of \
+                 this name is found",
             ),
             (
                 "principal.builder.class",

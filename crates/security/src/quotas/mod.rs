@@ -6,6 +6,7 @@
 //! ```
 //! Where no quota is set, one flag says so. Pure: times are arguments.
 
+mod connections;
 mod limits;
 mod rate;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+pub use self::connections::{AddressLimits, CREATION_RATE, ConnectionRates};
 use self::limits::{Found, Sharers};
 pub use self::limits::{Limits, QuotaPart};
 pub use self::rate::Windows;

@@ -7,6 +7,7 @@ pub mod logs;
 pub mod nodes;
 pub mod outside;
 pub mod ready;
+pub mod secure;
 pub mod server;
 pub mod settings;
 pub mod signals;

@@ -25,6 +25,7 @@ use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
 use barnabas_node::ready::{Others, Ready, reachable};
+use barnabas_node::secure;
 use barnabas_node::server::Server;
 use barnabas_node::settings;
 use barnabas_node::signals::Signals;
@@ -185,7 +186,7 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         kafkas: start.env || format == LogFormat::Kafka,
         redpandas: start.rpk.is_some(),
     };
-    let apply = start.apply;
+    let (apply, is_secured) = (start.apply, start.secure);
     let temporary = if start.ephemeral {
         Some(temporary_folder()?)
     } else {
@@ -200,6 +201,7 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         began,
         format,
         others,
+        is_secured,
     };
     LocalSet::new().block_on(&runtime, serve(settings, apply, &saying))
 }
@@ -282,6 +284,8 @@ struct Saying {
     format: LogFormat,
     /// Whose lines are printed too.
     others: Others,
+    /// Whether clients are told how to come by the secured listener.
+    is_secured: bool,
 }
 
 async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Result<(), String> {
@@ -345,6 +349,10 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         tracing::info!("metrics are at http://{}/metrics", http.address());
     }
     announce(&server, &data_dirs.join(" and "), saying);
+    if saying.is_secured {
+        let told = secure::told_to_clients(server.listeners(), &data_dirs);
+        print(told.as_deref().unwrap_or_else(|why| why));
+    }
     tokio::select! {
         biased;
         () = signals.next() => {}

@@ -8,9 +8,11 @@ use barnabas_config::properties;
 use barnabas_config::redpanda::Redpanda;
 use barnabas_config::start_topics;
 use barnabas_config::variables::Variables;
+use barnabas_environment::Environment;
 
 use crate::cli::rpk::Rpk;
 use crate::cli::{self, Start};
+use crate::secure::Secured;
 
 /// The settings of a start; `temporary` is the folder that goes with the process.
 ///
@@ -40,7 +42,7 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
     } else {
         None
     };
-    let names_folder = |(name, _): &(String, String)| name == "log.dirs" || name == "log.dir";
+    let names_folder = |(name, _): &&(String, String)| name == "log.dirs" || name == "log.dir";
     let given_by = |variables: &Variables| variables.data.clone().map(PathBuf::from);
     let variables_name_folder = variables.as_ref().is_some_and(|variables| {
         let mut named = variables.settings.keys();
@@ -48,15 +50,26 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
     });
     let default_data_dir = match variables.as_ref().and_then(given_by).or_else(user_data_dir) {
         Some(folder) => folder,
-        None if file.is_some() || variables_name_folder || overrides.iter().any(names_folder) => {
+        None if file.is_some()
+            || variables_name_folder
+            || overrides.iter().any(|pair| names_folder(&pair)) =>
+        {
             PathBuf::new()
         }
         None => return Err("there is no home folder to keep data in: give --data DIR".to_owned()),
     };
+    let mut listen = start.listen;
+    if start.secure {
+        let folder = overrides.iter().rev().find(names_folder);
+        let folder = folder.map_or(default_data_dir.as_path(), |(_, folder)| Path::new(folder));
+        let secured = Secured::prepare(folder, listen.as_deref(), &Environment::system())?;
+        overrides.splice(0..0, secured.settings(listen.as_deref()));
+        listen = None;
+    }
     let settings = load(&Sources {
         file,
         variables,
-        listen: start.listen,
+        listen,
         overrides,
         default_data_dir,
     });

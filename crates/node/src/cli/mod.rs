@@ -44,6 +44,8 @@ Options:
       --http HOST:PORT      Have metrics and the console there; 127.0.0.1:9644 without a file, off has none
       --data DIR            Keep data in DIR (the same as --override log.dirs=DIR)
       --ephemeral           Keep data in a temporary folder that goes with the process
+      --secure              Open a listener with TLS and SASL beside the one for this machine, with keys and users in the
+                            data folder, and print what clients need; --listen is where the secured one listens
       --nodes N             Start a cluster of N nodes on this machine, on N ports from 9092 or --port on
       --kill NODE           With --nodes: kill one node of the running cluster, to see a failover
       --env                 Heed KAFKA_*, KAFKA_CFG_*, CLUSTER_ID and BARNABAS_* of the environment, over the file

@@ -24,6 +24,8 @@ pub struct Start {
     pub env: bool,
     /// What `rpk redpanda start` was told.
     pub rpk: Option<Rpk>,
+    /// Have a listener with TLS and SASL, with what it needs.
+    pub secure: bool,
     /// Keep data in a temporary folder.
     pub ephemeral: bool,
     /// The folder for the data of several nodes; of one it is an override.
@@ -57,6 +59,7 @@ pub const OPTIONS: &[&str] = &[
     "nodes",
     "override",
     "port",
+    "secure",
     "topic",
     "fault",
     "version",
@@ -81,6 +84,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, String> {
             Long("data") => data = Some(text(parser.value())?),
             Long("env") => start.env = true,
             Long("ephemeral") => start.ephemeral = true,
+            Long("secure") => start.secure = true,
             Long("check") => check = true,
             Long("nodes") => nodes = Some(number("nodes", &text(parser.value())?, NODES_MAX)?),
             Long("kill") => kill = Some(number("kill", &text(parser.value())?, NODES_MAX)?),
@@ -122,6 +126,19 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, String> {
                 return Err(format!("invalid option '--{option}'{meant}"));
             }
             other @ Short(_) => return Err(other.unexpected().to_string()),
+        }
+    }
+    if start.secure {
+        let others = [
+            (start.file.is_some(), "a file with settings"),
+            (start.env, "--env"),
+            (nodes.is_some(), "--nodes"),
+            (check, "--check"),
+        ];
+        if let Some((_, other)) = others.iter().find(|(is_given, _)| *is_given) {
+            return Err(format!(
+                "--secure sets up listeners by itself, and {other} excludes it"
+            ));
         }
     }
     if let Some(count) = nodes {

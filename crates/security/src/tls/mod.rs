@@ -15,6 +15,7 @@ mod distinguished_name;
 mod encryption;
 mod host_name;
 mod identity;
+pub mod issuing;
 mod java_store;
 mod jks;
 mod mapping_rules;

@@ -2,7 +2,7 @@
 
 use super::definitions;
 use super::ineffective::{self, Verdict};
-use super::listeners::TLS_SETTINGS;
+use super::listeners::{OAUTHBEARER_SETTINGS, TLS_SETTINGS};
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
 
@@ -50,13 +50,18 @@ fn is_of_tls(name: &str) -> bool {
     TLS_SETTINGS.iter().any(|(known, _)| *known == name)
 }
 
+fn is_of_tokens(name: &str) -> bool {
+    OAUTHBEARER_SETTINGS.iter().any(|(known, _)| *known == name)
+}
+
 /// Whether a setting with a listener's prefix is read for that listener.
 fn of_listener(name: &str) -> bool {
     definitions::listener_base_name(name).is_some_and(|base| {
         let of_mechanism = base.split_once('.').map(|(_, base)| base);
         OF_LISTENER.contains(&base)
             || is_of_tls(base)
-            || of_mechanism.is_some_and(|base| OF_MECHANISM.contains(&base))
+            || is_of_tokens(base)
+            || of_mechanism.is_some_and(|base| OF_MECHANISM.contains(&base) || is_of_tokens(base))
     })
 }
 
@@ -74,6 +79,7 @@ pub(super) fn of_broker(name: &str) -> bool {
         || READ_RAW.contains(&name)
         || OF_LISTENER.contains(&name)
         || is_of_tls(name)
+        || is_of_tokens(name)
         || of_listener(name)
         || gives_topic_default()
 }

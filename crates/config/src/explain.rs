@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::definitions::{self, ConfigKey, Definitions, UpdateMode};
 use super::effect;
 use super::ineffective::{self, Verdict};
-use super::listeners::TLS_SETTINGS;
+use super::listeners::{OAUTHBEARER_SETTINGS, TLS_SETTINGS};
 use super::resource::ConfigResourceType;
 use super::typed::{BrokerConfig, TopicConfig};
 use super::unknown;
@@ -154,6 +154,7 @@ fn meaning_of_broker(name: &str) -> &'static str {
     own.or_else(|| {
         RAW.iter()
             .chain(TLS_SETTINGS)
+            .chain(OAUTHBEARER_SETTINGS)
             .find(|(raw, _)| *raw == name)
             .map(|(_, meaning)| *meaning)
     })

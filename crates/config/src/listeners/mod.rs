@@ -2,6 +2,7 @@
 //! together (KIP-103), as Kafka's `EndPoint` and `KafkaConfig` do. Those of `controller.listener.names` are
 //! the controller's, the others the broker's.
 
+mod oauthbearer;
 mod protocols;
 mod settings;
 mod tls;
@@ -15,6 +16,7 @@ use crate::ConfigException;
 use crate::quorum::QuorumSettings;
 use crate::typed::BrokerConfig;
 
+pub use oauthbearer::OAUTHBEARER_SETTINGS;
 pub use protocols::ListenerProtocol;
 pub use settings::ListenerSettings;
 pub use tls::TLS_SETTINGS;

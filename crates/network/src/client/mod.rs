@@ -11,6 +11,7 @@
 
 mod connection;
 mod connector;
+pub mod https;
 mod login;
 #[cfg(test)]
 mod tests;

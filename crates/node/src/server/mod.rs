@@ -13,6 +13,7 @@ mod controller_listener;
 mod error;
 mod gateway;
 mod identity;
+mod jwks;
 mod membership;
 mod running_broker;
 mod sasl;
@@ -160,6 +161,7 @@ impl Server {
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
         tls.follow(&settings, stopping.clone());
+        sasl.follow_keys(&stopping)?;
         let mut waiting_broker = None;
         let acls = authorizer.clone();
         let mut publish: Publish = Box::new(move |image, delta| acls.publish(&image, delta));

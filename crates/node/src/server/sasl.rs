@@ -16,7 +16,10 @@ use barnabas_network::{Listener, SaslAuthentication};
 use barnabas_security::delegation_tokens::TokenSecret;
 use barnabas_security::sasl::{JaasFile, ListenerSasl, SaslMechanism, SaslSettings, SaslSettingsError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::bind::Bound;
+use super::jwks;
 
 /// See the module.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl NodeSasl {
         };
         let read = |listener: &ListenerConfig| {
             let sasl = with_settings(layers, &listener.name, jaas_file.as_ref(), ListenerSasl::read)?;
-            if sasl.mechanisms().contains(&SaslMechanism::OAuthBearer.name()) {
+            if sasl.takes_unsecured_tokens() {
                 tracing::warn!(
                     listener = %listener.name,
                     "OAUTHBEARER takes tokens that nobody has signed: any client can be anybody"
@@ -69,6 +72,18 @@ impl NodeSasl {
                 .as_ref()
                 .and_then(|key| TokenSecret::new(&key.0)),
         })
+    }
+
+    /// Fetches the keys by which tokens are verified, until `stopping` is cancelled.
+    ///
+    /// # Errors
+    /// It is not said where from, or whom to trust there.
+    pub fn follow_keys(&self, stopping: &CancellationToken) -> Result<(), ConfigException> {
+        for endpoint in self.listeners.values().filter_map(|sasl| sasl.jwks()) {
+            let place = jwks::Place::of(endpoint)?;
+            jwks::follow(endpoint.clone(), place, stopping.clone());
+        }
+        Ok(())
     }
 
     /// Has the clients of listeners with SASL authenticate; users are those of the latest image.

@@ -8,7 +8,7 @@ use super::client::ClientCredentials;
 use super::jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
 use super::mechanism::SaslMechanism;
 use super::oauthbearer;
-use super::oauthbearer::unsecured::UnsecuredValidator;
+use super::oauthbearer::{JwksEndpoint, Validator};
 use super::plain::PlainUsers;
 use super::server::SaslServer;
 
@@ -133,7 +133,7 @@ struct Mechanism {
 enum Verifier {
     Plain(Arc<PlainUsers>),
     Scram,
-    Unsecured(UnsecuredValidator),
+    OAuthBearer(Validator, Option<JwksEndpoint>),
 }
 
 impl ListenerSasl {
@@ -165,6 +165,22 @@ impl ListenerSasl {
         Ok(ListenerSasl { mechanisms, names })
     }
 
+    /// Where the keys of its tokens are fetched, if an issuer signs them.
+    pub fn jwks(&self) -> Option<&JwksEndpoint> {
+        self.mechanisms
+            .iter()
+            .find_map(|mechanism| match &mechanism.verifier {
+                Verifier::OAuthBearer(_, endpoint) => endpoint.as_ref(),
+                _ => None,
+            })
+    }
+
+    /// Whether it takes tokens that nobody has signed.
+    pub fn takes_unsecured_tokens(&self) -> bool {
+        let mut verifiers = self.mechanisms.iter().map(|mechanism| &mechanism.verifier);
+        verifiers.any(|verifier| matches!(verifier, Verifier::OAuthBearer(Validator::Unsecured(_), _)))
+    }
+
     /// The names of its mechanisms, as clients are told them.
     pub fn mechanisms(&self) -> &[&'static str] {
         &self.names
@@ -180,7 +196,7 @@ impl ListenerSasl {
             (Verifier::Plain(users), _) => SaslServer::plain(users.clone()),
             (Verifier::Scram, SaslMechanism::Scram(hash)) => SaslServer::scram(hash),
             (Verifier::Scram, _) => return None,
-            (Verifier::Unsecured(validator), _) => SaslServer::oauthbearer(validator.clone()),
+            (Verifier::OAuthBearer(validator, _), _) => SaslServer::oauthbearer(validator.clone()),
         };
         Some((mechanism.which, server))
     }
@@ -198,8 +214,7 @@ fn mechanism(settings: &SaslSettings<'_>, which: SaslMechanism) -> Result<Mechan
     let handler = own("sasl.server.callback.handler.class");
     if let Some(class) = (settings.setting)(&handler).filter(|class| !is_own_handler(which, class)) {
         return Err(SaslSettingsError::Other(format!(
-            "listener.name.{}.{handler}={class} is refused: callback handlers are classes of Java, which can't be loaded, \
-             and tokens can't be verified by keys of their issuer yet",
+            "listener.name.{}.{handler}={class} is refused: callback handlers are classes of Java, which can't be loaded",
             settings.listener.to_lowercase()
         )));
     }
@@ -207,8 +222,10 @@ fn mechanism(settings: &SaslSettings<'_>, which: SaslMechanism) -> Result<Mechan
         SaslMechanism::Plain => Verifier::Plain(Arc::new(PlainUsers::of(&entries))),
         SaslMechanism::Scram(_) => Verifier::Scram,
         SaslMechanism::OAuthBearer => {
-            let validator = oauthbearer::validator(&entries);
-            Verifier::Unsecured(validator.map_err(SaslSettingsError::Other)?)
+            let read = oauthbearer::read(settings.setting, &entries);
+            let (validator, endpoint) = read
+                .map_err(|why| SaslSettingsError::Other(format!("listener {}: {why}", settings.listener)))?;
+            Verifier::OAuthBearer(validator, endpoint)
         }
     };
     let max_reauth_ms = match settings.long(&own("connections.max.reauth.ms"))? {
@@ -229,10 +246,8 @@ fn is_own_handler(which: SaslMechanism, class: &str) -> bool {
         SaslMechanism::Scram(_) => {
             "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler"
         }
-        SaslMechanism::OAuthBearer => {
-            "org.apache.kafka.common.security.oauthbearer.internals.unsecured.\
-             OAuthBearerUnsecuredValidatorCallbackHandler"
-        }
+        // It has several, which its settings tell apart.
+        SaslMechanism::OAuthBearer => return true,
     };
     class.trim() == own
 }

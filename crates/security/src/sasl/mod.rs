@@ -24,4 +24,5 @@ pub use listener::{ListenerSasl, SaslSettings, SaslSettingsError};
 pub use login::{Awaited, HandshakeAnswer, Login, Progress, Session};
 pub use mechanism::SaslMechanism;
 pub use nonce::nonce;
+pub use oauthbearer::{JwksEndpoint, KeySet, SharedKeys};
 pub use server::{CredentialSource, Identity, Refusal, SaslServer, Step, Surroundings, TokenCredential};

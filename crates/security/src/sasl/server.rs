@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::oauthbearer::unsecured::UnsecuredValidator;
-use super::oauthbearer::{OAuthBearerServer, Taken};
+use super::oauthbearer::{OAuthBearerServer, Taken, Validator};
 use super::plain::PlainUsers;
 use super::scram::{ClientFirst, ScramCredential, ScramHash, ScramServer};
 use crate::KafkaPrincipal;
@@ -111,7 +110,7 @@ impl SaslServer {
     }
 
     /// One of OAUTHBEARER.
-    pub(super) fn oauthbearer(validator: UnsecuredValidator) -> Self {
+    pub(super) fn oauthbearer(validator: Validator) -> Self {
         SaslServer(State::OAuthBearer(OAuthBearerServer::new(validator)))
     }
 

@@ -9,8 +9,8 @@ use barnabas_security::sasl::scram::message::{
 };
 use barnabas_security::sasl::scram::{ClientFirst, ScramCredential, ScramHash};
 use barnabas_security::sasl::{
-    CredentialSource, JaasFile, ListenerSasl, Login, Progress, SaslSettings, Surroundings, TokenCredential,
-    base64, parse_jaas,
+    CredentialSource, JaasFile, KeySet, ListenerSasl, Login, Progress, SaslSettings, Surroundings,
+    TokenCredential, base64, parse_jaas,
 };
 
 const SEEDS: u64 = 20_000;
@@ -21,6 +21,7 @@ const WELL_FORMED: &[&str] = &[
     "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
     "\0alice\0alice-secret",
     "a.B required user_a=\"b\\101\" c='d' /* e */ f=g; // h\n",
+    r#"{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}"#,
     "KafkaServer { a.B required user_a=\"b\"; c.D optional; };",
 ];
 const PIECES: &[&str] = &[
@@ -113,7 +114,7 @@ fn no_input_is_too_bad() {
         nonce: &|| "nonce".to_owned(),
         credentials: &Nobody,
     };
-    let mut taken = [0; 5];
+    let mut taken = [0; 6];
     for _ in 0..SEEDS {
         let bytes = spoiled(&random);
         let text = String::from_utf8_lossy(&bytes);
@@ -150,7 +151,10 @@ fn no_input_is_too_bad() {
         for decode in [base64::decode, base64::decode_lenient, base64::decode_url] {
             assert!(decode(&text).is_none_or(|bytes| bytes.len() <= text.len()));
         }
+        let keys = KeySet::parse(&bytes);
+        assert!(keys.as_ref().is_ok_and(|keys| keys.len() <= bytes.len()) || keys.is_err());
         let outcomes = [
+            keys.is_ok(),
             first.is_some(),
             server_first.is_some(),
             client_final.is_some(),

@@ -1,10 +1,13 @@
 //! OAUTHBEARER (RFC 7628, KIP-255): the client brings a token, and a validator says whose it is. A token that
 //! is no good is answered with why, and the client says that it has understood before it is refused.
 
-pub mod unsecured;
+mod keys;
+mod settings;
+mod signed;
+mod unsecured;
 
-use self::unsecured::UnsecuredValidator;
-use super::jaas::JaasEntry;
+pub use self::keys::{KeySet, SharedKeys};
+pub use self::settings::{JwksEndpoint, Validator, read};
 use super::scram::message::name;
 use super::server::Refusal;
 
@@ -47,7 +50,7 @@ impl TokenError {
 /// One exchange.
 #[derive(Debug)]
 pub struct OAuthBearerServer {
-    validator: UnsecuredValidator,
+    validator: Validator,
     /// What the client was told of its token.
     error: Option<String>,
 }
@@ -62,8 +65,8 @@ pub enum Taken {
 }
 
 impl OAuthBearerServer {
-    /// An exchange by the options of a JAAS entry.
-    pub fn new(validator: UnsecuredValidator) -> Self {
+    /// An exchange whose token is judged by `validator`.
+    pub fn new(validator: Validator) -> Self {
         OAuthBearerServer {
             validator,
             error: None,
@@ -97,17 +100,6 @@ impl OAuthBearerServer {
                 Ok(Taken::Error(error.into_bytes()))
             }
         }
-    }
-}
-
-/// The validator that a mechanism's JAAS entries ask for.
-pub fn validator(entries: &[JaasEntry]) -> Result<UnsecuredValidator, String> {
-    let entry = entries
-        .iter()
-        .find(|entry| entry.login_module == JaasEntry::OAUTHBEARER);
-    match entry {
-        Some(entry) => UnsecuredValidator::of(entry),
-        None => Ok(UnsecuredValidator::default()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages and tokens as Kafka takes them.
 
-use super::super::jaas::parse_jaas;
+use super::super::jaas::{JaasEntry, parse_jaas};
+use super::unsecured::UnsecuredValidator;
 use super::*;
 
 const NOW_MS: i64 = 1_000_000;
@@ -18,7 +19,7 @@ fn token(claims: &str) -> String {
 
 fn server(options: &str) -> OAuthBearerServer {
     let entry = parse_jaas(&format!("{} required {options};", JaasEntry::OAUTHBEARER)).unwrap();
-    OAuthBearerServer::new(validator(&[entry]).unwrap())
+    OAuthBearerServer::new(read(&|_| None, &[entry]).unwrap().0)
 }
 
 fn taken(options: &str, claims: &str) -> Result<Taken, Refusal> {

@@ -102,13 +102,13 @@ fn claims(token: &str) -> Option<Map<String, Value>> {
     object(claims)
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
+pub(super) fn object(part: &str) -> Option<Map<String, Value>> {
     let bytes = base64::decode_url(part.trim_end_matches('='))?;
     serde_json::from_slice(&bytes).ok()
 }
 
 /// A time that the claims give in seconds, in milliseconds.
-fn time_ms(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenError> {
+pub(super) fn time_ms(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenError> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => {

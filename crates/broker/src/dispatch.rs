@@ -264,6 +264,7 @@ pub static APIS: &[Api] = &[
     row!(ReadShareGroupStateSummary,    among_brokers k87_read_share_group_state_summary, ByHandler,                Broker,     Request),
     row!(StreamsGroupHeartbeat,        exclusive k88_streams_group_heartbeat,       ByHandler,                Broker,     Request),
     row!(StreamsGroupDescribe,         exclusive k89_streams_group_describe,        ByHandler,                Broker,     Request),
+    row!(StreamsGroupTopologyDescriptionUpdate, exclusive k93_streams_group_topology_description_update, ByHandler, Broker, Request),
     row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];
 

@@ -178,4 +178,5 @@ fn refused(refusal: GroupRefusal) -> StreamsGroupHeartbeatResponse {
     StreamsGroupHeartbeatResponse::default()
         .with_error_code(refusal.code.code())
         .with_error_message(refusal.message.map(StrBytes::from_string))
+        .with_status(Some(Vec::new()))
 }

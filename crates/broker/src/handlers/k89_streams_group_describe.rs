@@ -6,7 +6,7 @@
 
 use barnabas_metadata::features::STREAMS_VERSION;
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::streams_group_describe_response::DescribedGroup;
+use barnabas_protocol::messages::streams_group_describe_response::{DescribedGroup, TopologyDescription};
 use barnabas_protocol::messages::{
     GroupId, StrBytes, StreamsGroupDescribeRequest, StreamsGroupDescribeResponse,
 };
@@ -14,6 +14,9 @@ use barnabas_security::{AclOperation, ResourceType, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
+
+/// The status of a description that can't be shown.
+const DESCRIPTION_ERROR: i8 = 2;
 
 const FORBIDDEN_TOPICS: &str =
     "The described group uses topics that the client is not authorized to describe.";
@@ -43,7 +46,14 @@ pub async fn handle(
     }
     for group_id in broker.groups().by_shard(named).into_iter().flatten() {
         let described = broker.groups().request(&group_id, |core, _| {
-            Ok((Vec::new(), core.describe_streams(&group_id, context.api_version)))
+            Ok((
+                Vec::new(),
+                core.describe_streams(
+                    &group_id,
+                    context.api_version,
+                    request.include_topology_description,
+                ),
+            ))
         });
         let mut group = match described.await {
             Ok(group) => group,
@@ -51,6 +61,16 @@ pub async fn handle(
         };
         if request.include_authorized_operations && group.error_code == 0 {
             group.authorized_operations = rights.operations(ResourceType::Group, &group_id);
+        }
+        if !rights.are_unlimited()
+            && group
+                .topology_description
+                .as_ref()
+                .is_some_and(|description| !is_visible(description, rights))
+        {
+            // It names topics that the client may not see, sinks for example.
+            group.topology_description = None;
+            group.topology_description_status = DESCRIPTION_ERROR;
         }
         if !rights.are_unlimited() && !shows_only_visible(&group, rights) {
             group = refused(&group_id, ErrorCode::TopicAuthorizationFailed)
@@ -78,6 +98,22 @@ fn shows_only_visible(group: &DescribedGroup, rights: Rights<'_>) -> bool {
             .chain(&subtopology.repartition_sink_topics);
         external.chain(internal.map(|topic| &topic.name))
     });
+    topics.all(|topic| rights.on_topic(AclOperation::Describe, topic))
+}
+
+/// Whether the client may describe every topic that the description names.
+fn is_visible(description: &TopologyDescription, rights: Rights<'_>) -> bool {
+    let of_subtopologies = description
+        .subtopologies
+        .iter()
+        .flat_map(|subtopology| &subtopology.nodes);
+    let of_stores = description
+        .global_stores
+        .iter()
+        .flat_map(|store| [&store.source, &store.processor]);
+    let mut topics = of_subtopologies
+        .chain(of_stores)
+        .flat_map(|node| node.source_topics.iter().chain(&node.sink_topic));
     topics.all(|topic| rights.on_topic(AclOperation::Describe, topic))
 }
 

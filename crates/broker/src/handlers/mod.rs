@@ -48,6 +48,7 @@ pub mod k86_delete_share_group_state;
 pub mod k87_read_share_group_state_summary;
 pub mod k88_streams_group_heartbeat;
 pub mod k89_streams_group_describe;
+pub mod k93_streams_group_topology_description_update;
 
 // What controllers answer too.
 pub use barnabas_controller::admin::{

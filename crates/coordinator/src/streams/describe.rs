@@ -24,7 +24,12 @@ const ASSIGNOR_SINCE: i16 = 1;
 
 impl GroupShard {
     /// Describes a streams group.
-    pub fn describe_streams(&self, group_id: &str, api_version: i16) -> DescribedGroup {
+    pub fn describe_streams(
+        &self,
+        group_id: &str,
+        api_version: i16,
+        with_description: bool,
+    ) -> DescribedGroup {
         let described = DescribedGroup::default().with_group_id(GroupId(text(group_id)));
         let group = match self.known_streams_group(group_id) {
             Ok(group) => group,
@@ -45,7 +50,7 @@ impl GroupShard {
             (None, None) => None,
         };
         let assignor = (api_version >= ASSIGNOR_SINCE).then(|| StrBytes::from_static_str(STICKY));
-        described
+        let described = described
             .with_group_state(StrBytes::from_static_str(group.state().name()))
             .with_group_epoch(group.epoch.epoch)
             .with_assignment_epoch(group.target_epoch.epoch)
@@ -57,7 +62,8 @@ impl GroupShard {
                     .map(|member| describe_member(group, member))
                     .collect(),
             )
-            .with_assignor_name(assignor)
+            .with_assignor_name(assignor);
+        group.describe_topology(described, with_description)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::streams_group_describe_response::TopologyDescription;
 
 use super::configure::ConfiguredTopology;
 use super::member::StreamsMember;
@@ -93,6 +94,10 @@ pub(crate) struct SoftState {
     pub(crate) task_offsets: BTreeMap<Arc<str>, MemberOffsets>,
     /// The member that asked for the end of the application.
     pub(crate) shutdown_requested_by: Option<Arc<str>>,
+    /// What the topology looks like inside.
+    pub(crate) description: Option<Arc<TopologyDescription>>,
+    /// When a member was last asked for it; monotonic.
+    pub(crate) description_asked_at_ms: Option<i64>,
     /// Goes up whenever endpoints, or what is behind them, change.
     pub(crate) endpoint_epoch: i32,
 }

@@ -27,6 +27,8 @@ use crate::timers::TimerKey;
 
 /// From this version on the acceptable recovery lag has 64 bits, and there is the status MISSING_CLIENT_TAGS.
 const CLIENT_TAGS_STATUS_SINCE: i16 = 1;
+/// From this version on members are asked for descriptions of their topologies.
+const DESCRIPTION_SINCE: i16 = 1;
 
 /// The answer to a heartbeat, and the internal topics that the broker has to make for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +167,8 @@ impl GroupShard {
         };
         identify(group, &mut update, request, owned.as_ref())?;
 
-        let bumps = update.set_details(details(&update.old.details, request, caller, joins));
+        let details = details(&update.old.details, request, caller, joins);
+        let bumps = update.set_details(details, request.instance_id.is_some());
         let topology = update.set_topology(request.topology.as_ref())?;
         let mut statuses = Vec::new();
         if let Some(known) = &group.topology
@@ -208,6 +211,9 @@ impl GroupShard {
         }
         let mut response = response_of(&mut update, request, &topology);
         response.status = Some(statuses);
+        update.after.asks_for_description =
+            caller.api_version >= DESCRIPTION_SINCE && group.asks_for_description(&update.member, now);
+        response.topology_description_required = update.after.asks_for_description;
         Ok(Decided {
             member: update.member,
             streams_records: update.records,
@@ -251,6 +257,9 @@ impl GroupShard {
         }
         if let Some(offsets) = after.offsets {
             soft.task_offsets.insert(member.id.clone(), offsets);
+        }
+        if after.asks_for_description {
+            soft.description_asked_at_ms = Some(now.monotonic_ms);
         }
         if after.endpoints_changed {
             soft.endpoint_epoch = soft.endpoint_epoch.wrapping_add(1);

@@ -14,10 +14,15 @@
 //! request to shut down, the epoch of endpoint information.
 
 pub(crate) mod assignor;
+#[cfg(test)]
+mod assignor_tests;
 pub(crate) mod codec;
+#[cfg(test)]
+mod codec_tests;
 pub(crate) mod configure;
 pub(crate) mod copartition;
 pub(crate) mod describe;
+pub(crate) mod description;
 pub(crate) mod endpoints;
 pub(crate) mod fence;
 pub(crate) mod group;

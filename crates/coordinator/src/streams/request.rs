@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use barnabas_protocol::error::ErrorCode;
-use barnabas_protocol::messages::streams_group_heartbeat_request::{TaskIds, TaskOffset, Topology};
+use barnabas_protocol::messages::streams_group_heartbeat_request::{
+    Subtopology, TaskIds, TaskOffset, Topology,
+};
 use barnabas_protocol::messages::{StrBytes, StreamsGroupHeartbeatRequest};
 
 use super::group::TaskOffsets;
@@ -100,7 +102,31 @@ fn check_topology(topology: &Topology) -> Result<(), Refusal> {
         let message = format!("Subtopology {} is there twice.", again.subtopology_id.as_str());
         return Err(Refusal::new(ErrorCode::StreamsInvalidTopology, message));
     }
+    if topology
+        .subtopologies
+        .iter()
+        .any(|subtopology| !indexes_its_topics(subtopology))
+    {
+        let message = "A copartition group names a topic that its subtopology does not read.";
+        return Err(Refusal::new(ErrorCode::StreamsInvalidTopology, message));
+    }
     Ok(())
+}
+
+/// Whether the indexes of copartition groups are those of topics.
+fn indexes_its_topics(subtopology: &Subtopology) -> bool {
+    let within = |indexes: &[i16], count: usize| {
+        let mut indexes = indexes.iter();
+        indexes.all(|index| usize::try_from(*index).is_ok_and(|index| index < count))
+    };
+    subtopology.copartition_groups.iter().all(|group| {
+        within(&group.source_topics, subtopology.source_topics.len())
+            && within(&group.source_topic_regex, subtopology.source_topic_regex.len())
+            && within(
+                &group.repartition_source_topics,
+                subtopology.repartition_source_topics.len(),
+            )
+    })
 }
 
 /// The tasks that a request says the member has; `None` if it does not say all of them.
@@ -133,7 +159,7 @@ pub(super) fn task_offsets(offsets: &[TaskOffset]) -> Result<TaskOffsets, Refusa
         let task = (offset.subtopology_id.as_str().into(), offset.partition);
         if by_task.insert(task, offset.offset).is_some() {
             return Err(invalid(format!(
-                "Duplicate task offset for subtopology {} and partition {}.",
+                "Task offsets contain a duplicate entry for subtopology {} and partition {}.",
                 offset.subtopology_id.as_str(),
                 offset.partition
             )));

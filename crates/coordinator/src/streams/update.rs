@@ -49,6 +49,8 @@ pub(super) struct After {
     pub(super) offsets: Option<MemberOffsets>,
     /// The member's assignment has changed: the time it has to give tasks back begins or ends.
     pub(super) revokes: Option<bool>,
+    /// The member was asked for the description of its topology.
+    pub(super) asks_for_description: bool,
     /// Endpoints, or what is behind them, have changed.
     pub(super) endpoints_changed: bool,
 }
@@ -102,14 +104,16 @@ impl Update<'_> {
         ]);
     }
 
-    /// Takes over what the member says of itself; says whether tasks have to be assigned anew for it.
-    pub(super) fn set_details(&mut self, details: StreamsDetails) -> bool {
+    /// Takes over what the member says of itself; says whether tasks have to be assigned anew for it. Whoever
+    /// does not name an instance id has them assigned anew by any change.
+    pub(super) fn set_details(&mut self, details: StreamsDetails, names_instance: bool) -> bool {
         let is_known = self.replaced.is_some() || self.group.members.contains_key(&self.member.id);
         let old = &self.old.details;
         if is_known && details == **old {
             return false;
         }
         let bumps = !is_known
+            || !names_instance
             || details.topology_epoch != old.topology_epoch
             || details.rack_id != old.rack_id
             || details.client_tags != old.client_tags

@@ -16,5 +16,7 @@ mod runtime;
 mod simulation;
 mod static_members;
 mod streams;
+mod streams_members;
 mod streams_simulation;
+mod streams_topology;
 mod transactions;

@@ -145,6 +145,15 @@ fn groups_and_records(client: &mut Client) -> Vec<(ApiKey, String)> {
             ),
         ),
         (ApiKey::ConsumerGroupHeartbeat, newest(client, heartbeat)),
+        (
+            ApiKey::StreamsGroupTopologyDescriptionUpdate,
+            newest(
+                client,
+                StreamsGroupTopologyDescriptionUpdateRequest::default()
+                    .with_group_id(group())
+                    .with_member_id(text("m")),
+            ),
+        ),
         (ApiKey::StreamsGroupHeartbeat, newest(client, streams_heartbeat)),
         (
             ApiKey::StreamsGroupDescribe,

@@ -104,6 +104,7 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ReadShareGroupStateSummary, OF_CLUSTER),
     (ApiKey::StreamsGroupHeartbeat, OF_GROUP),
     (ApiKey::StreamsGroupDescribe, OF_GROUP),
+    (ApiKey::StreamsGroupTopologyDescriptionUpdate, OF_GROUP),
     (ApiKey::UnregisterController, OF_CLUSTER),
 ];
 

@@ -255,6 +255,8 @@ pub static APIS: &[Api] = &[
     row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
     row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
     row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
+    row!(ShareGroupHeartbeat,           exclusive k76_share_group_heartbeat,         ByHandler,                Broker,     Request),
+    row!(ShareGroupDescribe,            exclusive k77_share_group_describe,          ByHandler,                Broker,     Request),
     row!(ShareFetch,                   raw k78_share_fetch,                         ByHandler,                Broker,     Fetch),
     row!(ShareAcknowledge,             raw k79_share_acknowledge,                   ByHandler,                Broker,     Request),
     row!(InitializeShareGroupState,     among_brokers k83_initialize_share_group_state, ByHandler,                Broker,     Request),
@@ -264,6 +266,9 @@ pub static APIS: &[Api] = &[
     row!(ReadShareGroupStateSummary,    among_brokers k87_read_share_group_state_summary, ByHandler,                Broker,     Request),
     row!(StreamsGroupHeartbeat,        exclusive k88_streams_group_heartbeat,       ByHandler,                Broker,     Request),
     row!(StreamsGroupDescribe,         exclusive k89_streams_group_describe,        ByHandler,                Broker,     Request),
+    row!(DescribeShareGroupOffsets,     exclusive k90_describe_share_group_offsets,  ByHandler,                Broker,     Request),
+    row!(AlterShareGroupOffsets,        exclusive k91_alter_share_group_offsets,     ByHandler,                Broker,     Request),
+    row!(DeleteShareGroupOffsets,       exclusive k92_delete_share_group_offsets,    ByHandler,                Broker,     Request),
     row!(StreamsGroupTopologyDescriptionUpdate, exclusive k93_streams_group_topology_description_update, ByHandler, Broker, Request),
     row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];

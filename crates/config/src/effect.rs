@@ -122,7 +122,6 @@ mod tests {
         assert!(missed("num.network.threads") && missed("metric.reporters"));
         assert!(!missed("num.io.threads") && !missed("message.max.bytes"));
         for name in [
-            "share.session.timeout.ms",
             "consumer.assignor.offload.enable",
             "streams.assignor.offload.enable",
             "errors.deadletterqueue.topic.name",
@@ -145,10 +144,12 @@ mod tests {
             "consumer.session.timeout.ms",
             "consumer.heartbeat.interval.ms",
             "consumer.assignment.interval.ms",
+            "share.session.timeout.ms",
+            "share.heartbeat.interval.ms",
+            "share.assignment.interval.ms",
         ] {
             assert!(has_effect(ConfigResourceType::Group, name), "{name}");
         }
-        assert!(!has_effect(ConfigResourceType::Group, "share.session.timeout.ms"));
         assert!(!has_effect(ConfigResourceType::Broker, "ssl.provider"));
         assert!(of_broker("listener.name.x.ssl.client.auth") && !of_broker("listener.name.x.num.partitions"));
     }

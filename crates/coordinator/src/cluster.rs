@@ -42,6 +42,28 @@ impl Default for ConsumerSettings {
     }
 }
 
+/// The settings of a share group: its own or else the broker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShareSettings {
+    /// `share.session.timeout.ms`
+    pub session_timeout_ms: i32,
+    /// `share.heartbeat.interval.ms`
+    pub heartbeat_interval_ms: i32,
+    /// `share.assignment.interval.ms`: the least time between two computations of the target assignment
+    /// (KIP-1263).
+    pub assignment_interval_ms: i32,
+}
+
+impl Default for ShareSettings {
+    fn default() -> Self {
+        ShareSettings {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+        }
+    }
+}
+
 /// The settings of a streams group: its own (ConfigCommand on the group) or else the broker's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamsSettings {
@@ -119,6 +141,11 @@ pub trait ClusterView: std::fmt::Debug + Send + Sync {
 
     /// The settings of a group.
     fn consumer_settings(&self, group_id: &str) -> ConsumerSettings;
+
+    /// The settings of a share group.
+    fn share_settings(&self, _group_id: &str) -> ShareSettings {
+        ShareSettings::default()
+    }
 
     /// The settings of a streams group.
     fn streams_settings(&self, _group_id: &str) -> StreamsSettings {

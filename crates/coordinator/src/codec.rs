@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::consumer;
 use crate::error::CoordinatorError;
 use crate::record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
+use crate::share_group;
 use crate::streams;
 
 /// What stands for a time that is not known.
@@ -57,6 +58,7 @@ impl GroupRecord {
             }
             GroupRecord::Consumer { group, record } => consumer::codec::encode(group, record),
             GroupRecord::Streams { group, record } => streams::codec::encode(group, record),
+            GroupRecord::Share { group, record } => share_group::record::encode(group, record),
         }
     }
 
@@ -75,6 +77,12 @@ impl GroupRecord {
                 group: key.group.as_str().into(),
                 value: value.map(decode_group).transpose()?,
             }),
+            key @ (GroupRecordKey::ShareGroupMetadata(_)
+            | GroupRecordKey::ShareGroupMemberMetadata(_)
+            | GroupRecordKey::ShareGroupTargetAssignmentMetadata(_)
+            | GroupRecordKey::ShareGroupTargetAssignmentMember(_)
+            | GroupRecordKey::ShareGroupCurrentMemberAssignment(_)
+            | GroupRecordKey::ShareGroupStatePartitionMetadata(_)) => share_group::record::decode(key, value),
             key => match streams::codec::decode(key, value)? {
                 Ok(record) => Ok(record),
                 Err(key) => consumer::codec::decode(key, value),
@@ -305,10 +313,10 @@ mod tests {
             (value.offset, value.leader_epoch, value.commit_timestamp_ms),
             (5, -1, 9)
         );
-        // A share group's metadata (type 11) is left alone.
+        // What is not known is left alone.
         assert!(matches!(
-            GroupRecord::decode(b"\x00\x0b\x00\x01g", None),
-            Err(CoordinatorError::UnknownType(11))
+            GroupRecord::decode(b"\x00\x63\x00\x01g", None),
+            Err(CoordinatorError::UnknownType(99))
         ));
         assert!(
             GroupRecord::decode(b"\x00\x02\x00\x01g", Some(b"\x00\x09")).is_err(),

@@ -18,6 +18,8 @@ pub struct GroupConfig {
     pub consumer_group_max_size: usize,
     /// `group.streams.max.size`: members a streams group may have.
     pub streams_group_max_size: usize,
+    /// `group.share.max.size`: members a share group may have.
+    pub share_group_max_size: usize,
     /// `group.consumer.migration.policy`
     pub consumer_migration_policy: MigrationPolicy,
     /// `group.consumer.assignors`
@@ -129,6 +131,7 @@ impl Default for GroupConfig {
             group_initial_rebalance_delay_ms: 3_000,
             consumer_group_max_size: i32::MAX as usize,
             streams_group_max_size: i32::MAX as usize,
+            share_group_max_size: 200,
             consumer_migration_policy: MigrationPolicy::Bidirectional,
             consumer_assignors: Assignors::default(),
             offset_metadata_max_bytes: 4_096,

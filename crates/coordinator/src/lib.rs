@@ -29,6 +29,7 @@ mod placement;
 pub mod re2;
 mod record;
 pub mod runtime;
+mod share_group;
 mod share_state;
 mod streams;
 mod timers;
@@ -36,7 +37,7 @@ mod transaction;
 
 pub use assignor::{Assignor, Partitions};
 pub use classic::state::ClassicState;
-pub use cluster::{ClusterView, ConsumerSettings, StreamsSettings, Topic};
+pub use cluster::{ClusterView, ConsumerSettings, ShareSettings, StreamsSettings, Topic};
 pub use codec::EncodedRecord;
 pub use config::{Assignors, GroupConfig, MigrationPolicy};
 pub use consumer::group::{ConsumerGroup, ConsumerGroupState};
@@ -50,6 +51,9 @@ pub use error::CoordinatorError;
 pub use group::{Caller, GroupShard, Outcome};
 pub use placement::partition_for;
 pub use record::{CommittedOffset, GroupMetadata, GroupRecord, MemberMetadata};
+pub use share_group::{
+    ShareGroupOffsets, ShareGroupRecord, ShareHeartbeat, ShareInitialization, ShareOffsetsTopic,
+};
 pub use share_state::{
     NO_START_OFFSET, SharePartition, ShareSnapshot, ShareStateConfig, ShareStateRecord, ShareStateShard,
     ShareUpdate, ShareWrite, StateBatch,

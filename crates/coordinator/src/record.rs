@@ -9,6 +9,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::consumer::record::ConsumerRecord;
+use crate::share_group::ShareGroupRecord;
 use crate::streams::record::StreamsRecord;
 
 /// A record of `__consumer_offsets`.
@@ -45,6 +46,13 @@ pub enum GroupRecord {
         group: Arc<str>,
         /// What it says.
         record: StreamsRecord,
+    },
+    /// A record of a share group.
+    Share {
+        /// The group.
+        group: Arc<str>,
+        /// What it says.
+        record: ShareGroupRecord,
     },
 }
 

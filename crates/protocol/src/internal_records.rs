@@ -96,6 +96,8 @@ pub const GROUP_METADATA_VALUE_VERSION: i16 = 3;
 pub const OFFSET_COMMIT_VALUE_VERSION: i16 = 4;
 /// The version of every value of a consumer or streams group.
 pub const CONSUMER_GROUP_VALUE_VERSION: i16 = 0;
+/// The version of every value of a share group.
+pub const SHARE_GROUP_VALUE_VERSION: i16 = 0;
 /// See [`OFFSET_COMMIT_VALUE_VERSION`].
 pub const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 
@@ -118,6 +120,12 @@ const CONSUMER_GROUP_MEMBER_METADATA: i16 = 5;
 const CONSUMER_GROUP_TARGET_ASSIGNMENT_METADATA: i16 = 6;
 const CONSUMER_GROUP_TARGET_ASSIGNMENT_MEMBER: i16 = 7;
 const CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT: i16 = 8;
+const SHARE_GROUP_MEMBER_METADATA: i16 = 10;
+const SHARE_GROUP_METADATA: i16 = 11;
+const SHARE_GROUP_TARGET_ASSIGNMENT_METADATA: i16 = 12;
+const SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER: i16 = 13;
+const SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT: i16 = 14;
+const SHARE_GROUP_STATE_PARTITION_METADATA: i16 = 15;
 const CONSUMER_GROUP_REGULAR_EXPRESSION: i16 = 16;
 const STREAMS_GROUP_METADATA: i16 = 17;
 const STREAMS_GROUP_MEMBER_METADATA: i16 = 19;
@@ -150,6 +158,18 @@ pub enum GroupRecordKey {
     /// What a member is assigned; its value is a [`ConsumerGroupCurrentMemberAssignmentValue`]. Record
     /// type 8.
     ConsumerGroupCurrentMemberAssignment(ConsumerGroupCurrentMemberAssignmentKey),
+    /// A member of a share group. Record type 10.
+    ShareGroupMemberMetadata(ShareGroupMemberMetadataKey),
+    /// A share group's epoch. Record type 11.
+    ShareGroupMetadata(ShareGroupMetadataKey),
+    /// The epoch of a share group's target assignment. Record type 12.
+    ShareGroupTargetAssignmentMetadata(ShareGroupTargetAssignmentMetadataKey),
+    /// What a member of a share group is to be assigned. Record type 13.
+    ShareGroupTargetAssignmentMember(ShareGroupTargetAssignmentMemberKey),
+    /// What a member of a share group is assigned. Record type 14.
+    ShareGroupCurrentMemberAssignment(ShareGroupCurrentMemberAssignmentKey),
+    /// The partitions of which a share group has a state. Record type 15.
+    ShareGroupStatePartitionMetadata(ShareGroupStatePartitionMetadataKey),
     /// The topics that match a consumer group's regular expression; its value is a
     /// [`ConsumerGroupRegularExpressionValue`]. Record type 16.
     ConsumerGroupRegularExpression(ConsumerGroupRegularExpressionKey),
@@ -196,6 +216,22 @@ impl GroupRecordKey {
             }
             CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT => {
                 decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupCurrentMemberAssignment)
+            }
+            SHARE_GROUP_MEMBER_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupMemberMetadata)
+            }
+            SHARE_GROUP_METADATA => decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupMetadata),
+            SHARE_GROUP_TARGET_ASSIGNMENT_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupTargetAssignmentMetadata)
+            }
+            SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupTargetAssignmentMember)
+            }
+            SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupCurrentMemberAssignment)
+            }
+            SHARE_GROUP_STATE_PARTITION_METADATA => {
+                decode_struct(&mut rest, 0).map(GroupRecordKey::ShareGroupStatePartitionMetadata)
             }
             CONSUMER_GROUP_REGULAR_EXPRESSION => {
                 decode_struct(&mut rest, 0).map(GroupRecordKey::ConsumerGroupRegularExpression)
@@ -247,6 +283,12 @@ record_keys! {
     StreamsGroupTargetAssignmentMemberKey: STREAMS_GROUP_TARGET_ASSIGNMENT_MEMBER,
     StreamsGroupCurrentMemberAssignmentKey: STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT,
     StreamsGroupTopologyKey: STREAMS_GROUP_TOPOLOGY,
+    ShareGroupMemberMetadataKey: SHARE_GROUP_MEMBER_METADATA,
+    ShareGroupMetadataKey: SHARE_GROUP_METADATA,
+    ShareGroupTargetAssignmentMetadataKey: SHARE_GROUP_TARGET_ASSIGNMENT_METADATA,
+    ShareGroupTargetAssignmentMemberKey: SHARE_GROUP_TARGET_ASSIGNMENT_MEMBER,
+    ShareGroupCurrentMemberAssignmentKey: SHARE_GROUP_CURRENT_MEMBER_ASSIGNMENT,
+    ShareGroupStatePartitionMetadataKey: SHARE_GROUP_STATE_PARTITION_METADATA,
     ShareSnapshotKey: SHARE_SNAPSHOT,
     ShareUpdateKey: SHARE_UPDATE,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barnabas_coordinator::{ClusterView, ConsumerSettings, StreamsSettings, Topic};
+use barnabas_coordinator::{ClusterView, ConsumerSettings, ShareSettings, StreamsSettings, Topic};
 use barnabas_metadata::image::{ConfigMap, MetadataImage, PartitionImage, TopicImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ pub(super) struct ImageView {
     topics_created_at: i64,
     groups: GroupDefaults,
     streams: StreamsDefaults,
+    share_groups: ShareGroupDefaults,
 }
 
 /// What groups have that set nothing of their own, and between which bounds what they set counts: it was
@@ -36,6 +37,7 @@ impl ImageView {
             topics_created_at,
             groups: GroupDefaults::new(config),
             streams: StreamsDefaults::new(config),
+            share_groups: ShareGroupDefaults::new(config),
         }
     }
 
@@ -103,6 +105,57 @@ impl GroupDefaults {
     }
 }
 
+/// The same of share groups.
+#[derive(Debug)]
+struct ShareGroupDefaults {
+    settings: ShareSettings,
+    least: ShareSettings,
+    most: ShareSettings,
+}
+
+impl ShareGroupDefaults {
+    fn new(config: &BrokerConfig) -> Self {
+        let least = ShareSettings {
+            session_timeout_ms: config.group_share_min_session_timeout_ms,
+            heartbeat_interval_ms: config.group_share_min_heartbeat_interval_ms,
+            assignment_interval_ms: config.group_share_min_assignment_interval_ms,
+        };
+        let most = ShareSettings {
+            session_timeout_ms: config.group_share_max_session_timeout_ms,
+            heartbeat_interval_ms: config.group_share_max_heartbeat_interval_ms,
+            assignment_interval_ms: config.group_share_max_assignment_interval_ms,
+        };
+        let settings = ShareSettings {
+            session_timeout_ms: config.group_share_session_timeout_ms,
+            heartbeat_interval_ms: config.group_share_heartbeat_interval_ms,
+            assignment_interval_ms: capped(
+                config.group_share_assignment_interval_ms,
+                least.assignment_interval_ms,
+                most.assignment_interval_ms,
+            ),
+        };
+        ShareGroupDefaults {
+            settings,
+            least,
+            most,
+        }
+    }
+
+    fn with(&self, own: &ConfigMap) -> ShareSettings {
+        let setting = |name: &str, of: fn(&ShareSettings) -> i32| {
+            let set = own.get(name).and_then(|value| value.trim().parse().ok());
+            set.map_or(of(&self.settings), |value| {
+                capped(value, of(&self.least), of(&self.most))
+            })
+        };
+        ShareSettings {
+            session_timeout_ms: setting("share.session.timeout.ms", |of| of.session_timeout_ms),
+            heartbeat_interval_ms: setting("share.heartbeat.interval.ms", |of| of.heartbeat_interval_ms),
+            assignment_interval_ms: setting("share.assignment.interval.ms", |of| of.assignment_interval_ms),
+        }
+    }
+}
+
 impl ClusterView for ImageView {
     fn version(&self) -> i64 {
         self.image.offset
@@ -141,6 +194,14 @@ impl ClusterView for ImageView {
     fn streams_settings(&self, group_id: &str) -> StreamsSettings {
         let group = ConfigResource::new(ConfigResourceType::Group, group_id);
         self.streams.with(self.image.configs.get(&group).map(Arc::as_ref))
+    }
+
+    fn share_settings(&self, group_id: &str) -> ShareSettings {
+        let group = ConfigResource::new(ConfigResourceType::Group, group_id);
+        match self.image.configs.get(&group) {
+            Some(own) => self.share_groups.with(own),
+            None => self.share_groups.settings,
+        }
     }
 }
 

@@ -280,6 +280,7 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         group_initial_rebalance_delay_ms: config.group_initial_rebalance_delay_ms,
         consumer_group_max_size: size(config.group_consumer_max_size),
         streams_group_max_size: size(config.group_streams_max_size),
+        share_group_max_size: size(config.group_share_max_size),
         consumer_migration_policy: MigrationPolicy::from_name(&config.group_consumer_migration_policy)
             .unwrap_or(MigrationPolicy::Bidirectional),
         consumer_assignors: assignors(&config.group_consumer_assignors),

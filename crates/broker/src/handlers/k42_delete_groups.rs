@@ -4,6 +4,7 @@
 //! coordinator's own; version 3's message is null for all of them, as in Apache Kafka.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::java_order::{hash_set_order, java_hash};
@@ -13,10 +14,11 @@ use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
+use crate::share::group_states;
 
 /// Answers for every group once, however often it is named.
 pub async fn handle(
-    broker: &Broker,
+    broker: &Arc<Broker>,
     context: &RequestContext,
     request: DeleteGroupsRequest,
 ) -> DeleteGroupsResponse {
@@ -32,6 +34,11 @@ pub async fn handle(
         hash_set_order(&mut groups, |group_id| java_hash(group_id));
         groups
     }) {
+        // What the share coordinator keeps of a share group goes first.
+        if let Err(error) = forget_states(broker, &group_id).await {
+            results.push(result(group_id, error));
+            continue;
+        }
         let deleted = broker.groups().request(&group_id, |core, _| {
             core.delete_group(&group_id).map(|records| (records, ()))
         });
@@ -41,6 +48,19 @@ pub async fn handle(
     let refused = |group_id| result(group_id, ErrorCode::GroupAuthorizationFailed);
     results.extend(forbidden.into_iter().map(refused));
     DeleteGroupsResponse::default().with_results(results)
+}
+
+/// Forgets the states of a share group; there is nothing to forget of other groups.
+async fn forget_states(broker: &Arc<Broker>, group_id: &str) -> Result<(), ErrorCode> {
+    let is_share = broker.groups().request(group_id, |core, _| {
+        Ok((Vec::new(), core.is_share_group(group_id)))
+    });
+    if !is_share.await? {
+        return Ok(());
+    }
+    let forgotten = group_states::forget(broker, group_id, None).await;
+    let (_, failed) = forgotten.map_err(|refusal| refusal.code)?;
+    failed.into_values().next().map_or(Ok(()), Err)
 }
 
 fn result(group_id: GroupId, error: ErrorCode) -> DeletableGroupResult {

@@ -222,6 +222,26 @@ view! {
         group_max_session_timeout_ms: i32 = "group.max.session.timeout.ms",
         /// The most members of a classic group.
         group_max_size: i32 = "group.max.size",
+        /// The session timeout of share groups, milliseconds.
+        group_share_session_timeout_ms: i32 = "group.share.session.timeout.ms",
+        /// The least that a share group may set.
+        group_share_min_session_timeout_ms: i32 = "group.share.min.session.timeout.ms",
+        /// The most that a share group may set.
+        group_share_max_session_timeout_ms: i32 = "group.share.max.session.timeout.ms",
+        /// The heartbeat interval of share groups, milliseconds.
+        group_share_heartbeat_interval_ms: i32 = "group.share.heartbeat.interval.ms",
+        /// The least that a share group may set.
+        group_share_min_heartbeat_interval_ms: i32 = "group.share.min.heartbeat.interval.ms",
+        /// The most that a share group may set.
+        group_share_max_heartbeat_interval_ms: i32 = "group.share.max.heartbeat.interval.ms",
+        /// The least time between two assignments of a share group, milliseconds.
+        group_share_assignment_interval_ms: i32 = "group.share.assignment.interval.ms",
+        /// The least that a share group may set.
+        group_share_min_assignment_interval_ms: i32 = "group.share.min.assignment.interval.ms",
+        /// The most that a share group may set.
+        group_share_max_assignment_interval_ms: i32 = "group.share.max.assignment.interval.ms",
+        /// The most members of a share group.
+        group_share_max_size: i32 = "group.share.max.size",
         /// The most members of a consumer group.
         group_consumer_max_size: i32 = "group.consumer.max.size",
         /// The assignors of consumer groups, the default one first.

@@ -141,6 +141,8 @@ impl GroupShard {
             Some(error)
         } else if is_streams_group {
             Some(ErrorCode::GroupIdNotFound)
+        } else if self.share_groups.contains_key(group_id) {
+            Some(ErrorCode::InconsistentGroupProtocol)
         } else if is_new_group && !member_id.is_empty() {
             Some(ErrorCode::UnknownMemberId)
         } else {

@@ -59,9 +59,14 @@ impl GroupShard {
     pub(super) fn known_consumer_group(&self, group_id: &str) -> Result<&ConsumerGroup, Refusal> {
         match self.consumer_groups.get(group_id) {
             Some(group) => Ok(group),
-            None if self.groups.contains_key(group_id) || self.streams_groups.contains_key(group_id) => Err(
-                Refusal::not_found(format!("Group {group_id} is not a consumer group.")),
-            ),
+            None if self.groups.contains_key(group_id)
+                || self.streams_groups.contains_key(group_id)
+                || self.share_groups.contains_key(group_id) =>
+            {
+                Err(Refusal::not_found(format!(
+                    "Group {group_id} is not a consumer group."
+                )))
+            }
             None => Err(Refusal::not_found(format!("Group {group_id} not found."))),
         }
     }

@@ -56,7 +56,11 @@ impl GroupShard {
             )));
         }
         let Some(classic) = self.groups.get(group_id) else {
-            return if joins {
+            return if self.share_groups.contains_key(group_id) {
+                Err(Refusal::not_found(format!(
+                    "Group {group_id} is not a consumer group."
+                )))
+            } else if joins {
                 Ok((Vec::new(), Some(ConsumerGroup::new(group_id.clone()))))
             } else {
                 Err(Refusal::not_found(format!(

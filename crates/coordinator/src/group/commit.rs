@@ -89,6 +89,10 @@ impl GroupShard {
             return Ok(group.id.clone());
         }
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
+            // A share group commits nothing here.
+            if self.share_groups.contains_key(request.group_id.as_str()) {
+                return Err(ErrorCode::GroupIdNotFound);
+            }
             // Replaying the offset creates the group, and only then has it to exist.
             return match generation_id {
                 ..0 => Ok(request.group_id.as_str().into()),

@@ -19,6 +19,8 @@ const CLASSIC: &str = "classic";
 const CONSUMER: &str = "consumer";
 /// The type of every group of the streams protocol, and its protocol.
 const STREAMS: &str = "streams";
+/// The type of every share group, and its type of protocol.
+const SHARE: &str = "share";
 
 impl GroupShard {
     /// Describes a group as DescribeGroups (versions 0 to 6) does. Subscriptions are told of stable groups
@@ -102,6 +104,11 @@ impl GroupShard {
             .map(|group| (group, group.state().name()))
             .filter(|(_, state)| passes(state))
             .map(|(group, state)| listed(&group.id, STREAMS, state, STREAMS));
-        classic.chain(consumer).chain(streams).collect()
+        let share = self
+            .share_groups
+            .iter()
+            .filter(|(_, group)| is_asked(SHARE) && passes(group.state()))
+            .map(|(id, group)| listed(id, SHARE, group.state(), SHARE));
+        classic.chain(consumer).chain(streams).chain(share).collect()
     }
 }

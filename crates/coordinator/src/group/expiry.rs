@@ -120,6 +120,7 @@ impl GroupShard {
                 records.extend(gone.map(|(partition, _)| offset_tombstone(group, topic, *partition)));
             }
         }
+        records.extend(self.share_forget_topics(deleted));
         records
     }
 }

@@ -29,6 +29,7 @@ use crate::consumer::migrate::Downgrade;
 use crate::effect::{Effect, Reply, Token};
 use crate::offsets::Offsets;
 use crate::record::GroupRecord;
+use crate::share_group::ShareGroup;
 use crate::streams::group::StreamsGroup;
 use crate::timers::{TimerKey, Timers};
 
@@ -57,10 +58,11 @@ pub struct Outcome<R> {
 pub struct GroupShard {
     pub(crate) config: GroupConfig,
     pub(crate) cluster: Arc<dyn ClusterView>,
-    /// The classic groups. No group is of both kinds.
+    /// The classic groups. No group is of two kinds.
     pub(crate) groups: BTreeMap<Arc<str>, ClassicGroup>,
     pub(crate) consumer_groups: BTreeMap<Arc<str>, ConsumerGroup>,
     pub(crate) streams_groups: BTreeMap<Arc<str>, StreamsGroup>,
+    pub(crate) share_groups: BTreeMap<Arc<str>, ShareGroup>,
     /// Consumer groups that become classic ones as soon as their records are applied.
     pub(crate) downgrades: BTreeMap<Arc<str>, Downgrade>,
     pub(crate) offsets: Offsets,
@@ -79,6 +81,7 @@ impl GroupShard {
             groups: BTreeMap::new(),
             consumer_groups: BTreeMap::new(),
             streams_groups: BTreeMap::new(),
+            share_groups: BTreeMap::new(),
             downgrades: BTreeMap::new(),
             offsets: Offsets::default(),
             pending: PendingOffsets::default(),
@@ -103,6 +106,9 @@ impl GroupShard {
                 group.soft.topics_seen_at = None;
             }
         }
+        for group in self.share_groups.values_mut() {
+            group.look_at(topics_changed);
+        }
     }
 
     /// The consumer group with this id.
@@ -117,7 +123,7 @@ impl GroupShard {
 
     /// Whether there is a group with this id that the coordinator assigns, other than a streams group.
     pub(crate) fn holds_other_than_classic(&self, group_id: &str) -> bool {
-        self.consumer_groups.contains_key(group_id)
+        self.consumer_groups.contains_key(group_id) || self.share_groups.contains_key(group_id)
     }
 
     /// The classic group with this id.
@@ -168,6 +174,7 @@ impl GroupShard {
             }
             GroupRecord::Consumer { group, record } => self.replay_consumer(group, record),
             GroupRecord::Streams { group, record } => self.replay_streams(group, record),
+            GroupRecord::Share { group, record } => self.replay_share(group, record),
         }
     }
 
@@ -218,6 +225,14 @@ impl GroupShard {
             }
         }
         self.begin_streams_sessions(now);
+        let members: Vec<_> = self
+            .share_groups
+            .iter()
+            .flat_map(|(group_id, group)| group.member_ids().map(|id| (group_id.clone(), id.clone())))
+            .collect();
+        for (group_id, member_id) in members {
+            self.reschedule_share_session(&group_id, &member_id, now);
+        }
         records
     }
 
@@ -244,6 +259,9 @@ impl GroupShard {
             }
             Some(TimerKey::Session { group, member }) if self.streams_groups.contains_key(&group) => {
                 self.expire_streams_session(&group, &member)
+            }
+            Some(TimerKey::Session { group, member }) if self.share_groups.contains_key(&group) => {
+                self.expire_share_session(&group, &member)
             }
             Some(TimerKey::Session { group, member }) => self.expire_session(&group, &member, now),
             Some(TimerKey::Revocation { group, member }) if self.streams_groups.contains_key(&group) => {

@@ -22,6 +22,13 @@ impl GroupShard {
     /// Deletes a group without members (DeleteGroups): GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, or its
     /// tombstones.
     pub fn delete_group(&self, group_id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
+        if let Some((group_id, group)) = self.share_groups.get_key_value(group_id) {
+            return if group.is_empty() {
+                Ok(GroupRecord::of_share_group(group_id, group.tombstones()))
+            } else {
+                Err(ErrorCode::NonEmptyGroup)
+            };
+        }
         let (group_id, is_empty) = match self.reader(group_id)? {
             Reader::Classic(group) => (&group.id, group.state == ClassicState::Empty),
             Reader::Consumer(group) => (&group.id, group.members.is_empty()),

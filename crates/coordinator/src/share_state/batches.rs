@@ -88,6 +88,8 @@ mod tests {
     use super::*;
 
     type Short = (i64, i64, i8, i16);
+    /// What was there, what is new, the start offset, and what comes of it.
+    type Case = (&'static [Short], &'static [Short], i64, &'static [Short]);
 
     fn batches(short: &[Short]) -> Vec<StateBatch> {
         let batch = |&(first_offset, last_offset, delivery_state, delivery_count): &Short| StateBatch {
@@ -102,7 +104,7 @@ mod tests {
     /// Each was asked of Apache Kafka 4.4.
     #[test]
     fn batches_are_combined_as_kafka_does() {
-        let cases: &[(&[Short], &[Short], i64, &[Short])] = &[
+        let cases: &[Case] = &[
             (&[(0, 9, 0, 1)], &[(10, 19, 0, 1)], -1, &[(0, 19, 0, 1)]),
             (
                 &[(0, 9, 0, 1)],

@@ -110,6 +110,7 @@ fn kinds(records: &[GroupRecord]) -> Vec<&'static str> {
         GroupRecord::GroupMetadata { value: None, .. } => "-classic",
         GroupRecord::OffsetCommit { .. } => "offset",
         GroupRecord::Streams { .. } => "streams",
+        GroupRecord::Share { .. } => "share",
     };
     records.iter().map(kind).collect()
 }

@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["error", "re2", "timers"],
         &["assignor", "placement"],
         &["cluster", "config"],
-        &["classic", "consumer", "streams", "group", "offsets", "record", "codec", "effect"],
+        &["classic", "consumer", "streams", "group", "offsets", "record", "codec", "effect", "share_group"],
         &["share_state", "transaction"],
         &["runtime::partition_log"],
         &["runtime::load", "runtime::write"],

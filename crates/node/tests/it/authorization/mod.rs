@@ -95,6 +95,8 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ConsumerGroupDescribe, OF_GROUP),
     (ApiKey::ListConfigResources, OF_CLUSTER),
     (ApiKey::DescribeTopicPartitions, NONE),
+    (ApiKey::ShareGroupHeartbeat, OF_GROUP),
+    (ApiKey::ShareGroupDescribe, OF_GROUP),
     (ApiKey::ShareFetch, OF_GROUP),
     (ApiKey::ShareAcknowledge, OF_GROUP),
     (ApiKey::InitializeShareGroupState, OF_CLUSTER),
@@ -104,6 +106,9 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ReadShareGroupStateSummary, OF_CLUSTER),
     (ApiKey::StreamsGroupHeartbeat, OF_GROUP),
     (ApiKey::StreamsGroupDescribe, OF_GROUP),
+    (ApiKey::DescribeShareGroupOffsets, OF_GROUP),
+    (ApiKey::AlterShareGroupOffsets, OF_GROUP),
+    (ApiKey::DeleteShareGroupOffsets, OF_GROUP),
     (ApiKey::StreamsGroupTopologyDescriptionUpdate, OF_GROUP),
     (ApiKey::UnregisterController, OF_CLUSTER),
 ];

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 /// Calls them and shows the answers.
 pub fn call_every_api(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
-    let mut answers = state(client, topic_id);
+    let mut answers = groups(client);
+    answers.extend(state(client, topic_id));
     answers.extend(records(client, topic_id));
     answers
 }
@@ -34,6 +35,48 @@ fn records(client: &mut Client, topic_id: Uuid) -> Vec<(ApiKey, String)> {
     vec![
         (ApiKey::ShareFetch, ask(client, 1, fetch)),
         (ApiKey::ShareAcknowledge, newest(client, acknowledge)),
+    ]
+}
+
+/// Those of the group coordinator.
+fn groups(client: &mut Client) -> Vec<(ApiKey, String)> {
+    let heartbeat = ShareGroupHeartbeatRequest::default()
+        .with_group_id(group())
+        .with_member_id(text("m"))
+        .with_subscribed_topic_names(Some(vec![topic()]));
+    let described = describe_share_group_offsets_request::DescribeShareGroupOffsetsRequestGroup::default()
+        .with_group_id(group())
+        .with_topics(None);
+    vec![
+        (ApiKey::ShareGroupHeartbeat, newest(client, heartbeat)),
+        (
+            ApiKey::ShareGroupDescribe,
+            newest(
+                client,
+                ShareGroupDescribeRequest::default().with_group_ids(vec![group()]),
+            ),
+        ),
+        (
+            ApiKey::DescribeShareGroupOffsets,
+            newest(
+                client,
+                DescribeShareGroupOffsetsRequest::default().with_groups(vec![described]),
+            ),
+        ),
+        (
+            ApiKey::AlterShareGroupOffsets,
+            newest(
+                client,
+                AlterShareGroupOffsetsRequest::default().with_group_id(group()),
+            ),
+        ),
+        (
+            ApiKey::DeleteShareGroupOffsets,
+            newest(
+                client,
+                DeleteShareGroupOffsetsRequest::default().with_group_id(group()),
+            ),
+        ),
     ]
 }
 

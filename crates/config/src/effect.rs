@@ -84,6 +84,13 @@ pub(super) fn of_broker(name: &str) -> bool {
         || gives_topic_default()
 }
 
+/// Settings of share groups that no setting of the broker gives a default.
+const OF_SHARE_GROUP: [&str; 3] = [
+    "share.auto.offset.reset",
+    "share.isolation.level",
+    "share.renew.acknowledge.enable",
+];
+
 /// Whether setting `name` on a resource of this kind at run time changes anything.
 pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
     match kind {
@@ -95,10 +102,13 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
         }
         ConfigResourceType::BrokerLogger => true,
         // What gives a group's setting its default has an effect with it.
-        ConfigResourceType::Group => definitions::group().get(name).is_some_and(|key| {
-            let mut given_by = key.broker_synonyms.iter();
-            given_by.any(|synonym| of_broker(synonym.name))
-        }),
+        ConfigResourceType::Group => {
+            OF_SHARE_GROUP.contains(&name)
+                || definitions::group().get(name).is_some_and(|key| {
+                    let mut given_by = key.broker_synonyms.iter();
+                    given_by.any(|synonym| of_broker(synonym.name))
+                })
+        }
         ConfigResourceType::ClientMetrics => false,
     }
 }
@@ -148,6 +158,9 @@ mod tests {
             "share.heartbeat.interval.ms",
             "share.assignment.interval.ms",
         ] {
+            assert!(has_effect(ConfigResourceType::Group, name), "{name}");
+        }
+        for name in OF_SHARE_GROUP {
             assert!(has_effect(ConfigResourceType::Group, name), "{name}");
         }
         assert!(!has_effect(ConfigResourceType::Broker, "ssl.provider"));

@@ -42,6 +42,8 @@ pub struct HeldState {
     pub is_writing: bool,
     /// For when a task waits for the end of locks; none if no task does.
     pub timer_ms: Option<i64>,
+    /// Nobody of the group fetches any more: it is held until all is written.
+    pub is_unwanted: bool,
     waiters: Vec<Weak<Notify>>,
 }
 
@@ -81,6 +83,7 @@ impl Held {
                 queue: Vec::new(),
                 is_writing: false,
                 timer_ms: None,
+                is_unwanted: false,
                 waiters: Vec::new(),
             }),
         })
@@ -99,6 +102,11 @@ impl HeldState {
             Phase::Active { core, .. } => Some(core),
             Phase::Loading | Phase::Over(_) => None,
         }
+    }
+
+    /// Whether nobody would miss it.
+    pub fn is_over(&self) -> bool {
+        self.is_unwanted && !self.is_writing && self.queue.is_empty()
     }
 
     /// Has a fetch woken by the next change.

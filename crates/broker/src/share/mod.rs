@@ -85,8 +85,7 @@ impl Shares {
             self.release(broker, &ended);
         }
         if let Some(group) = empty {
-            self.partitions
-                .end_where(ErrorCode::NotLeaderOrFollower, |held| held.key.group == group);
+            self.partitions.unwanted(&group);
         }
     }
 

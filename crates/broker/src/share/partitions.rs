@@ -32,6 +32,7 @@ impl SharePartitions {
     pub fn get_or_load(&self, broker: &Arc<Broker>, key: &ShareKey, leader_epoch: i32) -> Arc<Held> {
         let mut all = self.held.lock();
         if let Some(held) = all.get(key) {
+            held.lock().is_unwanted = false;
             return held.clone();
         }
         let held = Held::new(key.clone(), leader_epoch);
@@ -49,6 +50,35 @@ impl SharePartitions {
         }
         drop(all);
         held.lock().end(error);
+    }
+
+    /// Nobody of a group fetches any more: its share partitions are held until what they have is written, so
+    /// that whoever reads their state next reads all of it.
+    pub fn unwanted(&self, group: &str) {
+        let mut all = self.held.lock();
+        all.retain(|key, held| {
+            if *key.group != *group {
+                return true;
+            }
+            let mut state = held.lock();
+            state.is_unwanted = true;
+            let is_over = state.is_over();
+            if is_over {
+                state.end(ErrorCode::NotLeaderOrFollower);
+            }
+            !is_over
+        });
+    }
+
+    /// All is written: what nobody wants is not held.
+    fn end_unwanted(&self, held: &Arc<Held>) {
+        let mut all = self.held.lock();
+        let is_known = all.get(&held.key).is_some_and(|known| Arc::ptr_eq(known, held));
+        let mut state = held.lock();
+        if is_known && state.is_over() {
+            all.remove(&held.key);
+            state.end(ErrorCode::NotLeaderOrFollower);
+        }
     }
 
     /// Holds those no longer of which this is true.
@@ -184,6 +214,7 @@ async fn write_all(broker: Arc<Broker>, held: Arc<Held>) {
             }
         }
     }
+    broker.shares().partitions.end_unwanted(&held);
 }
 
 fn next_write(held: &Held) -> Option<(Vec<Queued>, WriteState)> {

@@ -18,6 +18,7 @@ use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
 use crate::share::{ShareSettings, Shares};
+use crate::telemetry::{MetricsReceiver, Telemetry};
 use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_controller::admin::AdminNode;
@@ -54,6 +55,8 @@ pub struct Broker {
     pub stopping: CancellationToken,
     /// Where requests are counted; `None` where nobody asks.
     pub metrics: Option<Arc<RequestMetrics>>,
+    /// Takes the metrics that clients push; `None` where nobody does.
+    pub telemetry: Option<Telemetry>,
     fetch_sessions: Mutex<SessionCache>,
 }
 
@@ -129,6 +132,7 @@ impl Broker {
             request_memory,
             stopping,
             metrics: None,
+            telemetry: None,
             clock: environment.clock,
             random: environment.random,
             fetch_sessions,
@@ -143,6 +147,12 @@ impl Broker {
     /// Has requests counted.
     pub fn counted_by(self, metrics: Option<Arc<RequestMetrics>>) -> Self {
         Broker { metrics, ..self }
+    }
+
+    /// Has clients' metrics taken.
+    pub fn received_by(self, receiver: Option<Arc<dyn MetricsReceiver>>) -> Self {
+        let telemetry = receiver.map(Telemetry::new);
+        Broker { telemetry, ..self }
     }
 
     /// What the client may do that sent a request.

@@ -253,6 +253,8 @@ pub static APIS: &[Api] = &[
     row!(ListTransactions,             exclusive k66_list_transactions,             ByHandler,                Broker,     Request),
     row!(ConsumerGroupHeartbeat,       exclusive k68_consumer_group_heartbeat,      ByHandler,                Broker,     Request),
     row!(ConsumerGroupDescribe,        exclusive k69_consumer_group_describe,       ByHandler,                Broker,     Request),
+    row!(GetTelemetrySubscriptions,    ready k71_get_telemetry_subscriptions,       ByHandler,                Broker,     Request),
+    row!(PushTelemetry,                ready k72_push_telemetry,                    ByHandler,                Broker,     Request),
     row!(ListConfigResources,          ready k74_list_config_resources,             Cluster(DescribeConfigs), Broker,     Request),
     row!(DescribeTopicPartitions,      ready k75_describe_topic_partitions,         ByHandler,                Broker,     Request),
     row!(ShareGroupHeartbeat,           exclusive k76_share_group_heartbeat,         ByHandler,                Broker,     Request),
@@ -342,7 +344,7 @@ fn start(broker: &Arc<Broker>, connection: &Rc<ConnectionContext>, frame: &mut [
         Err(error) => return refuse(format_args!("no request of the Kafka protocol ({error})")),
     };
     let (name, version) = (header.api_key.name(), header.api_version);
-    let Some(api) = served(header.api_key) else {
+    let Some(api) = served(header.api_key).filter(|api| is_offered(broker, api.key)) else {
         return refuse(format_args!("{name} is not served"));
     };
     if !api.key.supports(version) && api.key != ApiKey::ApiVersions {
@@ -383,6 +385,12 @@ fn run(broker: &Arc<Broker>, api: &Api, context: RequestContext, body: &mut [u8]
         }
         _ => (api.start)(broker, context, body),
     }
+}
+
+/// Whether this broker offers an API: metrics of clients only where somebody takes them.
+pub fn is_offered(broker: &Broker, key: ApiKey) -> bool {
+    let is_of_telemetry = matches!(key, ApiKey::GetTelemetrySubscriptions | ApiKey::PushTelemetry);
+    !is_of_telemetry || broker.telemetry.is_some()
 }
 
 /// The row of an API that is served.

@@ -16,6 +16,7 @@ pub mod metadata_publisher;
 pub mod producer_ids;
 pub mod request;
 pub mod share;
+pub mod telemetry;
 pub mod throttling;
 pub mod topic_creation;
 mod transaction_verification;

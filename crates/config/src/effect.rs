@@ -109,7 +109,7 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
                     given_by.any(|synonym| of_broker(synonym.name))
                 })
         }
-        ConfigResourceType::ClientMetrics => false,
+        ConfigResourceType::ClientMetrics => true,
     }
 }
 

@@ -292,7 +292,7 @@ mod tests {
             [
                 "without effect: listener.name.x.max.connections (it counts for the whole broker, not for a listener of its \
                  own)",
-                "without effect: metric.reporters, metrics.num.samples (metrics are not reported yet)",
+                "without effect: metric.reporters, metrics.num.samples (metrics are read over HTTP (barnabas.http.listener))",
             ]
         );
     }

@@ -5,6 +5,7 @@
 //! request may take is bounded: connections, the size of its head, and the time for both. `routes` says
 //! what is where; [`metrics`] adds up what the network's threads have counted and looks at the rest when
 //! it is asked.
+//! [`telemetry`] keeps what clients push.
 
 mod body;
 mod health;
@@ -12,6 +13,7 @@ pub mod metrics;
 mod node;
 mod routes;
 mod server;
+pub mod telemetry;
 
 pub use node::{Node, Running};
 pub use server::Http;

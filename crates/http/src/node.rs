@@ -7,6 +7,7 @@ use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_network::metrics::RequestMetrics;
 
 use crate::metrics::history::History;
+use crate::telemetry::PushedMetrics;
 
 /// A node that has started.
 pub struct Running {
@@ -26,6 +27,8 @@ pub struct Node {
     running: OnceLock<Running>,
     /// What the network's threads count.
     pub requests: Arc<RequestMetrics>,
+    /// What clients push.
+    pub pushed: Arc<PushedMetrics>,
     /// What they had counted.
     pub(crate) history: History,
 }

@@ -68,6 +68,8 @@ pub struct ConnectionContext {
     has_token: Cell<bool>,
     /// The client id of the last request: a client names itself alike in all of them.
     client_id: RefCell<Rc<str>>,
+    /// The client's library and its version, where somebody wants to know.
+    client_software: RefCell<Option<Box<(String, String)>>>,
     /// No request starts before.
     paused_until: Cell<Option<Instant>>,
     /// Where its thread counts requests, if it does.
@@ -91,6 +93,7 @@ impl ConnectionContext {
             principal: RefCell::new(Rc::new(KafkaPrincipal::anonymous())),
             has_token: Cell::new(false),
             client_id: RefCell::new(Rc::from("")),
+            client_software: RefCell::new(None),
             paused_until: Cell::new(None),
             metrics: None,
         }
@@ -99,6 +102,22 @@ impl ConnectionContext {
     /// Has its requests counted.
     pub fn counted_by(self, metrics: Option<Arc<ThreadMetrics>>) -> Self {
         ConnectionContext { metrics, ..self }
+    }
+
+    /// The client's library and its version, as it names them; kept where requests are counted.
+    pub fn note_client_software(&self, name: &str, version: &str) {
+        if self.metrics.is_some() {
+            *self.client_software.borrow_mut() = Some(Box::new((name.to_owned(), version.to_owned())));
+        }
+    }
+
+    /// The same; empty where it has named none.
+    pub fn client_software(&self) -> (String, String) {
+        self.client_software
+            .borrow()
+            .as_deref()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Where its requests are counted; `None` where nobody asks.

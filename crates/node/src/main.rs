@@ -310,7 +310,10 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
     };
     let http = http::start(settings.http.as_ref())?;
     let mut outside = Outside::system();
-    outside.metrics = http.as_ref().map(|http| http.node.requests.clone());
+    if let Some(http) = &http {
+        outside.metrics = Some(http.node.requests.clone());
+        outside.receiver = Some(http.node.pushed.clone());
+    }
     let given_up = outside.given_up.clone();
     let starting = Server::start(settings, outside);
     tokio::pin!(starting);

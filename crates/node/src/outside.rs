@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use barnabas_broker::telemetry::MetricsReceiver;
 use barnabas_environment::Environment;
 use barnabas_metadata::quorum::MetadataDisk;
 use barnabas_network::Network;
@@ -22,6 +23,8 @@ pub struct Outside {
     pub network: Network,
     /// Where the requests of its clients are counted, if anybody looks.
     pub metrics: Option<Arc<RequestMetrics>>,
+    /// Takes the metrics that clients push, if anybody does.
+    pub receiver: Option<Arc<dyn MetricsReceiver>>,
     /// Cancelled when the node is to go while it is still starting: a voter waits for the others.
     pub given_up: CancellationToken,
 }
@@ -35,6 +38,7 @@ impl Outside {
             metadata: None,
             network: Network::System,
             metrics: None,
+            receiver: None,
             given_up: CancellationToken::new(),
         }
     }

@@ -152,6 +152,7 @@ impl Machine {
             metadata: Some(self.metadata.metadata()),
             network: Network::Simulated(self.world.network.host(self.address())),
             metrics: None,
+            receiver: None,
             given_up,
         };
         let settings = settings.expect("the settings are valid");

@@ -19,7 +19,7 @@ use barnabas_protocol::messages::{ApiVersionsRequest, StrBytes};
 use bytes::Bytes;
 
 use crate::broker::Broker;
-use crate::dispatch::APIS;
+use crate::dispatch::{APIS, is_offered};
 use crate::request::RequestContext;
 use barnabas_metadata::features;
 use barnabas_network::response::{Outcome, Reply};
@@ -53,6 +53,10 @@ pub fn start(broker: &Arc<Broker>, mut context: RequestContext, body: &mut [u8])
     let named = [&request.client_software_name, &request.client_software_version];
     let is_named =
         context.api_version < CLIENT_SOFTWARE_SINCE || named.into_iter().all(|name| is_software_name(name));
+    if is_named && context.api_version >= CLIENT_SOFTWARE_SINCE {
+        let (name, version) = (&request.client_software_name, &request.client_software_version);
+        context.connection.note_client_software(name, version);
+    }
     let names_half = request.cluster_id.is_some() != (request.node_id != NO_NODE);
     if !is_named || names_half {
         return Outcome::Ready(encode(&context, &error(ErrorCode::InvalidRequest, Vec::new())));
@@ -95,7 +99,7 @@ fn table(broker: &Broker, version: i16) -> ApiVersionsResponse {
             .with_max_version_level(level)
     });
     ApiVersionsResponse::default()
-        .with_api_keys(api_versions())
+        .with_api_keys(api_versions(broker))
         .with_supported_features(supported.collect())
         .with_finalized_features_epoch(image.offset)
         .with_finalized_features(finalized.collect())
@@ -107,8 +111,9 @@ fn error(error: ErrorCode, api_keys: Vec<ApiVersion>) -> ApiVersionsResponse {
         .with_api_keys(api_keys)
 }
 
-fn api_versions() -> Vec<ApiVersion> {
-    APIS.iter().map(|api| api_version(api.key)).collect()
+fn api_versions(broker: &Broker) -> Vec<ApiVersion> {
+    let offered = APIS.iter().filter(|api| is_offered(broker, api.key));
+    offered.map(|api| api_version(api.key)).collect()
 }
 
 fn api_version(key: ApiKey) -> ApiVersion {

@@ -121,12 +121,12 @@ fn the_metadata_lies_in_the_first_folder_unless_told_otherwise() {
 
 #[test]
 fn unknown_settings_are_warned_of() {
-    let start = from_overrides(&[("num.partition", "3"), ("telemetry.max.bytes", "5")]).unwrap();
+    let start = from_overrides(&[("num.partition", "3"), ("metric.reporters", "a.B")]).unwrap();
     assert_eq!(
         start.warnings,
         [
             "unknown setting: num.partition (did you mean num.partitions?)",
-            "without effect: telemetry.max.bytes (metrics are not reported yet)"
+            "without effect: metric.reporters (metrics are read over HTTP (barnabas.http.listener))"
         ]
     );
 }

@@ -74,6 +74,8 @@ view! {
         /// Bytes that requests may take while they arrive and wait; not positive means a default of our
         /// own.
         queued_max_request_bytes: i64 = "queued.max.request.bytes",
+        /// The largest push of a client's metrics, bytes (KIP-714).
+        telemetry_max_bytes: i32 = "telemetry.max.bytes",
         /// Connections that may wait to be accepted.
         socket_listen_backlog_size: i32 = "socket.listen.backlog.size",
         /// How long a connection may be idle, milliseconds.

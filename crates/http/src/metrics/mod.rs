@@ -11,6 +11,7 @@ pub(crate) mod history;
 mod page;
 mod partitions;
 mod process;
+mod pushed;
 mod requests;
 pub mod table;
 
@@ -35,5 +36,6 @@ pub async fn page(node: &Node, format: Format) -> String {
         }
         cluster::look(&mut page, running);
     }
-    page.write(format)
+    pushed::look(&mut page, &node.pushed);
+    page.write(format, |text| pushed::write(text, &node.pushed, format))
 }

@@ -70,7 +70,9 @@ impl Page {
     }
 
     /// The page: metrics in the order of the table, those without a sample left out.
-    pub fn write(&self, format: Format) -> String {
+    ///
+    /// `more` writes families that no table has.
+    pub fn write(&self, format: Format, more: impl FnOnce(&mut String)) -> String {
         let mut text = String::new();
         for metric in METRICS {
             let Some(lines) = self.0.get(metric.name) else {
@@ -84,6 +86,7 @@ impl Page {
             let _ = writeln!(text, "# TYPE {family} {}", metric.kind.name());
             text.push_str(lines);
         }
+        more(&mut text);
         if format == Format::OpenMetrics {
             text.push_str("# EOF\n");
         }
@@ -92,7 +95,7 @@ impl Page {
 }
 
 /// A label's value may be anything that a client has named a topic or a group.
-fn escape(text: &mut String, value: &str) {
+pub fn escape(text: &mut String, value: &str) {
     for c in value.chars() {
         match c {
             '\\' => text.push_str("\\\\"),
@@ -118,10 +121,10 @@ mod tests {
              # TYPE kafka_server_brokertopicmetrics_bytesin_total counter\n\
              kafka_server_brokertopicmetrics_bytesin_total 4294967295000\n\
              kafka_server_brokertopicmetrics_bytesin_total{topic=\"a\\\"b\\\\c\\nd\"} 1\n";
-        let text = page.write(Format::Prometheus);
+        let text = page.write(Format::Prometheus, |_| {});
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("process_open_fds 7.5\n"));
-        let text = page.write(Format::OpenMetrics);
+        let text = page.write(Format::OpenMetrics, |_| {});
         assert!(text.contains("# TYPE kafka_server_brokertopicmetrics_bytesin counter\n"));
         assert!(text.ends_with("\n# EOF\n"));
     }

@@ -104,6 +104,9 @@ metrics! {
     GROUP_LAG = "barnabas_group_lag", Gauge, ["group", "topic", "partition"], "Records behind a group's committed offset, of groups coordinated here and partitions led here.";
     TRANSACTIONS = "barnabas_transaction_count", Gauge, ["state"], "Transactional ids that this broker coordinates, by state.";
     FETCH_SESSIONS = "kafka_server_fetchsessioncache_numincrementalfetchsessions", Gauge, [], "Fetch sessions that are kept.";
+    TELEMETRY_INSTANCES = "kafka_server_clientmetrics_clientmetricsinstancecount", Gauge, [], "Clients that have asked which metrics to push (KIP-714).";
+    TELEMETRY_PUSHES = "barnabas_client_metrics_pushes_total", Counter, [], "Pushes of clients' metrics that were taken.";
+    TELEMETRY_ERRORS = "barnabas_client_metrics_errors_total", Counter, [], "Pushes of clients' metrics that could not be read.";
     CPU_SECONDS = "process_cpu_seconds_total", Counter, [], "Processor time of the process, seconds.";
     RESIDENT_BYTES = "process_resident_memory_bytes", Gauge, [], "Memory of the process, bytes.";
     OPEN_FDS = "process_open_fds", Gauge, [], "Descriptors that are open.";

@@ -93,6 +93,7 @@ impl Server {
             metadata: metadata_disk,
             network,
             metrics,
+            receiver,
             given_up,
         } = outside;
         import::unready::check(&disk, &settings.data_dir, &settings.data_dirs)?;
@@ -225,6 +226,7 @@ impl Server {
                     is_alone,
                     lets_others_in: !is_alone || controller.is_some(),
                     metrics,
+                    receiver,
                 };
                 tokio::select! {
                     biased;

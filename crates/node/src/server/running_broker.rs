@@ -8,6 +8,7 @@ use barnabas_broker::broker_peers::BrokerPeers;
 use barnabas_broker::dispatch::BrokerService;
 use barnabas_broker::lifecycle::{BrokerLifecycle, Directories, Lifecycle, LifecycleOptions};
 use barnabas_broker::metadata_publisher::MetadataPublisher;
+use barnabas_broker::telemetry::MetricsReceiver;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::controller::registration_request;
@@ -49,6 +50,8 @@ pub struct Place<'a> {
     pub lets_others_in: bool,
     /// Where requests are counted, if anybody looks.
     pub metrics: Option<Arc<RequestMetrics>>,
+    /// Takes the metrics that clients push, if anybody does.
+    pub receiver: Option<Arc<dyn MetricsReceiver>>,
 }
 
 /// A broker that waits for its first image.
@@ -123,6 +126,7 @@ impl WaitingBroker {
             is_alone: alone,
             lets_others_in,
             metrics,
+            receiver,
         } = place;
         let random = &self.environment.random;
         let own = registration(&self.config, &listeners, &self.log_dirs, random);
@@ -152,7 +156,12 @@ impl WaitingBroker {
             advertised,
             self.stopping.clone(),
         );
-        let broker = Arc::new(broker.authorized_by(authorizer).counted_by(metrics));
+        let broker = Arc::new(
+            broker
+                .authorized_by(authorizer)
+                .counted_by(metrics)
+                .received_by(receiver),
+        );
         spawn_timers(&broker);
         let service: Arc<dyn Service> = Arc::new(BrokerService::new(broker.clone()));
         let count = worker_count(self.config.num_network_threads);

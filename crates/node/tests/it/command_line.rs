@@ -90,7 +90,7 @@ fn settings_are_judged_without_a_start() {
     std::fs::write(
         &file,
         format!(
-            "log.dirs={}\nnum.partition=3\nnum.io.threads=8\ntelemetry.max.bytes=5\n",
+            "log.dirs={}\nnum.partition=3\nnum.io.threads=8\nmetric.reporters=a.B\n",
             data.display()
         ),
     )
@@ -100,7 +100,7 @@ fn settings_are_judged_without_a_start() {
     assert!(output.status.success(), "{output:?}");
     for expected in [
         "unknown setting: num.partition (did you mean num.partitions?)",
-        "without effect: telemetry.max.bytes (metrics are not reported yet)",
+        "without effect: metric.reporters (metrics are read over HTTP (barnabas.http.listener))",
         "without effect, and without a difference: num.io.threads",
         "in order: node 1 would listen on PLAINTEXT://:9092",
     ] {

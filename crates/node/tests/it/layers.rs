@@ -83,14 +83,14 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "throttling"],
+        &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "telemetry", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
         &["duplicates", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[
-        &["body", "metrics::history", "metrics::table", "metrics::page"],
+        &["body", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
         &["node"],
         &["health", "metrics"],
         &["routes"],

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::{Sources, load};
 use barnabas_environment::Environment;
+use barnabas_http::telemetry::PushedMetrics;
 use barnabas_node::outside::Outside;
 use barnabas_node::server::Server;
 use barnabas_protocol::api::ApiKey;
@@ -100,6 +101,8 @@ impl Node {
             let node = async {
                 let outside = Outside {
                     environment,
+                    // So that all that can be asked is.
+                    receiver: Some(Arc::new(PushedMetrics::default())),
                     ..Outside::system()
                 };
                 let server = match authorizer {

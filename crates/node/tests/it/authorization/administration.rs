@@ -271,6 +271,14 @@ pub fn cluster(client: &mut Client) -> Vec<(ApiKey, String)> {
             ),
         ),
         (
+            ApiKey::GetTelemetrySubscriptions,
+            newest(client, GetTelemetrySubscriptionsRequest::default()),
+        ),
+        (
+            ApiKey::PushTelemetry,
+            newest(client, PushTelemetryRequest::default()),
+        ),
+        (
             ApiKey::ListConfigResources,
             newest(client, ListConfigResourcesRequest::default()),
         ),

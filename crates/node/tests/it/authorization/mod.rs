@@ -93,6 +93,8 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ListTransactions, NONE),
     (ApiKey::ConsumerGroupHeartbeat, OF_GROUP),
     (ApiKey::ConsumerGroupDescribe, OF_GROUP),
+    (ApiKey::GetTelemetrySubscriptions, NONE),
+    (ApiKey::PushTelemetry, &[ErrorCode::InvalidRequest]),
     (ApiKey::ListConfigResources, OF_CLUSTER),
     (ApiKey::DescribeTopicPartitions, NONE),
     (ApiKey::ShareGroupHeartbeat, OF_GROUP),

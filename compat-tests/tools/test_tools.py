@@ -11,6 +11,7 @@ from harness.broker import new_broker
 from tools.tools import KafkasTools, OurTools, plain
 
 LINES = Path(__file__).with_name("lines")
+FILES = Path(__file__).with_name("files")
 SETTINGS = {"auto.create.topics.enable": "true", "group.initial.rebalance.delay.ms": "0"}
 
 
@@ -38,11 +39,11 @@ def settings(file: Path):
 
 def run(side, broker, line, stdin, ways):
     """What a line wrote and its code, in a form that can be compared."""
-    line = line.replace("BROKER", broker.bootstrap).replace("FOLDER", str(broker.folder))
+    line = line.replace("BROKER", broker.bootstrap).replace("FOLDER", str(broker.folder)).replace("FILES", str(FILES))
     deadline = time.monotonic() + 30
     while True:
         said = side.run(line, stdin.replace("\\t", "\t"))
-        out = plain(said.out, broker.port).replace(str(broker.folder), "FOLDER")
+        out = plain(said.out, broker.port).replace(str(broker.folder), "FOLDER").replace(str(FILES), "FILES")
         for way in ways:
             if way == "sorted":
                 out = "\n".join(sorted(out.splitlines()))

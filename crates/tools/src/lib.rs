@@ -9,6 +9,7 @@ mod acls;
 mod arguments;
 mod broker_api_versions;
 mod client;
+mod client_metrics;
 mod cluster_tool;
 mod configs;
 mod console;
@@ -16,7 +17,9 @@ mod console_consumer;
 mod console_producer;
 mod consumer_groups;
 mod consumer_perf;
+mod delegation_tokens;
 mod delete_records;
+mod dump_log;
 mod failure;
 mod features;
 mod get_offsets;
@@ -27,6 +30,7 @@ mod log_dirs;
 mod metadata_quorum;
 mod producer_perf;
 mod ready;
+mod reassign_partitions;
 mod server_stop;
 mod table;
 mod topics;
@@ -93,16 +97,20 @@ pub const TOOLS: &[Tool] = &[
     other("zookeeper-server-start", "", zookeeper::run),
     tool("kafka-acls", "org.apache.kafka.tools.AclCommand", acls::WORDS, acls::run),
     tool("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand", broker_api_versions::WORDS, broker_api_versions::run),
+    tool("kafka-client-metrics", "org.apache.kafka.tools.ClientMetricsCommand", client_metrics::WORDS, client_metrics::run),
     tool("kafka-configs", "org.apache.kafka.tools.ConfigCommand", configs::WORDS, configs::run),
     tool("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer", console_consumer::WORDS, console_consumer::run),
     tool("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer", console_producer::WORDS, console_producer::run),
     tool("kafka-consumer-groups", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", consumer_groups::WORDS, consumer_groups::run),
     tool("kafka-consumer-perf-test", "org.apache.kafka.tools.ConsumerPerformance", consumer_perf::WORDS, consumer_perf::run),
+    tool("kafka-delegation-tokens", "org.apache.kafka.tools.DelegationTokenCommand", delegation_tokens::WORDS, delegation_tokens::run),
     tool("kafka-delete-records", "org.apache.kafka.tools.DeleteRecordsCommand", delete_records::WORDS, delete_records::run),
+    tool("kafka-dump-log", "org.apache.kafka.tools.DumpLogSegments", dump_log::WORDS, dump_log::run),
     tool("kafka-get-offsets", "org.apache.kafka.tools.GetOffsetShell", get_offsets::WORDS, get_offsets::run),
     tool("kafka-groups", "org.apache.kafka.tools.GroupsCommand", groups_tool::WORDS, groups_tool::run),
     tool("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand", leader_election::WORDS, leader_election::run),
     tool("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand", log_dirs::WORDS, log_dirs::run),
+    tool("kafka-reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand", reassign_partitions::WORDS, reassign_partitions::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];
 

@@ -101,7 +101,8 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["failure", "table"],
         &["arguments"],
         &["broker_api_versions", "console_consumer", "console_producer", "topics"],
-        &["acls", "cluster_tool", "configs", "consumer_groups", "consumer_perf", "delete_records", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "server_stop", "transactions", "zookeeper"],
+        &["configs"],
+        &["acls", "client_metrics", "cluster_tool", "consumer_groups", "consumer_perf", "delegation_tokens", "delete_records", "dump_log", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "reassign_partitions", "server_stop", "transactions", "zookeeper"],
     ]),
 ];
 

@@ -25,6 +25,7 @@ pub mod offsets;
 mod partitioner;
 pub mod produce;
 mod range;
+pub mod reassignments;
 pub mod records;
 mod secure;
 mod settings;

@@ -122,7 +122,11 @@ fn alter_users(entities: &Entities, cluster: &Cluster, added: &Changes, deleted:
     quotas::alter(entities, cluster, added, deleted)
 }
 
-fn alter_resource(
+/// Sets and deletes settings of a resource.
+///
+/// # Errors
+/// The cluster refuses.
+pub fn alter_resource(
     cluster: &Cluster,
     kind: ResourceType,
     name: &str,

@@ -138,7 +138,10 @@ fn names_of(kind: &str, cluster: &Cluster) -> Outcome<Vec<String>> {
 }
 
 /// The names of all resources of a type that have settings.
-fn config_resources(kind: ResourceType, cluster: &Cluster) -> Result<Vec<String>, KafkaError> {
+///
+/// # Errors
+/// They can't be listed.
+pub fn config_resources(kind: ResourceType, cluster: &Cluster) -> Result<Vec<String>, KafkaError> {
     let request = |version| {
         let types = if version >= 1 { vec![kind] } else { Vec::new() };
         ListConfigResourcesRequest::default().with_resource_types(types)

@@ -10,6 +10,8 @@ use crate::arguments::{Options, connect};
 use crate::console::Console;
 use crate::failure::Outcome;
 
+pub use alter::{Changes, alter_resource};
+pub use describe::config_resources;
 pub use options::WORDS;
 
 /// Runs the tool.

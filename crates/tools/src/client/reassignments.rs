@@ -71,7 +71,7 @@ impl Cluster {
         Ok(found)
     }
 
-    /// Begins reassignments, or ends those whose replicas are `None`. Each partition's error, where there is one.
+    /// Begins reassignments, or ends those whose replicas are `None`. Each partition's error, if any.
     ///
     /// # Errors
     /// The request as a whole is refused.

@@ -152,7 +152,7 @@ fn current(cluster: &Cluster, topics: &[String]) -> Outcome<Assignment> {
     Ok(found)
 }
 
-/// In which log directory each replica of an assignment lies; those of brokers that don't answer are left out.
+/// In which log directory each replica of an assignment lies; brokers that don't answer are left out.
 fn dirs(cluster: &Cluster, assignment: &Assignment) -> Outcome<BTreeMap<Replica, String>> {
     let known = cluster.brokers("describeCluster")?;
     let mut found = BTreeMap::new();

@@ -202,8 +202,8 @@ pub fn as_json(assignment: &Assignment, dirs: &BTreeMap<Replica, String>) -> Str
     text + "]}"
 }
 
-/// Spreads the replicas of topics over brokers (id and rack): leaders over all of them in turn, the replicas of a
-/// partition over as many racks as there are. Each topic keeps its number of replicas.
+/// Spreads the replicas of topics over brokers (id and rack): leaders over all of them in turn, the replicas
+/// of a partition over as many racks as there are. Each topic keeps its number of replicas.
 ///
 /// # Errors
 /// There are fewer brokers than replicas.

@@ -1,6 +1,7 @@
 """What holds for every folder: a broker for each test module, its log shown when a test fails; a limit for each test."""
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from harness import limit
 from harness.broker import new_broker
@@ -23,10 +24,19 @@ def pytest_configure():
 
 
 def pytest_collection_modifyitems(items):
-    """What two processes share among them: whole modules, and the images, of which there is one engine. Long ones begin."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("images" if item.path.parent.name == "images" else str(item.path)))
+    """Modules that may take long begin."""
     items.sort(key=lambda item: -getattr(item.module, "LIMIT_S", limit.TEST_S))
+
+
+class Modules(LoadScopeScheduling):
+    """What processes that test at a time share among them: whole modules, and the images, of which there is one engine."""
+
+    def _split_scope(self, nodeid):
+        return "images" if nodeid.startswith("images/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Modules(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

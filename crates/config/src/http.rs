@@ -1,4 +1,4 @@
-//! `barnabas.http.listener`: where metrics and the console are.
+//! `barnabas.http.listener`: where health and metrics are.
 
 use std::fmt;
 

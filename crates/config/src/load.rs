@@ -51,7 +51,7 @@ pub struct StartSettings {
     pub listeners: Vec<ListenerConfig>,
     /// The controller's.
     pub controller_listeners: Vec<ListenerConfig>,
-    /// Where metrics and the console are; `None` where they are not.
+    /// Where health and metrics are; `None` where they are not.
     pub http: Option<HttpListener>,
     /// By which brokers ask each other.
     pub inter_broker: ListenerProtocol,

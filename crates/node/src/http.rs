@@ -19,9 +19,9 @@ pub fn start(config: Option<&HttpListener>) -> Result<Option<Http>, String> {
         Err(error) if config.by_default => {
             match error.kind() {
                 ErrorKind::AddrInUse => tracing::info!(
-                    "{config} is in use: there are no metrics and no console here (--http HOST:PORT has them elsewhere)"
+                    "{config} is in use: there are no metrics here (--http HOST:PORT has them elsewhere)"
                 ),
-                _ => tracing::warn!(%error, "{config} can't be had: there are no metrics and no console"),
+                _ => tracing::warn!(%error, "{config} can't be had: there are no metrics"),
             }
             Ok(None)
         }

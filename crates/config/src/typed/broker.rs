@@ -28,7 +28,7 @@ view! {
         barnabas_broker_disconnect_grace_ms: i32 = "barnabas.broker.disconnect.grace.ms",
         /// Topics that are there when the node is ready, as `start_topics` reads them.
         barnabas_topics: String = "barnabas.topics",
-        /// Where metrics and the console are: `host:port`; empty where they are not. Without a file of
+        /// Where health and metrics are: `host:port`; empty where they are not. Without a file of
         /// settings it is 127.0.0.1:9644 unless given.
         barnabas_http_listener: String = "barnabas.http.listener",
         /// Whether `barnabas.http.listener` may be an address that others reach although clients of the

@@ -41,7 +41,7 @@ Without a file the broker listens on localhost:9092 and keeps its data in the us
 Options:
       --port PORT           Listen on this port of localhost only; port 0 takes a free one
       --listen HOST:PORT    Listen there only; 0.0.0.0:PORT is every address of the machine, a port alone is localhost's
-      --http HOST:PORT      Have metrics and the console there; 127.0.0.1:9644 without a file, off has none
+      --http HOST:PORT      Have health and metrics there; 127.0.0.1:9644 without a file, off has none
       --data DIR            Keep data in DIR (the same as --override log.dirs=DIR)
       --ephemeral           Keep data in a temporary folder that goes with the process
       --secure              Open a listener with TLS and SASL beside the one for this machine, with keys and users in the

@@ -13,9 +13,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=s CARGO_PROFILE_RELEASE_LTO=fat RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
-    cargo build --release --locked -p barnabas-node --target "$(uname -m)-unknown-linux-gnu" \
-    && packaging/image/assemble /rootfs "target/$(uname -m)-unknown-linux-gnu/release/barnabas" \
+    packaging/image/assemble /rootfs "$(scripts/static-binary)" \
     && install -D LICENSE /rootfs/usr/share/doc/barnabas/LICENSE
 
 FROM scratch AS local

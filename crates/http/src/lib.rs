@@ -5,9 +5,12 @@
 //! request may take is bounded: connections, the size of its head, and the time for both. `routes` says
 //! what is where; [`metrics`] adds up what the network's threads have counted and looks at the rest when
 //! it is asked.
+//! `console` has the pages of the console and `api` what they show, as a client of the cluster.
 //! [`telemetry`] keeps what clients push.
 
+mod api;
 mod body;
+mod console;
 mod health;
 pub mod metrics;
 mod node;
@@ -15,5 +18,6 @@ mod routes;
 mod server;
 pub mod telemetry;
 
+pub use api::door::{Door, Way};
 pub use node::{Node, Running};
 pub use server::Http;

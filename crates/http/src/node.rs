@@ -6,6 +6,7 @@ use barnabas_broker::broker::Broker;
 use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_network::metrics::RequestMetrics;
 
+use crate::api::door::Door;
 use crate::metrics::history::History;
 use crate::telemetry::PushedMetrics;
 
@@ -19,6 +20,8 @@ pub struct Running {
     pub broker: Option<Arc<Broker>>,
     /// Its part as a controller that votes.
     pub controller: Option<ControllerHandle>,
+    /// How its console gets in.
+    pub door: Door,
 }
 
 /// The node, from before its start on.

@@ -20,6 +20,8 @@ use crate::routes;
 
 /// Connections at a time; others wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 64;
+/// Requests of the console that wait for the cluster at a time; each has a thread meanwhile.
+const CONSOLE_THREADS_MAX: usize = 12;
 /// The head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Its lines.
@@ -53,6 +55,7 @@ impl Http {
         let address = socket.local_addr()?;
         let (node, stopping) = (Arc::new(Node::default()), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(CONSOLE_THREADS_MAX)
             .enable_all()
             .build()?;
         let (served, stop) = (node.clone(), stopping.clone());
@@ -65,6 +68,8 @@ impl Http {
             if let Some(Err(error)) = LocalSet::new().block_on(&runtime, serving) {
                 tracing::error!(%error, "the HTTP listener has ended");
             }
+            // Nobody waits for what the console still asks.
+            runtime.shutdown_background();
         })?;
         Ok(Http {
             node,
@@ -125,7 +130,7 @@ async fn serve(socket: TcpListener, node: Arc<Node>) -> io::Result<()> {
 async fn converse(connection: tokio::net::TcpStream, node: Arc<Node>) {
     let service = service_fn(|request| {
         let node = node.clone();
-        async move { Ok::<_, Infallible>(routes::respond(&node, request).await) }
+        async move { Ok::<_, Infallible>(routes::respond(node, request).await) }
     });
     let conversation = http1::Builder::new()
         .timer(TokioTimer::new())

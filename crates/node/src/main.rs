@@ -20,7 +20,7 @@ use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
 use barnabas_node::cli::{self, Command, Nodes, Start};
 use barnabas_node::format::{self, Format};
-use barnabas_node::http;
+use barnabas_node::http::{self, Entrance};
 use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
@@ -309,6 +309,7 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         waits_for_brokers: !settings.quorum.is_alone(),
     };
     let http = http::start(settings.http.as_ref())?;
+    let entrance = Entrance::of(&settings);
     let mut outside = Outside::system();
     if let Some(http) = &http {
         outside.metrics = Some(http.node.requests.clone());
@@ -330,7 +331,7 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
     };
     let server = started.map_err(|error| error.to_string())?;
     if let Some(http) = &http {
-        http.node.started(http::running(&server));
+        http.node.started(http::running(&server, &entrance));
     }
     if let Some(broker) = server.broker() {
         let broker = broker.clone();
@@ -348,9 +349,7 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
             return Err(why);
         }
     }
-    if let Some(http) = &http {
-        tracing::info!("metrics are at http://{}/metrics", http.address());
-    }
+    http::announce(http.as_ref());
     announce(&server, &data_dirs.join(" and "), saying);
     if saying.is_secured {
         let told = secure::told_to_clients(server.listeners(), &data_dirs);

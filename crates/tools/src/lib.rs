@@ -8,7 +8,7 @@
 mod acls;
 mod arguments;
 mod broker_api_versions;
-mod client;
+pub mod client;
 mod client_metrics;
 mod cluster_tool;
 mod configs;

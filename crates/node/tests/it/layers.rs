@@ -91,8 +91,11 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ]),
     ("http", &[
         &["body", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
+        &["api::access", "api::asked", "api::door", "api::failure", "api::shown"],
         &["node"],
         &["health", "metrics"],
+        &["api"],
+        &["console"],
         &["routes"],
         &["server"],
     ]),

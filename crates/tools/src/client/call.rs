@@ -34,6 +34,8 @@ pub struct Cluster {
     settings: Settings,
     links: RefCell<BTreeMap<(String, bool), Rc<Link>>>,
     brokers: RefCell<Option<Rc<Brokers>>>,
+    /// Where a broker is reached, whatever it advertises.
+    beside: Option<(i32, String)>,
 }
 
 impl Cluster {
@@ -42,7 +44,14 @@ impl Cluster {
     /// # Errors
     /// A property makes no sense.
     pub fn new(properties: &Properties) -> Result<Self, KafkaError> {
-        let settings = Settings::of(properties)?;
+        Self::with(Settings::of(properties)?)
+    }
+
+    /// A client that goes by these settings; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The system gives no runtime.
+    pub fn with(settings: Settings) -> Result<Self, KafkaError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| KafkaError::plain(format!("no runtime: {error}")))?;
         Ok(Cluster {
@@ -50,7 +59,24 @@ impl Cluster {
             settings,
             links: RefCell::default(),
             brokers: RefCell::default(),
+            beside: None,
         })
+    }
+
+    /// Reaches the broker with this id at `address`: a client inside the broker's own machine may not get to
+    /// what the broker advertises.
+    pub fn beside(self, id: i32, address: String) -> Self {
+        Cluster {
+            beside: Some((id, address)),
+            ..self
+        }
+    }
+
+    fn address_of(&self, broker: &super::Broker) -> String {
+        match &self.beside {
+            Some((id, address)) if *id == broker.id => address.clone(),
+            _ => broker.address(),
+        }
     }
 
     /// What this client goes by.
@@ -184,7 +210,7 @@ impl Cluster {
         let known = self.brokers.borrow().clone();
         if to == To::Any {
             return Ok(match known {
-                Some(known) => known.list.iter().map(super::Broker::address).collect(),
+                Some(known) => known.list.iter().map(|broker| self.address_of(broker)).collect(),
                 None => self.settings.bootstrap.clone(),
             });
         }
@@ -193,7 +219,7 @@ impl Cluster {
             None => self.find_brokers(attempts).await?,
         };
         let node = to.node(&brokers).and_then(|id| brokers.get(id));
-        Ok(node.map(super::Broker::address).into_iter().collect())
+        Ok(node.map(|broker| self.address_of(broker)).into_iter().collect())
     }
 
     /// Asks the bootstrap servers which brokers there are.

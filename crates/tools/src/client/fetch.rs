@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::leaders::{TopicPartition, by_topic, topics_of};
 use super::offsets::{EARLIEST, LATEST};
-use super::records::{Fetched, records};
+use super::records::{Fetched, Room, records};
 use super::{Cluster, KafkaError, To, topic_name};
 
 /// The newest Fetch that names topics by their names.
@@ -34,6 +34,8 @@ pub struct FetchSettings {
     pub partition_max_bytes: i32,
     /// Where to go on where the position is not in the log: [`EARLIEST`], [`LATEST`], or nowhere.
     pub reset: Option<i64>,
+    /// What the records of one answer may decompress to, bytes; what comes beyond is fetched again.
+    pub decompressed_max: usize,
 }
 
 impl Default for FetchSettings {
@@ -44,6 +46,7 @@ impl Default for FetchSettings {
             max_bytes: 50 * 1024 * 1024,
             partition_max_bytes: 1024 * 1024,
             reset: Some(LATEST),
+            decompressed_max: 1 << 30,
         }
     }
 }
@@ -209,6 +212,7 @@ impl<'a> Fetcher<'a> {
         KafkaError::check(response.error_code, None)?;
         let mut found = Vec::new();
         let mut lost = BTreeMap::new();
+        let mut room = Room::new(self.settings.decompressed_max);
         for topic in &response.responses {
             for partition in &topic.partitions {
                 let at = (topic.topic.to_string(), partition.partition_index);
@@ -220,7 +224,7 @@ impl<'a> Fetcher<'a> {
                     Some(ErrorCode::None) => {
                         let aborted = partition.aborted_transactions.as_deref();
                         let bytes = partition.records.as_deref().unwrap_or_default();
-                        let (records, next) = records(&at.0, at.1, position, bytes, aborted)?;
+                        let (records, next) = records(&at.0, at.1, position, bytes, aborted, &mut room)?;
                         self.positions.insert(at, next);
                         found.extend(records);
                     }

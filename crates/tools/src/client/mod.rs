@@ -37,6 +37,7 @@ pub mod transactions;
 pub use brokers::{Broker, Brokers};
 pub use call::{Cluster, To};
 pub use error::KafkaError;
+pub use secure::Secure;
 pub use settings::{Properties, Settings};
 pub use stop::Stop;
 pub use together::all;

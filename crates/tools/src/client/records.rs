@@ -7,8 +7,18 @@ use barnabas_protocol::records::{EndTxnMarker, TimestampType, batches, compressi
 
 use super::KafkaError;
 
-/// The most that a batch may decompress to.
-const DECOMPRESSED_MAX: usize = 1 << 30;
+/// What batches may decompress to, all together.
+pub struct Room {
+    most: usize,
+    left: usize,
+}
+
+impl Room {
+    /// So many bytes.
+    pub fn new(most: usize) -> Self {
+        Room { most, left: most }
+    }
+}
 
 /// A record of a partition.
 #[derive(Clone, Debug)]
@@ -33,7 +43,8 @@ pub struct Fetched {
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
-/// The records from `position` on in what was fetched of a partition, and the offset to go on from.
+/// The records from `position` on in what was fetched of a partition, and the offset to go on from. Batches
+/// for which there is no room left are not read; one that alone is too large is an error.
 ///
 /// # Errors
 /// The bytes are not sound.
@@ -43,6 +54,7 @@ pub fn records(
     position: i64,
     bytes: &[u8],
     aborted: Option<&[AbortedTransaction]>,
+    room: &mut Room,
 ) -> Result<(Vec<Fetched>, i64), KafkaError> {
     let unsound = |why: String| {
         KafkaError::plain(format!(
@@ -63,11 +75,17 @@ pub fn records(
         while let Some(transaction) = aborted.pop_if(|first| first.first_offset <= header.last_offset()) {
             doomed.insert(transaction.producer_id.0);
         }
-        next = next.max(header.next_offset());
         let codec = header.compression().map_err(|error| unsound(error.to_string()))?;
         payload.clear();
-        compression::decompress(codec, batch.payload(), DECOMPRESSED_MAX, &mut payload)
-            .map_err(|error| unsound(error.to_string()))?;
+        match compression::decompress(codec, batch.payload(), room.left, &mut payload) {
+            Ok(()) => room.left -= payload.len().min(room.left),
+            Err(_) if room.left < room.most => {
+                room.left = 0;
+                break;
+            }
+            Err(error) => return Err(unsound(error.to_string())),
+        }
+        next = next.max(header.next_offset());
         if header.is_control() {
             let first = batch.records_in(&payload).next().and_then(Result::ok);
             let marker = first.and_then(|record| EndTxnMarker::decode(record.key?, record.value));

@@ -269,6 +269,7 @@ fn fetch_settings(properties: &Properties, reset: Option<i64>) -> Outcome<FetchS
         max_bytes: bytes("fetch.max.bytes", default.max_bytes)?,
         partition_max_bytes: bytes("max.partition.fetch.bytes", default.partition_max_bytes)?,
         reset,
+        ..default
     })
 }
 

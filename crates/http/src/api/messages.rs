@@ -1,0 +1,327 @@
+//! Records of a topic: from an offset or a timestamp on, or the last ones; all, or those that match.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use barnabas_tools::client::fetch::{FetchSettings, Fetcher};
+use barnabas_tools::client::leaders::TopicPartition;
+use barnabas_tools::client::records::Fetched;
+use barnabas_tools::client::topics::TopicDescription;
+use barnabas_tools::client::{Cluster, KafkaError};
+use serde_json::{Value, json};
+
+use super::asked::Asked;
+use super::failure::Failure;
+use super::topics::{bounds, describe};
+use super::{Asking, shown};
+
+/// Records of one answer.
+const RECORDS_MAX: i64 = 500;
+/// So long is searched before the person is asked whether to go on.
+const SEARCH_MAX: Duration = Duration::from_secs(5);
+/// A value that is asked for by itself is shown up to here.
+const WHOLE_BYTES: usize = 2 << 20;
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How the console reads: little at a time, and never more than this of compressed records at once.
+pub fn reading(asked: &Asked) -> FetchSettings {
+    FetchSettings {
+        read_committed: asked.text("isolation") == Some("read_committed"),
+        max_wait: Duration::from_millis(500),
+        max_bytes: 4 << 20,
+        partition_max_bytes: 1 << 20,
+        reset: Some(barnabas_tools::client::offsets::EARLIEST),
+        decompressed_max: 32 << 20,
+    }
+}
+
+/// What a record has to have in it.
+#[derive(Debug)]
+pub struct Filter {
+    key: Option<String>,
+    value: Option<String>,
+    header: Option<(String, Option<String>)>,
+    field: Option<(Vec<String>, String)>,
+}
+
+impl Filter {
+    /// `key` and `value`: texts in them. `header`: `name` or `name=text`. `field`: `path.to.it=value`.
+    ///
+    /// # Errors
+    /// `field` has no `=`.
+    pub fn of(asked: &Asked) -> Result<Filter, Failure> {
+        let owned = |name: &str| asked.text(name).map(str::to_owned);
+        let header = asked.text("header").map(|text| match text.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (text.to_owned(), None),
+        });
+        let field = match asked.text("field") {
+            None => None,
+            Some(text) => {
+                let (path, value) = text
+                    .split_once('=')
+                    .ok_or_else(|| Failure::bad(format!("field={text}: path.to.field=value is expected")))?;
+                let path = path.trim().trim_start_matches("$.").split('.');
+                Some((path.map(str::to_owned).collect(), value.trim().to_owned()))
+            }
+        };
+        Ok(Filter {
+            key: owned("key"),
+            value: owned("value"),
+            header,
+            field,
+        })
+    }
+
+    /// Whether a record has it.
+    pub fn takes(&self, record: &Fetched) -> bool {
+        let has = |wanted: &Option<String>, bytes: Option<&Vec<u8>>| {
+            wanted
+                .as_ref()
+                .is_none_or(|text| contains(bytes.map_or(&[], Vec::as_slice), text))
+        };
+        let header = self.header.as_ref().is_none_or(|(name, text)| {
+            record.headers.iter().any(|(own, value)| {
+                own == name.as_bytes()
+                    && text
+                        .as_ref()
+                        .is_none_or(|text| contains(value.as_deref().unwrap_or_default(), text))
+            })
+        });
+        has(&self.key, record.key.as_ref())
+            && has(&self.value, record.value.as_ref())
+            && header
+            && self.field.as_ref().is_none_or(|(path, wanted)| {
+                let json = record
+                    .value
+                    .as_deref()
+                    .and_then(|value| serde_json::from_slice::<Value>(value).ok());
+                json.is_some_and(|json| field(&json, path).is_some_and(|found| is(found, wanted)))
+            })
+    }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// What stands at a path; a number is a place in a list.
+fn field<'v>(json: &'v Value, path: &[String]) -> Option<&'v Value> {
+    path.iter().try_fold(json, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        value => value.get(name),
+    })
+}
+
+fn is(found: &Value, wanted: &str) -> bool {
+    found.as_str() == Some(wanted)
+        || serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| *found == wanted)
+}
+
+/// The partitions that are asked for: the one that is named, or all.
+///
+/// # Errors
+/// There is no such topic or partition.
+pub fn partitions(cluster: &Cluster, asked: &Asked) -> Result<TopicDescription, Failure> {
+    let mut topic = describe(cluster, asked.needed("topic")?)?;
+    if let Some(wanted) = asked.int("partition")? {
+        topic.partitions.retain(|at| at.index == wanted);
+        if topic.partitions.is_empty() {
+            return Err(
+                KafkaError::of_code(3, Some(&format!("{} has no partition {wanted}", topic.name))).into(),
+            );
+        }
+    }
+    Ok(topic)
+}
+
+/// `messages?topic=…`, with `from=last|earliest|offset|timestamp` and `at=`, or `next=` of the answer before.
+pub fn answer(asking: &Asking) -> Result<Value, Failure> {
+    let (cluster, asked) = (&asking.cluster, &asking.asked);
+    let topic = partitions(cluster, asked)?;
+    let settings = reading(asked);
+    let bounds = bounds(cluster, &topic, settings.read_committed)?;
+    let count = asked.number("count")?.unwrap_or(50).clamp(1, RECORDS_MAX) as usize;
+    let filter = Filter::of(asked)?;
+    let starts = starts(cluster, asked, &topic.name, &bounds, count)?;
+    let newest_first = asked.text("from").is_none_or(|from| from == "last") && asked.value("next").is_none();
+    // The last ones of all partitions together are among the last ones of each.
+    let room = if newest_first {
+        count * bounds.len().max(1)
+    } else {
+        count
+    };
+    let search = search(cluster, settings, &topic.name, starts, &bounds, &filter, room)?;
+    let mut found = search.found;
+    if newest_first {
+        found.sort_by_key(|record| (record.timestamp, record.partition, record.offset));
+        found.drain(..found.len().saturating_sub(count));
+    }
+    let most = if asked.flag("whole") {
+        WHOLE_BYTES
+    } else {
+        shown::CUT_BYTES
+    };
+    let records = found.iter().map(|record| shown::record(record, most));
+    let bounds = bounds
+        .iter()
+        .map(|(index, (start, end))| json!([index, start, end]));
+    Ok(json!({
+        "records": records.collect::<Vec<_>>(),
+        "bounds": bounds.collect::<Vec<_>>(),
+        "next": search.next,
+        "scanned": search.scanned,
+        "complete": search.complete,
+    }))
+}
+
+/// The offset to begin with in each partition.
+fn starts(
+    cluster: &Cluster,
+    asked: &Asked,
+    topic: &str,
+    bounds: &BTreeMap<i32, (i64, i64)>,
+    count: usize,
+) -> Result<BTreeMap<i32, i64>, Failure> {
+    if let Some(next) = asked.text("next") {
+        let part = |pair: &str| {
+            let (index, offset) = pair.split_once(':')?;
+            Some((index.parse().ok()?, offset.parse().ok()?))
+        };
+        let parsed: Option<BTreeMap<i32, i64>> = next.split(',').map(part).collect();
+        return parsed.ok_or_else(|| Failure::bad("next is not what an answer has said"));
+    }
+    let at = asked.number("at")?;
+    let needed = || at.ok_or_else(|| Failure::bad("at is missing"));
+    let each = |of: &dyn Fn(i64, i64) -> i64| {
+        bounds
+            .iter()
+            .map(|(index, (start, end))| (*index, of(*start, *end)))
+            .collect()
+    };
+    Ok(match asked.text("from").unwrap_or("last") {
+        "earliest" => each(&|start, _| start),
+        "last" => each(&|start, end| (end - count as i64).max(start)),
+        "offset" => {
+            let offset = needed()?;
+            each(&|start, end| offset.clamp(start, end))
+        }
+        "timestamp" => {
+            let timestamp = needed()?;
+            let wanted = bounds.keys().map(|index| ((topic.to_owned(), *index), timestamp));
+            let found = cluster.list_offsets(&wanted.collect(), false)?;
+            let offset = |index: i32, end: i64| match found.get(&(topic.to_owned(), index)) {
+                Some(Ok(found)) if found.offset >= 0 => found.offset,
+                _ => end,
+            };
+            bounds
+                .iter()
+                .map(|(index, (_, end))| (*index, offset(*index, *end)))
+                .collect()
+        }
+        other => {
+            return Err(Failure::bad(format!(
+                "from={other}: last, earliest, offset or timestamp is expected"
+            )));
+        }
+    })
+}
+
+struct Search {
+    found: Vec<Fetched>,
+    /// Where to go on, `partition:offset` of each that has more.
+    next: Option<String>,
+    scanned: u64,
+    /// Whether all was read up to where the partitions ended when the search began.
+    complete: bool,
+}
+
+fn search(
+    cluster: &Cluster,
+    settings: FetchSettings,
+    topic: &str,
+    starts: BTreeMap<i32, i64>,
+    bounds: &BTreeMap<i32, (i64, i64)>,
+    filter: &Filter,
+    room: usize,
+) -> Result<Search, Failure> {
+    let end = |index: i32| bounds.get(&index).map_or(0, |(_, end)| *end);
+    let open = starts.iter().filter(|(index, offset)| **offset < end(**index));
+    let positions: BTreeMap<TopicPartition, i64> = open
+        .map(|(index, offset)| ((topic.to_owned(), *index), *offset))
+        .collect();
+    let until = Instant::now() + SEARCH_MAX;
+    let (mut found, mut scanned) = (Vec::new(), 0);
+    let mut left_at: BTreeMap<i32, i64> = BTreeMap::new();
+    let mut fetcher = Fetcher::new(cluster, settings);
+    fetcher.assign(positions)?;
+    let is_open = |fetcher: &Fetcher<'_>| fetcher.positions().iter().any(|(at, offset)| *offset < end(at.1));
+    while is_open(&fetcher) && found.len() < room && Instant::now() < until {
+        for record in fetcher.poll(PATIENCE)? {
+            if record.offset >= end(record.partition) {
+                continue;
+            }
+            if found.len() >= room {
+                left_at.entry(record.partition).or_insert(record.offset);
+                continue;
+            }
+            scanned += 1;
+            if filter.takes(&record) {
+                found.push(record);
+            }
+        }
+    }
+    let rest = fetcher.positions().iter().map(|(at, offset)| {
+        let offset = left_at.get(&at.1).copied().unwrap_or(*offset);
+        (at.1, offset)
+    });
+    let rest = rest.filter(|(index, offset)| *offset < end(*index));
+    let rest: Vec<String> = rest.map(|(index, offset)| format!("{index}:{offset}")).collect();
+    Ok(Search {
+        found,
+        complete: rest.is_empty(),
+        next: (!rest.is_empty()).then(|| rest.join(",")),
+        scanned,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use barnabas_protocol::records::TimestampType;
+
+    use super::*;
+
+    #[test]
+    fn records_are_found_by_what_is_in_them() {
+        let record = Fetched {
+            topic: "t".to_owned(),
+            partition: 0,
+            offset: 0,
+            timestamp: 0,
+            timestamp_type: TimestampType::CreateTime,
+            leader_epoch: 0,
+            key: Some(b"key-1".to_vec()),
+            value: Some(br#"{"a":{"b":[1,"x"]},"c":null}"#.to_vec()),
+            headers: vec![(b"trace".to_vec(), Some(b"abc".to_vec()))],
+        };
+        for (query, taken) in [
+            ("", true),
+            ("key=ey-", true),
+            ("key=nope", false),
+            ("value=%22x%22", true),
+            ("header=trace", true),
+            ("header=trace=b", true),
+            ("header=trace=z", false),
+            ("header=other", false),
+            ("field=a.b.0=1", true),
+            ("field=$.a.b.1=x", true),
+            ("field=c=null", true),
+            ("field=a.b.9=1", false),
+            ("key=key&field=a=1", false),
+        ] {
+            let filter = Filter::of(&Asked::of_query(query)).unwrap();
+            assert_eq!(filter.takes(&record), taken, "{query}");
+        }
+        assert!(Filter::of(&Asked::of_query("field=a")).is_err());
+    }
+}

@@ -1,0 +1,36 @@
+import { field, h } from "./dom.js";
+
+const SOURCES = {
+  DYNAMIC_TOPIC_CONFIG: "set at the topic",
+  DYNAMIC_GROUP_CONFIG: "set at the group",
+  DYNAMIC_BROKER_CONFIG: "set at the broker, at run time",
+  DYNAMIC_DEFAULT_BROKER_CONFIG: "set for all brokers, at run time",
+  STATIC_BROKER_CONFIG: "the broker's start",
+  DYNAMIC_CLIENT_METRICS_CONFIG: "set at the subscription",
+  DEFAULT_CONFIG: "default",
+};
+
+// Settings with what each is for and where its value comes from.
+export const configs = (entries) => {
+  const filter = h("input", { type: "search", placeholder: "part of the name" });
+  const only_set = h("input", { type: "checkbox" });
+  const place = h("div");
+  const row = (entry) => h("tr", {},
+    h("td", {}, h("details", {},
+      h("summary", { class: "mono" }, entry.name),
+      h("p", {}, entry.about || "No explanation."),
+      entry.otherwise != null ? h("p", { class: "muted" }, `Without it: ${entry.otherwise}`) : "",
+      entry.from && entry.from !== entry.name ? h("p", { class: "muted" }, `From ${entry.from}`) : "")),
+    h("td", { class: "mono" }, entry.sensitive ? "(secret)" : entry.value === "" ? "(empty)" : entry.value),
+    h("td", { class: "muted" }, SOURCES[entry.source] || entry.source));
+  const show = () => {
+    const shown = entries.filter((entry) => entry.name.includes(filter.value.toLowerCase()) && !(only_set.checked && entry.source === "DEFAULT_CONFIG"));
+    place.replaceChildren(h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Settings" }, h("table", {},
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Setting"), h("th", { scope: "col" }, "Value"), h("th", { scope: "col" }, "From"))),
+      h("tbody", {}, ...shown.map(row)))));
+  };
+  filter.addEventListener("input", show);
+  only_set.addEventListener("change", show);
+  show();
+  return [h("div", { class: "row" }, field("Filter", filter), h("label", { class: "check" }, only_set, "Only what is set")), place];
+};

@@ -10,16 +10,14 @@ use barnabas_protocol::messages::streams_group_describe_response::{DescribedGrou
 use barnabas_protocol::messages::{
     GroupId, StrBytes, StreamsGroupDescribeRequest, StreamsGroupDescribeResponse,
 };
-use barnabas_security::{AclOperation, ResourceType, Rights};
+use barnabas_security::{AclOperation, Rights};
 
+use super::described_groups::{Asked, Described, describe};
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
 /// The status of a description that can't be shown.
 const DESCRIPTION_ERROR: i8 = 2;
-
-const FORBIDDEN_TOPICS: &str =
-    "The described group uses topics that the client is not authorized to describe.";
 
 /// Answers for every group that is named.
 pub async fn handle(
@@ -27,58 +25,49 @@ pub async fn handle(
     context: &RequestContext,
     request: StreamsGroupDescribeRequest,
 ) -> StreamsGroupDescribeResponse {
-    let mut groups = Vec::with_capacity(request.group_ids.len());
-    if broker.image().features.level(STREAMS_VERSION) == 0 {
-        for group_id in request.group_ids {
-            groups.push(refused(&group_id, ErrorCode::UnsupportedVersion));
-        }
-        return StreamsGroupDescribeResponse::default().with_groups(groups);
+    let asked = Asked {
+        group_ids: request.group_ids,
+        include_authorized_operations: request.include_authorized_operations,
+        feature: STREAMS_VERSION,
+    };
+    let groups = describe(broker, context, asked, |core, group_id| {
+        core.describe_streams(
+            group_id,
+            context.api_version,
+            request.include_topology_description,
+        )
+    });
+    StreamsGroupDescribeResponse::default().with_groups(groups.await)
+}
+
+impl Described for DescribedGroup {
+    const FORBIDDEN_TOPICS: &str =
+        "The described group uses topics that the client is not authorized to describe.";
+
+    fn refused(group_id: &GroupId, error: ErrorCode, message: Option<StrBytes>) -> Self {
+        DescribedGroup::default()
+            .with_group_id(group_id.clone())
+            .with_error_code(error.code())
+            .with_error_message(message)
     }
-    let rights = broker.rights(context);
-    let may_describe = |group_id: &GroupId| rights.on_group(AclOperation::Describe, group_id);
-    let (named, forbidden): (Vec<_>, Vec<_>) = request.group_ids.into_iter().partition(may_describe);
-    for group_id in forbidden {
-        groups.push(refused(&group_id, ErrorCode::GroupAuthorizationFailed));
+
+    fn error_code(&self) -> i16 {
+        self.error_code
     }
-    let (named, nameless): (Vec<_>, Vec<_>) = named.into_iter().partition(|id| !id.is_empty());
-    for group_id in nameless {
-        groups.push(refused(&group_id, ErrorCode::InvalidGroupId));
+
+    fn set_authorized_operations(&mut self, operations: i32) {
+        self.authorized_operations = operations;
     }
-    for group_id in broker.groups().by_shard(named).into_iter().flatten() {
-        let described = broker.groups().request(&group_id, |core, _| {
-            Ok((
-                Vec::new(),
-                core.describe_streams(
-                    &group_id,
-                    context.api_version,
-                    request.include_topology_description,
-                ),
-            ))
-        });
-        let mut group = match described.await {
-            Ok(group) => group,
-            Err(error) => refused(&group_id, error),
-        };
-        if request.include_authorized_operations && group.error_code == 0 {
-            group.authorized_operations = rights.operations(ResourceType::Group, &group_id);
-        }
-        if !rights.are_unlimited()
-            && group
-                .topology_description
-                .as_ref()
-                .is_some_and(|description| !is_visible(description, rights))
-        {
+
+    fn show_to(&mut self, rights: Rights<'_>) -> bool {
+        let description = self.topology_description.as_ref();
+        if description.is_some_and(|description| !is_visible(description, rights)) {
             // It names topics that the client may not see, sinks for example.
-            group.topology_description = None;
-            group.topology_description_status = DESCRIPTION_ERROR;
+            self.topology_description = None;
+            self.topology_description_status = DESCRIPTION_ERROR;
         }
-        if !rights.are_unlimited() && !shows_only_visible(&group, rights) {
-            group = refused(&group_id, ErrorCode::TopicAuthorizationFailed)
-                .with_error_message(Some(StrBytes::from_static_str(FORBIDDEN_TOPICS)));
-        }
-        groups.push(group);
+        shows_only_visible(self, rights)
     }
-    StreamsGroupDescribeResponse::default().with_groups(groups)
 }
 
 /// Whether the client may describe every topic of the topology.
@@ -115,10 +104,4 @@ fn is_visible(description: &TopologyDescription, rights: Rights<'_>) -> bool {
         .chain(of_stores)
         .flat_map(|node| node.source_topics.iter().chain(&node.sink_topic));
     topics.all(|topic| rights.on_topic(AclOperation::Describe, topic))
-}
-
-fn refused(group_id: &GroupId, error: ErrorCode) -> DescribedGroup {
-    DescribedGroup::default()
-        .with_group_id(group_id.clone())
-        .with_error_code(error.code())
 }

@@ -1,6 +1,7 @@
 //! One file for each API, sorted by its key. A handler translates, authorises and delegates; the logic lives
 //! in the core that owns it.
 
+mod described_groups;
 pub mod k00_produce;
 pub mod k01_fetch;
 pub mod k02_list_offsets;

@@ -20,6 +20,11 @@ def resident(pid: int) -> int:
     return _status(pid, "VmRSS")
 
 
+def anonymous(pid: int) -> int:
+    """What of it is of no file, in bytes."""
+    return _status(pid, "RssAnon")
+
+
 @contextlib.contextmanager
 def bounded_growth(pid: int, growth_max: int = GROWTH_MAX):
     """Fails when the process's resident memory has at any moment grown by more than growth_max bytes."""

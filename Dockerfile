@@ -27,6 +27,7 @@ USER 1000:1000
 ENV PATH=/usr/bin:/bin:/usr/sbin:/opt/kafka/bin \
     HOME=/home/appuser \
     BARNABAS_LISTEN=:9092 \
+    BARNABAS_IMPORT=in-place \
     BARNABAS_LOG_FORMAT=kafka \
     BARNABAS_GATEWAY_HOST=localhost
 WORKDIR /home/appuser

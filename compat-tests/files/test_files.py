@@ -99,6 +99,25 @@ def test_folders_of_apache_kafka_are_imported_and_read_alike(kafkas, folder, how
     assert "the data folder has a topic __consumer_offsets already" in again
 
 
+class TakingOver(Barnabas):
+    """A node in place of Apache Kafka's image: it takes its folder over by itself."""
+
+    def command(self):
+        return ["env", "BARNABAS_IMPORT=in-place", *super().command(), "--env"]
+
+
+def test_a_start_in_place_of_another_image_takes_its_folder_over(kafkas, folder):
+    broker = TakingOver(folder / "taken", SETTINGS)
+    shutil.copytree(kafkas.data, broker.folder / "data", dirs_exist_ok=True)
+    try:
+        for _ in range(2):
+            broker.start()
+            assert files(broker, "read") == kafkas.expected
+            broker.stop()
+    finally:
+        broker.close()
+
+
 def test_dump_log_segments_reads_what_we_write(ours):
     check_dumps(ours[0])
 

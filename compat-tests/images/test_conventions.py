@@ -84,8 +84,39 @@ def test_the_convention_starts_a_node(run, name):
     if "redpanda" in command:
         assert "Successfully started Redpanda!" in logs and "Started Kafka API server" in logs
         assert "true" in server.exec("rpk", "cluster", "health").stdout
+        assert server.exec("wget", "-q", "-O", "-", "http://localhost:9644/v1/status/ready").stdout == '{"status":"ready"}'
+        for port in ["8081", "8082"]:
+            server.exec("nc", "-z", "localhost", port)
     took, _ = server.stop()
     assert took < 2, server.logs()
+
+
+JAAS = {"PLAIN": "plain.PlainLoginModule", "SCRAM-SHA-512": "scram.ScramLoginModule"}
+
+
+def test_bitnamis_users_log_in(run):
+    env = {
+        **BITNAMI,
+        **{name: value.replace("PLAINTEXT", "SASL_PLAINTEXT") for name, value in BITNAMI.items() if "LISTENER" in name},
+        "KAFKA_CFG_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "KAFKA_CFG_INTER_BROKER_LISTENER_NAME": "SASL_PLAINTEXT",
+        "KAFKA_CFG_SASL_ENABLED_MECHANISMS": ",".join(JAAS),
+        "KAFKA_CFG_SASL_MECHANISM_INTER_BROKER_PROTOCOL": "PLAIN",
+        "KAFKA_CLIENT_USERS": "alice,bob",
+        "KAFKA_CLIENT_PASSWORDS": "first,second",
+        "KAFKA_INTER_BROKER_USER": "broker",
+        "KAFKA_INTER_BROKER_PASSWORD": "third",
+    }
+    server = run("--hostname=kafka", env=env, command=RUN["bitnami"][1])
+    server.ready()
+    assert "second" not in server.logs()
+    for mechanism, module in JAAS.items():
+        for password, code in [("second", 0), ("wrong", 1)]:
+            jaas = f'org.apache.kafka.common.security.{module} required username="bob" password="{password}";'
+            text = f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\nsasl.jaas.config={jaas}\n"
+            server.exec("sh", "-c", "cat > /tmp/client", stdin=text)
+            command = "kafka-topics --bootstrap-server localhost:9092 --list --command-config /tmp/client"
+            assert server.exec(*command.split(), check=False).returncode == code, (mechanism, server.logs())
 
 
 def test_services_of_kubernetes_are_no_settings(run):

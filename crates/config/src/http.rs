@@ -20,17 +20,22 @@ pub struct HttpListener {
     pub host: String,
     /// The port; 0 lets the system choose one.
     pub port: u16,
+    /// Where else the same is, as Redpanda has ports of their own for its registry and its proxy.
+    pub more: Vec<(String, u16)>,
     /// Nobody has asked for it: where the port is in use the node goes without.
     pub by_default: bool,
 }
 
 impl fmt::Display for HttpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        for (index, (host, port)) in self.addresses().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            match host.contains(':') {
+                true => write!(f, "{comma}[{host}]:{port}")?,
+                false => write!(f, "{comma}{host}:{port}")?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -48,6 +53,7 @@ impl HttpListener {
             return Ok(Some(HttpListener {
                 host: BY_DEFAULT.0.to_owned(),
                 port: BY_DEFAULT.1,
+                more: Vec::new(),
                 by_default,
             }));
         }
@@ -74,12 +80,31 @@ impl HttpListener {
 
     /// Whether only this machine reaches it.
     pub fn is_loopback(&self) -> bool {
-        let address = self.host.parse::<std::net::IpAddr>();
-        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        self.addresses().all(|(host, _)| {
+            let address = host.parse::<std::net::IpAddr>();
+            host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        })
+    }
+
+    /// Hosts and ports.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, u16)> {
+        let more = self.more.iter().map(|(host, port)| (host.as_str(), *port));
+        std::iter::once((self.host.as_str(), self.port)).chain(more)
     }
 }
 
 fn parse(given: &str) -> Option<HttpListener> {
+    let mut addresses = given.split(',').map(|address| parse_address(address.trim()));
+    let (host, port) = addresses.next()??;
+    Some(HttpListener {
+        host,
+        port,
+        more: addresses.collect::<Option<_>>()?,
+        by_default: false,
+    })
+}
+
+fn parse_address(given: &str) -> Option<(String, u16)> {
     let (host, port) = given.rsplit_once(':')?;
     let port = port.parse().ok()?;
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -91,11 +116,7 @@ fn parse(given: &str) -> Option<HttpListener> {
     if !is_host || (bracketed.is_none() && host.contains(':')) {
         return None;
     }
-    Some(HttpListener {
-        host: host.to_owned(),
-        port,
-        by_default: false,
-    })
+    Some((host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -138,6 +159,10 @@ mod tests {
             ("127.0.0.1:0", Ok(Some("127.0.0.1:0"))),
             ("[::1]:9644", Ok(Some("[::1]:9644"))),
             ("0.0.0.0:80", Ok(Some("0.0.0.0:80"))),
+            (
+                "[::1]:9644, localhost:8081",
+                Ok(Some("[::1]:9644,localhost:8081")),
+            ),
             ("9644", Err(())),
             ("host:99999", Err(())),
             ("::1:9644", Err(())),

@@ -17,7 +17,7 @@ use super::quorum::QuorumSettings;
 use super::start_topics::{self, StartTopic};
 use super::typed::BrokerConfig;
 use super::value::Value;
-use super::variables::{self, Variables};
+use super::variables::{self, ScramUser, Variables};
 use super::{ConfigException, authorizer, ineffective, paths, properties, unknown, validate, yaml};
 
 /// Where the settings come from.
@@ -45,6 +45,8 @@ pub struct StartSettings {
     /// The id of the cluster that a node without data founds or belongs to, where `cluster.id` is not set.
     /// One with data keeps its own.
     pub new_cluster_id: Option<String>,
+    /// Users that a cluster founded by this node begins with.
+    pub new_users: Vec<ScramUser>,
     /// Topics that are there when the node is ready.
     pub topics: Vec<StartTopic>,
     /// The broker's listeners to open; none without that role.
@@ -224,6 +226,10 @@ fn load_all(sources: &Sources) -> Result<StartSettings, LoadError> {
         layers,
         config,
         new_cluster_id: sources.variables.as_ref().and_then(Variables::new_cluster_id),
+        new_users: sources
+            .variables
+            .as_ref()
+            .map_or_else(Vec::new, |variables| variables.users.clone()),
         topics,
         listeners: listeners.broker,
         http,

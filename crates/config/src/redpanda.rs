@@ -10,9 +10,14 @@ pub struct Redpanda {
     pub listeners: Vec<String>,
     /// The same, as clients are told.
     pub advertised: Vec<String>,
+    /// Where its admin API, its schema registry and its proxy are, by [`PORTS`]' order.
+    pub http: [Option<String>; 3],
     /// Further settings.
     pub settings: Vec<(String, String)>,
 }
+
+/// The ports of the admin API, the schema registry and the proxy; all three are one listener here.
+pub const PORTS: [u16; 3] = [9644, 8081, 8082];
 
 /// The name of a listener that has none.
 const NAMELESS: &str = "PLAINTEXT";
@@ -28,6 +33,15 @@ impl Redpanda {
         let broker = &root["redpanda"];
         found.listeners = endpoints(&broker["kafka_api"]);
         found.advertised = endpoints(&broker["advertised_kafka_api"]);
+        let http = [
+            &broker["admin"],
+            &root["schema_registry"]["schema_registry_api"],
+            &root["pandaproxy"]["pandaproxy_api"],
+        ];
+        found.http = http.map(|place| {
+            let first = endpoints(place).into_iter().next()?;
+            Some(first.rsplit_once("://")?.1.to_owned())
+        });
         for (name, value) in broker.as_mapping().into_iter().flatten() {
             if let (Some(name), Some(value)) = (name.as_str(), scalar(value)) {
                 found.set(name, &value);
@@ -52,6 +66,13 @@ impl Redpanda {
             _ => return,
         };
         self.settings.push((setting.to_owned(), value.to_owned()));
+    }
+
+    /// Where the HTTP listener is.
+    pub fn http_listener(&self) -> String {
+        let both = self.http.iter().zip(PORTS);
+        let all = both.map(|(given, port)| given.clone().unwrap_or_else(|| format!("0.0.0.0:{port}")));
+        all.collect::<Vec<_>>().join(",")
     }
 
     /// All of it as Kafka's settings.
@@ -151,6 +172,18 @@ mod tests {
             assert_eq!(shown(Redpanda::of_yaml(odd.as_bytes()).unwrap()), "", "{odd}");
         }
         assert!(Redpanda::of_yaml(b"a: [").is_err());
+    }
+
+    #[test]
+    fn its_http_apis_have_their_ports() {
+        assert_eq!(
+            Redpanda::default().http_listener(),
+            "0.0.0.0:9644,0.0.0.0:8081,0.0.0.0:8082"
+        );
+        let text = "redpanda:\n  admin: {address: 127.0.0.1, port: 1}\nschema_registry:\n  schema_registry_api:\n    - address: a\n      \
+                    name: main\n      port: 2\n";
+        let found = Redpanda::of_yaml(text.as_bytes()).unwrap();
+        assert_eq!(found.http_listener(), "127.0.0.1:1,a:2,0.0.0.0:8082");
     }
 
     #[test]

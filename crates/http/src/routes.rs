@@ -28,7 +28,8 @@ pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Bo
         return console::page(&node, path, request.headers());
     }
     match path {
-        "/" => {
+        // Not for programs: Testcontainers waits until Redpanda's admin API knows nothing of this path.
+        "/" if is_browser(&request) => {
             let mut there = text(StatusCode::FOUND, "the console is at /console");
             let place = HeaderValue::from_static("/console");
             there.headers_mut().insert(header::LOCATION, place);
@@ -45,9 +46,23 @@ pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Bo
             let page = metrics::page(&node, format).await;
             answer(StatusCode::OK, format.content_type(), page)
         }
+        // Redpanda's, for whoever waits for its container.
+        "/v1/status/ready" => match health::readiness(&node) {
+            Ok(()) => answer(StatusCode::OK, "application/json", "{\"status\":\"ready\"}"),
+            Err(_) => answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "application/json",
+                "{\"status\":\"booting\"}",
+            ),
+        },
         _ => text(
             StatusCode::NOT_FOUND,
             "there are /console, /healthz, /readyz and /metrics",
         ),
     }
+}
+
+fn is_browser(request: &Request<Incoming>) -> bool {
+    let accepted = request.headers().get(header::ACCEPT);
+    accepted.is_some_and(|accepted| accepted.to_str().is_ok_and(|types| types.contains("text/html")))
 }

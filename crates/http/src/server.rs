@@ -50,9 +50,11 @@ impl Http {
     /// # Errors
     /// The address is in use or can't be had, or the system refuses a thread.
     pub fn start(config: &HttpListener) -> io::Result<Http> {
-        let socket = bind(config)?;
-        socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
+        let sockets = config
+            .addresses()
+            .map(bind)
+            .collect::<io::Result<Vec<TcpListener>>>()?;
+        let address = sockets[0].local_addr()?;
         let (node, stopping) = (Arc::new(Node::default()), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(CONSOLE_THREADS_MAX)
@@ -62,7 +64,7 @@ impl Http {
         let thread = std::thread::Builder::new().name("http".to_owned());
         let thread = thread.spawn(move || {
             let serving = async {
-                let served = serve(socket, served);
+                let served = serve(sockets, served);
                 stop.run_until_cancelled(served).await
             };
             if let Some(Err(error)) = LocalSet::new().block_on(&runtime, serving) {
@@ -93,22 +95,31 @@ impl Http {
     }
 }
 
-fn bind(config: &HttpListener) -> io::Result<TcpListener> {
+fn bind(host_and_port: (&str, u16)) -> io::Result<TcpListener> {
     let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in (config.host.as_str(), config.port).to_socket_addrs()? {
+    for address in host_and_port.to_socket_addrs()? {
         match TcpListener::bind(address) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => {
+                socket.set_nonblocking(true)?;
+                return Ok(socket);
+            }
             Err(error) => refused = error,
         }
     }
     Err(refused)
 }
 
-async fn serve(socket: TcpListener, node: Arc<Node>) -> io::Result<()> {
-    let socket = tokio::net::TcpListener::from_std(socket)?;
+async fn serve(sockets: Vec<TcpListener>, node: Arc<Node>) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let looking = node.clone();
-    spawn_local(async move { looking.history.keep(&looking.requests).await });
+    for socket in sockets {
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        spawn_local(accept(socket, node.clone(), places.clone()));
+    }
+    node.history.keep(&node.requests).await;
+    Ok(())
+}
+
+async fn accept(socket: tokio::net::TcpListener, node: Arc<Node>, places: Arc<Semaphore>) {
     loop {
         let place = places.clone().acquire_owned().await;
         match socket.accept().await {

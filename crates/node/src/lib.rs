@@ -12,3 +12,4 @@ pub mod server;
 pub mod settings;
 pub mod signals;
 pub mod start_topics;
+pub mod takeover;

@@ -30,8 +30,10 @@ use barnabas_node::server::Server;
 use barnabas_node::settings;
 use barnabas_node::signals::Signals;
 use barnabas_node::start_topics::{self, Wanted};
+use barnabas_node::takeover;
 use barnabas_storage::kafka_uuid;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
 fn main() -> ExitCode {
@@ -192,17 +194,14 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
     } else {
         None
     };
-    let settings = settings::read(start, temporary.as_ref().map(TempDir::path))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the system refuses a runtime: {error}"))?;
+    let runtime = runtime()?;
     let saying = Saying {
         began,
         format,
         others,
         is_secured,
     };
+    let settings = takeover::settings(start, temporary.as_ref().map(TempDir::path), &runtime)?;
     LocalSet::new().block_on(&runtime, serve(settings, apply, &saying))
 }
 
@@ -216,10 +215,7 @@ fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
             .map(|folder| folder.with_file_name("barnabas-nodes"))
             .ok_or("there is no home folder to keep data in: give --data DIR")?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the system refuses a runtime: {error}"))?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
         let print = |text: &str| {
@@ -262,13 +258,16 @@ fn check(start: Start) -> Result<String, String> {
 fn run_import(import: &Import, start: Start) -> Result<(), String> {
     logs::start_at(start.log.as_deref().unwrap_or("warn"))?;
     let settings = settings::read(start, None)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the system refuses a runtime: {error}"))?;
+    let runtime = runtime()?;
     let mut out = std::io::stdout().lock();
     let outcome = runtime.block_on(import::run(import, settings, &mut out));
     outcome.map_err(|error| format!("nothing was taken over: {error}"))
+}
+
+fn runtime() -> Result<Runtime, String> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| format!("the system refuses a runtime: {error}"))
 }
 
 fn temporary_folder() -> Result<TempDir, String> {

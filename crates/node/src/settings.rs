@@ -106,7 +106,14 @@ fn of_rpk(rpk: Rpk) -> Result<Vec<(String, String)>, String> {
     if !flags.advertised.is_empty() {
         found.advertised = flags.advertised;
     }
+    for (place, flag) in found.http.iter_mut().zip(flags.http) {
+        *place = flag.or(place.take());
+    }
     found.settings.extend(flags.settings);
+    if std::env::var_os("BARNABAS_HTTP_LISTENER").is_none() {
+        let setting = ("barnabas.http.listener".to_owned(), found.http_listener());
+        found.settings.push(setting);
+    }
     Ok(found.into_settings())
 }
 

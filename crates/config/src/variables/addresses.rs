@@ -76,6 +76,27 @@ pub fn take(legacy: &BTreeMap<&str, &Given>, found: &mut Variables) -> Result<()
     Ok(())
 }
 
+/// The listeners that the variables name, each with the name of its security protocol.
+pub fn protocols(found: &Variables) -> Vec<(String, String)> {
+    let setting = |name: &str| found.settings.get(name).map(|given| given.value.as_str());
+    let map: BTreeMap<String, String> = setting("listener.security.protocol.map")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|entry| entry.split_once(':'))
+        .map(|(name, protocol)| (name.trim().to_uppercase(), protocol.trim().to_uppercase()))
+        .collect();
+    let listeners = setting("listeners").or_else(|| setting("advertised.listeners"));
+    let names = listeners.unwrap_or_default().split(',');
+    names
+        .filter_map(|entry| entry.split_once("://"))
+        .map(|(name, _)| name.trim().to_uppercase())
+        .map(|name| {
+            let protocol = map.get(&name).cloned().unwrap_or_else(|| name.clone());
+            (name, protocol)
+        })
+        .collect()
+}
+
 /// `advertised.listeners` with every address of the machine for each host: where apache/kafka and cp-kafka
 /// listen if they are told nothing else.
 pub fn listeners_of_advertised(advertised: &str) -> String {

@@ -5,6 +5,8 @@
 //! the command line. For one setting the weakest comes first: `KAFKA_X`, `KAFKA_CFG_X`, either with `_FILE`.
 
 mod addresses;
+mod certificates;
+mod logins;
 mod names;
 mod secrets;
 #[cfg(test)]
@@ -14,6 +16,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 pub use self::addresses::listeners_of_advertised;
+pub use self::logins::ScramUser;
 use self::names::Meaning;
 use crate::start_topics::{self, StartTopic};
 use crate::{definitions, properties, unknown};
@@ -36,6 +39,8 @@ pub struct Variables {
     pub cluster_id: Option<Given>,
     /// Topics of `KAFKA_CREATE_TOPICS`.
     pub topics: Vec<StartTopic>,
+    /// Users that a cluster founded by this node begins with.
+    pub users: Vec<ScramUser>,
     /// `BARNABAS_LISTEN`: where to listen if nothing else says it.
     pub listen: Option<String>,
     /// `BARNABAS_DATA`: where to keep data if nothing else says it.
@@ -94,6 +99,7 @@ impl Variables {
         found.take_cluster_id(&given)?;
         let mut passed_over = PassedOver::default();
         let mut legacy = BTreeMap::new();
+        let (mut logins, mut certificates) = (BTreeMap::new(), BTreeMap::new());
         let separators = given.get("KAFKA_CREATE_TOPICS_SEPARATOR");
         let separators = separators.map_or(",", |given| given.value.as_str());
         // KAFKA_CFG_X wins over KAFKA_X.
@@ -110,6 +116,12 @@ impl Variables {
                 Meaning::Address => {
                     legacy.insert(name.as_str(), given);
                 }
+                Meaning::Login => {
+                    logins.insert(name.as_str(), given);
+                }
+                Meaning::Certificates => {
+                    certificates.insert(name.as_str(), given);
+                }
                 Meaning::ZooKeeper => passed_over.zookeeper.push(given.variable.clone()),
                 Meaning::Confluent => passed_over.confluent.push(given.variable.clone()),
                 Meaning::Unknown => passed_over.unknown.push(given.variable.clone()),
@@ -117,6 +129,8 @@ impl Variables {
             }
         }
         addresses::take(&legacy, &mut found)?;
+        logins::take(&logins, &mut found)?;
+        certificates::take(&certificates, read_file, &mut found)?;
         found.notes.extend(passed_over.notes());
         Ok(found)
     }

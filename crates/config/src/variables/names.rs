@@ -18,6 +18,10 @@ pub enum Meaning {
     Topics,
     /// Options of a JVM, one of which names a file with users.
     JavaOptions,
+    /// A user or a password of bitnami/kafka; `logins` knows what to make of them.
+    Login,
+    /// What bitnami/kafka says of certificates; `certificates` knows what to make of it.
+    Certificates,
     /// ZooKeeper's.
     ZooKeeper,
     /// A setting of Confluent's server that Apache Kafka does not have.
@@ -29,10 +33,11 @@ pub enum Meaning {
 }
 
 /// This program's own variables, beside those of its settings. `BARNABAS_LOG`, `_LOG_FORMAT` and `_APPLY`
-/// are read where the flags of those names are.
+/// are read where the flags of those names are, `BARNABAS_IMPORT` where a node starts.
 pub const OWN: &[&str] = &[
     "BARNABAS_APPLY",
     "BARNABAS_DATA",
+    "BARNABAS_IMPORT",
     "BARNABAS_LISTEN",
     "BARNABAS_LOG",
     "BARNABAS_LOG_FORMAT",
@@ -48,13 +53,23 @@ const PASSED_OVER: &[&str] = &[
     // wurstmeister's.
     "HOME", "DEBUG", "LOG",
     // bitnami's.
-    "BASE_DIR", "CERTIFICATE_PASSWORD", "CERTS_DIR", "CLIENT_LISTENER_NAME", "CLIENT_PASSWORDS", "CLIENT_USERS", "CONF_DIR",
-    "CONF_FILE", "CONTROLLER_PASSWORD", "CONTROLLER_USER", "DAEMON_GROUP", "DAEMON_USER", "DATA_DIR", "ENABLE_KRAFT", "EXTRA_FLAGS",
-    "INITIAL_CONTROLLERS", "INITSCRIPTS_DIR", "INTER_BROKER_PASSWORD", "INTER_BROKER_USER", "KRAFT_CLUSTER_ID",
-    "MOUNTED_CONF_DIR", "NODE_ID_COMMAND", "SKIP_KRAFT_STORAGE_INIT", "TLS_CLIENT_AUTH", "TLS_TRUSTSTORE_FILE", "TLS_TYPE",
-    "VOLUME_DIR",
+    "BASE_DIR", "CLIENT_LISTENER_NAME", "CONF_DIR", "CONF_FILE", "DAEMON_GROUP", "DAEMON_USER", "DATA_DIR", "ENABLE_KRAFT",
+    "EXTRA_FLAGS", "INITIAL_CONTROLLERS", "INITSCRIPTS_DIR", "KRAFT_CLUSTER_ID", "MOUNTED_CONF_DIR", "NODE_ID_COMMAND",
+    "SKIP_KRAFT_STORAGE_INIT", "VOLUME_DIR",
     // These have ways of their own.
     "CLUSTER_ID", "CREATE_TOPICS_SEPARATOR",
+];
+
+/// Users and passwords of bitnami/kafka.
+#[rustfmt::skip]
+const LOGINS: &[&str] = &[
+    "CLIENT_USERS", "CLIENT_PASSWORDS", "INTER_BROKER_USER", "INTER_BROKER_PASSWORD", "CONTROLLER_USER", "CONTROLLER_PASSWORD",
+];
+
+/// What bitnami/kafka says of certificates.
+#[rustfmt::skip]
+const CERTIFICATES: &[&str] = &[
+    "CERTIFICATE_PASSWORD", "CERTS_DIR", "TLS_CLIENT_AUTH", "TLS_TRUSTSTORE_FILE", "TLS_TYPE",
 ];
 
 /// Names that bitnami/kafka gives settings of other names.
@@ -93,6 +108,8 @@ pub fn meaning(name: &str, value: &str) -> Meaning {
     match rest {
         "CREATE_TOPICS" => return Meaning::Topics,
         "OPTS" => return Meaning::JavaOptions,
+        _ if LOGINS.contains(&rest) => return Meaning::Login,
+        _ if CERTIFICATES.contains(&rest) => return Meaning::Certificates,
         _ => {}
     }
     if ADDRESSES.contains(&rest) {
@@ -114,7 +131,7 @@ fn own_meaning(rest: &str, value: &str) -> Meaning {
     match rest {
         "LISTEN" => Meaning::Listen,
         "DATA" => Meaning::Data,
-        "LOG" | "LOG_FORMAT" | "APPLY" | "ENDS_WITH_INPUT" => Meaning::Nothing,
+        "LOG" | "LOG_FORMAT" | "APPLY" | "IMPORT" | "ENDS_WITH_INPUT" => Meaning::Nothing,
         _ if is_service_link(rest, value) => Meaning::Nothing,
         _ => {
             let setting = format!("barnabas.{}", kafka_name(rest));

@@ -75,6 +75,7 @@ fn named_by_file<'a>(variable: &'a str, value: &str) -> Option<&'a str> {
     let is_known = |name: &str| match names::meaning(name, "") {
         Meaning::Setting(setting) => definitions::broker_key(&setting).is_some(),
         Meaning::Listen | Meaning::Data | Meaning::Address => true,
+        Meaning::Login | Meaning::Certificates => true,
         _ => CLUSTER_IDS.contains(&name),
     };
     // Some settings of Kafka's end in this word themselves.

@@ -7,7 +7,7 @@ use barnabas_config::redpanda::Redpanda;
 use super::{Command, Start};
 
 /// What `rpk redpanda start` says of where to listen, and the file it names.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rpk {
     /// From the flags.
     pub flags: Redpanda,
@@ -107,6 +107,14 @@ fn flag<'a>(flags: &'a [(String, String)], names: &[&str]) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
+/// `HOST:PORT` of `NAME://HOST:PORT`.
+fn address(entry: &str) -> String {
+    entry
+        .rsplit_once("://")
+        .map_or(entry, |(_, address)| address)
+        .to_owned()
+}
+
 fn start(flags: &[(String, String)]) -> Start {
     let list = |name: &str| -> Vec<String> {
         let all = flags.iter().filter(|(flag, _)| flag == name);
@@ -118,6 +126,11 @@ fn start(flags: &[(String, String)]) -> Start {
     let mut redpanda = Redpanda {
         listeners: list("--kafka-addr"),
         advertised: list("--advertise-kafka-addr"),
+        http: [
+            None,
+            list("--schema-registry-addr").first().map(|entry| address(entry)),
+            list("--pandaproxy-addr").first().map(|entry| address(entry)),
+        ],
         settings: Vec::new(),
     };
     if let Some(id) = flag(flags, &["--node-id"]) {

@@ -12,7 +12,7 @@ use super::rpk::Rpk;
 use super::{Command, Nodes, text};
 
 /// How to start a node.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
     /// The file with the settings.
     pub file: Option<PathBuf>,

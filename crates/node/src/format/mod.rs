@@ -17,11 +17,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use barnabas_config::load::StartSettings;
+use barnabas_config::variables::ScramUser;
 use barnabas_environment::Environment;
 use barnabas_metadata::features::METADATA_VERSION;
 use barnabas_metadata::records::ScramCredentialRecord;
 use barnabas_protocol::kraft_voters::KRaftVoter;
-use barnabas_storage::{Folder, MetaProperties};
+use barnabas_storage::{Folder, MetaProperties, kafka_uuid};
 use uuid::Uuid;
 
 use self::checkpoint::Bootstrap;
@@ -39,6 +40,8 @@ pub struct Format {
     pub features: Vec<String>,
     /// `MECHANISM=[name=…,password=…]`.
     pub scram: Vec<String>,
+    /// Further users.
+    pub users: Vec<ScramUser>,
     /// Who votes, where the settings don't say.
     pub quorum: Option<Quorum>,
 }
@@ -87,6 +90,25 @@ pub fn run(format: &Format, settings: &StartSettings, environment: &Environment)
     Ok(text)
 }
 
+/// Gives the folders of a new node with users of its own to a cluster; nothing where there are no such users,
+/// or the node has its cluster.
+///
+/// # Errors
+/// Why that can't be.
+pub fn found_with_users(settings: &StartSettings, environment: &Environment) -> Result<(), String> {
+    if settings.new_users.is_empty() || is_formatted(&settings.data_dir) {
+        return Ok(());
+    }
+    let id = settings.new_cluster_id.clone();
+    let format = Format {
+        cluster_id: id.unwrap_or_else(|| kafka_uuid::encode(new_id(environment))),
+        ignore_formatted: true,
+        users: settings.new_users.clone(),
+        ..Format::default()
+    };
+    run(&format, settings, environment).map(drop)
+}
+
 /// The folders, that of the metadata last: where it is formatted, all are.
 fn folders(settings: &StartSettings) -> Vec<&PathBuf> {
     let others = settings
@@ -114,7 +136,7 @@ impl Plan {
         let voters = voters_of(format, settings, environment)?;
         let is_static = settings.quorum.is_static();
         let features = levels::of(format.release_version.as_deref(), &format.features, is_static)?;
-        let scram = scram::credentials(&format.scram, &environment.random)?;
+        let scram = scram::credentials(&format.scram, &format.users, &environment.random)?;
         let level = features.get(METADATA_VERSION);
         if !scram.is_empty() && level.is_none_or(|level| *level < levels::SCRAM_METADATA_VERSION) {
             return Err("SCRAM is only supported in metadata.version 3.5-IV2 or later.".to_owned());

@@ -7,15 +7,28 @@
 
 use std::collections::BTreeMap;
 
+use barnabas_config::variables::ScramUser;
 use barnabas_environment::Random;
 use barnabas_metadata::controller::{ITERATIONS_MAX, ITERATIONS_MIN, keys, salted_password};
 use barnabas_metadata::records::{ScramCredentialRecord, ScramMechanism};
 
 const SALT_BYTES: usize = 26;
 
-/// The credentials of all arguments; of two for the same user and mechanism the last.
-pub fn credentials(arguments: &[String], random: &Random) -> Result<Vec<ScramCredentialRecord>, String> {
+/// The credentials of all users and arguments; of two for the same user and mechanism the last.
+pub fn credentials(
+    arguments: &[String],
+    users: &[ScramUser],
+    random: &Random,
+) -> Result<Vec<ScramCredentialRecord>, String> {
     let mut all = BTreeMap::new();
+    for user in users {
+        let given = BTreeMap::from([
+            ("name".to_owned(), user.name.clone()),
+            ("password".to_owned(), user.password.clone()),
+        ]);
+        let credential = of_components(&user.mechanism, given, random)?;
+        all.insert((credential.name.clone(), credential.mechanism), credential);
+    }
     for argument in arguments {
         let credential = credential(argument, random)?;
         all.insert((credential.name.clone(), credential.mechanism), credential);
@@ -29,12 +42,22 @@ fn credential(argument: &str, random: &Random) -> Result<ScramCredentialRecord, 
             "Failed to find equals sign in SCRAM argument '{argument}'"
         ));
     };
-    let (mechanism, java_name) = match name {
+    if !matches!(name, "SCRAM-SHA-256" | "SCRAM-SHA-512") {
+        return Err(format!("The add-scram mechanism {name} is not supported."));
+    }
+    of_components(name, components(config)?, random)
+}
+
+fn of_components(
+    mechanism: &str,
+    mut given: BTreeMap<String, String>,
+    random: &Random,
+) -> Result<ScramCredentialRecord, String> {
+    let (mechanism, java_name) = match mechanism {
         "SCRAM-SHA-256" => (ScramMechanism::Sha256, "SCRAM_SHA_256"),
         "SCRAM-SHA-512" => (ScramMechanism::Sha512, "SCRAM_SHA_512"),
-        _ => return Err(format!("The add-scram mechanism {name} is not supported.")),
+        _ => return Err(format!("The add-scram mechanism {mechanism} is not supported.")),
     };
-    let mut given = components(config)?;
     let name = given
         .remove("name")
         .ok_or("You must supply 'name' to add-scram")?;
@@ -160,7 +183,7 @@ mod tests {
             "SCRAM-SHA-512=[name=a,password=b]",
             "SCRAM-SHA-512=[name=a,password=c]",
         ];
-        let all = credentials(&two.map(str::to_owned), &Random::seeded(1)).unwrap();
+        let all = credentials(&two.map(str::to_owned), &[], &Random::seeded(1)).unwrap();
         assert_eq!(
             (all.len(), all[0].salt.len(), all[0].iterations),
             (1, SALT_BYTES, 4096)

@@ -41,6 +41,15 @@ for command in HOSTNAME_COMMAND PORT_COMMAND; do
     done
 done
 
+# bitnami's certificates, in either of the folders where they are mounted.
+if [ -z "${KAFKA_CERTS_DIR:-}" ]; then
+    for place in /opt/bitnami/kafka/config/certs /bitnami/kafka/config/certs; do
+        for file in "$place"/kafka.keystore.*; do
+            if [ -r "$file" ]; then export KAFKA_CERTS_DIR="$place"; fi
+        done
+    done
+fi
+
 first_line() { # first_line FILE
     line=
     if [ -r "$1" ]; then read -r line < "$1" || :; fi

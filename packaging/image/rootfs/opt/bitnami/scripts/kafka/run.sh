@@ -6,4 +6,5 @@ for script in /docker-entrypoint-initdb.d/*.sh; do
 done
 . /usr/lib/barnabas/start.sh
 make_properties /opt/bitnami/kafka/config/server.properties || exit 1
-become_node /opt/bitnami/kafka/config/server.properties "$@"
+# shellcheck disable=SC2086 -- several words are meant.
+become_node /opt/bitnami/kafka/config/server.properties ${KAFKA_EXTRA_FLAGS:-} "$@"

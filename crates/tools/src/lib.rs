@@ -35,6 +35,7 @@ mod server_stop;
 mod table;
 mod topics;
 mod transactions;
+mod verifiable;
 mod zookeeper;
 
 use arguments::{Options, Word, usage};
@@ -93,6 +94,8 @@ pub const TOOLS: &[Tool] = &[
     other("kafka-run-class", "", run_class),
     other("kafka-server-stop", "", server_stop::run),
     other("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand", transactions::run),
+    other("kafka-verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer", verifiable::consumer::run),
+    other("kafka-verifiable-producer", "org.apache.kafka.tools.VerifiableProducer", verifiable::producer::run),
     other("ub", "", ready::run),
     other("zookeeper-server-start", "", zookeeper::run),
     tool("kafka-acls", "org.apache.kafka.tools.AclCommand", acls::WORDS, acls::run),

@@ -22,7 +22,7 @@ pub mod member;
 pub mod membership;
 pub mod new_record;
 pub mod offsets;
-mod partitioner;
+pub mod partitioner;
 pub mod produce;
 mod range;
 pub mod reassignments;

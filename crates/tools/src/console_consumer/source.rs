@@ -9,7 +9,7 @@ use super::options::Topics;
 use crate::client::fetch::{FetchSettings, Fetcher, reset_of};
 use crate::client::leaders::{TopicPartition, topics_of};
 use crate::client::member::Member;
-use crate::client::membership::MemberSettings;
+use crate::client::membership::{MemberSettings, Offsets};
 use crate::client::offsets::{EARLIEST, LATEST};
 use crate::client::records::Fetched;
 use crate::client::{Cluster, KafkaError, Properties};
@@ -222,6 +222,22 @@ impl<'a> Source<'a> {
             (Some(member), Some(delivered)) => member.commit(delivered),
             _ => Ok(()),
         }
+    }
+
+    /// Commits these offsets for the group, beside what is committed at intervals.
+    ///
+    /// # Errors
+    /// The group doesn't take them.
+    pub fn commit_offsets(&self, offsets: &Offsets) -> Result<(), KafkaError> {
+        match &self.member {
+            Some(member) if !offsets.is_empty() => member.commit(offsets),
+            _ => Ok(()),
+        }
+    }
+
+    /// The partitions that are read.
+    pub fn assigned(&self) -> Vec<TopicPartition> {
+        self.fetcher.positions().keys().cloned().collect()
     }
 
     /// Whether there is something to read.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use barnabas_config::{DynamicBrokerConfig, Layers, Settings};
 use barnabas_metadata::controller::{ApiError, FenceBroker};
 use barnabas_metadata::quorum::ControllerHandle;
+use barnabas_metadata::records::BrokerEndpoint;
 use barnabas_metadata::{ControllerClient, MetadataImage};
 use barnabas_network::ConnectionContext;
 use barnabas_network::rpc::RequestContext;
@@ -88,6 +89,14 @@ impl Controller {
             request,
         };
         Rights::new(&*self.authorizer, requester)
+    }
+
+    /// Where a broker is reached, while its registration lasts.
+    pub fn address_of(&self, broker: Incarnation) -> Option<String> {
+        let image = self.handle.image();
+        let registered = image.brokers.get(&broker.broker_id)?;
+        let known = registered.broker_epoch == broker.broker_epoch;
+        known.then(|| registered.endpoints.first().map(BrokerEndpoint::address))?
     }
 
     /// Fences a broker that is gone, if this is the active controller.

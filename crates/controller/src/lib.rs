@@ -28,6 +28,7 @@ mod handlers;
 pub mod log_format;
 pub mod logging;
 pub mod peers;
+mod presence;
 pub mod registration;
 pub mod service;
 pub mod sessions;

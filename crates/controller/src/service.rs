@@ -26,6 +26,7 @@ use crate::controller::Controller;
 use crate::dispatch;
 use crate::envelope::{API_KEY, API_VERSION, Envelope, Kind};
 use crate::forward::{self, Forwarded, Refused};
+use crate::presence;
 use crate::sessions::Incarnation;
 use crate::takeover;
 
@@ -49,8 +50,10 @@ pub struct ControllerServiceOptions {
     pub limits: Limits,
     /// What the requests of all connections may take of the process's memory.
     pub request_memory: Arc<RequestMemory>,
-    /// How long a broker whose connection has ended may take to come back before it is fenced
-    /// (`barnabas.broker.disconnect.grace.ms`).
+    /// How brokers are reached.
+    pub network: Network,
+    /// How long a broker whose connection has ended may take to come back before it is fenced, where somebody
+    /// still listens in its place (`barnabas.broker.disconnect.grace.ms`).
     pub disconnect_grace: Duration,
     /// Cancelled when the node stops: connections that end then tell nothing about brokers.
     pub stopping: CancellationToken,
@@ -63,6 +66,7 @@ pub struct ControllerService {
     door: PeerDoor,
     limits: Limits,
     request_memory: Arc<RequestMemory>,
+    network: Network,
     disconnect_grace: Duration,
     stopping: CancellationToken,
     /// The connection by which the quorum's leader was heard last.
@@ -87,6 +91,7 @@ impl ControllerService {
             door: options.door,
             limits: options.limits,
             request_memory: options.request_memory,
+            network: options.network,
             disconnect_grace: options.disconnect_grace,
             stopping: options.stopping,
             leader: Arc::default(),
@@ -95,8 +100,8 @@ impl ControllerService {
 
     /// Looks after the brokers whenever this node has become the active controller: to be spawned on the
     /// quorum's runtime. Ends with the quorum.
-    pub fn watch_brokers(&self, network: Network) -> impl Future<Output = ()> + Send + 'static {
-        takeover::run(self.controller.clone(), network)
+    pub fn watch_brokers(&self) -> impl Future<Output = ()> + Send + 'static {
+        takeover::run(self.controller.clone(), self.network.clone())
     }
 
     /// Starts a request of the cluster's own API.
@@ -177,18 +182,34 @@ impl ControllerService {
         answered(correlation_id, status)
     }
 
-    /// Fences brokers whose connection has ended, once they had time to make another one. Another controller
-    /// may be the active one by now, by which they are heard then.
+    /// Fences brokers whose connection has ended: at once where nobody listens any more in their place, else
+    /// when they had time to make another one. Another controller may be the active one by now, by which they
+    /// are heard then.
     fn fence_unless_back(&self, connection: ConnectionId, lost: Vec<Incarnation>) {
-        let (controller, grace) = (self.controller.clone(), self.disconnect_grace);
-        spawn_local(async move {
-            sleep(grace).await;
-            for broker in lost {
+        for broker in lost {
+            let (controller, network, grace) = (
+                self.controller.clone(),
+                self.network.clone(),
+                self.disconnect_grace,
+            );
+            spawn_local(async move {
+                let address = controller.address_of(broker);
+                let gone = async {
+                    match &address {
+                        Some(address) => presence::gone(&network, address).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = sleep(grace) => {}
+                    () = gone => {}
+                }
                 if controller.sessions.lock().take_lost(broker, connection) {
                     controller.fence(broker).await;
                 }
-            }
-        });
+            });
+        }
     }
 
     /// Frames of one connection are answered one after the other, as raft expects of a voter's messages.

@@ -3,24 +3,20 @@
 //! nobody does; the others will send a heartbeat soon.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_network::Network;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::controller::Controller;
+use crate::presence::{REFUSALS, is_nobody_there};
 use crate::sessions::Incarnation;
 
 /// Pauses between looks; those that are heard by then are looked at no more. After the last one the session's
 /// time alone decides.
-const PAUSES_MS: [u64; 8] = [50, 50, 100, 200, 400, 800, 1600, 3200];
-/// How long a broker may take to answer a look.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// So often in a row nobody listens before a broker counts as gone.
-const REFUSALS: usize = 2;
+const PAUSES_MS: [u64; 8] = [25, 50, 100, 200, 400, 800, 1600, 3200];
 
 /// Looks after the brokers each time this node becomes the active controller. Ends with the quorum.
 pub async fn run(controller: Arc<Controller>, network: Network) {
@@ -74,10 +70,4 @@ fn unheard(controller: &Controller) -> Vec<(Incarnation, String)> {
             (!sessions.is_connected(incarnation)).then(|| (incarnation, endpoint.address()))
         })
         .collect()
-}
-
-/// A connection is all that is tried: whatever protocol is spoken there, nothing has to be said.
-async fn is_nobody_there(network: &Network, address: &str) -> bool {
-    let looked = timeout(PATIENCE, network.connect_to(address)).await;
-    matches!(looked, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -216,9 +216,10 @@ fn start(
         settings: settings(id),
         limits: limits(),
         request_memory: RequestMemory::new(-1),
+        network: Network::System,
         disconnect_grace: Duration::from_millis(250),
     }));
-    runtime.spawn(service.watch_brokers(Network::System));
+    runtime.spawn(service.watch_brokers());
     let service: Arc<dyn Service> = service;
     let workers = Arc::new(Workers::start(1, Threads::Own, &service, &stopping).unwrap());
     let listener = Arc::new(Listener {

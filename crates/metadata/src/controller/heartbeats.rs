@@ -48,6 +48,13 @@ impl BrokerHeartbeats {
         heartbeats
     }
 
+    /// An unfenced broker was last heard at `at_ms`, as far as the new controller knows.
+    pub fn silent_since(&mut self, broker_id: i32, at_ms: i64) {
+        if let Some(heard) = self.brokers.get_mut(&broker_id) {
+            heard.at_ms = heard.at_ms.min(at_ms);
+        }
+    }
+
     /// A broker has registered or sent a heartbeat.
     pub(super) fn heard(&mut self, broker_id: i32, broker_epoch: i64, metadata_offset: i64, now_ms: i64) {
         let shutdown_offset = self

@@ -21,6 +21,7 @@ use openraft::error::{ClientWriteError, RaftError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::heard::Heard;
 use super::leadership::Leadership;
 use super::state_machine::{Applied, StateMachine};
 use super::types::{Raft, RecordBatch};
@@ -102,6 +103,10 @@ pub struct Decider {
     pub raft: Raft,
     pub state_machine: StateMachine,
     pub leadership: Leadership,
+    /// Who led before.
+    pub heard: Arc<Heard>,
+    /// So long that leader may count as silent when this node takes over: it may lead no more for longer.
+    pub silence_max: Duration,
     pub settings: ControllerSettings,
     pub rules: ControllerRules,
     pub environment: Environment,
@@ -154,10 +159,23 @@ impl Decider {
         let current = reign.take().filter(|reign| reign.epoch == epoch);
         reign.insert(current.unwrap_or_else(|| Reign {
             epoch,
-            heartbeats: BrokerHeartbeats::new(self.settings.broker_session_timeout_ms, own, image, now_ms),
+            heartbeats: self.heartbeats(own, image, now_ms),
             elections_at_ms: now_ms.saturating_add(self.election_interval_ms()),
             tokens_at_ms: now_ms.saturating_add(self.token_interval_ms()),
         }))
+    }
+
+    /// All brokers count as heard now, but for the one beside the last leader: it was silent before.
+    fn heartbeats(&self, own: Option<i32>, image: &MetadataImage, now_ms: i64) -> BrokerHeartbeats {
+        let session_ms = self.settings.broker_session_timeout_ms;
+        let mut heartbeats = BrokerHeartbeats::new(session_ms, own, image, now_ms);
+        if let Some((leader, silence)) = self.heard.last_leader()
+            && let Ok(broker_id) = i32::try_from(leader)
+        {
+            let silent_ms = i64::try_from(silence.min(self.silence_max).as_millis()).unwrap_or(0);
+            heartbeats.silent_since(broker_id, now_ms - silent_ms);
+        }
+        heartbeats
     }
 
     fn election_interval_ms(&self) -> i64 {

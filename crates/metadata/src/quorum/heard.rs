@@ -6,12 +6,16 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::types::NodeId;
+
 /// So long after its connection has ended a leader may be heard by another one.
 const RECONNECT_GRACE: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub struct Heard {
     last: Mutex<Last>,
+    /// The last leader other than this node, and when it said something.
+    leader: Mutex<Option<(NodeId, Instant)>>,
     /// Something has happened that may end a wait early.
     changed: Notify,
 }
@@ -34,8 +38,21 @@ impl Heard {
                 gone: new,
                 successor: false,
             }),
+            leader: Mutex::new(None),
             changed: Notify::new(),
         }
+    }
+
+    /// A leader was heard.
+    pub fn hear_leader(&self, leader: NodeId) {
+        *self.leader.lock() = Some((leader, Instant::now()));
+        self.hear();
+    }
+
+    /// The last leader other than this node, and for how long it has been silent.
+    pub fn last_leader(&self) -> Option<(NodeId, Duration)> {
+        let heard = *self.leader.lock();
+        heard.map(|(leader, at)| (leader, at.elapsed()))
     }
 
     /// A leader was heard, or a vote was given.

@@ -180,6 +180,7 @@ impl Quorum {
         let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
         let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
         let feed = Arc::new(Feed::new(log, state_machine.clone(), clock));
+        let heard = Arc::new(Heard::nobody(new));
         let quorum = Self {
             raft: raft.clone(),
             state_machine: state_machine.clone(),
@@ -188,7 +189,7 @@ impl Quorum {
                 raft: raft.clone(),
                 leadership: leadership.clone(),
                 cluster_id: cluster_id.clone(),
-                heard: Arc::new(Heard::nobody(new)),
+                heard: heard.clone(),
                 lease: timing.fetch_timeout,
                 raft_lease: timing.raft_lease(),
                 feed: feed.clone(),
@@ -228,6 +229,8 @@ impl Quorum {
             raft,
             state_machine,
             leadership,
+            heard,
+            silence_max: timing.fetch_timeout + timing.election_timeout,
             settings,
             rules,
             environment,

@@ -77,10 +77,11 @@ impl PeerDoor {
             }
             FrameKind::AppendEntries => {
                 let (request, _): (AppendEntriesRequest<RaftTypes>, _) = frame.read()?;
-                self.check_voter(request.vote.leader_id.node_id)?;
+                let leader = request.vote.leader_id.node_id;
+                self.check_voter(leader)?;
                 let answer = self.raft.append_entries(request).await;
                 if matches!(&answer, Ok(answer) if !matches!(answer, AppendEntriesResponse::HigherVote(_))) {
-                    self.heard.hear();
+                    self.heard.hear_leader(leader);
                 }
                 self.answer(frame.kind, &answer)
             }
@@ -102,7 +103,7 @@ impl PeerDoor {
                 let answer: Result<_, RaftError<NodeId, InstallSnapshotError>> =
                     self.raft.install_snapshot(request).await;
                 if answer.as_ref().is_ok_and(|answer| answer.vote == vote) {
-                    self.heard.hear();
+                    self.heard.hear_leader(vote.leader_id.node_id);
                 }
                 self.answer(frame.kind, &answer)
             }

@@ -53,11 +53,12 @@ impl ControllerListener {
             settings: settings.clone(),
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),
+            network: membership.network.clone(),
             disconnect_grace: Duration::from_millis(grace_ms),
             stopping: stopping.clone(),
         }));
         if !membership.quorum.is_alone() {
-            tokio::spawn(service.watch_brokers(membership.network.clone()));
+            tokio::spawn(service.watch_brokers());
         }
         let endpoints = listeners.iter().map(|bound| BrokerEndpoint {
             listener: bound.listener.name.clone(),

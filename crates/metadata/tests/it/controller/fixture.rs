@@ -28,7 +28,7 @@ impl Random for Counter {
 /// A cluster under test.
 pub struct Cluster {
     pub image: MetadataImage,
-    heartbeats: RefCell<BrokerHeartbeats>,
+    pub heartbeats: RefCell<BrokerHeartbeats>,
     /// The monotonic clock.
     pub now_ms: i64,
     /// Whether the controller is the only voter.

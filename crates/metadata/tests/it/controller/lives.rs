@@ -199,6 +199,16 @@ fn silence_ends_a_session_and_the_tick_says_so() {
 }
 
 #[test]
+fn the_broker_beside_the_last_leader_was_silent_before_a_new_one_came() {
+    let mut cluster = cluster(&[(&[1, 2, 3], &[1, 2, 3], 1)]);
+    cluster.heartbeats.borrow_mut().silent_since(1, -700);
+    cluster.now_ms = SESSION_MS - 700;
+    heard(&mut cluster, 2);
+    cluster.submit(Tick::default());
+    assert_eq!(state(&cluster, 0), (2, vec![2, 3], vec![], vec![], 5));
+}
+
+#[test]
 fn all_that_are_silent_are_fenced_in_one_batch() {
     let mut cluster = cluster(&[(&[1, 2, 3], &[1, 2, 3], 1)]);
     cluster.now_ms = SESSION_MS;

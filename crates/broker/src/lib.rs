@@ -1,5 +1,6 @@
 //! The broker: listeners, dispatch, handlers, partitions and coordinators, wired together.
 
+mod awaited_leaders;
 pub mod broker;
 pub mod broker_peers;
 mod connection_limits;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::log_dirs::{DataDir, LogDirs};
 use crate::partition::registry::Partitions;
-use crate::replication::{Replication, ReplicationContext};
+use crate::replication::{LostLeaders, Replication, ReplicationContext};
 use crate::upkeep::checkpoints::Checkpoints;
 use crate::upkeep::log_moves::LogMoves;
 
@@ -24,6 +24,7 @@ pub struct ReplicaManager {
     partitions: Partitions,
     log_moves: LogMoves,
     checkpoints: Checkpoints,
+    lost_leaders: LostLeaders,
     stopping: CancellationToken,
     replication: Mutex<ReplicationState>,
 }
@@ -53,6 +54,7 @@ impl ReplicaManager {
             log_moves: LogMoves::new(environment.clock.clone()),
             environment,
             checkpoints: Checkpoints::default(),
+            lost_leaders: LostLeaders::default(),
             stopping,
             replication: Mutex::default(),
         }
@@ -93,6 +95,11 @@ impl ReplicaManager {
     /// Partitions on their way to another log directory.
     pub fn log_moves(&self) -> &LogMoves {
         &self.log_moves
+    }
+
+    /// Leaders of followed partitions that may have died.
+    pub fn lost_leaders(&self) -> &LostLeaders {
+        &self.lost_leaders
     }
 
     /// What the checkpoint files hold.

@@ -20,6 +20,7 @@ use barnabas_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, S
 use barnabas_security::{AclOperation, ResourceType, Rights};
 use uuid::Uuid;
 
+use crate::awaited_leaders;
 use crate::broker::Broker;
 use crate::request::{RequestContext, endpoint, offline_replicas};
 use crate::topic_creation;
@@ -56,6 +57,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
         }
         topic_creation::create_topics(broker, created.iter().copied()).await;
     }
+    awaited_leaders::settle(broker, |image, id| wanted.names_leader(image, id)).await;
     let image = broker.image();
     let answer = Answer {
         broker,
@@ -130,6 +132,22 @@ impl<'a> Wanted<'a> {
             )
         } else {
             Self::Ids(ids)
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether a broker leads something that is asked for.
+    fn names_leader(&self, image: &MetadataImage, broker_id: i32) -> bool {
+        let leads = |topic: &TopicImage| topic.partitions.iter().any(|one| one.leader == broker_id);
+        match self {
+            Self::All => image.topics.iter().any(|topic| leads(topic)),
+            Self::Ids(ids) => ids
+                .iter()
+                .any(|id| image.topics.by_id(id).is_some_and(|topic| leads(topic))),
+            Self::Names(names) => names
+                .iter()
+                .any(|name| image.topics.by_name(name).is_some_and(|topic| leads(topic))),
         }
     }
 }

@@ -10,7 +10,10 @@ use barnabas_network::Network;
 use barnabas_network::client::NodeClient;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use barnabas_protocol::messages::{FetchRequest, FetchResponse};
+use barnabas_protocol::messages::metadata_request::MetadataRequestTopic;
+use barnabas_protocol::messages::{
+    FetchRequest, FetchResponse, MetadataRequest, MetadataResponse, TopicName,
+};
 use barnabas_protocol::records::compression::Compression;
 use barnabas_protocol::records::{BatchBuilder, RecordFields};
 use barnabas_replica::partition::append::{AppendAs, RequiredAcks};
@@ -199,4 +202,30 @@ async fn consumers_read_from_followers_and_learn_who_leads() {
     );
     let endpoint = &response.node_endpoints[0];
     assert_eq!(format!("{}:{}", &*endpoint.host, endpoint.port), nodes[1].address);
+}
+
+#[tokio::test]
+async fn metadata_does_not_name_a_leader_that_has_just_died() {
+    let (controller, [first, second, _third]) = three().await;
+    drop(first);
+    until("the loss is seen", || second.replicas.lost_leaders().any()).await;
+    let client = NodeClient::new(Network::System, &second.address, "c", &Handle::current());
+    let asked = tokio::spawn(async move {
+        let topic = MetadataRequestTopic::default().with_name(Some(TopicName("t".into())));
+        let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+        client.call(12, &request, Duration::from_secs(30)).await.unwrap()
+    });
+    tokio::pin!(asked);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut asked).await;
+    assert!(early.is_err(), "it waits for who leads next");
+    controller.change(
+        TOPIC,
+        PartitionChangeRecord {
+            leader: Some(2),
+            isr: Some(vec![2, 3]),
+            ..PartitionChangeRecord::default()
+        },
+    );
+    let response: MetadataResponse = asked.await.unwrap();
+    assert_eq!(response.topics[0].partitions[0].leader_id.0, 2);
 }

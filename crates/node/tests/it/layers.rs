@@ -70,7 +70,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["authorization", "credentials", "describe_quorum", "envelope", "forward", "log_format", "logging", "sessions"],
+        &["authorization", "credentials", "describe_quorum", "envelope", "forward", "log_format", "logging", "presence", "sessions"],
         &["admin", "channel", "peers", "registration"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],
@@ -86,7 +86,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "telemetry", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
-        &["duplicates", "topic_creation", "transaction_verification"],
+        &["awaited_leaders", "duplicates", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[

@@ -42,6 +42,8 @@ pub struct Fetcher {
 pub struct FetcherContext {
     /// Where the partitions are.
     pub replicas: Arc<ReplicaManager>,
+    /// The leader.
+    pub broker_id: i32,
     /// How leaders are reached.
     pub connector: Connector,
     /// The leader's `host:port`.
@@ -199,11 +201,13 @@ impl Fetching {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(%error, "a leader can't be asked");
+                self.note(&error, now_ms);
                 self.abort();
                 self.fetcher.core.lock().disconnected(now_ms);
                 return;
             }
         };
+        self.context.replicas.lost_leaders().found(self.context.broker_id);
         let error = ErrorCode::from_code(response.error_code).unwrap_or(ErrorCode::UnknownServerError);
         if error != ErrorCode::None {
             if self.fetcher.core.lock().refused(error, now_ms) {
@@ -225,6 +229,17 @@ impl Fetching {
         if !lost.is_empty() {
             self.find(lost).await;
         }
+    }
+
+    /// Whether the leader may be gone.
+    fn note(&self, error: &CallError, now_ms: i64) {
+        let refused = match error {
+            CallError::Disconnected(_) => false,
+            CallError::Unreachable(_, kind) => *kind == io::ErrorKind::ConnectionRefused,
+            CallError::TimedOut(_) | CallError::Malformed(_) | CallError::Unencodable(_) => return,
+        };
+        let lost_leaders = self.context.replicas.lost_leaders();
+        lost_leaders.lost(self.context.broker_id, refused, now_ms);
     }
 
     /// `None` if the leader has to be asked first.

@@ -11,6 +11,7 @@ mod fetch_session;
 mod fetcher;
 mod fetcher_core;
 mod isr_manager;
+mod lost_leaders;
 mod messages;
 mod own_epoch;
 mod range;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 
 use self::exchange::TopicIdPartition;
 use self::fetcher::{Fetcher, FetcherContext};
+pub use self::lost_leaders::LostLeaders;
 use self::own_epoch::OwnEpoch;
 use crate::ReplicaManager;
 use crate::partition::core::LeaderEpoch;
@@ -197,6 +199,7 @@ impl Replication {
         let fetchers = (0..count).map(|index| {
             let context = FetcherContext {
                 replicas: replicas.clone(),
+                broker_id,
                 connector: self.context.connector.clone(),
                 address: address.clone(),
                 own_epoch: self.own_epoch.clone(),
@@ -235,6 +238,9 @@ impl Replication {
     fn drop_source(&mut self, broker_id: i32) {
         if let Some(source) = self.sources.remove(&broker_id) {
             source.fetchers.iter().for_each(|fetcher| fetcher.stop());
+            if let Some(replicas) = self.replicas.upgrade() {
+                replicas.lost_leaders().found(broker_id);
+            }
             self.followed.retain(|_, (leader, _)| *leader != broker_id);
         }
     }

@@ -134,6 +134,26 @@ def test_what_is_changed_is_what_admin_finds(shown, admin):
     assert shown.console("topics/delete", {"name": "made"})[0] == 404
 
 
+def test_transactions_are_shown_and_aborted(shown):
+    producer = Producer({"bootstrap.servers": shown.bootstrap, "transactional.id": "payments"})
+    producer.init_transactions(WAIT_S)
+    producer.begin_transaction()
+    producer.produce(TOPIC, b"never", partition=0)
+    assert producer.flush(WAIT_S) == 0
+    found = shown.console("transactions")[1]
+    (one,) = found["transactions"]
+    assert (one["id"], one["state"], one["partitions"]) == ("payments", "Ongoing", [[TOPIC, 0]])
+    (open_one,) = found["open"]
+    assert (open_one["start"], open_one["coordinated"], open_one["hangs"]) == (0, True, False)
+    assert shown.console("transactions/fence", {"id": "payments"})[0] == 200
+    assert shown.console("transactions")[1]["open"] == []
+    committed = shown.console(f"messages?topic={TOPIC}&partition=0&from=earliest&isolation=read_committed")[1]
+    assert committed["records"] == [] and committed["complete"]
+    apis = {api["api"]: api["count"] for api in shown.console("clients")[1]["apis"]}
+    assert apis["Produce"] >= 2 and apis["InitProducerId"] >= 2
+    assert shown.console("plots")[1]["step"] == 15000
+
+
 def test_pages_of_other_sites_are_told_nothing(shown):
     evil = "http://evil.example"
     assert shown.console("topics", Host="evil.example:80")[0] == 403

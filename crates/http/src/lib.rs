@@ -14,6 +14,7 @@ mod console;
 mod health;
 pub mod metrics;
 mod node;
+mod plots;
 mod routes;
 mod server;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use barnabas_network::metrics::RequestMetrics;
 
 use crate::api::door::Door;
 use crate::metrics::history::History;
+use crate::plots::Plots;
 use crate::telemetry::PushedMetrics;
 
 /// A node that has started.
@@ -34,6 +35,8 @@ pub struct Node {
     pub pushed: Arc<PushedMetrics>,
     /// What they had counted.
     pub(crate) history: History,
+    /// What the console plots.
+    pub(crate) plots: Plots,
 }
 
 impl Node {

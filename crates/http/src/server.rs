@@ -115,6 +115,8 @@ async fn serve(sockets: Vec<TcpListener>, node: Arc<Node>) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(socket)?;
         spawn_local(accept(socket, node.clone(), places.clone()));
     }
+    let plotting = node.clone();
+    spawn_local(async move { plotting.plots.keep(&plotting.requests).await });
     node.history.keep(&node.requests).await;
     Ok(())
 }

@@ -52,6 +52,11 @@ impl Shares {
         self.sessions.lock()
     }
 
+    /// The share partitions of a group that are held here.
+    pub fn of_group(&self, group: &str) -> Vec<Arc<held::Held>> {
+        self.partitions.of_group(group)
+    }
+
     /// Holds no longer what this broker leads no longer, or what is gone.
     pub fn apply(&self, image: &MetadataImage, delta: &MetadataDelta, node_id: i32) {
         if delta.features_changed && image.features.level(SHARE_VERSION) == 0 {

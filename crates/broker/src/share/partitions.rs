@@ -28,6 +28,13 @@ impl SharePartitions {
         self.held.lock().get(key).cloned()
     }
 
+    /// Those of a group.
+    pub fn of_group(&self, group: &str) -> Vec<Arc<Held>> {
+        let all = self.held.lock();
+        let own = all.values().filter(|held| *held.key.group == *group);
+        own.cloned().collect()
+    }
+
     /// One that this broker leads in `leader_epoch`; its state is read if it is not held yet.
     pub fn get_or_load(&self, broker: &Arc<Broker>, key: &ShareKey, leader_epoch: i32) -> Arc<Held> {
         let mut all = self.held.lock();

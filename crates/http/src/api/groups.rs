@@ -8,8 +8,8 @@ use barnabas_tools::client::offsets::LATEST;
 use barnabas_tools::client::{Cluster, KafkaError};
 use serde_json::{Value, json};
 
-use super::Asking;
 use super::failure::Failure;
+use super::{Asking, share};
 
 /// All groups that may be seen.
 pub fn list(asking: &Asking) -> Result<Value, Failure> {
@@ -27,7 +27,7 @@ pub fn list(asking: &Asking) -> Result<Value, Failure> {
     Ok(json!({ "groups": groups }))
 }
 
-/// `group?id=…`: one of consumers, with its members, offsets and lag.
+/// `group?id=…`: members and what they read; of consumers offsets and lag, of share groups what is in flight.
 pub fn one(asking: &Asking) -> Result<Value, Failure> {
     let cluster = &asking.cluster;
     let id = asking.asked.needed("id")?;
@@ -35,6 +35,30 @@ pub fn one(asking: &Asking) -> Result<Value, Failure> {
     let listed = listed.iter().find(|group| group.id == id);
     let listed = listed.ok_or_else(|| KafkaError::of_code(ErrorCode::GroupIdNotFound.code(), None))?;
     let mut shown = json!({ "id": id, "type": listed.group_type, "state": listed.state });
+    let added = match listed.group_type.as_str() {
+        "Share" => Some(share::add(asking, id, &mut shown)),
+        "Streams" => Some(share::add_streams(cluster, id, &mut shown)),
+        _ => None,
+    };
+    if let Some(added) = added {
+        if let Err(failure) = added {
+            shown["membersError"] = failure.body()["error"].clone();
+        }
+        if listed.group_type == "Share" {
+            return Ok(shown);
+        }
+    } else {
+        members(cluster, id, &mut shown);
+    }
+    match offsets(cluster, id) {
+        Ok(offsets) => shown["offsets"] = offsets.into(),
+        Err(error) => shown["offsetsError"] = Failure::from(error).body()["error"].clone(),
+    }
+    Ok(shown)
+}
+
+/// Adds the members of a group of consumers.
+fn members(cluster: &Cluster, id: &str, shown: &mut Value) {
     let described = cluster.describe_group(id);
     match described {
         Ok(group) => {
@@ -56,11 +80,6 @@ pub fn one(asking: &Asking) -> Result<Value, Failure> {
         }
         Err(error) => shown["membersError"] = Failure::from(error).body()["error"].clone(),
     }
-    match offsets(cluster, id) {
-        Ok(offsets) => shown["offsets"] = offsets.into(),
-        Err(error) => shown["offsetsError"] = Failure::from(error).body()["error"].clone(),
-    }
-    Ok(shown)
 }
 
 /// What a group has committed, and where the partitions end.

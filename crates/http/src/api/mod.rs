@@ -8,18 +8,22 @@
 //! asks. A GET changes nothing. A POST changes something and comes from a page of ours.
 
 pub mod access;
+mod access_lists;
 mod asked;
 mod brokers;
+mod clients;
 pub mod door;
 mod failure;
 mod group_changes;
 mod groups;
 mod messages;
 mod overview;
+mod share;
 mod shown;
 mod tail;
 mod topic_changes;
 mod topics;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -60,6 +64,12 @@ const GETS: &[(&str, Answer)] = &[
     ("groups", groups::list),
     ("group", groups::one),
     ("broker", brokers::one),
+    ("transactions", transactions::list),
+    ("acls", access_lists::acls),
+    ("users", access_lists::users),
+    ("quotas", access_lists::quotas),
+    ("clients", clients::list),
+    ("plots", clients::plots),
 ];
 
 /// What may be changed.
@@ -73,6 +83,13 @@ const POSTS: &[(&str, Answer)] = &[
     ("groups/reset", group_changes::reset),
     ("groups/delete", group_changes::delete),
     ("groups/forget", group_changes::forget),
+    ("transactions/abort", transactions::abort),
+    ("transactions/fence", transactions::fence),
+    ("acls/create", access_lists::create_acl),
+    ("acls/delete", access_lists::delete_acl),
+    ("users/set", access_lists::set_user),
+    ("users/delete", access_lists::delete_user),
+    ("quotas/set", access_lists::set_quotas),
 ];
 
 /// Answers a request to `/console/api/` and `path`.

@@ -42,14 +42,20 @@ macro_rules! asset {
 }
 
 /// The page comes first.
-static ASSETS: [Asset; 11] = [
+static ASSETS: [Asset; 17] = [
     asset!("index.html", HTML),
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
     asset!("app.js", JS),
     asset!("dom.js", JS),
     asset!("api.js", JS),
+    asset!("about.js", JS),
+    asset!("clients.js", JS),
     asset!("configs.js", JS),
+    asset!("dialog.js", JS),
+    asset!("plot.js", JS),
+    asset!("security.js", JS),
+    asset!("transactions.js", JS),
     asset!("overview.js", JS),
     asset!("topics.js", JS),
     asset!("messages.js", JS),

@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["batch"],
         &["window"],
         &["partition"],
-        &["write", "dead_letter", "restore", "acquire", "acknowledge", "lock_timeout"],
+        &["write", "dead_letter", "restore", "acquire", "acknowledge", "lock_timeout", "in_flight"],
         &["simulation", "tests"],
     ]),
     ("network", &[
@@ -90,7 +90,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[
-        &["body", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
+        &["body", "plots", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
         &["api::access", "api::asked", "api::door", "api::failure", "api::shown"],
         &["node"],
         &["health", "metrics"],

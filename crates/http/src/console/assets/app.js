@@ -5,6 +5,9 @@ import { h, link, wrong } from "./dom.js";
 import { overview, broker } from "./overview.js";
 import { topics, topic } from "./topics.js";
 import { groups, group } from "./groups.js";
+import { transactions } from "./transactions.js";
+import { security } from "./security.js";
+import { clients } from "./clients.js";
 
 // Path behind /console/, page, title, name among the pages.
 const PAGES = [
@@ -14,6 +17,9 @@ const PAGES = [
   ["topic", topic, "Topic"],
   ["groups", groups, "Groups", "Groups"],
   ["group", group, "Group"],
+  ["transactions", transactions, "Transactions", "Transactions"],
+  ["security", security, "Security", "Security"],
+  ["clients", clients, "Clients", "Clients"],
 ];
 
 const PARENTS = { topic: "topics", group: "groups", broker: "" };

@@ -93,7 +93,7 @@ class Browser:
     def screenshot(self, path, whole=True):
         size = {}
         if whole:
-            height = min(self.run("document.documentElement.scrollHeight"), 2200)
+            height = min(self.run("document.documentElement.scrollHeight"), 1000)
             clip = {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": height, "scale": 1}
             size = {"clip": clip, "captureBeyondViewport": True}
         shot = self.call("Page.captureScreenshot", format="webp", quality=70, **size)

@@ -1,18 +1,19 @@
 //! The HTTP listener beside a node: it answers from before the node's start to its end.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barnabas_config::http::HttpListener;
 use barnabas_config::load::StartSettings;
-use barnabas_config::{Layers, ListenerConfig, SecurityProtocol};
+use barnabas_config::{Layers, ListenerConfig, SecurityProtocol, Settings};
 use barnabas_http::{Door, Http, Running, Way};
 use barnabas_network::client::Connector;
 use barnabas_network::{Listener, Network};
 use barnabas_security::sasl::SaslMechanism;
 use barnabas_security::tls::{ClientTls, TlsError};
 
+use crate::secure::AUTHORITY;
 use crate::server::Server;
 
 /// Opens it where the settings say; `None` where they say that there is none, or where nobody has asked
@@ -50,6 +51,8 @@ pub struct Entrance {
     listeners: Vec<ListenerConfig>,
     inter_broker: String,
     layers: Layers,
+    /// What `--secure` has made for clients to trust.
+    authority: Option<PathBuf>,
 }
 
 impl Entrance {
@@ -59,6 +62,7 @@ impl Entrance {
             listeners: settings.listeners.clone(),
             inter_broker: settings.inter_broker.name.clone(),
             layers: settings.layers.clone(),
+            authority: Some(settings.data_dir.join(AUTHORITY)).filter(|path| path.exists()),
         }
     }
 
@@ -100,19 +104,29 @@ impl Entrance {
         // Without the node's own key: nobody is to be taken for the node.
         let is_ours = |name: &str| !name.contains("ssl.keystore") && !name.contains("ssl.key.");
         let known = self.layers.static_settings().iter();
-        let settings = known
+        let mut settings: Settings = known
             .filter(|(name, _)| is_ours(name))
-            .map(|(name, value)| (name.clone(), value.clone()));
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let trusts = settings.keys().any(|name| name.contains("ssl.truststore."));
+        if let Some(authority) = self.authority.as_ref().filter(|_| !trusts) {
+            let location = authority.display().to_string();
+            settings.insert("ssl.truststore.type".to_owned(), "PEM".to_owned());
+            settings.insert("ssl.truststore.location".to_owned(), location);
+        }
         let tls = ClientTls::read(
             &listener.name,
             listener.security_protocol,
-            &Layers::of_static(settings.collect()),
+            &Layers::of_static(settings),
             &|path: &Path| std::fs::read(path),
         )?;
         Ok(Way {
             node_id,
             // By the name that the certificate has.
-            address: format!("{}:{}", listener.advertised_host, listener.advertised_port),
+            address: match listener.tells_address {
+                true => format!("localhost:{}", listener.advertised_port),
+                false => format!("{}:{}", listener.advertised_host, listener.advertised_port),
+            },
             connector: Connector::from(Network::System).with_tls(Arc::new(tls)),
         })
     }

@@ -29,6 +29,8 @@ use crate::ready::reachable;
 const OPEN: (&str, u16) = ("localhost", 9092);
 /// Who there is at first.
 const USER: &str = "admin";
+/// In the data folder: what clients of the secured listener trust.
+pub const AUTHORITY: &str = "secure-ca.pem";
 const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
@@ -48,7 +50,7 @@ impl Secured {
     pub fn prepare(folder: &Path, listen: Option<&str>, environment: &Environment) -> Result<Self, String> {
         let folder = std::path::absolute(folder).map_err(|error| said(folder, &error))?;
         fs::create_dir_all(&folder).map_err(|error| said(&folder, &error))?;
-        let (authority, server) = (folder.join("secure-ca.pem"), folder.join("secure-server.pem"));
+        let (authority, server) = (folder.join(AUTHORITY), folder.join("secure-server.pem"));
         if !(authority.exists() && server.exists()) {
             let now_s = environment.clock.wall_ms() / 1000;
             let issued = issuing::issue(&SystemRandom::new(), now_s, &hosts(listen))?;
@@ -103,7 +105,7 @@ impl Secured {
     /// The file can't be written.
     pub fn clients(&self, address: &str) -> Result<String, String> {
         let (user, password) = &self.users[0];
-        let trust = self.path("secure-ca.pem").display().to_string();
+        let trust = self.path(AUTHORITY).display().to_string();
         let jaas = format!(
             "{PLAIN} required username=\"{}\" password=\"{}\";",
             escaped(user),

@@ -23,7 +23,9 @@ pub fn check(method: &Method, headers: &HeaderMap, own: &[String]) -> Result<(),
             "by this name the console is not served: take the node's address, or a host that its listeners advertise",
         );
     };
-    if matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site")) {
+    // Whoever follows a link of another site opens a page here, which that site does not get to see.
+    let is_visit = method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate");
+    if !is_visit && matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site")) {
         return refused("the console answers its own pages, and no other site's");
     }
     if let Some(origin) = text(headers, ORIGIN.as_str()) {
@@ -86,6 +88,7 @@ mod tests {
         let own = ["node-1.example".to_owned()];
         let host = ("host", "127.0.0.1:9644");
         let header = (HEADER, "1");
+        let elsewhere = ("sec-fetch-site", "cross-site");
         for (method, given, answered) in [
             (Method::GET, &[host][..], true),
             (Method::GET, &[("host", "[::1]:9644")], true),
@@ -95,8 +98,23 @@ mod tests {
             (Method::GET, &[("host", "127.0.0.1.evil.example")], false),
             (Method::GET, &[("host", "")], false),
             (Method::GET, &[], false),
-            (Method::GET, &[host, ("sec-fetch-site", "cross-site")], false),
+            (Method::GET, &[host, elsewhere], false),
             (Method::GET, &[host, ("sec-fetch-site", "same-origin")], true),
+            (
+                Method::GET,
+                &[host, elsewhere, ("sec-fetch-mode", "navigate")],
+                true,
+            ),
+            (
+                Method::GET,
+                &[host, elsewhere, ("sec-fetch-mode", "no-cors")],
+                false,
+            ),
+            (
+                Method::POST,
+                &[host, header, elsewhere, ("sec-fetch-mode", "navigate")],
+                false,
+            ),
             (Method::GET, &[host, ("origin", "http://evil.example")], false),
             (Method::POST, &[host], false),
             (Method::POST, &[host, header], true),

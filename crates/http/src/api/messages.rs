@@ -184,12 +184,7 @@ fn starts(
     count: usize,
 ) -> Result<BTreeMap<i32, i64>, Failure> {
     if let Some(next) = asked.text("next") {
-        let part = |pair: &str| {
-            let (index, offset) = pair.split_once(':')?;
-            Some((index.parse().ok()?, offset.parse().ok()?))
-        };
-        let parsed: Option<BTreeMap<i32, i64>> = next.split(',').map(part).collect();
-        return parsed.ok_or_else(|| Failure::bad("next is not what an answer has said"));
+        return positions(next).ok_or_else(|| Failure::bad("next is not what an answer has said"));
     }
     let at = asked.number("at")?;
     let needed = || at.ok_or_else(|| Failure::bad("at is missing"));
@@ -225,6 +220,24 @@ fn starts(
             )));
         }
     })
+}
+
+/// Positions as an answer says them: `partition:offset` of each.
+pub fn said(positions: impl Iterator<Item = (i32, i64)>) -> String {
+    let pairs: Vec<String> = positions
+        .map(|(index, offset)| format!("{index}:{offset}"))
+        .collect();
+    pairs.join(",")
+}
+
+/// The same, read; offsets are never negative.
+pub fn positions(said: &str) -> Option<BTreeMap<i32, i64>> {
+    let part = |pair: &str| {
+        let (index, offset) = pair.split_once(':')?;
+        let offset: i64 = offset.parse().ok()?;
+        Some((index.parse().ok()?, offset)).filter(|_| offset >= 0)
+    };
+    said.split(',').map(part).collect()
 }
 
 struct Search {
@@ -276,11 +289,11 @@ fn search(
         (at.1, offset)
     });
     let rest = rest.filter(|(index, offset)| *offset < end(*index));
-    let rest: Vec<String> = rest.map(|(index, offset)| format!("{index}:{offset}")).collect();
+    let rest = said(rest);
     Ok(Search {
         found,
         complete: rest.is_empty(),
-        next: (!rest.is_empty()).then(|| rest.join(",")),
+        next: Some(rest).filter(|rest| !rest.is_empty()),
         scanned,
     })
 }

@@ -26,6 +26,7 @@ mod topics;
 mod transactions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_tools::client::Cluster;
 use hyper::body::Incoming;
@@ -41,6 +42,9 @@ use failure::Failure;
 
 /// The largest body of a request, bytes.
 const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// So long it may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is asked, by whom, and of whom.
 pub struct Asking {
@@ -132,12 +136,23 @@ async fn respond(node: Arc<Node>, path: &str, request: Request<Incoming>) -> Res
         ));
     }
     let asked = if is_change {
-        let body = body::read(incoming, BODY_BYTES_MAX).await;
+        let body = tokio::time::timeout(BODY_TIMEOUT, body::read(incoming, BODY_BYTES_MAX)).await;
+        let body = body.map_err(|_| {
+            Failure::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request takes too long to arrive",
+            )
+        })?;
         let body = body.map_err(|why| Failure::new(StatusCode::PAYLOAD_TOO_LARGE, why))?;
         Asked::of_json(&body)?
     } else {
         Asked::of_query(head.uri.query().unwrap_or_default())
     };
+    let seen = head
+        .headers
+        .get("last-event-id")
+        .and_then(|seen| seen.to_str().ok());
+    let seen = seen.map(str::to_owned);
     let who = access::credentials(&head.headers).filter(|_| door.asks_for_login());
     let begin = move || {
         let cluster = door.enter(who.as_ref())?;
@@ -150,7 +165,7 @@ async fn respond(node: Arc<Node>, path: &str, request: Request<Incoming>) -> Res
         })
     };
     let Some(wanted) = wanted else {
-        return tail::answer(begin);
+        return tail::answer(begin, seen);
     };
     let working = tokio::task::spawn_blocking(move || wanted(&begin()?));
     match working.await {

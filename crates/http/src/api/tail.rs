@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::failure::Failure;
-use super::messages::{Filter, partitions, reading};
+use super::messages::{Filter, partitions, positions, reading, said};
 use super::{Asking, shown};
 use crate::body::{self, Body};
 
@@ -21,18 +21,21 @@ use crate::body::{self, Body};
 const TAILS_MAX: usize = 6;
 /// Events that wait for a page that is slow; it then gets no new ones until it has taken some.
 const EVENTS_MAX: usize = 16;
+/// Partitions of which a page that comes back says where it was.
+const PLACES_MAX: usize = 200;
 /// Records of one event.
 const RECORDS_MAX: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(TAILS_MAX)));
 
-/// Answers with events until the page goes.
+/// Answers with events until the page goes; goes on behind what it has seen by a connection that was lost.
 ///
 /// # Errors
 /// Too many pages follow topics already.
 pub fn answer(
     begin: impl FnOnce() -> Result<Asking, Failure> + Send + 'static,
+    seen: Option<String>,
 ) -> Result<Response<Body>, Failure> {
     let place = PLACES.clone().try_acquire_owned().map_err(|_| {
         Failure::new(
@@ -43,7 +46,7 @@ pub fn answer(
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        if let Err(failure) = begin().and_then(|asking| follow(&asking, &sender)) {
+        if let Err(failure) = begin().and_then(|asking| follow(&asking, seen.as_deref(), &sender)) {
             // Nobody may be there to hear it.
             let _ = sender.blocking_send(event("failure", &failure.body()));
         }
@@ -55,16 +58,22 @@ fn event(kind: &str, data: &serde_json::Value) -> Bytes {
     format!("event: {kind}\ndata: {data}\n\n").into()
 }
 
-fn follow(asking: &Asking, events: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
+fn follow(asking: &Asking, seen: Option<&str>, events: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
     let topic = partitions(&asking.cluster, &asking.asked)?;
     let filter = Filter::of(&asking.asked)?;
-    let ends: BTreeMap<TopicPartition, i64> = topic
+    let seen = seen.and_then(positions).unwrap_or_default();
+    let from: BTreeMap<TopicPartition, i64> = topic
         .partitions
         .iter()
-        .map(|at| ((topic.name.clone(), at.index), LATEST))
+        .map(|at| {
+            (
+                (topic.name.clone(), at.index),
+                seen.get(&at.index).copied().unwrap_or(LATEST),
+            )
+        })
         .collect();
     let mut fetcher = Fetcher::new(&asking.cluster, reading(&asking.asked));
-    fetcher.assign(ends)?;
+    fetcher.assign(from)?;
     let send = |kind: &str, data: &serde_json::Value| events.blocking_send(event(kind, data)).is_ok();
     if !send(
         "begin",
@@ -75,6 +84,8 @@ fn follow(asking: &Asking, events: &mpsc::Sender<Bytes>) -> Result<(), Failure> 
     let mut idle = 0;
     loop {
         let records = fetcher.poll(PATIENCE)?;
+        let positions = fetcher.positions().iter().map(|(at, offset)| (at.1, *offset));
+        let id = said(positions);
         let taken: Vec<_> = records.iter().filter(|record| filter.takes(record)).collect();
         for part in taken.chunks(RECORDS_MAX) {
             let part: Vec<_> = part
@@ -84,6 +95,15 @@ fn follow(asking: &Asking, events: &mpsc::Sender<Bytes>) -> Result<(), Failure> 
             if !send("records", &part.into()) {
                 return Ok(());
             }
+        }
+        // The place is that behind all of them.
+        let is_kept = taken.is_empty() || topic.partitions.len() > PLACES_MAX;
+        if !is_kept
+            && events
+                .blocking_send(format!("id: {id}\nevent: place\ndata:\n\n").into())
+                .is_err()
+        {
+            return Ok(());
         }
         idle += 1;
         // So that a connection that is gone is noticed.

@@ -65,11 +65,16 @@ export const long_table = (heads, rows, { text, cells, keys }) => {
   const filter = h("input", { type: "search", name: "q", value: parameters.get("q") || "", placeholder: "part of the name" });
   let page = Number(parameters.get("page") || 0);
   let [order, down] = [Number(parameters.get("by") || 0), parameters.get("down") === "1"];
+  // What is looked for and the order are made once, not with each letter that is typed.
+  const known = rows.map((row) => [text(row).toLowerCase(), row]);
+  const sort = () => {
+    const key = keys[order];
+    if (key) known.sort(([, a], [, b]) => { const [x, y] = [key(a), key(b)]; return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1); });
+  };
+  sort();
   const show = () => {
     const wanted = filter.value.toLowerCase();
-    const found = rows.filter((row) => text(row).toLowerCase().includes(wanted));
-    const key = keys[order];
-    if (key) found.sort((a, b) => { const [x, y] = [key(a), key(b)]; return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1); });
+    const found = known.filter(([name]) => name.includes(wanted)).map(([, row]) => row);
     const pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
     page = Math.min(page, pages - 1);
     const shown = table(heads, found.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS).map(cells), "Nothing has that name.");
@@ -77,7 +82,7 @@ export const long_table = (heads, rows, { text, cells, keys }) => {
       if (!keys[at]) return;
       const mark = at === order ? (down ? " ↓" : " ↑") : "";
       head.setAttribute("aria-sort", at === order ? (down ? "descending" : "ascending") : "none");
-      const turn = () => { down = at === order ? !down : false; order = at; show(); place.querySelectorAll("th button")[at]?.focus(); };
+      const turn = () => { down = at === order ? !down : false; order = at; sort(); show(); place.querySelectorAll("th button")[at]?.focus(); };
       head.replaceChildren(h("button", { type: "button", onclick: turn }, head.textContent + mark));
     });
     const to = (next) => () => { page = next; show(); };

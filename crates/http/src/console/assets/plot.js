@@ -18,7 +18,7 @@ export const plot = (title, { times }, series, shown) => {
   const x = (at) => ((times[at] - first) / 3600000) * WIDTH;
   const y = (value) => HEIGHT - 4 - (most ? value / most : 0) * (HEIGHT - 22);
   const lines = series.map(([, values], at) => svg("polyline", { class: `c${at}`, points: values.map((value, point) => `${x(point).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }));
-  const last = series.map(([name, values], at) => h("span", { class: `key c${at}` }, `${name} ${values.length ? shown(values[values.length - 1]) : "–"}`));
+  const last = series.map(([name, values], at) => h("span", { class: `legend c${at}` }, `${name} ${values.length ? shown(values[values.length - 1]) : "–"}`));
   const empty = times.length < 2 ? [svg("text", { x: 8, y: HEIGHT / 2 }, "The first points come in half a minute.")] : [];
   const picture = svg("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${title}, the last hour; at most ${shown(most)}` },
     svg("line", { x1: 0, x2: WIDTH, y1: y(0), y2: y(0) }), ...lines, ...empty);

@@ -209,7 +209,7 @@ fn renew(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcome
     let answer = cluster.ask(To::Any, "renewDelegationToken", &request)?;
     KafkaError::check(answer.error_code, None)?;
     let expiry = date(answer.expiry_timestamp_ms);
-    console.line(format!("Completed renew operation. New expiry date : {expiry}"));
+    console.text(format!("Completed renew operation. New expiry date : {expiry}"));
     Ok(())
 }
 
@@ -226,7 +226,7 @@ fn expire(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcom
     let answer = cluster.ask(To::Any, "expireDelegationToken", &request)?;
     KafkaError::check(answer.error_code, None)?;
     let expiry = date(answer.expiry_timestamp_ms);
-    console.line(format!("Completed expire operation. New expiry date : {expiry}"));
+    console.text(format!("Completed expire operation. New expiry date : {expiry}"));
     Ok(())
 }
 
@@ -250,7 +250,7 @@ fn describe(options: &Options, cluster: &Cluster, console: &mut Console) -> Outc
         .with_owners(Some(wanted).filter(|owners| !owners.is_empty()));
     let answer = cluster.ask(To::Any, "describeDelegationToken", &request)?;
     KafkaError::check(answer.error_code, None)?;
-    console.line(format!("Total number of tokens : {}", answer.tokens.len()));
+    console.text(format!("Total number of tokens : {}", answer.tokens.len()));
     let tokens = answer.tokens.into_iter().map(|token| {
         let owner = format!("{}:{}", token.principal_type, token.principal_name);
         let requester = match token.token_requester_principal_type.is_empty() {

@@ -11,6 +11,7 @@
 mod api;
 mod body;
 mod console;
+mod faults;
 mod health;
 pub mod metrics;
 mod node;

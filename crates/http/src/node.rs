@@ -19,6 +19,8 @@ pub struct Running {
     pub cluster_id: String,
     /// Its part as a broker; `None` where it has none.
     pub broker: Option<Arc<Broker>>,
+    /// Whether fault rules may be given to it by HTTP.
+    pub takes_faults: bool,
     /// Its part as a controller that votes.
     pub controller: Option<ControllerHandle>,
     /// How its console gets in.

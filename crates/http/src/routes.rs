@@ -8,10 +8,13 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::body::{Body, answer, text};
 use crate::node::Node;
-use crate::{api, console, health, metrics};
+use crate::{api, console, faults, health, metrics};
 
 /// Answers a request.
 pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Body> {
+    if faults::is_here(request.uri().path()) {
+        return faults::respond(&node, request).await;
+    }
     let path = request.uri().path();
     let asked = path.strip_prefix("/console/api/").map(str::to_owned);
     let may_post = asked.is_some() && *request.method() == Method::POST;

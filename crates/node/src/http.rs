@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barnabas_config::faults;
 use barnabas_config::http::HttpListener;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{Layers, ListenerConfig, SecurityProtocol, Settings};
@@ -167,6 +168,7 @@ pub fn running(server: &Server, entrance: &Entrance) -> Running {
         node_id: server.node_id(),
         cluster_id: server.cluster_id().to_owned(),
         broker: server.broker().cloned(),
+        takes_faults: entrance.layers.static_settings().contains_key(faults::SETTING),
         controller: server.controller(),
         door: entrance.door(server),
     }

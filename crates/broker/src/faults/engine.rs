@@ -61,11 +61,6 @@ struct State {
 }
 
 impl Engine {
-    /// Whether these are the rules.
-    pub fn is_of(&self, rules: &FaultRules) -> bool {
-        self.rules == *rules
-    }
-
     /// Takes over rules. Those that are there already go on counting, unless the seed is another.
     pub fn replace(&mut self, rules: FaultRules) {
         let mut old: Vec<(&str, &State)> = Vec::new();

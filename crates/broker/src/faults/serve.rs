@@ -107,6 +107,7 @@ impl Request {
             Action::CloseBefore => return Reply::Close,
             Action::Hold => {
                 let mut changes = self.changes.clone();
+                let _held = self.broker.metadata.faults().hold();
                 if !self.waited(async move { drop(changes.changed().await) }).await {
                     return Reply::Close;
                 }
@@ -124,6 +125,7 @@ impl Request {
             Action::Drop => {
                 // Nothing more comes by this connection, until somebody gives it up.
                 self.changes.mark_unchanged();
+                let _held = self.broker.metadata.faults().hold();
                 let mut changes = self.changes.clone();
                 let until_changed = async move {
                     if changes.changed().await.is_err() {

@@ -11,6 +11,7 @@ mod compatibility;
 mod connections;
 mod disk_faults;
 mod disks;
+mod faults;
 mod file_sizes;
 mod format;
 mod from_environment;

@@ -32,6 +32,7 @@ mod producer_perf;
 mod ready;
 mod reassign_partitions;
 mod server_stop;
+mod streams_groups;
 mod table;
 mod topics;
 mod transactions;
@@ -114,6 +115,7 @@ pub const TOOLS: &[Tool] = &[
     tool("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand", leader_election::WORDS, leader_election::run),
     tool("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand", log_dirs::WORDS, log_dirs::run),
     tool("kafka-reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand", reassign_partitions::WORDS, reassign_partitions::run),
+    tool("kafka-streams-groups", "org.apache.kafka.tools.streams.StreamsGroupCommand", streams_groups::WORDS, streams_groups::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];
 

@@ -93,7 +93,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["body", "plots", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
         &["api::access", "api::asked", "api::door", "api::failure", "api::shown"],
         &["node"],
-        &["health", "metrics"],
+        &["faults", "health", "metrics"],
         &["api"],
         &["console"],
         &["routes"],
@@ -106,6 +106,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["broker_api_versions", "console_consumer", "console_producer", "topics"],
         &["configs"],
         &["acls", "client_metrics", "cluster_tool", "consumer_groups", "consumer_perf", "delegation_tokens", "delete_records", "dump_log", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "reassign_partitions", "server_stop", "transactions", "verifiable", "zookeeper"],
+        &["streams_groups"],
     ]),
 ];
 

@@ -206,7 +206,8 @@ impl Cluster {
         }
     }
 
-    fn known(&self, broker: To) -> Option<Broker> {
+    /// The broker that is meant.
+    pub(super) fn known(&self, broker: To) -> Option<Broker> {
         let To::Broker(id) = broker else {
             return None;
         };

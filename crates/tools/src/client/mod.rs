@@ -30,6 +30,7 @@ pub mod records;
 mod secure;
 mod settings;
 mod stop;
+mod streams_groups;
 mod together;
 pub mod topics;
 pub mod transactions;

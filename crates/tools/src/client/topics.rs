@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::java_order::{java_hash, sized_hash_map_order};
+use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
 use barnabas_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use barnabas_protocol::messages::metadata_request::MetadataRequestTopic;
 use barnabas_protocol::messages::metadata_response::MetadataResponseTopic;
 use barnabas_protocol::messages::{
-    BrokerId, DescribeTopicPartitionsRequest, MetadataRequest, MetadataResponse,
+    BrokerId, DeleteTopicsRequest, DescribeTopicPartitionsRequest, MetadataRequest, MetadataResponse,
 };
 use uuid::Uuid;
 
 use super::{Brokers, Cluster, KafkaError, To, topic_name};
+
+/// So long the controller may take to delete a topic.
+const DELETION_TIMEOUT_MS: i32 = 30_000;
 
 /// A topic that there is.
 #[derive(Clone, Debug)]
@@ -185,6 +189,25 @@ impl Cluster {
     fn describe_by_metadata(&self, names: &[String]) -> Result<Vec<TopicDescription>, KafkaError> {
         let response = self.metadata("describeTopics", Some(names), false)?;
         response.topics.iter().map(described).collect()
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// There is none, or it may not be deleted.
+    pub fn delete_topic(&self, name: &str) -> Result<(), KafkaError> {
+        let request = |version| {
+            let request = DeleteTopicsRequest::default().with_timeout_ms(DELETION_TIMEOUT_MS);
+            match version {
+                6.. => request.with_topics(vec![
+                    DeleteTopicState::default().with_name(Some(topic_name(name))),
+                ]),
+                _ => request.with_topic_names(vec![topic_name(name)]),
+            }
+        };
+        let (_, response) = self.ask_with(To::Controller, "deleteTopics", request)?;
+        let mut results = response.responses.iter();
+        results.try_for_each(|topic| KafkaError::check(topic.error_code, topic.error_message.as_deref()))
     }
 
     /// Describes the topic with an id.

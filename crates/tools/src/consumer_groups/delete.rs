@@ -47,20 +47,39 @@ pub fn groups(options: &Options, cluster: &Cluster, console: &mut Console) -> Ou
 /// Deletes a group's offsets.
 pub fn offsets(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcome {
     let id = options.value("group")?.unwrap_or_default();
+    let topics = options.values("topic").into_iter().map(str::to_owned);
+    let deleting = Deleting {
+        topics: topics.collect(),
+        partitions: Vec::new(),
+    };
+    delete_offsets(id, deleting, cluster, console)
+}
+
+/// Whose offsets are to be deleted.
+#[derive(Default)]
+pub struct Deleting {
+    /// Topics, `topic` or `topic:0,1`.
+    pub topics: Vec<String>,
+    /// Further partitions.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// Deletes a group's offsets, and says what has become of each.
+pub fn delete_offsets(id: &str, deleting: Deleting, cluster: &Cluster, console: &mut Console) -> Outcome {
     let mut results: BTreeMap<TopicPartition, Option<KafkaError>> = BTreeMap::new();
-    let mut partitions = Vec::new();
-    for topic in options.values("topic") {
+    let mut partitions = deleting.partitions;
+    for topic in deleting.topics {
         if topic.contains(':') {
-            partitions.extend(partitions_of(topic)?);
+            partitions.extend(partitions_of(&topic)?);
             continue;
         }
-        match cluster.describe_topics(&[topic.to_owned()], 2000) {
+        match cluster.describe_topics(std::slice::from_ref(&topic), 2000) {
             Ok(described) => {
                 let indexes = described.iter().flat_map(|topic| &topic.partitions);
-                partitions.extend(indexes.map(|partition| (topic.to_owned(), partition.index)));
+                partitions.extend(indexes.map(|partition| (topic.clone(), partition.index)));
             }
             Err(error) => {
-                results.insert((topic.to_owned(), -1), Some(error));
+                results.insert((topic, -1), Some(error));
             }
         }
     }

@@ -1,10 +1,10 @@
 //! `kafka-consumer-groups`: Kafka's `ConsumerGroupCommand`.
 
-mod delete;
+pub mod delete;
 mod describe;
 mod options;
-mod positions;
-mod reset;
+pub mod positions;
+pub mod reset;
 mod times;
 
 use regex::Regex;

@@ -16,7 +16,8 @@ use crate::client::{Cluster, KafkaError};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said, usage};
 
-type Offsets = BTreeMap<TopicPartition, i64>;
+/// New offsets by partition.
+pub type Offsets = BTreeMap<TopicPartition, i64>;
 
 /// Resets the offsets of groups without members, or shows what that would do.
 pub fn reset(options: &Options, cluster: &Cluster, console: &mut Console) -> Outcome {
@@ -42,27 +43,31 @@ pub fn reset(options: &Options, cluster: &Cluster, console: &mut Console) -> Out
     let mut groups: Vec<(String, Offsets)> = groups.into_iter().collect();
     hash_map_order(&mut groups, |(id, _)| java_hash(id));
     if options.has("export") {
-        let with_group = ids.len() != 1;
-        let mut table = String::new();
-        for (id, offsets) in &groups {
-            for ((topic, index), offset) in in_order(offsets) {
-                let group = if with_group {
-                    format!("{id},")
-                } else {
-                    String::new()
-                };
-                table += &format!("{group}{topic},{index},{offset}\n");
-            }
-        }
-        console.line(table);
+        console.line(table(&groups, ids.len() != 1));
     } else {
         show(&groups, console);
     }
     Ok(())
 }
 
+/// The offsets as comma separated values, of several groups with their ids.
+pub fn table(groups: &[(String, Offsets)], with_group: bool) -> String {
+    let mut table = String::new();
+    for (id, offsets) in groups {
+        for ((topic, index), offset) in in_order(offsets) {
+            let group = if with_group {
+                format!("{id},")
+            } else {
+                String::new()
+            };
+            table += &format!("{group}{topic},{index},{offset}\n");
+        }
+    }
+    table
+}
+
 /// In the order of Java's table of them.
-fn in_order(offsets: &Offsets) -> Vec<(&TopicPartition, &i64)> {
+pub fn in_order(offsets: &Offsets) -> Vec<(&TopicPartition, &i64)> {
     let mut offsets: Vec<_> = offsets.iter().collect();
     hash_map_order(&mut offsets, |(at, _)| hash(at));
     offsets
@@ -115,12 +120,17 @@ fn partitions(options: &Options, cluster: &Cluster, id: &str) -> Outcome<Vec<Top
     if !options.has("topic") && !options.has("from-file") {
         return usage("One of the reset scopes should be defined: --all-topics, --topic.");
     }
+    partitions_named(&options.values("topic"), cluster)
+}
+
+/// The partitions that are named, as `topic:0,1` or as whole topics.
+pub fn partitions_named(topics: &[&str], cluster: &Cluster) -> Outcome<Vec<TopicPartition>> {
     let (mut found, mut whole) = (Vec::new(), Vec::new());
-    for topic in options.values("topic") {
+    for topic in topics {
         if topic.contains(':') {
             found.extend(partitions_of(topic)?);
         } else {
-            whole.push(topic.to_owned());
+            whole.push((*topic).to_owned());
         }
     }
     if !whole.is_empty() {
@@ -176,7 +186,8 @@ fn check(cluster: &Cluster, partitions: &[TopicPartition]) -> Outcome {
     Err(KafkaError::new(ErrorCode::UnknownTopicOrPartition, said).into())
 }
 
-fn prepare(
+/// What the options say that these partitions' offsets are to be.
+pub fn prepare(
     options: &Options,
     cluster: &Cluster,
     id: &str,

@@ -11,6 +11,7 @@ SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.coordinator.rebalance.protocols": "classic,consumer,share",
+    "errors.deadletterqueue.auto.create.topics.enable": "true",
 }
 LIMIT_S = 150
 TASKS = 300
@@ -28,8 +29,14 @@ def test_records_are_settled_and_stay_so(broker):
     program.run(scenario(broker, "kept"), 60)
 
 
+def test_what_is_given_up_is_in_the_dead_letter_topic(broker):
+    """Rejected and released too often, with headers and copies; topics that can't be written to hold nothing back."""
+    program.run(scenario(broker, "dead"), 60)
+
+
 def test_each_task_ends_once_though_the_broker_is_killed(broker):
-    """Four workers accept, release and reject at random; the broker is killed in the midst. The program keeps the account."""
+    """Four workers accept, release and reject at random; the broker is killed in the midst. The program keeps the account: each task is
+    accepted once or in the dead letter topic once."""
     worker = subprocess.Popen(scenario(broker, "work", str(TASKS)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = []
     is_underway = threading.Event()

@@ -27,6 +27,8 @@ pub enum Purpose {
     Verification,
     /// Those of the share coordinator.
     ShareState,
+    /// Produce and Fetch of dead letters.
+    DeadLetters,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Purpose::Markers => "markers",
             Purpose::Verification => "verification",
             Purpose::ShareState => "share-state",
+            Purpose::DeadLetters => "dead-letters",
         }
     }
 }

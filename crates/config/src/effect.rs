@@ -18,6 +18,7 @@ const READ_RAW: &[&str] = &[
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
     "unclean.leader.election.enable",
+    "errors.deadletterqueue.group.enable",
     LOG_MOVES_LIMIT,
 ];
 
@@ -85,7 +86,9 @@ pub(super) fn of_broker(name: &str) -> bool {
 }
 
 /// Settings of share groups that no setting of the broker gives a default.
-const OF_SHARE_GROUP: [&str; 3] = [
+const OF_SHARE_GROUP: [&str; 5] = [
+    "errors.deadletterqueue.copy.record.enable",
+    "errors.deadletterqueue.topic.name",
     "share.auto.offset.reset",
     "share.isolation.level",
     "share.renew.acknowledge.enable",
@@ -134,7 +137,6 @@ mod tests {
         for name in [
             "consumer.assignor.offload.enable",
             "streams.assignor.offload.enable",
-            "errors.deadletterqueue.topic.name",
         ] {
             assert!(is_missed(ConfigResourceType::Group, name), "{name}");
         }

@@ -13,6 +13,16 @@ pub enum DeadLetterCause {
     DeliveryCountExceeded,
 }
 
+impl DeadLetterCause {
+    /// In Apache Kafka's words, which the dead letter says.
+    pub fn message(self) -> &'static str {
+        match self {
+            DeadLetterCause::Rejected => "Offset rejected by client.",
+            DeadLetterCause::DeliveryCountExceeded => "Offset delivery count exceeded the threshold.",
+        }
+    }
+}
+
 /// Records that go to the dead letter topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -50,6 +60,28 @@ impl SharePartition {
                 });
             });
         self.complete_count += done;
+        (!write.batches.is_empty()).then_some(write)
+    }
+
+    /// Says once more that the records of a dead letter are given up, for a share coordinator that could not
+    /// be told: nobody else may deliver them while the dead letter is on its way. Nothing if they are not in
+    /// the window any more.
+    pub fn restate(&self, letter: &DeadLetter) -> Option<Write> {
+        let mut write = Write {
+            id: None,
+            batches: Vec::new(),
+        };
+        for run in self.window.overlapping(letter.first_offset, letter.last_offset) {
+            if run.delivery.state == RecordState::Archiving {
+                write.push(StateBatch {
+                    first_offset: run.first.max(letter.first_offset),
+                    last_offset: run.last.min(letter.last_offset),
+                    delivery_state: RecordState::Archiving,
+                    delivery_count: run.delivery.count,
+                    cause: None,
+                });
+            }
+        }
         (!write.batches.is_empty()).then_some(write)
     }
 

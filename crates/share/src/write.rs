@@ -95,18 +95,20 @@ impl SharePartition {
                     }
                     run.delivery.write = None;
                     let until_ms = run.delivery.lock.as_ref().map_or(i64::MIN, |lock| lock.until_ms);
-                    if until_ms > now_ms {
+                    let exceeds = run.delivery.count >= settings.delivery_count_limit;
+                    // What becomes a dead letter does so when its lock is seen to have ended.
+                    if until_ms > now_ms || (exceeds && settings.dead_letters) {
                         run.delivery.state = RecordState::Acquired;
                         earliest_ms = earliest_ms.min(until_ms);
                     } else {
                         run.delivery.lock = None;
                         // As in Apache Kafka without a dead letter: nothing of it could be written.
-                        if run.delivery.count < settings.delivery_count_limit {
-                            run.delivery.state = RecordState::Available;
-                            becomes_available = true;
-                        } else {
+                        if exceeds {
                             run.delivery.state = RecordState::Archived;
                             done += run.len();
+                        } else {
+                            run.delivery.state = RecordState::Available;
+                            becomes_available = true;
                         }
                     }
                 });

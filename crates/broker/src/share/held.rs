@@ -9,6 +9,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
+use super::dead_letters::Outgoing;
+
 /// Which share partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ShareKey {
@@ -40,6 +42,10 @@ pub struct HeldState {
     pub queue: Vec<Queued>,
     /// Whether somebody is writing.
     pub is_writing: bool,
+    /// Dead letters that wait for their turn, in the order in which their records were given up.
+    pub letters: Vec<Outgoing>,
+    /// Whether somebody is sending dead letters.
+    pub is_sending: bool,
     /// For when a task waits for the end of locks; none if no task does.
     pub timer_ms: Option<i64>,
     /// Nobody of the group fetches any more: it is held until all is written.
@@ -82,6 +88,8 @@ impl Held {
                 phase: Phase::Loading,
                 queue: Vec::new(),
                 is_writing: false,
+                letters: Vec::new(),
+                is_sending: false,
                 timer_ms: None,
                 is_unwanted: false,
                 waiters: Vec::new(),
@@ -106,7 +114,7 @@ impl HeldState {
 
     /// Whether nobody would miss it.
     pub fn is_over(&self) -> bool {
-        self.is_unwanted && !self.is_writing && self.queue.is_empty()
+        self.is_unwanted && !self.is_writing && !self.is_sending && self.queue.is_empty()
     }
 
     /// Has a fetch woken by the next change.

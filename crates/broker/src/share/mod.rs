@@ -1,9 +1,11 @@
 //! Share groups (KIP-932) on this broker: who fetches what ([`sessions`]), the share partitions of what it
-//! leads ([`partitions`]), and where the state of share partitions is kept ([`persister`]).
+//! leads ([`partitions`]), where what they give up goes ([`dead_letters`]), and where the state of share
+//! partitions is kept ([`persister`]).
 
 pub mod acknowledge;
 pub mod acquire;
 mod batches;
+mod dead_letters;
 pub mod fetch;
 pub mod group_states;
 pub mod held;

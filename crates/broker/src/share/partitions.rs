@@ -7,10 +7,11 @@ use std::time::Duration;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_replica::partition::offsets::OffsetQuery;
 use barnabas_replica::partition::{Isolation, Reader};
-use barnabas_share::{PersistedState, SharePartition, Write};
+use barnabas_share::{DeadLetter, PersistedState, SharePartition, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::dead_letters::{self, Outgoing};
 use super::held::{Held, HeldState, Phase, Queued, ShareKey};
 use super::settings::{OffsetReset, ShareSettings};
 use super::state::{self, WriteState};
@@ -77,8 +78,8 @@ impl SharePartitions {
         });
     }
 
-    /// All is written: what nobody wants is not held.
-    fn end_unwanted(&self, held: &Arc<Held>) {
+    /// All is written and sent: what nobody wants is not held.
+    pub fn end_unwanted(&self, held: &Arc<Held>) {
         let mut all = self.held.lock();
         let is_known = all.get(&held.key).is_some_and(|known| Arc::ptr_eq(known, held));
         let mut state = held.lock();
@@ -116,11 +117,17 @@ pub fn is_fenced(error: ErrorCode) -> bool {
 /// Reads the state of a share partition; then it serves, or is held no longer.
 async fn load(broker: Arc<Broker>, held: Arc<Held>) {
     match restore(&broker, &held).await {
-        Ok((core, state_epoch)) => {
+        Ok((core, state_epoch, letters)) => {
             let mut state = held.lock();
             if matches!(state.phase, Phase::Loading) {
                 state.phase = Phase::Active { core, state_epoch };
                 state.wake();
+                let letters = letters.into_iter().map(|letter| Outgoing {
+                    letter,
+                    is_unknown: false,
+                    may_be_written: true,
+                });
+                dead_letters::send(&broker, &held, &mut state, letters.collect());
             }
         }
         Err(error) => {
@@ -130,7 +137,10 @@ async fn load(broker: Arc<Broker>, held: Arc<Held>) {
     }
 }
 
-async fn restore(broker: &Arc<Broker>, held: &Held) -> Result<(SharePartition, i32), ErrorCode> {
+async fn restore(
+    broker: &Arc<Broker>,
+    held: &Held,
+) -> Result<(SharePartition, i32, Vec<DeadLetter>), ErrorCode> {
     let read = state::read(broker, held).await?;
     let settings = broker.share_settings(&held.key.group);
     let start_offset = match read.start_offset {
@@ -141,11 +151,11 @@ async fn restore(broker: &Arc<Broker>, held: &Held) -> Result<(SharePartition, i
         start_offset,
         batches: read.batches,
     };
-    let (core, _letters) = SharePartition::restore(&persisted, &settings.group).map_err(|error| {
+    let (core, letters) = SharePartition::restore(&persisted, &settings.group).map_err(|error| {
         tracing::error!(key = ?held.key, %error, "the state of a share partition is wrong");
         ErrorCode::UnknownServerError
     })?;
-    Ok((core, read.state_epoch))
+    Ok((core, read.state_epoch, letters))
 }
 
 /// Where a group begins that has no start offset: `share.auto.offset.reset`.
@@ -200,11 +210,19 @@ async fn write_all(broker: Arc<Broker>, held: Arc<Held>) {
         {
             let mut state = held.lock();
             let mut wakes = false;
+            let mut letters = Vec::new();
             if let Some(core) = state.core() {
                 for one in &queued {
-                    wakes |= core.complete(&one.write, result.is_ok(), &settings, now_ms).wakes;
+                    let completed = core.complete(&one.write, result.is_ok(), &settings, now_ms);
+                    wakes |= completed.wakes;
+                    letters.extend(completed.dead_letters.into_iter().map(|letter| Outgoing {
+                        letter,
+                        is_unknown: result.is_err(),
+                        may_be_written: false,
+                    }));
                 }
             }
+            dead_letters::send(&broker, &held, &mut state, letters);
             if wakes {
                 state.wake();
             }

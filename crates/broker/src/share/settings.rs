@@ -1,6 +1,7 @@
 //! The settings of a share group: its own, between the broker's bounds, or the broker's.
 
 use barnabas_config::BrokerConfig;
+use barnabas_metadata::features::SHARE_VERSION;
 use barnabas_metadata::image::{ConfigMap, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_replica::partition::Isolation;
@@ -26,7 +27,15 @@ pub struct ShareSettings {
     pub isolation: Isolation,
     /// `share.auto.offset.reset`.
     pub offset_reset: OffsetReset,
+    /// `errors.deadletterqueue.topic.name`: where what is given up goes; nowhere if none is set, or if
+    /// share.version is below 2.
+    pub dead_letter_topic: Option<String>,
+    /// `errors.deadletterqueue.copy.record.enable`: whether dead letters have the keys and values.
+    pub dead_letters_copy: bool,
 }
+
+/// The share.version from which on there are dead letters (KIP-1191).
+const DEAD_LETTERS_SINCE: i16 = 2;
 
 impl ShareSettings {
     /// The settings of a group in an image. What the group sets was checked when it was set, but the bounds
@@ -49,6 +58,8 @@ impl ShareSettings {
             config.group_share_min_delivery_count_limit,
             config.group_share_max_delivery_count_limit,
         );
+        let dead_letter_topic = text("errors.deadletterqueue.topic.name")
+            .filter(|name| !name.is_empty() && image.features.level(SHARE_VERSION) >= DEAD_LETTERS_SINCE);
         ShareSettings {
             group: GroupSettings {
                 max_record_locks: number(
@@ -66,13 +77,16 @@ impl ShareSettings {
                 ),
                 renew_acknowledge_enable: text("share.renew.acknowledge.enable")
                     .is_none_or(|value| value.eq_ignore_ascii_case("true")),
-                dead_letters: false,
+                dead_letters: dead_letter_topic.is_some(),
             },
             isolation: match text("share.isolation.level") {
                 Some(level) if level.eq_ignore_ascii_case("read_committed") => Isolation::ReadCommitted,
                 _ => Isolation::ReadUncommitted,
             },
             offset_reset: offset_reset(text("share.auto.offset.reset").unwrap_or("latest")),
+            dead_letter_topic: dead_letter_topic.map(str::to_owned),
+            dead_letters_copy: text("errors.deadletterqueue.copy.record.enable")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         }
     }
 }

@@ -118,6 +118,10 @@ view! {
 
         /// Whether Metadata requests create topics.
         auto_create_topics_enable: bool = "auto.create.topics.enable",
+        /// How topics for dead letters are called in the beginning.
+        errors_deadletterqueue_topic_name_prefix: String = "errors.deadletterqueue.topic.name.prefix",
+        /// Whether topics for dead letters are created.
+        errors_deadletterqueue_auto_create_topics_enable: bool = "errors.deadletterqueue.auto.create.topics.enable",
         /// Partitions one DescribeTopicPartitions response may hold.
         max_request_partition_size_limit: i32 = "max.request.partition.size.limit",
         /// Whether topics may be deleted.

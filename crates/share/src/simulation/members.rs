@@ -218,11 +218,13 @@ impl History {
                 known.is_writing = false;
                 if is_written {
                     known.holder = None;
-                } else if known.until_ms > self.now_ms {
+                    continue;
+                }
+                let is_over = known.count >= self.settings.delivery_count_limit;
+                if known.until_ms > self.now_ms || (is_over && self.settings.dead_letters) {
                     known.state = RecordState::Acquired;
                 } else {
                     known.holder = None;
-                    let is_over = known.count >= self.settings.delivery_count_limit;
                     known.state = if is_over {
                         RecordState::Archived
                     } else {

@@ -2,6 +2,7 @@ package compat;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -15,9 +16,11 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.AcknowledgeType;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -25,6 +28,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /** Share groups with KafkaShareConsumer: one scenario for each word of the command line. */
 public final class Queues {
     private static final long PATIENCE_MS = 40_000;
+    private static final String DEAD_LETTERS = "errors.deadletterqueue.topic.name";
 
     private final String bootstrap;
 
@@ -37,6 +41,7 @@ public final class Queues {
         switch (arguments[1]) {
             case "settle" -> queues.settle();
             case "kept" -> queues.kept();
+            case "dead" -> queues.dead();
             case "work" -> queues.work(Integer.parseInt(arguments[2]));
             default -> throw new IllegalArgumentException(arguments[1]);
         }
@@ -102,10 +107,77 @@ public final class Queues {
         }
     }
 
+    /** What is rejected or released too often is in the dead letter topic, with Kafka's headers, and nothing else is. */
+    private void dead() throws Exception {
+        begin("dead", 6, Map.of(DEAD_LETTERS, "dlq.dead", "errors.deadletterqueue.copy.record.enable", "true", "share.delivery.count.limit", "2"));
+        try (var consumer = consumer("dead", "explicit", Map.of())) {
+            for (int times = 1; times <= 2; times++) {
+                for (var record : read(consumer, times == 1 ? 6 : 2)) {
+                    consumer.acknowledge(record, switch ((int) record.offset() % 3) {
+                        case 0 -> AcknowledgeType.ACCEPT;
+                        case 1 -> AcknowledgeType.REJECT;
+                        default -> AcknowledgeType.RELEASE;
+                    });
+                }
+                settled(consumer.commitSync());
+            }
+        }
+        var said = letters("dlq.dead", 4).stream().map(letter -> {
+            List<String> headers = new ArrayList<>();
+            letter.headers().forEach(header -> headers.add(header.key() + "=" + new String(header.value())));
+            return letter.value() + " " + headers;
+        }).sorted().toList();
+        List<String> expected = new ArrayList<>();
+        for (int offset : List.of(1, 2, 4, 5)) {
+            boolean isRejected = offset % 3 == 1;
+            expected.add("task" + offset + " " + List.of("__dlq.errors.topic=dead", "__dlq.errors.partition=0", "__dlq.errors.offset=" + offset,
+                "__dlq.errors.group=dead", "__dlq.errors.delivery.count=" + (isRejected ? 1 : 2),
+                "__dlq.errors.message=" + (isRejected ? "Offset rejected by client." : "Offset delivery count exceeded the threshold.")));
+        }
+        check(expected, said);
+        // A topic that is not there yet, one that takes no dead letters: the queue goes on.
+        for (String topic : List.of("dlq.none.yet", "dlq.closed", "other")) {
+            String queue = "goes.on." + topic;
+            if (topic.equals("dlq.closed")) {
+                begin(topic, 0);
+            }
+            begin(queue, 3, Map.of(DEAD_LETTERS, topic));
+            try (var consumer = consumer(queue, "explicit", Map.of())) {
+                read(consumer, 3).forEach(record -> consumer.acknowledge(record, AcknowledgeType.REJECT));
+                settled(consumer.commitSync());
+                try (var producer = producer()) {
+                    producer.send(new ProducerRecord<>(queue, "later")).get();
+                }
+                check("later", read(consumer, 1).get(0).value());
+                consumer.commitSync();
+            }
+        }
+        check(3, letters("dlq.none.yet", 3).size());
+    }
+
+    /** What a dead letter topic has, once it has as many. */
+    private List<ConsumerRecord<String, String>> letters(String topic, int count) {
+        List<ConsumerRecord<String, String>> letters = new ArrayList<>();
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "earliest", "allow.auto.create.topics", false);
+        try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {
+            long deadline = System.currentTimeMillis() + PATIENCE_MS;
+            while (consumer.partitionsFor(topic).isEmpty() && System.currentTimeMillis() < deadline) {
+                Thread.onSpinWait();
+            }
+            consumer.assign(List.of(new TopicPartition(topic, 0)));
+            while (letters.size() < count || consumer.position(consumer.assignment().iterator().next()) < consumer.endOffsets(consumer.assignment()).values().iterator().next()) {
+                check(true, System.currentTimeMillis() < deadline);
+                consumer.poll(Duration.ofMillis(200)).forEach(letters::add);
+            }
+        }
+        return letters;
+    }
+
     /** Workers that accept, release and reject at random, until each task has come to an end. */
     private void work(int tasks) throws Exception {
-        begin("work", tasks);
+        begin("work", tasks, Map.of(DEAD_LETTERS, "dlq.work", "errors.deadletterqueue.copy.record.enable", "true"));
         Map<String, Integer> ended = new TreeMap<>();
+        Set<String> givenUp = ConcurrentHashMap.newKeySet();
         Set<String> unsure = ConcurrentHashMap.newKeySet();
         List<String> again = new ArrayList<>();
         List<Thread> workers = new ArrayList<>();
@@ -121,6 +193,7 @@ public final class Queues {
                             }
                         }
                         List<String> ends = new ArrayList<>();
+                        Set<String> dead = new HashSet<>();
                         for (var record : consumer.poll(Duration.ofMillis(200))) {
                             synchronized (ended) {
                                 if (ended.containsKey(record.value())) {
@@ -128,10 +201,13 @@ public final class Queues {
                                 }
                             }
                             int what = random.nextInt(10);
-                            boolean isLast = record.deliveryCount().get() >= 4;
-                            consumer.acknowledge(record, what < 7 || isLast ? AcknowledgeType.ACCEPT : what < 9 ? AcknowledgeType.RELEASE : AcknowledgeType.REJECT);
+                            boolean isLast = record.deliveryCount().get() >= 5;
+                            consumer.acknowledge(record, what < 7 ? AcknowledgeType.ACCEPT : what < 9 ? AcknowledgeType.RELEASE : AcknowledgeType.REJECT);
                             if (what < 7 || isLast || what == 9) {
                                 ends.add(record.value());
+                            }
+                            if (what >= 7 && (isLast || what == 9)) {
+                                dead.add(record.value());
                             }
                         }
                         // Should no answer come, they may or may not have ended.
@@ -140,6 +216,7 @@ public final class Queues {
                         if (isAnswered) {
                             synchronized (ended) {
                                 ends.forEach(task -> ended.merge(task, 1, Integer::sum));
+                                givenUp.addAll(dead);
                                 System.out.println("ended " + ended.size());
                             }
                         }
@@ -158,14 +235,27 @@ public final class Queues {
         all.addAll(ended.keySet());
         all.addAll(unsure);
         check(tasks, all.size());
+        // Each is accepted once, or in the dead letter topic once.
+        List<String> letters = new ArrayList<>(letters("dlq.work", givenUp.size()).stream().map(ConsumerRecord::value).toList());
+        check(letters.size(), Set.copyOf(letters).size());
+        check(true, letters.containsAll(givenUp));
+        letters.removeAll(givenUp);
+        letters.removeAll(unsure.stream().filter(task -> !ended.containsKey(task)).toList());
+        check(List.of(), letters);
     }
 
     private void begin(String queue, int records) throws Exception {
+        begin(queue, records, Map.of());
+    }
+
+    private void begin(String queue, int records, Map<String, String> settings) throws Exception {
         try (var admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             admin.createTopics(List.of(new NewTopic(queue, 1, (short) 1))).all().get();
             var group = new ConfigResource(ConfigResource.Type.GROUP, queue);
-            var earliest = new AlterConfigOp(new ConfigEntry("share.auto.offset.reset", "earliest"), AlterConfigOp.OpType.SET);
-            admin.incrementalAlterConfigs(Map.of(group, List.of(earliest))).all().get();
+            List<AlterConfigOp> set = new ArrayList<>();
+            set.add(new AlterConfigOp(new ConfigEntry("share.auto.offset.reset", "earliest"), AlterConfigOp.OpType.SET));
+            settings.forEach((name, value) -> set.add(new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET)));
+            admin.incrementalAlterConfigs(Map.of(group, set)).all().get();
         }
         try (var producer = producer()) {
             for (int number = 0; number < records; number++) {

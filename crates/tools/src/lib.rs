@@ -29,9 +29,11 @@ mod leader_election;
 mod log_dirs;
 mod metadata_quorum;
 mod producer_perf;
+mod queue;
 mod ready;
 mod reassign_partitions;
 mod server_stop;
+mod share_groups;
 mod streams_groups;
 mod table;
 mod topics;
@@ -97,6 +99,7 @@ pub const TOOLS: &[Tool] = &[
     other("kafka-transactions", "org.apache.kafka.tools.TransactionsCommand", transactions::run),
     other("kafka-verifiable-consumer", "org.apache.kafka.tools.VerifiableConsumer", verifiable::consumer::run),
     other("kafka-verifiable-producer", "org.apache.kafka.tools.VerifiableProducer", verifiable::producer::run),
+    other("queue", "", queue::run),
     other("ub", "", ready::run),
     other("zookeeper-server-start", "", zookeeper::run),
     tool("kafka-acls", "org.apache.kafka.tools.AclCommand", acls::WORDS, acls::run),
@@ -115,6 +118,7 @@ pub const TOOLS: &[Tool] = &[
     tool("kafka-leader-election", "org.apache.kafka.tools.LeaderElectionCommand", leader_election::WORDS, leader_election::run),
     tool("kafka-log-dirs", "org.apache.kafka.tools.LogDirsCommand", log_dirs::WORDS, log_dirs::run),
     tool("kafka-reassign-partitions", "org.apache.kafka.tools.reassign.ReassignPartitionsCommand", reassign_partitions::WORDS, reassign_partitions::run),
+    tool("kafka-share-groups", "org.apache.kafka.tools.consumer.group.ShareGroupCommand", share_groups::WORDS, share_groups::run),
     tool("kafka-streams-groups", "org.apache.kafka.tools.streams.StreamsGroupCommand", streams_groups::WORDS, streams_groups::run),
     tool("kafka-topics", "org.apache.kafka.tools.TopicCommand", topics::WORDS, topics::run),
 ];

@@ -105,8 +105,10 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["arguments"],
         &["broker_api_versions", "console_consumer", "console_producer", "topics"],
         &["configs"],
-        &["acls", "client_metrics", "cluster_tool", "consumer_groups", "consumer_perf", "delegation_tokens", "delete_records", "dump_log", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "ready", "reassign_partitions", "server_stop", "transactions", "verifiable", "zookeeper"],
-        &["streams_groups"],
+        &["queue::letter", "queue::progress"],
+        &["queue::originals"],
+        &["acls", "client_metrics", "cluster_tool", "consumer_groups", "consumer_perf", "delegation_tokens", "delete_records", "dump_log", "features", "get_offsets", "groups_tool", "leader_election", "log_dirs", "metadata_quorum", "producer_perf", "queue", "ready", "reassign_partitions", "server_stop", "transactions", "verifiable", "zookeeper"],
+        &["share_groups", "streams_groups"],
     ]),
 ];
 

@@ -16,6 +16,9 @@ use crate::console::Console;
 use crate::failure::{Failure, Outcome, usage};
 
 pub use options::WORDS;
+pub use positions::{ends, starts};
+pub use reset::{Offsets, by_time, check, in_order, partitions, show, within};
+pub use times::date_time;
 
 /// Runs the tool.
 ///

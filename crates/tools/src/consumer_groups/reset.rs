@@ -16,7 +16,7 @@ use crate::client::{Cluster, KafkaError};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome, said, usage};
 
-/// New offsets by partition.
+/// Offsets of partitions.
 pub type Offsets = BTreeMap<TopicPartition, i64>;
 
 /// Resets the offsets of groups without members, or shows what that would do.
@@ -73,7 +73,8 @@ pub fn in_order(offsets: &Offsets) -> Vec<(&TopicPartition, &i64)> {
     offsets
 }
 
-fn show(groups: &[(String, Offsets)], console: &mut Console) {
+/// Shows to what the offsets of groups are reset.
+pub fn show(groups: &[(String, Offsets)], console: &mut Console) {
     let widest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0).max(15);
     let group_width = widest(&mut groups.iter().map(|(id, _)| id.len()));
     let topic_width = widest(
@@ -113,7 +114,8 @@ fn committed(cluster: &Cluster, id: &str) -> Outcome<BTreeMap<TopicPartition, Co
         .map_err(|error| wrapped_twice(error.into()))
 }
 
-fn partitions(options: &Options, cluster: &Cluster, id: &str) -> Outcome<Vec<TopicPartition>> {
+/// The partitions whose offsets are reset.
+pub fn partitions(options: &Options, cluster: &Cluster, id: &str) -> Outcome<Vec<TopicPartition>> {
     if options.has("all-topics") {
         return Ok(committed(cluster, id)?.into_keys().collect());
     }
@@ -164,7 +166,7 @@ pub fn partitions_of(argument: &str) -> Outcome<Vec<TopicPartition>> {
 }
 
 /// Refuses partitions that there are not.
-fn check(cluster: &Cluster, partitions: &[TopicPartition]) -> Outcome {
+pub fn check(cluster: &Cluster, partitions: &[TopicPartition]) -> Outcome {
     if partitions.is_empty() {
         return Ok(());
     }
@@ -257,7 +259,8 @@ pub fn prepare(
     )
 }
 
-fn by_time(
+/// The first offsets since a time, or the ends where there are none.
+pub fn by_time(
     cluster: &Cluster,
     partitions: &[TopicPartition],
     time: i64,
@@ -276,7 +279,7 @@ fn by_time(
 }
 
 /// The offsets, or the next one that there is in the log.
-fn within(cluster: &Cluster, wanted: Offsets, console: &mut Console) -> Outcome<Offsets> {
+pub fn within(cluster: &Cluster, wanted: Offsets, console: &mut Console) -> Outcome<Offsets> {
     let partitions: Vec<TopicPartition> = wanted.keys().cloned().collect();
     let (starts, ends) = (starts(cluster, &partitions)?, ends(cluster, &partitions)?);
     let mut offsets = Offsets::new();

@@ -10,6 +10,8 @@ use barnabas_protocol::records::EndTxnMarker;
 use barnabas_protocol::records::Record;
 use serde_json::{Value, json};
 
+use super::group_values;
+
 /// Whose records a log holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoder {
@@ -17,6 +19,8 @@ pub enum Decoder {
     None,
     /// `__consumer_offsets`.
     Groups,
+    /// `__share_group_state`.
+    ShareState,
     /// `__transaction_state`.
     Transactions,
     /// `__cluster_metadata`.
@@ -28,6 +32,7 @@ impl Decoder {
     pub fn of_folder(name: &str) -> Decoder {
         match name.rsplit_once('-').map(|(topic, _)| topic) {
             Some("__consumer_offsets") => Decoder::Groups,
+            Some("__share_group_state") => Decoder::ShareState,
             Some("__transaction_state") => Decoder::Transactions,
             Some("__cluster_metadata") => Decoder::Metadata,
             _ => Decoder::None,
@@ -39,6 +44,7 @@ impl Decoder {
         let decoded = match self {
             Decoder::None => return None,
             Decoder::Groups => group_record(record.key?, record.value),
+            Decoder::ShareState => group_values::of_share_state(record.key?, record.value),
             Decoder::Transactions => transaction_record(record.key?, record.value),
             Decoder::Metadata => {
                 ClusterRecord::decode(record.value?).map(|record| json!(format!("{record:?}")))
@@ -92,7 +98,7 @@ fn group_record(key: &[u8], value: Option<&[u8]>) -> Result<Value, Malformed> {
             })
         }
         GroupRecordKey::Unknown(record_type) => json!(format!("a record of the unknown type {record_type}")),
-        other => json!(format!("{other:?}")),
+        other => group_values::of_group(&other, value)?,
     })
 }
 

@@ -3,6 +3,7 @@
 //! What can't be read is shown as a line `wrong` with its position, and the dump goes on with what follows.
 
 mod decode;
+mod group_values;
 mod line;
 mod segment;
 mod side_files;

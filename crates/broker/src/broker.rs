@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use barnabas_environment::{Clock, Environment, Random};
 use barnabas_metadata::ControllerClient;
+use barnabas_metadata::features::{GROUP_VERSION, STREAMS_VERSION};
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::records::BrokerRegistration;
 use barnabas_protocol::error::ErrorCode;
@@ -198,6 +199,23 @@ impl Broker {
     /// What this broker knows of share groups.
     pub fn shares(&self) -> &Shares {
         self.metadata.shares()
+    }
+
+    /// Whether there are groups of the kind that a feature brings: its level is above 0, and
+    /// `group.coordinator.rebalance.protocols` names their protocol. Share groups go by the level alone, as in
+    /// Apache Kafka.
+    pub fn has_groups(&self, feature: &str) -> bool {
+        let config = self.config();
+        let speaks = |protocol: &str| {
+            let mut spoken = config.group_coordinator_rebalance_protocols.iter();
+            spoken.any(|one| one.eq_ignore_ascii_case(protocol))
+        };
+        let is_spoken = match feature {
+            GROUP_VERSION => speaks("consumer"),
+            STREAMS_VERSION => speaks("streams"),
+            _ => true,
+        };
+        is_spoken && self.image().features.level(feature) > 0
     }
 
     /// The settings of a share group.

@@ -33,6 +33,9 @@ pub trait ShareStateApi: Request<Response: Send> + Default + Send + Sync + 'stat
     /// The group, and what is asked.
     fn into_parts(self) -> (Arc<str>, Vec<(Uuid, Self::Ask)>);
 
+    /// Whether it names a topic without partitions. Of such a request Apache Kafka answers nothing at all.
+    fn has_bare_topic(&self) -> bool;
+
     /// The request that asks this.
     fn from_parts(group: &str, asks: Vec<(Uuid, Self::Ask)>) -> Self;
 
@@ -68,6 +71,9 @@ pub trait ShareStateApi: Request<Response: Send> + Default + Send + Sync + 'stat
 pub async fn serve<A: ShareStateApi>(broker: &Broker, context: &RequestContext, request: A) -> A::Response {
     if !broker.rights(context).on_cluster(AclOperation::ClusterAction) {
         return refuse_all(request, &ErrorCode::ClusterAuthorizationFailed.into());
+    }
+    if request.has_bare_topic() {
+        return A::response(Vec::new());
     }
     let image = Arc::clone(&broker.image());
     broker.share_states().answer(&image, request).await
@@ -132,6 +138,10 @@ macro_rules! share_state_api {
                     topic.partitions.into_iter().map(move |ask| (topic_id, ask))
                 });
                 (self.group_id.as_str().into(), asks.collect())
+            }
+
+            fn has_bare_topic(&self) -> bool {
+                self.topics.iter().any(|topic| topic.partitions.is_empty())
             }
 
             fn from_parts(group: &str, asks: Vec<(Uuid, Self::Ask)>) -> Self {

@@ -40,7 +40,7 @@ pub(super) async fn describe<G: Described>(
     describe: impl Fn(&GroupShard, &GroupId) -> G,
 ) -> Vec<G> {
     let refused = |group_id: &GroupId, error| G::refused(group_id, error, None);
-    if broker.image().features.level(asked.feature) == 0 {
+    if !broker.has_groups(asked.feature) {
         let unsupported = |group_id| refused(group_id, ErrorCode::UnsupportedVersion);
         return asked.group_ids.iter().map(unsupported).collect();
     }

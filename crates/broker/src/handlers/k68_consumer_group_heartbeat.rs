@@ -1,7 +1,8 @@
 //! ConsumerGroupHeartbeat (KIP-848): a consumer joins its group, goes on, or leaves, and learns what it is
 //! assigned.
 //!
-//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Other errors: GROUP_AUTHORIZATION_FAILED,
+//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0 or
+//! group.coordinator.rebalance.protocols lacks the protocol. Other errors: GROUP_AUTHORIZATION_FAILED,
 //! TOPIC_AUTHORIZATION_FAILED for a topic that it subscribes to, INVALID_REQUEST, GROUP_ID_NOT_FOUND,
 //! UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, UNSUPPORTED_ASSIGNOR,
 //! GROUP_MAX_SIZE_REACHED, INVALID_REGULAR_EXPRESSION, and the coordinator's own.
@@ -21,7 +22,7 @@ pub async fn handle(
     context: &RequestContext,
     request: ConsumerGroupHeartbeatRequest,
 ) -> ConsumerGroupHeartbeatResponse {
-    if broker.image().features.level(GROUP_VERSION) == 0 {
+    if !broker.has_groups(GROUP_VERSION) {
         return refused(ErrorCode::UnsupportedVersion.into());
     }
     let rights = broker.rights(context);

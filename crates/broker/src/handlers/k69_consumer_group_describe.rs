@@ -1,6 +1,7 @@
 //! ConsumerGroupDescribe (KIP-848): state, epochs, members and assignments of consumer groups.
 //!
-//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0. Errors of a group: GROUP_AUTHORIZATION_FAILED,
+//! Versions 0–1. UNSUPPORTED_VERSION while group.version is 0 or
+//! group.coordinator.rebalance.protocols lacks the protocol. Errors of a group: GROUP_AUTHORIZATION_FAILED,
 //! TOPIC_AUTHORIZATION_FAILED for one with a topic that the client may not describe, INVALID_GROUP_ID,
 //! GROUP_ID_NOT_FOUND, and the coordinator's own.
 

@@ -2,7 +2,8 @@
 //! leaves, and learns which tasks it has. Internal topics that the application needs are created with the
 //! rights of the client.
 //!
-//! Versions 0–1. UNSUPPORTED_VERSION while streams.version is 0. Other errors: GROUP_AUTHORIZATION_FAILED,
+//! Versions 0–1. UNSUPPORTED_VERSION while streams.version is 0 or
+//! group.coordinator.rebalance.protocols lacks the protocol. Other errors: GROUP_AUTHORIZATION_FAILED,
 //! TOPIC_AUTHORIZATION_FAILED for a topic of the topology, STREAMS_INVALID_TOPOLOGY, INVALID_REQUEST,
 //! GROUP_ID_NOT_FOUND, UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID,
 //! GROUP_MAX_SIZE_REACHED, and the coordinator's own. What keeps a group from running is a status.
@@ -35,7 +36,7 @@ pub async fn handle(
     context: &RequestContext,
     request: StreamsGroupHeartbeatRequest,
 ) -> StreamsGroupHeartbeatResponse {
-    if broker.image().features.level(STREAMS_VERSION) == 0 {
+    if !broker.has_groups(STREAMS_VERSION) {
         return refused(ErrorCode::UnsupportedVersion.into());
     }
     let rights = broker.rights(context);

@@ -1,6 +1,7 @@
 //! AlterShareGroupOffsets (KIP-932): a share group without members begins its partitions where it is told.
 //!
 //! Version 0. UNSUPPORTED_VERSION while share.version is 0. Other errors of all: GROUP_AUTHORIZATION_FAILED,
+//! INVALID_GROUP_ID,
 //! GROUP_ID_NOT_FOUND for a group of another type, NON_EMPTY_GROUP, and the coordinator's own; of a topic's
 //! partitions: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, and those of the share coordinator.
 
@@ -36,6 +37,9 @@ pub async fn handle(
     let rights = broker.rights(context);
     if !rights.on_group(AclOperation::Read, &request.group_id) {
         return refused(ErrorCode::GroupAuthorizationFailed.into());
+    }
+    if request.group_id.is_empty() {
+        return refused(ErrorCode::InvalidGroupId.into());
     }
     let mut topics: Vec<(AlterShareGroupOffsetsRequestTopic, Uuid, bool)> = Vec::new();
     let (mut wanted, mut start_offsets) = (Vec::new(), BTreeMap::new());

@@ -1,6 +1,7 @@
 //! DeleteShareGroupOffsets (KIP-932): a share group without members forgets topics.
 //!
 //! Version 0. UNSUPPORTED_VERSION while share.version is 0. Other errors of all: GROUP_AUTHORIZATION_FAILED,
+//! INVALID_GROUP_ID,
 //! GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, and the coordinator's own; of a topic: TOPIC_AUTHORIZATION_FAILED,
 //! UNKNOWN_TOPIC_OR_PARTITION, also for one of which the group has nothing, and those of the share
 //! coordinator.
@@ -36,6 +37,9 @@ pub async fn handle(
     let rights = broker.rights(context);
     if !rights.on_group(AclOperation::Delete, &request.group_id) {
         return refused(ErrorCode::GroupAuthorizationFailed.into());
+    }
+    if request.group_id.is_empty() {
+        return refused(ErrorCode::InvalidGroupId.into());
     }
     let image = Arc::clone(&broker.image());
     let named = request.topics.into_iter().map(|topic| {

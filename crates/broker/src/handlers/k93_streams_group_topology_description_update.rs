@@ -1,6 +1,7 @@
 //! StreamsGroupTopologyDescriptionUpdate (KIP-1331): a member that was asked for it describes its topology.
 //!
-//! Version 0. UNSUPPORTED_VERSION while streams.version is 0. Other errors: GROUP_AUTHORIZATION_FAILED,
+//! Version 0. UNSUPPORTED_VERSION while streams.version is 0 or
+//! group.coordinator.rebalance.protocols lacks the protocol. Other errors: GROUP_AUTHORIZATION_FAILED,
 //! INVALID_REQUEST, UNKNOWN_MEMBER_ID, STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED for a description that is
 //! too large, and the coordinator's own. Apache Kafka needs a plugin for this; here the coordinator keeps
 //! descriptions in memory.
@@ -22,7 +23,7 @@ pub async fn handle(
     context: &RequestContext,
     request: StreamsGroupTopologyDescriptionUpdateRequest,
 ) -> StreamsGroupTopologyDescriptionUpdateResponse {
-    if broker.image().features.level(STREAMS_VERSION) == 0 {
+    if !broker.has_groups(STREAMS_VERSION) {
         return refused(ErrorCode::UnsupportedVersion.into());
     }
     let rights = broker.rights(context);

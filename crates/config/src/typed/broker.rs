@@ -116,6 +116,8 @@ view! {
         /// How long other nodes are waited for, milliseconds.
         request_timeout_ms: i32 = "request.timeout.ms",
 
+        /// The protocols that groups may speak, of those that the features allow.
+        group_coordinator_rebalance_protocols: Vec<String> = "group.coordinator.rebalance.protocols",
         /// Whether Metadata requests create topics.
         auto_create_topics_enable: bool = "auto.create.topics.enable",
         /// How topics for dead letters are called in the beginning.

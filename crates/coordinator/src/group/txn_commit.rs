@@ -78,12 +78,19 @@ impl GroupShard {
             group.validate_transactional_commit(request, api_version)?;
             return Ok(group.id.clone());
         }
+        let unknown = match api_version >= GROUP_ERRORS_SINCE {
+            true => ErrorCode::GroupIdNotFound,
+            false => ErrorCode::IllegalGeneration,
+        };
         let Some(group) = self.groups.get(request.group_id.as_str()) else {
+            // A share group commits nothing here.
+            if self.share_groups.contains_key(request.group_id.as_str()) {
+                return Err(unknown);
+            }
             // Replaying the offset creates the group.
             return match request.generation_id_or_member_epoch {
                 ..0 => Ok(request.group_id.as_str().into()),
-                _ if api_version >= GROUP_ERRORS_SINCE => Err(ErrorCode::GroupIdNotFound),
-                _ => Err(ErrorCode::IllegalGeneration),
+                _ => Err(unknown),
             };
         };
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());

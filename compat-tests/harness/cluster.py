@@ -96,38 +96,52 @@ class Cluster:
         ids = range(1, nodes + 1)
         hosts = {n: namespaces.address(n) if namespaces else "127.0.0.1" for n in ids}
         ports = iter(_free_ports(2 * nodes))
+        self.folder, self.kind, self.settings, self.of_node = folder, kind, settings or {}, of_node
         self.nodes = {}
         for n in ids:
             prefix = namespaces.prefix(n) if namespaces else []
             self.nodes[n] = kind(folder / f"node-{n}", n, hosts[n], (next(ports), next(ports)), prefix)
         addresses = {n: f"{node.host}:{node.controller_port}" for n, node in self.nodes.items()}
         if dynamic:
-            quorum = {"controller.quorum.bootstrap.servers": ",".join(addresses.values())}
+            self.quorum = {"controller.quorum.bootstrap.servers": ",".join(addresses.values())}
             voters = ["-I", ",".join(f"{n}@{address}:{DIRECTORY_IDS[n]}" for n, address in addresses.items())]
         else:
-            quorum = {"controller.quorum.voters": ",".join(f"{n}@{address}" for n, address in addresses.items())}
+            self.quorum = {"controller.quorum.voters": ",".join(f"{n}@{address}" for n, address in addresses.items())}
             voters = []
-        for n, node in self.nodes.items():
-            replicas = str(min(nodes, 3))
-            given = {
-                **quorum,
-                "node.id": str(n),
-                "offsets.topic.replication.factor": replicas,
-                "transaction.state.log.replication.factor": replicas,
-                "transaction.state.log.min.isr": "2" if nodes > 1 else "1",
-                "share.coordinator.state.topic.replication.factor": replicas,
-                "offsets.topic.num.partitions": "8",
-                "transaction.state.log.num.partitions": "8",
-                "min.insync.replicas": "2" if nodes > 1 else "1",
-                "default.replication.factor": replicas,
-                **(settings or {}),
-                **(of_node(n) if of_node else {}),
-            }
-            written = apache_kafka.settings(node.port, node.controller_port, node.data, given)
-            listeners = f"PLAINTEXT://{node.host}:{node.port},CONTROLLER://{node.host}:{node.controller_port}"
-            written |= {"listeners": listeners, "advertised.listeners": listeners.partition(",CONTROLLER")[0]}
-            apache_kafka.write(node.folder, written)
-            node.format(voters)
+        for node in self.nodes.values():
+            self._prepare(node, nodes, voters)
+
+    def join(self, node_id: int, settings: dict[str, str] | None = None) -> _Node:
+        """A further node that is no voter yet, or one with a new disk in the place of an old one; not started."""
+        old = self.nodes.get(node_id)
+        ports = (old.port, old.controller_port) if old else tuple(_free_ports(2))
+        node = self.kind(self.folder / f"node-{node_id}-{len(list(self.folder.iterdir()))}", node_id, "127.0.0.1", ports, [])
+        self.nodes[node_id] = node
+        self._prepare(node, len(self.nodes), ["-N"], settings)
+        return node
+
+    def _prepare(self, node: _Node, nodes: int, voters: list[str], settings: dict[str, str] | None = None) -> None:
+        replicas = str(min(nodes, 3))
+        given = {
+            **self.quorum,
+            "node.id": str(node.node_id),
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": "2" if nodes > 1 else "1",
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "8",
+            "transaction.state.log.num.partitions": "8",
+            "min.insync.replicas": "2" if nodes > 1 else "1",
+            "default.replication.factor": replicas,
+            **self.settings,
+            **(self.of_node(node.node_id) if self.of_node else {}),
+            **(settings or {}),
+        }
+        written = apache_kafka.settings(node.port, node.controller_port, node.data, given)
+        listeners = f"PLAINTEXT://{node.host}:{node.port},CONTROLLER://{node.host}:{node.controller_port}"
+        written |= {"listeners": listeners, "advertised.listeners": listeners.partition(",CONTROLLER")[0]}
+        apache_kafka.write(node.folder, written)
+        node.format(voters)
 
     @property
     def bootstrap(self) -> str:

@@ -261,6 +261,8 @@ pub static APIS: &[Api] = &[
     row!(ShareGroupDescribe,            exclusive k77_share_group_describe,          ByHandler,                Broker,     Request),
     row!(ShareFetch,                   raw k78_share_fetch,                         ByHandler,                Broker,     Fetch),
     row!(ShareAcknowledge,             raw k79_share_acknowledge,                   ByHandler,                Broker,     Request),
+    row!(AddRaftVoter,                 exclusive k80_add_raft_voter,                Cluster(Alter),           Controller, Request),
+    row!(RemoveRaftVoter,              exclusive k81_remove_raft_voter,             Cluster(Alter),           Controller, Request),
     row!(InitializeShareGroupState,     among_brokers k83_initialize_share_group_state, ByHandler,                Broker,     Request),
     row!(ReadShareGroupState,           among_brokers k84_read_share_group_state,    ByHandler,                Broker,     Request),
     row!(WriteShareGroupState,          among_brokers k85_write_share_group_state,   ByHandler,                Broker,     Request),

@@ -53,6 +53,8 @@ pub struct QuorumSettings {
     pub voters: BTreeMap<i32, Address>,
     /// The voters that the log directory was formatted with, where the settings name none.
     pub formatted_voters: BTreeMap<i32, Address>,
+    /// The voters are in the metadata, and others may join this one, or it joins them.
+    pub is_dynamic: bool,
     /// `controller.quorum.bootstrap.servers`: where controllers can be found.
     pub bootstrap_servers: Vec<Address>,
 }
@@ -74,6 +76,7 @@ impl QuorumSettings {
             is_controller: has_role("controller"),
             voters: voters.collect(),
             formatted_voters: BTreeMap::new(),
+            is_dynamic: false,
             bootstrap_servers: servers.filter_map(|server| Address::parse(server)).collect(),
         };
         settings.check(config.node_id)?;
@@ -110,12 +113,17 @@ impl QuorumSettings {
         Ok(())
     }
 
-    /// Whether this node is the only controller.
+    /// Whether this node is the only controller, and stays it.
     pub fn is_alone(&self) -> bool {
         if !self.formatted_voters.is_empty() {
-            return self.is_controller && self.formatted_voters.len() == 1;
+            return self.is_controller && !self.is_dynamic && self.formatted_voters.len() == 1;
         }
-        self.is_controller && self.voters.len() <= 1 && self.bootstrap_servers.len() <= 1
+        self.is_controller && !self.is_dynamic && self.voters.len() <= 1 && self.bootstrap_servers.len() <= 1
+    }
+
+    /// Whether the voters are in the metadata, and this node is the first.
+    pub fn begins_alone(&self) -> bool {
+        self.is_dynamic && self.formatted_voters.len() == 1
     }
 
     /// The voters, as far as this node knows them before it has heard of them.

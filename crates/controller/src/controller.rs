@@ -1,6 +1,5 @@
 //! The controller: what all handlers of its listener share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barnabas_config::{DynamicBrokerConfig, Layers, Settings};
@@ -29,8 +28,6 @@ pub struct Controller {
     pub settings: Arc<DynamicBrokerConfig>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
-    /// Where every controller's listener is: `host:port`.
-    pub controllers: BTreeMap<i32, String>,
     /// By which connection each broker was heard.
     pub sessions: Arc<Mutex<Sessions>>,
 }
@@ -127,9 +124,10 @@ impl Controller {
     }
 
     /// Where a controller is reached: host and port.
-    pub fn endpoint(&self, id: i32) -> Option<(&str, u16)> {
-        let (host, port) = self.controllers.get(&id)?.rsplit_once(':')?;
+    pub fn endpoint(&self, id: i32) -> Option<(String, u16)> {
+        let address = self.handle.addresses().address(id)?;
+        let (host, port) = address.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        Some((host, port.parse().ok()?))
+        Some((host.to_owned(), port.parse().ok()?))
     }
 }

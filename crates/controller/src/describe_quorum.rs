@@ -6,7 +6,7 @@
 
 use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::controller::topic_name::CLUSTER_METADATA_TOPIC_NAME;
-use barnabas_metadata::quorum::ReplicaStatus;
+use barnabas_metadata::quorum::{ControllerEndpoint, ReplicaStatus};
 use barnabas_metadata::{MetadataImage, QuorumStatus, features};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_quorum_request::TopicData as AskedTopic;
@@ -96,10 +96,11 @@ pub fn answer(version: i16, topic: &AskedTopic, described: &Described<'_>) -> De
                 .with_last_caught_up_timestamp(replica.last_caught_up_ms),
             _ => state,
         };
-        let directory = image.brokers.get(&id).and_then(|broker| broker.log_dirs.first());
-        match directory {
+        let told = Some(replica.directory_id).filter(|directory| !directory.is_nil());
+        let of_broker = || image.brokers.get(&id)?.log_dirs.first().copied();
+        match told.or_else(of_broker) {
             Some(directory) if version >= NODES_SINCE && with_directory => {
-                state.with_replica_directory_id(*directory)
+                state.with_replica_directory_id(directory)
             }
             _ => state,
         }
@@ -121,15 +122,28 @@ pub fn answer(version: i16, topic: &AskedTopic, described: &Described<'_>) -> De
         return response;
     }
     let nodes = status.voters.iter().map(|voter| {
+        let listeners = match status.endpoints.get(&voter.node_id) {
+            Some(endpoints) => endpoints.iter().map(listener).collect(),
+            None => (described.listener)(voter.node_id).into_iter().collect(),
+        };
         Node::default()
             .with_node_id(BrokerId(voter.node_id))
-            .with_listeners((described.listener)(voter.node_id).into_iter().collect())
+            .with_listeners(listeners)
     });
     response.with_nodes(nodes.collect())
 }
 
+fn listener(endpoint: &ControllerEndpoint) -> Listener {
+    Listener::default()
+        .with_name(StrBytes::from_string(endpoint.name.clone()))
+        .with_host(StrBytes::from_string(endpoint.host.clone()))
+        .with_port(endpoint.port)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn replica(
@@ -143,6 +157,7 @@ mod tests {
             log_end_offset,
             last_fetch_ms,
             last_caught_up_ms,
+            ..ReplicaStatus::unheard(node_id)
         }
     }
 
@@ -154,6 +169,7 @@ mod tests {
             high_watermark: 40,
             voters: vec![replica(1, 42, 900, 900), replica(2, 40, 800, 700)],
             observers: vec![replica(5, 39, 850, -1)],
+            endpoints: BTreeMap::new(),
         };
         let image = MetadataImage::default();
         let listener = |id: i32| Some(Listener::default().with_port(9000 + id as u16));

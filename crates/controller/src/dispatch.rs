@@ -189,6 +189,9 @@ pub static APIS: &[Api] = &[
     row!(AllocateProducerIds,          decided AllocateProducerIds, k67_allocate_producer_ids),
     row!(ControllerRegistration,       decided RegisterController, k70_controller_registration),
     row!(AssignReplicasToDirs,         decided AssignReplicasToDirs, k73_assign_replicas_to_dirs),
+    row!(AddRaftVoter,                 admin k80_add_raft_voter, Alter),
+    row!(RemoveRaftVoter,              admin k81_remove_raft_voter, Alter),
+    row!(UpdateRaftVoter,              admin k82_update_raft_voter, ClusterAction),
     row!(UnregisterController,         admin k94_unregister_controller, Alter),
 ];
 

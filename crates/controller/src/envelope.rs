@@ -19,6 +19,7 @@ const CLUSTER_ID_BYTES_MAX: usize = 256;
 
 const FORWARD: u8 = 64;
 const STATUS: u8 = 65;
+const VOTERS: u8 = 66;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Kind {
     Forward,
     /// How the quorum stands, as the active controller sees it.
     Status,
+    /// A change of the voters, for the active controller to decide.
+    Voters,
 }
 
 impl Kind {
@@ -37,6 +40,7 @@ impl Kind {
             Kind::Quorum(kind) => kind.code(),
             Kind::Forward => FORWARD,
             Kind::Status => STATUS,
+            Kind::Voters => VOTERS,
         }
     }
 
@@ -44,6 +48,7 @@ impl Kind {
         match code {
             FORWARD => Some(Kind::Forward),
             STATUS => Some(Kind::Status),
+            VOTERS => Some(Kind::Voters),
             code => FrameKind::from_code(code).map(Kind::Quorum),
         }
     }
@@ -147,7 +152,12 @@ mod tests {
 
     #[test]
     fn envelopes_are_the_same_at_the_other_end() {
-        for kind in [Kind::Quorum(FrameKind::PreVote), Kind::Forward, Kind::Status] {
+        for kind in [
+            Kind::Quorum(FrameKind::PreVote),
+            Kind::Forward,
+            Kind::Status,
+            Kind::Voters,
+        ] {
             let sent = envelope(kind);
             assert_eq!(Envelope::decode(&sent.request().body), Ok(sent));
         }

@@ -5,7 +5,7 @@ use barnabas_metadata::controller::{ControllerReply, ControllerRequest};
 use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::quorum::Decided;
+use barnabas_metadata::quorum::{Decided, VoterChange};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,15 @@ pub struct Forwarded {
     pub reply: ControllerReply,
     /// The offset of the image that it rests on.
     pub offset: i64,
+}
+
+/// A change of the voters.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ChangeVoters {
+    /// What is to become of them.
+    pub change: VoterChange,
+    /// How long it may take, milliseconds.
+    pub timeout_ms: u64,
 }
 
 /// Why there is no reply.
@@ -78,6 +87,14 @@ pub fn write<T: Serialize>(value: &T) -> Result<Bytes, MetadataError> {
 /// # Errors
 /// It is none.
 pub fn read_request(body: &[u8]) -> Result<ControllerRequest, serde_json::Error> {
+    serde_json::from_slice(body)
+}
+
+/// Reads a change of the voters.
+///
+/// # Errors
+/// It is none.
+pub fn read_voters(body: &[u8]) -> Result<ChangeVoters, serde_json::Error> {
     serde_json::from_slice(body)
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use barnabas_metadata::quorum::{Answer, Frame, FrameKind, PeerError, Peers, QuorumTiming};
+use barnabas_metadata::quorum::{AddressBook, Answer, Frame, FrameKind, PeerError, Peers, QuorumTiming};
 use barnabas_network::client::{Connector, NodeClient};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::envelope::{Envelope, Kind};
@@ -19,10 +20,16 @@ const OBSERVE_PATIENCE: Duration = Duration::from_secs(2);
 /// See the module.
 pub struct NodePeers {
     node_id: i32,
-    voters: BTreeMap<i32, Voter>,
+    client_id: String,
+    addresses: AddressBook,
+    connector: Connector,
+    runtime: Handle,
+    /// Those that were asked already.
+    voters: Mutex<BTreeMap<i32, Voter>>,
     timing: QuorumTiming,
 }
 
+#[derive(Clone)]
 struct Voter {
     /// Votes, entries and heartbeats.
     messages: NodeClient,
@@ -33,49 +40,62 @@ struct Voter {
 }
 
 impl NodePeers {
-    /// The ways from `node_id` to the other voters, each at `host:port`. The connections live on `runtime`
-    /// and are made when they are needed.
+    /// The ways from `node_id` to the other voters, wherever the book says they are. The connections live on
+    /// `runtime` and are made when they are needed.
     pub fn new(
         node_id: i32,
-        addresses: &BTreeMap<i32, String>,
+        addresses: AddressBook,
         timing: QuorumTiming,
         connector: &Connector,
         runtime: &Handle,
     ) -> Self {
-        let client_id = format!("raft-client-{node_id}");
-        let client = |address: &str| NodeClient::new(connector.clone(), address, &client_id, runtime);
-        let others = addresses.iter().filter(|(id, _)| **id != node_id);
-        let voters = others.map(|(id, address)| {
-            let voter = Voter {
-                messages: client(address),
-                snapshots: client(address),
-                away: Arc::default(),
-            };
-            (*id, voter)
-        });
         NodePeers {
             node_id,
-            voters: voters.collect(),
+            client_id: format!("raft-client-{node_id}"),
+            addresses,
+            connector: connector.clone(),
+            runtime: runtime.clone(),
+            voters: Mutex::default(),
             timing,
         }
+    }
+
+    fn voter(&self, id: i32) -> Option<Voter> {
+        let address = self.addresses.address(id).filter(|_| id != self.node_id)?;
+        let mut voters = self.voters.lock();
+        if let Some(known) = voters
+            .get(&id)
+            .filter(|known| *known.messages.address() == *address)
+        {
+            return Some(known.clone());
+        }
+        let client = || NodeClient::new(self.connector.clone(), &address, &self.client_id, &self.runtime);
+        let voter = Voter {
+            messages: client(),
+            snapshots: client(),
+            away: Arc::default(),
+        };
+        voters.insert(id, voter.clone());
+        Some(voter)
     }
 }
 
 impl Peers for NodePeers {
     fn send(&self, voter: i32, frame: Frame) -> Answer {
-        let Some(ways) = self.voters.get(&voter) else {
+        let Some(ways) = self.voter(voter) else {
             let error = PeerError::Unreachable(format!("node {voter} has no address"));
             return Box::pin(std::future::ready(Err(error)));
         };
         let (client, patience) = match frame.kind {
-            FrameKind::InstallSnapshot => (&ways.snapshots, SNAPSHOT_PATIENCE),
+            FrameKind::InstallSnapshot | FrameKind::Join => (&ways.snapshots, SNAPSHOT_PATIENCE),
             FrameKind::PreVote | FrameKind::Vote | FrameKind::Resign => {
                 (&ways.messages, self.timing.election_timeout)
             }
             FrameKind::AppendEntries => (&ways.messages, self.timing.fetch_timeout),
             FrameKind::Observe => (&ways.messages, OBSERVE_PATIENCE),
         };
-        let (client, away) = (client.clone(), ways.away.clone());
+        let client = client.clone();
+        let away = ways.away;
         let Frame {
             kind,
             cluster_id,

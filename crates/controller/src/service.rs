@@ -1,6 +1,5 @@
 //! What stands behind a controller listener.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::controller::Controller;
 use crate::dispatch;
 use crate::envelope::{API_KEY, API_VERSION, Envelope, Kind};
-use crate::forward::{self, Forwarded, Refused};
+use crate::forward::{self, ChangeVoters, Forwarded, Refused};
 use crate::presence;
 use crate::sessions::Incarnation;
 use crate::takeover;
@@ -40,8 +39,6 @@ pub struct ControllerServiceOptions {
     pub door: PeerDoor,
     /// Where requests go.
     pub handle: ControllerHandle,
-    /// Where every controller's listener is: `host:port`.
-    pub controllers: BTreeMap<i32, String>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
     /// The node's settings.
@@ -82,7 +79,6 @@ impl ControllerService {
             handle: options.handle,
             settings: options.settings,
             authorizer: options.authorizer,
-            controllers: options.controllers,
             sessions: Arc::default(),
         };
         ControllerService {
@@ -157,6 +153,13 @@ impl ControllerService {
                 ),
             },
             Kind::Status => Outcome::Ready(self.status(header.correlation_id)),
+            Kind::Voters => match forward::read_voters(&body) {
+                Ok(asked) => self.start_change(header.correlation_id, asked),
+                Err(error) => refuse(
+                    connection,
+                    format_args!("node {sender} asks for no change of the voters: {error}"),
+                ),
+            },
         }
     }
 
@@ -168,6 +171,15 @@ impl ControllerService {
         Outcome::Staged(Box::pin(async move {
             let decided = deciding.await.unwrap_or(Err(MetadataError::ShuttingDown));
             answered(correlation_id, decided.map(Forwarded::from))
+        }))
+    }
+
+    fn start_change(&self, correlation_id: i32, asked: ChangeVoters) -> Outcome {
+        let handle = self.controller.handle.clone();
+        let patience = Duration::from_millis(asked.timeout_ms);
+        Outcome::Staged(Box::pin(async move {
+            let changed = handle.change_voters(asked.change, patience).await;
+            answered(correlation_id, changed)
         }))
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barnabas_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
@@ -18,7 +19,7 @@ use barnabas_protocol::messages::{
 
 use crate::controller::{ControllerReply, ControllerRequest, Request};
 use crate::error::MetadataError;
-use crate::quorum::QuorumStatus;
+use crate::quorum::{Changed, QuorumStatus, VoterChange};
 
 /// An answer that is on its way.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, MetadataError>> + Send>>;
@@ -57,6 +58,14 @@ pub trait ControllerChannel: Send + Sync {
             leader_id: None,
         })))
     }
+
+    /// A change of the voters (KIP-853), which may take so long.
+    fn change_voters(&self, change: VoterChange, patience: Duration) -> Answer<Changed> {
+        drop((change, patience));
+        Box::pin(std::future::ready(Err(MetadataError::NotController {
+            leader_id: None,
+        })))
+    }
 }
 
 /// The way to the active controller, for whoever asks for changes of metadata. Clones share it.
@@ -85,6 +94,19 @@ impl ControllerClient {
     /// No active controller was found in time.
     pub async fn status(&self) -> Result<QuorumStatus, MetadataError> {
         self.0.status().await
+    }
+
+    /// Changes the voters. The errors in it are Kafka's; see
+    /// [`change_voters`](crate::quorum::ControllerHandle::change_voters).
+    ///
+    /// # Errors
+    /// No active controller was found in time.
+    pub async fn change_voters(
+        &self,
+        change: VoterChange,
+        patience: Duration,
+    ) -> Result<Changed, MetadataError> {
+        self.0.change_voters(change, patience).await
     }
 
     /// What lies under it: the rest that a broker asks.

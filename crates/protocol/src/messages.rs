@@ -11,6 +11,8 @@ pub use kafka_protocol::protocol::{
 };
 
 // What kafka-protocol lacks, in whole or in its newest version; these names shadow its own.
+pub use crate::generated::add_raft_voter_request::{self, AddRaftVoterRequest};
+pub use crate::generated::add_raft_voter_response::{self, AddRaftVoterResponse};
 pub use crate::generated::api_versions_request::{self, ApiVersionsRequest};
 pub use crate::generated::api_versions_response::{self, ApiVersionsResponse};
 pub use crate::generated::broker_heartbeat_request::{self, BrokerHeartbeatRequest};

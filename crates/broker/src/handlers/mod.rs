@@ -65,5 +65,5 @@ pub use barnabas_controller::admin::{
     k38_create_delegation_token, k39_renew_delegation_token, k40_expire_delegation_token, k43_elect_leaders,
     k44_incremental_alter_configs, k45_alter_partition_reassignments, k46_list_partition_reassignments,
     k49_alter_client_quotas, k50_describe_user_scram_credentials, k51_alter_user_scram_credentials,
-    k57_update_features, k94_unregister_controller,
+    k57_update_features, k80_add_raft_voter, k81_remove_raft_voter, k94_unregister_controller,
 };

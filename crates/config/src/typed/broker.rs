@@ -19,6 +19,8 @@ view! {
         controller_quorum_voters: Vec<String> = "controller.quorum.voters",
         /// Where controllers can be found, if the metadata says who votes.
         controller_quorum_bootstrap_servers: Vec<String> = "controller.quorum.bootstrap.servers",
+        /// Whether a controller that is no voter becomes one by itself.
+        controller_quorum_auto_join_enable: bool = "controller.quorum.auto.join.enable",
         /// How long a voter stays with a leader that it doesn't hear, milliseconds.
         controller_quorum_fetch_timeout_ms: i32 = "controller.quorum.fetch.timeout.ms",
         /// How long an election of a controller may take, milliseconds.

@@ -24,8 +24,11 @@ pub mod k49_alter_client_quotas;
 pub mod k50_describe_user_scram_credentials;
 pub mod k51_alter_user_scram_credentials;
 pub mod k57_update_features;
+pub mod k80_add_raft_voter;
+pub mod k81_remove_raft_voter;
 pub mod k94_unregister_controller;
 mod mutations;
+pub mod raft_voters;
 
 use std::sync::Arc;
 

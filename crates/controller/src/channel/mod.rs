@@ -10,7 +10,6 @@
 
 mod search;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::time::Duration;
@@ -21,8 +20,10 @@ use barnabas_metadata::controller::{
     AllocateProducerIds, AlterPartition, AssignReplicasToDirs, BrokerHeartbeat, ControllerReply,
     ControllerRequest, RegisterBroker, Request,
 };
-use barnabas_metadata::quorum::{ControllerHandle, Published, QuorumStatus};
-use barnabas_network::client::{Connector, NodeClient};
+use barnabas_metadata::quorum::{
+    AddressBook, Changed, ControllerHandle, Published, QuorumStatus, VoterChange,
+};
+use barnabas_network::client::Connector;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{
     self, AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest,
@@ -31,10 +32,11 @@ use barnabas_protocol::messages::{
     Message, Request as _,
 };
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use self::search::{Attempt, Controller, Miss, NOBODY, Shared, Target};
+use self::search::{Attempt, Miss, NOBODY, Shared, Target};
 use crate::envelope::Kind;
 use crate::forward::{self, Forwarded, PATIENCE};
 
@@ -51,8 +53,8 @@ pub struct QuorumChannelOptions {
     pub cluster_id: Arc<str>,
     /// This node's own controller, where it has one.
     pub local: Option<ControllerHandle>,
-    /// Where every controller's listener is: `host:port`.
-    pub controllers: BTreeMap<i32, String>,
+    /// Where every controller's listener is.
+    pub controllers: AddressBook,
     /// How far the images have taken effect on this node.
     pub published: Published,
     /// How the controllers are connected to.
@@ -79,25 +81,14 @@ impl QuorumChannel {
             connector,
             runtime,
         } = options;
-        let client = |address: &str, what: &str| {
-            let client_id = format!("broker-{node_id}-{what}");
-            NodeClient::new(connector.clone(), address, &client_id, &runtime)
-        };
-        let others = controllers
-            .iter()
-            .filter(|(id, _)| **id != node_id || local.is_none());
-        let controllers = others.map(|(id, address)| {
-            let controller = Controller {
-                lives: client(address, "heartbeats"),
-                changes: client(address, "changes"),
-            };
-            (*id, controller)
-        });
         QuorumChannel {
             shared: Arc::new(Shared {
                 node_id,
                 cluster_id,
-                controllers: controllers.collect(),
+                addresses: controllers,
+                controllers: Mutex::default(),
+                connector,
+                runtime,
                 local,
                 published,
                 believed: AtomicI32::new(NOBODY),
@@ -233,6 +224,33 @@ impl ControllerChannel for QuorumChannel {
                 })
             };
             shared.find(Instant::now() + PATIENCE, ask).await
+        })
+    }
+
+    fn change_voters(&self, change: VoterChange, patience: Duration) -> Answer<Changed> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let deadline = Instant::now() + patience;
+            let asking = shared.clone();
+            let ask = move |target, left: Duration| -> Attempt<Changed> {
+                let (shared, change) = (asking.clone(), change.clone());
+                Box::pin(async move {
+                    match target {
+                        Target::Local(handle) => Ok(handle.change_voters(change, left).await?),
+                        Target::Remote(controller) => {
+                            // What is left is for the answer's way.
+                            let asked = forward::ChangeVoters {
+                                change,
+                                timeout_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX) * 9 / 10,
+                            };
+                            let asked = forward::write(&asked)?;
+                            let body = shared.exchange(&controller, Kind::Voters, asked, left).await?;
+                            forward::read_answer(&body).map_err(Miss::from)
+                        }
+                    }
+                })
+            };
+            shared.find(deadline, ask).await
         })
     }
 }

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::quorum::{ControllerHandle, Published};
-use barnabas_network::client::{CallError, NodeClient};
+use barnabas_metadata::quorum::{AddressBook, ControllerHandle, Published};
+use barnabas_network::client::{CallError, Connector, NodeClient};
 use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::envelope::{Envelope, Kind};
@@ -28,7 +30,12 @@ pub struct Shared {
     pub node_id: i32,
     pub cluster_id: Arc<str>,
     pub local: Option<ControllerHandle>,
-    pub controllers: BTreeMap<i32, Controller>,
+    /// Where the controllers are.
+    pub addresses: AddressBook,
+    /// Those that were asked already, with their addresses.
+    pub controllers: Mutex<BTreeMap<i32, Controller>>,
+    pub connector: Connector,
+    pub runtime: Handle,
     pub published: Published,
     /// Who answered last, or was said to be it; [`NOBODY`] when nobody is known.
     pub believed: AtomicI32,
@@ -126,19 +133,45 @@ impl Shared {
         if let Some(active) = local.filter(|handle| handle.is_active()) {
             return Some(here(active));
         }
-        let remote = |id: i32| {
-            let controller = self.controllers.get(&id)?;
-            Some((id, Target::Remote(controller.clone())))
-        };
+        let remote = |id: i32| Some((id, Target::Remote(self.controller(id)?)));
         let known = local.and_then(ControllerHandle::leader_id);
         let believed = self.believed.load(Ordering::Relaxed);
         let likely = known.into_iter().chain([believed]).filter(|id| *id != missed);
         likely.filter_map(remote).next().or_else(|| {
             // Nobody is known: one after the other.
-            let after = self.controllers.range(missed.saturating_add(1)..).next();
-            let next = after.or_else(|| self.controllers.first_key_value());
-            next.and_then(|(id, _)| remote(*id)).or_else(|| local.map(here))
+            let others: Vec<i32> = self.addresses.ids();
+            let mut others = others
+                .into_iter()
+                .filter(|id| *id != self.node_id || local.is_none());
+            let first = others.clone().next();
+            let next = others.find(|id| *id > missed).or(first);
+            next.and_then(remote).or_else(|| local.map(here))
         })
+    }
+
+    /// The ways to a controller, wherever it is now.
+    fn controller(&self, id: i32) -> Option<Controller> {
+        if id == self.node_id && self.local.is_some() {
+            return None;
+        }
+        let address = self.addresses.address(id)?;
+        let mut controllers = self.controllers.lock();
+        if let Some(known) = controllers
+            .get(&id)
+            .filter(|known| *known.lives.address() == *address)
+        {
+            return Some(known.clone());
+        }
+        let client = |what: &str| {
+            let client_id = format!("broker-{}-{what}", self.node_id);
+            NodeClient::new(self.connector.clone(), &address, &client_id, &self.runtime)
+        };
+        let controller = Controller {
+            lives: client("heartbeats"),
+            changes: client("changes"),
+        };
+        controllers.insert(id, controller.clone());
+        Some(controller)
     }
 
     /// Waits for an answer, as long as nobody else is known to lead.

@@ -44,7 +44,7 @@ fn listener(controller: &Controller, name: &str, voter: i32) -> Option<Listener>
     let (host, port) = controller.endpoint(voter)?;
     let answer = Listener::default()
         .with_name(StrBytes::from_string(name.to_owned()))
-        .with_host(StrBytes::from_string(host.to_owned()))
+        .with_host(StrBytes::from_string(host))
         .with_port(port);
     Some(answer)
 }

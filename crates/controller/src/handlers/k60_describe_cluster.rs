@@ -45,19 +45,18 @@ pub fn handle(
             .with_host(StrBytes::from_string(host.to_owned()))
             .with_port(port.into())
     };
-    // Those that have yet to register are where the settings say.
-    let ids: BTreeSet<i32> = image
-        .controllers
-        .keys()
-        .chain(controller.controllers.keys())
-        .copied()
-        .collect();
+    // Those that have yet to register are where the settings or the list of voters say.
+    let voters = controller.handle.status().voters;
+    let voters = voters.iter().map(|voter| voter.node_id);
+    let ids: BTreeSet<i32> = image.controllers.keys().copied().chain(voters).collect();
     let controllers = ids.into_iter().filter_map(|id| {
         let registered = image.controllers.get(&id);
         let endpoint = registered.and_then(|of| of.endpoints.iter().find(|at| *at.listener == *listener));
         match endpoint {
             Some(endpoint) => Some(answer(id, &endpoint.host, endpoint.port)),
-            None => controller.endpoint(id).map(|(host, port)| answer(id, host, port)),
+            None => controller
+                .endpoint(id)
+                .map(|(host, port)| answer(id, &host, port)),
         }
     });
     let operations = match request.include_cluster_authorized_operations {

@@ -10,3 +10,4 @@ pub mod k64_unregister_broker;
 pub mod k67_allocate_producer_ids;
 pub mod k70_controller_registration;
 pub mod k73_assign_replicas_to_dirs;
+pub mod k82_update_raft_voter;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use barnabas_controller::{QuorumChannel, QuorumChannelOptions};
 use barnabas_metadata::ControllerChannel;
-use barnabas_metadata::quorum::Published;
+use barnabas_metadata::quorum::{AddressBook, Published};
 use barnabas_network::Network;
 use barnabas_protocol::messages::broker_registration_request::Listener;
 use barnabas_protocol::messages::{BrokerHeartbeatRequest, BrokerId, BrokerRegistrationRequest, StrBytes};
@@ -67,11 +67,13 @@ impl Broker {
             node_id: id,
             cluster_id: CLUSTER.into(),
             local: None,
-            controllers: cluster
-                .addresses
-                .iter()
-                .map(|(id, at)| (*id, at.to_string()))
-                .collect(),
+            controllers: AddressBook::new(
+                cluster
+                    .addresses
+                    .iter()
+                    .map(|(id, at)| (*id, at.to_string()))
+                    .collect(),
+            ),
             published: Published::at(0),
             connector: Network::System.into(),
             runtime: runtime.handle().clone(),

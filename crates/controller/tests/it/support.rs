@@ -11,7 +11,7 @@ use barnabas_controller::{
 };
 use barnabas_environment::{Environment, Threads};
 use barnabas_metadata::controller::ControllerSettings;
-use barnabas_metadata::quorum::{ControllerHandle, QuorumTiming, SimulatedDisk, Voters};
+use barnabas_metadata::quorum::{AddressBook, ControllerHandle, QuorumTiming, SimulatedDisk, Voters};
 use barnabas_metadata::{ControllerClient, MetadataRecord, Quorum, QuorumOptions};
 use barnabas_network::admission::Admission;
 use barnabas_network::client::NodeClient;
@@ -177,8 +177,15 @@ fn start(
         .build()
         .unwrap();
     let timing = QuorumTiming::default();
-    let addresses = addresses.iter().map(|(id, at)| (*id, at.to_string())).collect();
-    let peers = NodePeers::new(id, &addresses, timing, &Network::System.into(), runtime.handle());
+    let addresses: BTreeMap<i32, String> = addresses.iter().map(|(id, at)| (*id, at.to_string())).collect();
+    let book = AddressBook::new(addresses.clone());
+    let peers = NodePeers::new(
+        id,
+        book.clone(),
+        timing,
+        &Network::System.into(),
+        runtime.handle(),
+    );
     let options = QuorumOptions {
         disk: disk.metadata(),
         cluster_id: CLUSTER.into(),
@@ -201,6 +208,8 @@ fn start(
             ids: addresses.keys().copied().collect(),
             peers: Arc::new(peers),
             timing,
+            addresses: book.clone(),
+            joining: None,
         }),
     };
     let stopping = CancellationToken::new();
@@ -210,7 +219,6 @@ fn start(
         door: opened.door(),
         handle: opened.handle(),
         node_id: id,
-        controllers: addresses.clone(),
         authorizer: Arc::new(AllowAll),
         stopping: stopping.clone(),
         settings: settings(id),
@@ -243,7 +251,7 @@ fn start(
         node_id: id,
         cluster_id: CLUSTER.into(),
         local: Some(quorum.handle()),
-        controllers: addresses,
+        controllers: book,
         published: quorum.handle().published(),
         connector: Network::System.into(),
         runtime: runtime.handle().clone(),

@@ -15,6 +15,8 @@ use super::network::Network;
 use super::peer_door::{PeerDoor, PreVote};
 use super::peers::FrameKind;
 use super::types::NodeId;
+use super::voter_node::VoterNode;
+use super::voters::membership;
 
 /// Those that miss the same leader don't all stand in the same moment.
 const TURN_MS: u64 = 50;
@@ -86,20 +88,22 @@ impl Elections {
             candidate: self.node_id,
             last_log_id: self.door.raft.data_metrics().borrow().last_log,
         };
-        let voters: Vec<NodeId> = {
-            let metrics = self.door.raft.metrics();
-            let now = metrics.borrow();
-            now.membership_config.membership().voter_ids().collect()
-        };
+        let membership = membership(&self.door.raft);
+        let voters: Vec<NodeId> = membership.voter_ids().collect();
         let needed = voters.len() / 2 + 1;
         let mut granted = usize::from(self.door.would_vote(&request));
         let request = std::sync::Arc::new(request);
         let mut answers = JoinSet::new();
         for voter in voters.into_iter().filter(|voter| *voter != self.node_id) {
             let (network, request) = (self.network.clone(), request.clone());
+            let node = membership.get_node(&voter);
+            let to = node.and_then(|node| VoterNode::of(node).directory());
+            if let Some(node) = node {
+                network.addresses.learn_node(voter, node);
+            }
             answers.spawn(async move {
                 network
-                    .call::<_, bool>(voter, FrameKind::PreVote, &*request, &[])
+                    .call::<_, bool>(voter, FrameKind::PreVote, &*request, (&[], to))
                     .await
                     .unwrap_or(false)
             });

@@ -1,5 +1,6 @@
 //! A leader that stops: it says so, and the voter that has most of its log takes over at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::ServerState;
@@ -7,9 +8,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Quorum;
+use super::network::Network;
 use super::peer_door::Resignation;
-use super::peers::FrameKind;
-use super::types::NodeId;
+use super::peers::{FrameKind, PeerError};
+use super::types::{NodeId, Raft};
 
 /// How long the stop waits for a successor.
 const SUCCESSION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,7 +20,7 @@ impl Quorum {
     /// Gives the leadership away, if this node has it and somebody takes it. Best while this node still
     /// answers the others.
     pub async fn hand_over(&self) {
-        let Some(resignation) = self.resignation() else {
+        let Some(resignation) = resignation(&self.raft) else {
             return;
         };
         if !self.handle.leadership.resign() {
@@ -32,15 +34,7 @@ impl Quorum {
             let voters = now.membership_config.membership().voter_ids();
             voters.filter(|voter| *voter != now.id).collect()
         };
-        let mut telling = JoinSet::new();
-        let resignation = std::sync::Arc::new(resignation);
-        for voter in others {
-            let (network, resignation) = (self.network.clone(), resignation.clone());
-            telling.spawn(async move {
-                let told = network.call::<_, bool>(voter, FrameKind::Resign, &*resignation, &[]);
-                told.await
-            });
-        }
+        let mut telling = tell(&self.network, resignation, others);
         let mut metrics = self.raft.metrics();
         let succeeded = async {
             let any_accepts = async {
@@ -63,22 +57,40 @@ impl Quorum {
             tracing::warn!("no other voter has taken over in time");
         }
     }
+}
 
-    /// What a leader tells the others; `None` where this node doesn't lead or is alone.
-    fn resignation(&self) -> Option<Resignation> {
-        let metrics = self.raft.metrics();
-        let now = metrics.borrow();
-        let leads = now.state == ServerState::Leader && now.running_state.is_ok();
-        let replication = now.replication.as_ref().filter(|_| leads)?;
-        let voters: Vec<NodeId> = now.membership_config.membership().voter_ids().collect();
-        let others = replication
-            .iter()
-            .filter(|(id, _)| **id != now.id && voters.contains(*id));
-        let (successor, _) = others.max_by_key(|(_, matched)| **matched)?;
-        Some(Resignation {
-            leader: now.id,
-            term: now.current_term,
-            successor: *successor,
-        })
+/// Tells voters that a leader goes.
+pub(super) fn tell(
+    network: &Network,
+    resignation: Resignation,
+    voters: impl IntoIterator<Item = NodeId>,
+) -> JoinSet<Result<bool, PeerError>> {
+    let mut telling = JoinSet::new();
+    let resignation = Arc::new(resignation);
+    for voter in voters {
+        let (network, resignation) = (network.clone(), resignation.clone());
+        telling.spawn(async move {
+            let told = network.call::<_, bool>(voter, FrameKind::Resign, &*resignation, (&[], None));
+            told.await
+        });
     }
+    telling
+}
+
+/// What a leader tells the others; `None` where this node doesn't lead or is alone.
+pub(super) fn resignation(raft: &Raft) -> Option<Resignation> {
+    let metrics = raft.metrics();
+    let now = metrics.borrow();
+    let leads = now.state == ServerState::Leader && now.running_state.is_ok();
+    let replication = now.replication.as_ref().filter(|_| leads)?;
+    let voters: Vec<NodeId> = now.membership_config.membership().voter_ids().collect();
+    let others = replication
+        .iter()
+        .filter(|(id, _)| **id != now.id && voters.contains(*id));
+    let (successor, _) = others.max_by_key(|(_, matched)| **matched)?;
+    Some(Resignation {
+        leader: now.id,
+        term: now.current_term,
+        successor: *successor,
+    })
 }

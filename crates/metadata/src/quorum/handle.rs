@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::QuorumStatus;
+use super::address_book::AddressBook;
 use super::decider::{Decided, Job};
 use super::feed::Feed;
 use super::leadership::Leadership;
+use super::network::Network;
 use super::published::Published;
 use super::publisher::Publisher;
 use super::replicas::Replicas;
@@ -27,6 +29,9 @@ pub struct ControllerHandle {
     pub(super) publisher: Publisher,
     pub(super) followers: Arc<Replicas>,
     pub(super) feed: Arc<Feed>,
+    pub(super) network: Network,
+    /// Who changes the voters.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 impl ControllerHandle {
@@ -84,6 +89,11 @@ impl ControllerHandle {
     /// Who leads, as far as this node knows; it may have lost its majority, or be gone.
     pub fn leader_id(&self) -> Option<i32> {
         self.leadership.leader_id()
+    }
+
+    /// Where the controllers are.
+    pub fn addresses(&self) -> &AddressBook {
+        &self.network.addresses
     }
 
     /// Ready when this node is the active controller; never, once the quorum has stopped.

@@ -1,12 +1,14 @@
 //! The way to the controllers of a node that is its quorum alone: it asks itself.
 
+use std::time::Duration;
+
 use barnabas_protocol::messages::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest, AlterPartitionResponse,
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
 
-use super::{ControllerHandle, QuorumStatus};
+use super::{Changed, ControllerHandle, QuorumStatus, VoterChange};
 use crate::channel::{Answer, ControllerChannel};
 use crate::controller::{
     AllocateProducerIds, AlterPartition, AssignReplicasToDirs, BrokerHeartbeat, ControllerReply,
@@ -55,5 +57,10 @@ impl ControllerChannel for ControllerHandle {
     fn status(&self) -> Answer<QuorumStatus> {
         let status = ControllerHandle::status(self);
         Box::pin(std::future::ready(Ok(status)))
+    }
+
+    fn change_voters(&self, change: VoterChange, patience: Duration) -> Answer<Changed> {
+        let handle = self.clone();
+        Box::pin(async move { ControllerHandle::change_voters(&handle, change, patience).await })
     }
 }

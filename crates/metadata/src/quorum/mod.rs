@@ -11,14 +11,17 @@
 //!
 //! On disk, in a folder: `log/` (sled: vote and log) and `snapshot.json`.
 
+mod address_book;
 mod decider;
 mod disk;
 mod election;
 mod feed;
 mod folder;
+mod founding;
 mod hand_over;
 mod handle;
 mod heard;
+mod joining;
 mod leadership;
 mod local_channel;
 mod log_db;
@@ -38,36 +41,38 @@ mod state_machine;
 mod status;
 mod sync_thread;
 mod types;
+mod voter_node;
+mod voters;
 
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod store_tests;
 
+pub use address_book::AddressBook;
 pub use decider::Decided;
 pub use disk::{Changes, KeyRange, KeyValue, LogDisk, MetadataDisk, SnapshotDisk};
 pub use handle::ControllerHandle;
 pub use observer::{Observer, ObserverOptions};
-pub use options::{METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
+pub use options::{Joining, METADATA_FOLDER, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY, Voters};
 pub use peer_door::PeerDoor;
 pub use peers::{Answer, Frame, FrameKind, PeerError, Peers};
 pub use published::Published;
 pub use replicas::ReplicaStatus;
 pub use simulated_disk::SimulatedDisk;
 pub use status::QuorumStatus;
+pub use voter_node::{ControllerEndpoint, VoterNode};
+pub use voters::{Changed, VoterChange};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use openraft::ServerState;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
 
 use self::decider::Decider;
 use self::election::Elections;
 use self::feed::Feed;
 use self::heard::Heard;
+use self::joining::Joiner;
 use self::leadership::Leadership;
 use self::log_db::LogDb;
 use self::log_store::LogStore;
@@ -79,7 +84,7 @@ use self::state_machine::StateMachine;
 use self::sync_thread::SyncThread;
 #[cfg(test)]
 pub(crate) use self::types::RecordBatch;
-use self::types::{Node, NodeId, Raft};
+use self::types::{NodeId, Raft};
 use crate::error::MetadataError;
 use crate::image::{MetadataDelta, MetadataImage};
 use crate::records::MetadataRecord;
@@ -87,9 +92,6 @@ use crate::records::MetadataRecord;
 /// The filter for logs that leaves out what raft tells of itself: each lost message is an error to it, and
 /// who leads and who is missed is told here.
 pub const QUIET: &str = "openraft=off";
-
-/// How long the other voters of a new cluster wait for the first one to make the log.
-const FIRST_VOTER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Under what name the quorum's library logs.
 pub const RAFT_LOG_TARGET: &str = "openraft";
@@ -146,13 +148,10 @@ impl Quorum {
             voters,
         } = options;
         let node_id = voter_id(settings.node_id)?;
-        let ids = voters
-            .as_ref()
-            .map_or_else(|| vec![settings.node_id], |voters| voters.ids.clone());
-        let members: BTreeMap<NodeId, Node> = ids
-            .into_iter()
-            .map(|id| Ok((voter_id(id)?, Node::default())))
-            .collect::<Result<_, MetadataError>>()?;
+        let members = founding::members(&settings, voters.as_ref())?;
+        let joining = voters.as_ref().and_then(|voters| voters.joining.clone());
+        let addresses = voters.as_ref().map(|voters| voters.addresses.clone());
+        let addresses = addresses.unwrap_or_default();
         let timing = voters.as_ref().map(|voters| voters.timing);
         let cluster_id: Arc<str> = cluster_id.into();
         let clock = environment.clock.clone();
@@ -161,13 +160,14 @@ impl Quorum {
             peers: voters.map(|voters| voters.peers),
             cluster_id: cluster_id.clone(),
             followers: followers.clone(),
+            addresses: addresses.clone(),
         };
 
         let threads = environment.threads;
         let log = Arc::downgrade(&disk.log);
         let db = LogDb::new(disk.log);
         let (sync, closed) = SyncThread::start(db.clone(), threads)?;
-        let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots), threads)?;
+        let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots), threads, addresses)?;
         let publisher = Publisher::start(Box::new(publish), threads)?;
         let log_store = LogStore::new(db, sync);
         let config = options::raft_config(snapshot_every, timing.as_ref())?;
@@ -180,11 +180,22 @@ impl Quorum {
         let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
         let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
         let feed = Arc::new(Feed::new(log, state_machine.clone(), clock));
-        let heard = Arc::new(Heard::nobody(new));
+        let heard = Arc::new(Heard::nobody(new && !members.is_empty()));
+        let handle = ControllerHandle {
+            jobs,
+            followers,
+            raft: raft.clone(),
+            leadership: leadership.clone(),
+            state_machine: state_machine.clone(),
+            publisher: publisher.clone(),
+            feed: feed.clone(),
+            network: network.clone(),
+            turn: Arc::default(),
+        };
         let quorum = Self {
             raft: raft.clone(),
             state_machine: state_machine.clone(),
-            publisher: publisher.clone(),
+            publisher,
             door: PeerDoor {
                 raft: raft.clone(),
                 leadership: leadership.clone(),
@@ -192,17 +203,11 @@ impl Quorum {
                 heard: heard.clone(),
                 lease: timing.fetch_timeout,
                 raft_lease: timing.raft_lease(),
-                feed: feed.clone(),
-            },
-            handle: ControllerHandle {
-                jobs,
-                followers,
-                raft: raft.clone(),
-                leadership: leadership.clone(),
-                state_machine: state_machine.clone(),
-                publisher,
                 feed,
+                directory: joining.as_ref().and_then(|joining| joining.node.directory()),
+                handle: handle.clone(),
             },
+            handle: handle.clone(),
             network: network.clone(),
             closed,
         };
@@ -214,12 +219,23 @@ impl Quorum {
             tokio::spawn(leadership::tell(quorum.raft.metrics()));
             let elections = Elections {
                 door: quorum.door.clone(),
-                network,
+                network: network.clone(),
                 random: environment.random.clone(),
                 node_id,
                 election_timeout: timing.election_timeout,
             };
             tokio::spawn(elections.run());
+        }
+        if let Some(own) = joining {
+            let joiner = Joiner {
+                own,
+                id: settings.node_id,
+                door: quorum.door.clone(),
+                network,
+            };
+            tokio::spawn(joiner.run());
+            tokio::spawn(handle.clone().finish_changes());
+            tokio::spawn(handle.forget_silent());
         }
         let mut first = vec![MetadataRecord::ClusterId {
             cluster_id: cluster_id.to_string(),
@@ -238,27 +254,6 @@ impl Quorum {
         };
         tokio::spawn(decider.run(inbox));
         Ok(StartingQuorum { quorum })
-    }
-
-    /// Makes the log, if it is `new`, and stands for election where there is nobody to ask. Of several voters
-    /// the first makes it, and the others only if that one doesn't come: so they don't all stand at once.
-    async fn join(&self, members: BTreeMap<NodeId, Node>, new: bool) -> Result<(), MetadataError> {
-        let alone = members.len() == 1;
-        let own = self.raft.metrics().borrow().id;
-        if new && members.keys().next() == Some(&own) {
-            self.raft.initialize(members).await.map_err(failed)?;
-        } else if new {
-            let raft = self.raft.clone();
-            tokio::spawn(async move {
-                sleep(FIRST_VOTER_PATIENCE).await;
-                // It fails where there is a log by now.
-                let _ = raft.initialize(members).await;
-            });
-        }
-        if alone && self.raft.metrics().borrow().state != ServerState::Leader {
-            self.raft.trigger().elect().await.map_err(failed)?;
-        }
-        Ok(())
     }
 
     /// Where requests go.

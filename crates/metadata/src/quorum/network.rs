@@ -10,10 +10,13 @@ use openraft::raft::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
+use super::address_book::AddressBook;
 use super::peers::{Frame, FrameKind, PeerError, Peers};
 use super::replicas::Replicas;
 use super::types::{LogId, Node, NodeId, RaftTypes};
+use super::voter_node::VoterNode;
 
 /// Makes the ways to single voters.
 #[derive(Clone)]
@@ -23,12 +26,25 @@ pub struct Network {
     pub cluster_id: Arc<str>,
     /// Who has answered when.
     pub followers: Arc<Replicas>,
+    /// Where the controllers are.
+    pub addresses: AddressBook,
 }
 
 /// The way to one voter.
 pub struct Peer {
     network: Network,
     voter: NodeId,
+    /// The directory of the voter that is meant.
+    directory: Option<Uuid>,
+}
+
+/// A message, and which directory it is for.
+#[derive(Serialize)]
+struct Addressed<'a, Q> {
+    #[serde(flatten)]
+    request: &'a Q,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Uuid>,
 }
 
 type RpcError<E> = RPCError<NodeId, Node, RaftError<NodeId, E>>;
@@ -40,13 +56,26 @@ impl Network {
         voter: NodeId,
         kind: FrameKind,
         request: &Q,
-        data: &[u8],
+        data: (&[u8], Option<Uuid>),
     ) -> Result<R, PeerError> {
-        let unreachable = || PeerError::Unreachable(format!("there is no way to node {voter}"));
-        let peers = self.peers.as_ref().ok_or_else(unreachable)?;
         let voter = i32::try_from(voter).map_err(|_| PeerError::UnknownVoter(voter))?;
+        self.call_at(voter, kind, request, data).await
+    }
+
+    /// The same to whoever is at an address in the book. With the data may come the directory of the voter
+    /// that is meant.
+    pub async fn call_at<Q: Serialize, R: DeserializeOwned>(
+        &self,
+        node: i32,
+        kind: FrameKind,
+        request: &Q,
+        (data, to): (&[u8], Option<Uuid>),
+    ) -> Result<R, PeerError> {
+        let unreachable = || PeerError::Unreachable(format!("there is no way to node {node}"));
+        let peers = self.peers.as_ref().ok_or_else(unreachable)?;
+        let head = Addressed { request, to };
         let answer = peers
-            .send(voter, Frame::new(kind, &self.cluster_id, request, data)?)
+            .send(node, Frame::new(kind, &self.cluster_id, &head, data)?)
             .await?;
         if answer.kind != kind {
             return Err(PeerError::Malformed(format!(
@@ -65,8 +94,10 @@ impl Peer {
         request: &Q,
         data: &[u8],
     ) -> Result<R, RpcError<E>> {
-        let answered: Result<Result<R, RaftError<NodeId, E>>, PeerError> =
-            self.network.call(self.voter, kind, request, data).await;
+        let answered: Result<Result<R, RaftError<NodeId, E>>, PeerError> = self
+            .network
+            .call(self.voter, kind, request, (data, self.directory))
+            .await;
         match answered {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(RPCError::RemoteError(RemoteError::new(self.voter, error))),
@@ -80,10 +111,12 @@ impl Peer {
 impl RaftNetworkFactory<RaftTypes> for Network {
     type Network = Peer;
 
-    async fn new_client(&mut self, voter: NodeId, _: &Node) -> Peer {
+    async fn new_client(&mut self, voter: NodeId, node: &Node) -> Peer {
+        self.addresses.learn_node(voter, node);
         Peer {
             network: self.clone(),
             voter,
+            directory: VoterNode::of(node).directory(),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::address_book::AddressBook;
 use super::disk::SnapshotDisk;
 use super::failed;
 use super::feed::{Observe, Observed};
@@ -43,8 +44,8 @@ pub struct ObserverOptions {
     pub snapshot_every: u64,
     /// The way to the controllers.
     pub peers: Arc<dyn Peers>,
-    /// The controllers that may be asked.
-    pub controllers: Vec<i32>,
+    /// The controllers that may be asked; the list of voters in the metadata is told to it.
+    pub addresses: AddressBook,
     /// Where slow work is done.
     pub environment: Environment,
 }
@@ -71,7 +72,11 @@ impl Observer {
         given_up: impl Future<Output = ()>,
     ) -> Result<Self, MetadataError> {
         let threads = options.environment.threads;
-        let state_machine = StateMachine::load(SnapshotFile::new(options.snapshots.clone()), threads)?;
+        let state_machine = StateMachine::load(
+            SnapshotFile::new(options.snapshots.clone()),
+            threads,
+            options.addresses.clone(),
+        )?;
         let publisher = Publisher::start(Box::new(publish), threads)?;
         let (stop, stopped) = watch::channel(false);
         let (caught_up, mut is_caught_up) = watch::channel(false);
@@ -170,7 +175,7 @@ impl Following {
             let told = match answered {
                 Ok((Observed::NotLeader { leader: other }, _)) => {
                     let other = other.and_then(|id| i32::try_from(id).ok());
-                    leader = other.filter(|id| *id != asked && self.options.controllers.contains(id));
+                    leader = other.filter(|id| *id != asked && self.options.addresses.address(*id).is_some());
                     Ok(false)
                 }
                 Ok((observed, data)) => {
@@ -207,7 +212,7 @@ impl Following {
     }
 
     fn controller(&self, turn: usize) -> Option<i32> {
-        let controllers = &self.options.controllers;
+        let controllers = self.options.addresses.ids();
         controllers.get(turn % controllers.len().max(1)).copied()
     }
 

@@ -1,5 +1,6 @@
 //! What a quorum is started with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,9 +8,11 @@ use barnabas_config::{BrokerConfig, ControllerRules, Layers};
 use barnabas_environment::Environment;
 use openraft::SnapshotPolicy;
 
+use super::address_book::AddressBook;
 use super::disk::MetadataDisk;
 use super::failed;
 use super::peers::Peers;
+use super::voter_node::VoterNode;
 use crate::controller::{ControllerSettings, TokenSettings};
 use crate::error::MetadataError;
 use crate::features;
@@ -89,8 +92,23 @@ pub struct Voters {
     pub ids: Vec<i32>,
     /// The way to the others.
     pub peers: Arc<dyn Peers>,
+    /// Where they are, for whoever asks them; the list of voters in the log is told to it.
+    pub addresses: AddressBook,
+    /// What this node tells of itself where the voters can be changed; `None` where the settings name them.
+    pub joining: Option<Joining>,
     /// How patient they are.
     pub timing: QuorumTiming,
+}
+
+/// A controller of a quorum that can change its voters (kraft.version 1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joining {
+    /// This node.
+    pub node: VoterNode,
+    /// The voters that it was formatted with, by their ids.
+    pub initial: BTreeMap<i32, VoterNode>,
+    /// It is to have a vote without being added (`controller.quorum.auto.join.enable`).
+    pub votes: bool,
 }
 
 /// How patient voters are with each other. All of a quorum should have the same.

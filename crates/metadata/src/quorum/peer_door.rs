@@ -6,9 +6,12 @@ use std::time::Duration;
 use openraft::error::{InstallSnapshotError, RaftError};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, VoteRequest};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use super::ControllerHandle;
 use super::feed::{Feed, Observe};
 use super::heard::Heard;
+use super::joining::Join;
 use super::leadership::Leadership;
 use super::peers::{Frame, FrameKind, PeerError};
 use super::types::{LogId, NodeId, Raft, RaftTypes};
@@ -27,6 +30,10 @@ pub struct PeerDoor {
     pub(super) raft_lease: Duration,
     /// What observers are told.
     pub(super) feed: Arc<Feed>,
+    /// In which directory the metadata lie, where the voters are told apart by it.
+    pub(super) directory: Option<Uuid>,
+    /// Who decides who may join.
+    pub(super) handle: ControllerHandle,
 }
 
 /// Whether the receiver would vote for a candidate.
@@ -46,6 +53,13 @@ pub(super) struct Resignation {
     pub successor: NodeId,
 }
 
+/// For whom a frame is.
+#[derive(Deserialize)]
+struct Recipient {
+    #[serde(default)]
+    to: Option<Uuid>,
+}
+
 impl PeerDoor {
     /// Answers a frame.
     ///
@@ -56,6 +70,7 @@ impl PeerDoor {
         if *frame.cluster_id != *self.cluster_id {
             return Err(PeerError::OtherCluster(frame.cluster_id));
         }
+        self.check_directory(&frame)?;
         match frame.kind {
             FrameKind::PreVote => {
                 let (request, _): (PreVote, _) = frame.read()?;
@@ -92,8 +107,12 @@ impl PeerDoor {
             }
             FrameKind::Resign => {
                 let (resignation, _): (Resignation, _) = frame.read()?;
-                self.check_voter(resignation.leader)?;
                 self.answer(frame.kind, &self.accept(&resignation))
+            }
+            FrameKind::Join => {
+                let (join, _): (Join, _) = frame.read()?;
+                let joined = self.handle.join(join).await;
+                self.answer(frame.kind, &joined)
             }
             FrameKind::InstallSnapshot => {
                 let (mut request, data): (InstallSnapshotRequest<RaftTypes>, _) = frame.read()?;
@@ -141,6 +160,21 @@ impl PeerDoor {
 
     fn answer(&self, kind: FrameKind, answer: &impl Serialize) -> Result<Frame, PeerError> {
         Frame::new(kind, &self.cluster_id, answer, &[])
+    }
+
+    /// A node whose disk was replaced has forgotten what the voter has promised that a frame is for.
+    fn check_directory(&self, frame: &Frame) -> Result<(), PeerError> {
+        let Some(own) = self.directory else {
+            return Ok(());
+        };
+        if !frame.kind.is_for_voters() {
+            return Ok(());
+        }
+        let (Recipient { to }, _) = frame.read()?;
+        match to {
+            Some(other) if other != own => Err(PeerError::OtherDirectory(other)),
+            _ => Ok(()),
+        }
     }
 
     /// Only voters have a say. A node that has no log yet knows of none, and its log decides later.

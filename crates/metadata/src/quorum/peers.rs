@@ -8,6 +8,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 /// What a frame asks for; an answer is a frame of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum FrameKind {
     Resign = 5,
     /// An observer asks for what it doesn't have.
     Observe = 6,
+    /// A controller without a vote asks to follow.
+    Join = 7,
 }
 
 impl FrameKind {
@@ -38,9 +41,18 @@ impl FrameKind {
             Self::InstallSnapshot,
             Self::Observe,
             Self::Resign,
+            Self::Join,
         ]
         .into_iter()
         .find(|kind| kind.code() == code)
+    }
+
+    /// Whether it is for one voter, and none that comes in its place.
+    pub(super) fn is_for_voters(self) -> bool {
+        matches!(
+            self,
+            Self::PreVote | Self::Vote | Self::AppendEntries | Self::InstallSnapshot
+        )
     }
 
     /// The code on the wire.
@@ -81,6 +93,9 @@ pub enum PeerError {
     /// The sender is no voter.
     #[error("node {0} is not a voter")]
     UnknownVoter(u64),
+    /// The frame is for the voter that this node was before its disk was replaced.
+    #[error("this node's metadata do not lie in directory {0}")]
+    OtherDirectory(Uuid),
     /// The quorum is shutting down, or has failed.
     #[error("the quorum has stopped")]
     Stopped,

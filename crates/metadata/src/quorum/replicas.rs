@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use barnabas_environment::Clock;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A replica as its leader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct ReplicaStatus {
     pub last_fetch_ms: i64,
     /// When it last had all that there was, milliseconds since the epoch; -1 when it never had.
     pub last_caught_up_ms: i64,
+    /// The directory in which its metadata lie; nil when that isn't known.
+    #[serde(default)]
+    pub directory_id: Uuid,
 }
 
 impl ReplicaStatus {
@@ -28,6 +32,7 @@ impl ReplicaStatus {
             log_end_offset: -1,
             last_fetch_ms: -1,
             last_caught_up_ms: -1,
+            directory_id: Uuid::nil(),
         }
     }
 }
@@ -131,6 +136,7 @@ mod tests {
                 log_end_offset,
                 last_fetch_ms: now_ms,
                 last_caught_up_ms,
+                directory_id: Uuid::nil(),
             };
             assert_eq!(replica.status, expected);
         }

@@ -10,6 +10,7 @@ use openraft::EntryPayload;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::address_book::AddressBook;
 use super::publisher::Publisher;
 use super::snapshot_file::{SnapshotContent, SnapshotFile};
 use super::types::{Entry, LogId, RecordBatch, StoredMembership};
@@ -40,18 +41,21 @@ pub struct State {
     pub membership: StoredMembership,
     /// The offset of the last image that was put before the publisher.
     offered: i64,
+    /// Is told where the voters are.
+    addresses: AddressBook,
     /// Set once the node has caught up: what it applies before takes effect as one image.
     publisher: Option<Publisher>,
 }
 
 impl StateMachine {
     /// The state of the snapshot file, or an empty one.
-    pub fn load(file: SnapshotFile, threads: Threads) -> Result<Self, MetadataError> {
+    pub fn load(file: SnapshotFile, threads: Threads, addresses: AddressBook) -> Result<Self, MetadataError> {
         let mut state = State {
             image: Arc::new(MetadataImage::empty()),
             last_applied: None,
             membership: StoredMembership::default(),
             offered: -1,
+            addresses,
             publisher: None,
         };
         if let Some(bytes) = file.read()? {
@@ -112,6 +116,7 @@ impl State {
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(log_id), membership);
+                self.tell_addresses();
                 Vec::new()
             }
         };
@@ -122,6 +127,12 @@ impl State {
             self.offer(delta);
         }
         applied
+    }
+
+    fn tell_addresses(&self) {
+        for (id, node) in self.membership.membership().nodes() {
+            self.addresses.learn_node(*id, node);
+        }
     }
 
     fn offer(&mut self, delta: MetadataDelta) {
@@ -136,6 +147,7 @@ impl State {
         let before = std::mem::replace(&mut self.image, image);
         self.last_applied = content.meta.last_log_id;
         self.membership = content.meta.last_membership.clone();
+        self.tell_addresses();
         if self.publisher.is_some() {
             self.offer(MetadataDelta::between(&before, &self.image));
         }

@@ -3,6 +3,7 @@
 use barnabas_environment::Threads;
 use openraft::testing::{StoreBuilder, Suite};
 
+use super::address_book::AddressBook;
 use super::disk::MetadataDisk;
 use super::log_db::LogDb;
 use super::log_store::LogStore;
@@ -19,8 +20,12 @@ impl StoreBuilder<RaftTypes, LogStore, StateMachine, tempfile::TempDir> for InTe
         let disk = MetadataDisk::open(dir.path()).unwrap();
         let db = LogDb::new(disk.log);
         let (sync, _) = SyncThread::start(db.clone(), Threads::Own).unwrap();
-        let state_machine =
-            StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own).unwrap();
+        let state_machine = StateMachine::load(
+            SnapshotFile::new(disk.snapshots.clone()),
+            Threads::Own,
+            AddressBook::default(),
+        )
+        .unwrap();
         Ok((dir, LogStore::new(db, sync), state_machine))
     }
 }
@@ -49,12 +54,21 @@ fn odd_records_take_nothing_else_away() {
     let golden = include_str!("../../tests/golden/snapshot-2.json");
     let odd = golden.replacen(r#""records":["#, r#""records":[{"Tomorrow":{}},5,"#, 1);
     std::fs::write(dir.path().join("snapshot.json"), odd).unwrap();
-    let state_machine = StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own).unwrap();
+    let state_machine = StateMachine::load(
+        SnapshotFile::new(disk.snapshots.clone()),
+        Threads::Own,
+        AddressBook::default(),
+    )
+    .unwrap();
     let image = state_machine.image();
     assert!(image.topics.by_name("orders").is_some() && !image.unknown.is_empty());
 
     std::fs::write(dir.path().join("snapshot.json"), &golden[..golden.len() / 2]).unwrap();
-    let torn = StateMachine::load(SnapshotFile::new(disk.snapshots.clone()), Threads::Own);
+    let torn = StateMachine::load(
+        SnapshotFile::new(disk.snapshots.clone()),
+        Threads::Own,
+        AddressBook::default(),
+    );
     assert!(matches!(
         torn.map(drop),
         Err(crate::MetadataError::Corrupt { .. })

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use barnabas_environment::{Environment, Random, Threads};
 use barnabas_metadata::quorum::{
-    Answer, ControllerHandle, Frame, FrameKind, PeerDoor, PeerError, Peers, QuorumTiming, SimulatedDisk,
-    Voters,
+    AddressBook, Answer, ControllerHandle, Frame, FrameKind, PeerDoor, PeerError, Peers, QuorumTiming,
+    SimulatedDisk, Voters,
 };
 use barnabas_metadata::{MetadataError, Quorum, QuorumOptions};
 use parking_lot::Mutex;
@@ -35,24 +35,25 @@ struct State {
 }
 
 impl Wires {
-    fn connect(&self, node: i32, door: PeerDoor) {
+    pub fn connect(&self, node: i32, door: PeerDoor) {
         self.0.lock().doors.insert(node, door);
     }
 
-    fn disconnect(&self, node: i32) {
+    pub fn disconnect(&self, node: i32) {
         self.0.lock().doors.remove(&node);
     }
 
     pub fn cut_off(&self, node: i32) {
-        let others = IDS.into_iter().filter(|id| *id != node);
-        self.0
-            .lock()
-            .cut
-            .extend(others.flat_map(|id| [(node, id), (id, node)]));
+        self.cut(node, IDS.into_iter().filter(|id| *id != node));
     }
 
     pub fn heal(&self) {
         self.0.lock().cut.clear();
+    }
+
+    pub fn cut(&self, node: i32, others: impl IntoIterator<Item = i32>) {
+        let both = others.into_iter().flat_map(|id| [(node, id), (id, node)]);
+        self.0.lock().cut.extend(both);
     }
 
     fn door(&self, from: i32, to: i32) -> Option<PeerDoor> {
@@ -111,6 +112,8 @@ fn options_of(node: i32, disk: &SimulatedDisk, wires: &Wires) -> QuorumOptions {
             node,
         }),
         timing: QuorumTiming::default(),
+        addresses: AddressBook::default(),
+        joining: None,
     });
     options
 }

@@ -5,6 +5,8 @@
 mod cluster;
 mod controller;
 mod image;
+mod membership;
+mod membership_world;
 mod observer;
 mod quorum;
 mod support;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use barnabas_environment::{Environment, Threads};
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::quorum::{Observer, ObserverOptions, SimulatedDisk};
+use barnabas_metadata::quorum::{AddressBook, Observer, ObserverOptions, SimulatedDisk};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{Cluster, End, IDS, LONG};
@@ -23,7 +23,7 @@ fn options(cluster: &Cluster, disk: &SimulatedDisk, cluster_id: &str) -> Observe
             wires: cluster.wires.clone(),
             node: OBSERVER,
         }),
-        controllers: IDS.to_vec(),
+        addresses: AddressBook::new(IDS.into_iter().map(|id| (id, id.to_string())).collect()),
         environment: Environment {
             threads: Threads::Runtime,
             ..Environment::system()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
 use barnabas_controller::{ControllerService, ControllerServiceOptions, registration};
 use barnabas_environment::Threads;
-use barnabas_metadata::quorum::StartingQuorum;
+use barnabas_metadata::quorum::{ControllerEndpoint, StartingQuorum};
 use barnabas_metadata::records::{BrokerEndpoint, ControllerRegistration};
 use barnabas_metadata::{ControllerClient, features};
 use barnabas_network::request_memory::RequestMemory;
@@ -16,8 +16,9 @@ use barnabas_security::Authorizer;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::Bound;
-use super::membership::Membership;
+use super::membership::{self, Membership};
 use super::serving::Serving;
+use crate::format::checkpoint::Bootstrap;
 
 /// See the module. It is served where the quorum runs, by no thread of its own: what voters say to each other
 /// waits neither for clients nor for a handoff.
@@ -25,6 +26,28 @@ pub struct ControllerListener {
     endpoints: Vec<BrokerEndpoint>,
     serving: Serving,
     stopping: CancellationToken,
+}
+
+/// Where the others find this controller: as it is advertised, or else as the list of voters says that its
+/// folder was formatted with.
+pub fn endpoints(
+    listeners: &[Bound],
+    node_id: i32,
+    formatted: Option<&Bootstrap>,
+) -> Vec<ControllerEndpoint> {
+    let voters = formatted.map_or(&[][..], |formatted| &formatted.voters);
+    let own = voters.iter().find(|voter| voter.id == node_id);
+    if let Some(own) = own
+        && listeners.iter().any(|bound| bound.listener.tells_address)
+    {
+        return membership::voter_node(own).endpoints;
+    }
+    let listeners = listeners.iter().map(|bound| ControllerEndpoint {
+        name: bound.listener.name.clone(),
+        host: bound.listener.advertised_host.clone(),
+        port: bound.listener.advertised_port,
+    });
+    listeners.collect()
 }
 
 impl ControllerListener {
@@ -48,7 +71,6 @@ impl ControllerListener {
             cluster_id: membership.cluster_id.into(),
             door: quorum.door(),
             handle: quorum.handle(),
-            controllers: membership.addresses(),
             authorizer,
             settings: settings.clone(),
             limits: limits(config),

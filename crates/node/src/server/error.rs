@@ -32,10 +32,10 @@ pub enum StartError {
     /// What the log directory was formatted with can't be used.
     #[error(transparent)]
     Formatted(#[from] CheckpointError),
-    /// A controller without a vote.
+    /// A controller without a vote, to which nobody can send anything.
     #[error(
-        "node {node_id} is a controller that is not one of the voters its log directory was formatted with: it can't join \
-         them; format it with --initial-controllers that name it, or set process.roles=broker"
+        "node {node_id} is a controller that is not one of the voters its log directory was formatted with, and has no \
+         listener by which it could join them: name one in controller.listener.names and listeners"
     )]
     NoVoter {
         /// The node.

@@ -1,6 +1,5 @@
 //! What a node is in its cluster: a voter, or an observer of those that vote, and how it reaches them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,14 +7,15 @@ use barnabas_config::{Address, BrokerConfig, Layers, QuorumSettings};
 use barnabas_controller::{NodePeers, QuorumChannel, QuorumChannelOptions};
 use barnabas_environment::Environment;
 use barnabas_metadata::quorum::{
-    MetadataDisk, Observer, ObserverOptions, Quorum, QuorumOptions, QuorumTiming, SNAPSHOT_EVERY,
-    StartingQuorum, Voters,
+    AddressBook, ControllerEndpoint, Joining, MetadataDisk, Observer, ObserverOptions, Quorum, QuorumOptions,
+    QuorumTiming, SNAPSHOT_EVERY, StartingQuorum, VoterNode, Voters,
 };
 use barnabas_metadata::{ControllerClient, MetadataDelta, MetadataImage};
 use barnabas_network::Network;
 use barnabas_network::client::Connector;
-use barnabas_protocol::kraft_voters::KRaftVoter;
+use barnabas_protocol::kraft_voters::{KRaftVoter, VoterEndpoint};
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use super::error::StartError;
 use crate::format::checkpoint::Bootstrap;
@@ -52,14 +52,16 @@ impl Metadata {
     }
 }
 
-/// Has the voters count that the log directory was formatted with, where the settings name none.
+/// Has the voters count that the log directory was formatted with, where the settings name none. A controller
+/// that is none of them joins them (KIP-853).
 ///
 /// # Errors
-/// This controller is none of them.
+/// It has no listener by which it could.
 pub fn take_formatted(
     quorum: &mut QuorumSettings,
     node_id: i32,
     formatted: Option<&Bootstrap>,
+    has_controller_listener: bool,
 ) -> Result<(), StartError> {
     // Without a word a node that knows of no other controller is a quorum by itself.
     if !quorum.is_controller || quorum.is_static() || (formatted.is_none() && quorum.is_alone()) {
@@ -73,10 +75,40 @@ pub fn take_formatted(
     let voters = formatted.map_or(&[][..], |formatted| &formatted.voters);
     quorum.formatted_voters = voters.iter().filter_map(address).collect();
     let is_voter = quorum.formatted_voters.contains_key(&node_id);
-    if !is_voter && !quorum.controllers().is_empty() {
+    let finds_others = !quorum.bootstrap_servers.is_empty();
+    let can_change =
+        formatted.is_some_and(|formatted| formatted.kraft_version > 0) && has_controller_listener;
+    if !is_voter && finds_others && !has_controller_listener {
         return Err(StartError::NoVoter { node_id });
     }
+    // Others may come to a voter; who is none goes to the others.
+    quorum.is_dynamic = can_change && (is_voter || finds_others);
     Ok(())
+}
+
+/// A voter as the quorum has it.
+pub fn voter_node(voter: &KRaftVoter) -> VoterNode {
+    let endpoint = |endpoint: &VoterEndpoint| ControllerEndpoint {
+        name: endpoint.name.clone(),
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+    };
+    VoterNode {
+        directory_id: voter.directory_id,
+        endpoints: voter.endpoints.iter().map(endpoint).collect(),
+    }
+}
+
+/// Where the controllers' listeners are, as far as the settings say. Those of which only the address is known
+/// have ids that no node has.
+pub fn addresses(quorum: &QuorumSettings) -> AddressBook {
+    let voters = quorum.voters().iter();
+    let known = voters.map(|(id, address)| (*id, address.to_string()));
+    let unknown = (i32::MIN..).zip(&quorum.bootstrap_servers);
+    let unknown = unknown.map(|(id, address)| (id, address.to_string()));
+    // Where the voters are known nobody else need be asked, unless they have all gone since.
+    let unknown = unknown.filter(|_| quorum.voters().is_empty() || quorum.is_dynamic);
+    AddressBook::new(known.chain(unknown).collect())
 }
 
 /// What a node is in its cluster.
@@ -97,6 +129,12 @@ pub struct Membership<'a> {
     pub network: &'a Network,
     /// The way to the controllers' listeners.
     pub to_controllers: &'a Connector,
+    /// Where the controllers are.
+    pub addresses: &'a AddressBook,
+    /// The directory of the metadata.
+    pub directory_id: Uuid,
+    /// Where this node's controller listens.
+    pub endpoints: &'a [ControllerEndpoint],
 }
 
 impl Membership<'_> {
@@ -142,29 +180,26 @@ impl Membership<'_> {
             Some(disk) => disk.snapshots,
             None => MetadataDisk::snapshots_in_log_dir(data_dir)?,
         };
-        let addresses = self.addresses();
         let options = ObserverOptions {
             node_id: self.config.node_id,
             cluster_id: self.cluster_id.to_owned(),
             snapshots,
             snapshot_every: SNAPSHOT_EVERY,
-            controllers: addresses.keys().copied().collect(),
-            peers: Arc::new(self.peers(&addresses)),
+            addresses: self.addresses.clone(),
+            peers: Arc::new(self.peers()),
             environment: self.environment.clone(),
         };
         Ok(Observer::start(options, publish, given_up).await?)
     }
 
-    /// Where the controllers' listeners are. Those of which only the address is known have ids that no node
-    /// has.
-    pub fn addresses(&self) -> BTreeMap<i32, String> {
-        let voters = self.quorum.voters();
-        if !voters.is_empty() {
-            let voters = voters.iter();
-            return voters.map(|(id, address)| (*id, address.to_string())).collect();
-        }
-        let unknown = (i32::MIN..).zip(&self.quorum.bootstrap_servers);
-        unknown.map(|(id, address)| (id, address.to_string())).collect()
+    /// What there is before the log: the users that the folder was formatted with. Voters that log in to each
+    /// other by SCRAM could make no log without them.
+    pub fn formatted_image(&self) -> Arc<MetadataImage> {
+        let records = self
+            .formatted
+            .map(|formatted| formatted.records(self.config.min_insync_replicas));
+        let (image, _) = MetadataImage::empty().apply(&records.unwrap_or_default(), -1, 0);
+        Arc::new(image)
     }
 
     /// The broker's way to the active controller: here, where there is no other.
@@ -185,7 +220,7 @@ impl Membership<'_> {
             cluster_id: self.cluster_id.into(),
             published,
             local,
-            controllers: self.addresses(),
+            controllers: self.addresses.clone(),
             connector: self.to_controllers.clone(),
             runtime: Handle::current(),
         })))
@@ -196,17 +231,33 @@ impl Membership<'_> {
         if self.quorum.is_alone() {
             return None;
         }
-        let addresses = self.addresses();
-        let peers = self.peers(&addresses);
         Some(Voters {
-            ids: addresses.keys().copied().collect(),
-            peers: Arc::new(peers),
+            ids: self.quorum.voters().keys().copied().collect(),
+            peers: Arc::new(self.peers()),
             timing: self.timing(),
+            addresses: self.addresses.clone(),
+            joining: self.quorum.is_dynamic.then(|| self.joining()),
         })
     }
 
-    fn peers(&self, addresses: &BTreeMap<i32, String>) -> NodePeers {
+    fn joining(&self) -> Joining {
+        let initial = self.formatted.map_or(&[][..], |formatted| &formatted.voters);
+        Joining {
+            node: VoterNode {
+                directory_id: self.directory_id,
+                endpoints: self.endpoints.to_vec(),
+            },
+            initial: initial
+                .iter()
+                .map(|voter| (voter.id, voter_node(voter)))
+                .collect(),
+            votes: self.config.controller_quorum_auto_join_enable,
+        }
+    }
+
+    fn peers(&self) -> NodePeers {
         let runtime = Handle::current();
+        let addresses = self.addresses.clone();
         NodePeers::new(
             self.config.node_id,
             addresses,

@@ -110,6 +110,13 @@ impl Server {
             data_dirs,
             ..
         } = settings;
+        let formatted = checkpoint::read(&disk, &data_dir)?;
+        membership::take_formatted(
+            &mut quorum_settings,
+            config.node_id,
+            formatted.as_ref(),
+            !controller_listeners.is_empty(),
+        )?;
         let sasl = NodeSasl::read(&layers, &config, listeners.iter().chain(&controller_listeners))?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
@@ -122,8 +129,14 @@ impl Server {
                 return Ok(connector);
             }
             let random = &environment.random;
-            sasl::logging_in(connector, (&layers, &config), listener, mechanism, random)
-                .map_err(StartError::from)
+            match sasl::logging_in(connector.clone(), (&layers, &config), listener, mechanism, random) {
+                // Others may never come to who is the only voter yet.
+                Err(error) if quorum_settings.begins_alone() => {
+                    tracing::debug!(%error, "this node can't log in to others that may join it");
+                    Ok(connector)
+                }
+                connector => connector.map_err(StartError::from),
+            }
         };
         let by = (
             "sasl.mechanism.inter.broker.protocol",
@@ -156,8 +169,6 @@ impl Server {
         )?;
         let log_dirs = Arc::new(log_dirs);
         identity::check(&config, &identity.cluster_id)?;
-        let formatted = checkpoint::read(&disk, &data_dir)?;
-        membership::take_formatted(&mut quorum_settings, config.node_id, formatted.as_ref())?;
 
         let stopping = CancellationToken::new();
         let settings = Arc::new(DynamicBrokerConfig::new(layers.clone())?);
@@ -182,6 +193,9 @@ impl Server {
             });
             waiting_broker = Some(broker);
         }
+        let addresses = membership::addresses(&quorum_settings);
+        let endpoints =
+            controller_listener::endpoints(&controller_listeners, config.node_id, formatted.as_ref());
         let membership = Membership {
             layers: &layers,
             config: &config,
@@ -191,12 +205,19 @@ impl Server {
             environment: &environment,
             network: &network,
             to_controllers: &to_controllers,
+            addresses: &addresses,
+            directory_id: log_dirs.metadata().id().unwrap_or_default(),
+            endpoints: &endpoints,
         };
         let (metadata, controller) = if quorum_settings.is_controller {
             let starting = membership.vote(metadata_disk, &data_dir, publish).await?;
             let authorizer = authorizer.shared();
-            let handle = starting.handle();
-            let protected = sasl.protect(controller_listeners, &environment, move || handle.image());
+            let (handle, formatted) = (starting.handle(), membership.formatted_image());
+            let image = move || match handle.image() {
+                none if none.cluster_id.is_empty() => formatted.clone(),
+                image => image,
+            };
+            let protected = sasl.protect(controller_listeners, &environment, image);
             let controller =
                 ControllerListener::start(protected, &starting, &membership, (&settings, authorizer))?;
             match starting.caught_up_unless(given_up.cancelled()).await {

@@ -95,8 +95,6 @@ fn the_voters_of_a_quorum_that_can_change_them_are_formatted() {
 
     // A controller that others have to let in.
     assert!(format(&file, &["-N"]).status.success());
-    let refused = run(&[&file]);
-    assert!(said(&refused).contains("not one of the voters"), "{refused:?}");
     for name in ["a", "b"] {
         std::fs::remove_dir_all(folder.path().join(name)).unwrap();
     }

@@ -2,6 +2,8 @@
 //! What scripts/generate-protocol makes of Apache Kafka's message definitions.
 
 pub mod access_control_entry_record;
+pub mod add_raft_voter_request;
+pub mod add_raft_voter_response;
 pub mod api_versions_request;
 pub mod api_versions_response;
 pub mod broker_heartbeat_request;

@@ -43,6 +43,7 @@ pub fn add(options: &Options, cluster: &Cluster, console: &mut Console) -> Outco
                 .with_port(*port)
         });
         let request = AddRaftVoterRequest::default()
+            .with_cluster_id(None)
             .with_timeout_ms(30_000)
             .with_voter_id(controller.id)
             .with_voter_directory_id(directory)
@@ -173,6 +174,7 @@ pub fn remove(options: &Options, cluster: &Cluster, console: &mut Console) -> Ou
         return Ok(());
     }
     let request = RemoveRaftVoterRequest::default()
+        .with_cluster_id(None)
         .with_voter_id(node)
         .with_voter_directory_id(directory);
     let response = cluster.ask(To::Any, "removeRaftVoter", &request)?;

@@ -283,6 +283,14 @@ pub fn cluster(client: &mut Client) -> Vec<(ApiKey, String)> {
             newest(client, ListConfigResourcesRequest::default()),
         ),
         (
+            ApiKey::AddRaftVoter,
+            newest(client, AddRaftVoterRequest::default()),
+        ),
+        (
+            ApiKey::RemoveRaftVoter,
+            newest(client, RemoveRaftVoterRequest::default()),
+        ),
+        (
             ApiKey::UnregisterController,
             newest(client, UnregisterControllerRequest::default()),
         ),

@@ -101,6 +101,8 @@ const DENIED: &[(ApiKey, &[ErrorCode])] = &[
     (ApiKey::ShareGroupDescribe, OF_GROUP),
     (ApiKey::ShareFetch, OF_GROUP),
     (ApiKey::ShareAcknowledge, OF_GROUP),
+    (ApiKey::AddRaftVoter, OF_CLUSTER),
+    (ApiKey::RemoveRaftVoter, OF_CLUSTER),
     (ApiKey::InitializeShareGroupState, OF_CLUSTER),
     (ApiKey::ReadShareGroupState, OF_CLUSTER),
     (ApiKey::WriteShareGroupState, OF_CLUSTER),

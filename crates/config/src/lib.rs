@@ -28,6 +28,7 @@ mod quorum;
 pub mod redpanda;
 mod resource;
 mod rule;
+pub mod selector;
 pub mod start_topics;
 mod typed;
 mod unknown;

@@ -57,6 +57,11 @@ def test_the_page_on_queues_is_true(broker, tmp_path):
     assert shown.count("No dead letter went back") == 1, shown
 
 
+def test_records_come_at_their_time_and_in_the_order_of_their_keys(broker):
+    """What Apache Kafka has not: a backoff between retries, times of delivery, order by key, selectors."""
+    program.run(scenario(broker, "extensions"), 60)
+
+
 def test_each_task_ends_once_though_the_broker_is_killed(broker):
     """Four workers accept, release and reject at random; the broker is killed in the midst. The program keeps the account: each task is
     accepted once or in the dead letter topic once."""

@@ -1,6 +1,6 @@
 //! The definitions of every broker, topic and group setting of Apache Kafka 4.4.0, and the few of our own.
 //!
-//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables` but for `own.tsv`, whose rows are
+//! The rows are data (`tables/*.tsv`, printed by `scripts/config-tables` but for `own*.tsv`, whose rows are
 //! internal: no client meets what Kafka does not have); this module turns them into
 //! [`ConfigKey`]s once per process. Whoever parses, validates or describes a setting starts here.
 
@@ -199,8 +199,18 @@ static BROKER: LazyLock<Definitions> = LazyLock::new(|| {
         include_str!("tables/own.tsv")
     ))
 });
-static TOPIC: LazyLock<Definitions> = LazyLock::new(|| Definitions::parse(include_str!("tables/topic.tsv")));
-static GROUP: LazyLock<Definitions> = LazyLock::new(|| Definitions::parse(include_str!("tables/group.tsv")));
+static TOPIC: LazyLock<Definitions> = LazyLock::new(|| {
+    Definitions::parse(concat!(
+        include_str!("tables/topic.tsv"),
+        include_str!("tables/own_topic.tsv")
+    ))
+});
+static GROUP: LazyLock<Definitions> = LazyLock::new(|| {
+    Definitions::parse(concat!(
+        include_str!("tables/group.tsv"),
+        include_str!("tables/own_group.tsv")
+    ))
+});
 static CLIENT_METRICS: LazyLock<Definitions> =
     LazyLock::new(|| Definitions::parse("interval.ms\tint\t=300000\nmatch\tlist\t=\nmetrics\tlist\t="));
 

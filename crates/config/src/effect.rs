@@ -18,6 +18,7 @@ const READ_RAW: &[&str] = &[
     "socket.send.buffer.bytes",
     "socket.receive.buffer.bytes",
     "unclean.leader.election.enable",
+    "barnabas.delivery.delay.ms",
     "errors.deadletterqueue.group.enable",
     LOG_MOVES_LIMIT,
 ];
@@ -85,6 +86,9 @@ pub(super) fn of_broker(name: &str) -> bool {
         || gives_topic_default()
 }
 
+/// How settings begin that Apache Kafka has not.
+const OWN: &str = "barnabas.";
+
 /// Settings of share groups that no setting of the broker gives a default.
 const OF_SHARE_GROUP: [&str; 5] = [
     "errors.deadletterqueue.copy.record.enable",
@@ -107,6 +111,7 @@ pub fn has_effect(kind: ConfigResourceType, name: &str) -> bool {
         // What gives a group's setting its default has an effect with it.
         ConfigResourceType::Group => {
             OF_SHARE_GROUP.contains(&name)
+                || name.starts_with(OWN)
                 || definitions::group().get(name).is_some_and(|key| {
                     let mut given_by = key.broker_synonyms.iter();
                     given_by.any(|synonym| of_broker(synonym.name))

@@ -6,7 +6,11 @@
 use super::ConfigException;
 use super::faults;
 use super::iso_duration::is_iso_duration;
+use super::selector::Selector;
 use super::value::{Value, java_double};
+
+/// A selector that is longer is not shown in an error about it.
+const SHOWN_BYTES_MAX: usize = 1024;
 
 /// A validator.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +51,8 @@ pub enum Rule {
     QuorumVoters,
     /// Fault rules.
     Faults,
+    /// A selector over records, or nothing.
+    Selector,
 }
 
 impl Rule {
@@ -88,6 +94,7 @@ impl Rule {
             "quorum_bootstrap_servers" => Self::QuorumBootstrapServers,
             "quorum_voters" => Self::QuorumVoters,
             "faults" => Self::Faults,
+            "selector" => Self::Selector,
             _ => return None,
         })
     }
@@ -128,6 +135,14 @@ impl Rule {
             (Self::ShareOffsetReset, Value::Text(text)) => check_share_offset_reset(name, text),
             (Self::QuorumBootstrapServers, Value::List(items)) => check_bootstrap_servers(name, items),
             (Self::QuorumVoters, Value::List(items)) => check_voters(name, items),
+            (Self::Selector, Value::Text(text)) if !text.is_empty() => match Selector::parse(text) {
+                Ok(_) => Ok(()),
+                // A client need not have all of it back.
+                Err(why) if text.len() > SHOWN_BYTES_MAX => Err(ConfigException::new(format!(
+                    "Invalid value for configuration {name}: {why}"
+                ))),
+                Err(why) => Err(ConfigException::value(name, text, &why.to_string())),
+            },
             (Self::Faults, Value::Text(text)) => match faults::parse(text) {
                 Ok(_) => Ok(()),
                 Err(why) => Err(ConfigException::value(name, text, &why)),
@@ -153,6 +168,7 @@ impl Rule {
             Self::GzipLevel => "from 1 to 9, or -1".to_owned(),
             Self::ThrottledReplicas => "* or a list of partition:broker".to_owned(),
             Self::Faults => faults::SYNTAX.to_owned(),
+            Self::Selector => "a condition over headers, key, topic and timestamp, as JMS has it".to_owned(),
             Self::ShareOffsetReset => "latest, earliest or by_duration:PnDTnHnMn.nS".to_owned(),
             Self::QuorumBootstrapServers => "a list of host:port".to_owned(),
             Self::QuorumVoters => "a list of id@host:port".to_owned(),

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::batch::Run;
 use crate::dead_letter::DeadLetterCause;
 use crate::delivery::MemberId;
+use crate::hold::Hold;
 use crate::partition::SharePartition;
 use crate::record_state::RecordState;
 use crate::settings::GroupSettings;
@@ -66,17 +67,24 @@ impl SharePartition {
     }
 
     /// A member leaves: what it holds is available again, or given up.
-    pub fn release_acquired(&mut self, member: &MemberId, settings: &GroupSettings) -> Option<Write> {
+    pub fn release_acquired(
+        &mut self,
+        member: &MemberId,
+        settings: &GroupSettings,
+        now_ms: i64,
+    ) -> Option<Write> {
         let mut write = self.begin_write();
-        let mut done = 0;
+        let (mut done, mut earliest_ms) = (0, self.earliest_lock_ms);
         self.window.change_runs(|run| {
             let lock = run.delivery.lock.as_ref();
             if run.delivery.is_acquired() && lock.is_some_and(|lock| lock.member == *member) {
                 let state = run.delivery.state_when_released(settings);
                 done += to_be_written(run, state, None, &mut write);
+                earliest_ms = earliest_ms.min(hold_back(run, settings, now_ms));
             }
         });
         self.complete_count += done;
+        self.earliest_lock_ms = earliest_ms;
         (!write.batches.is_empty()).then_some(write)
     }
 
@@ -143,7 +151,10 @@ impl SharePartition {
         now_ms: i64,
         write: &mut Write,
     ) -> Result<(), Refusal> {
-        let mut done = 0;
+        if self.settled.overlaps(first, last) || self.waiting.overlaps(first, last) {
+            return Err(Refusal::InvalidRecordState("A record is not acquired."));
+        }
+        let (mut done, mut earliest_ms) = (0, self.earliest_lock_ms);
         let until_ms = now_ms.saturating_add(i64::from(settings.record_lock_duration_ms));
         let settled = self.window.try_change(first, last, |run| {
             check_holder(run, member)?;
@@ -164,9 +175,11 @@ impl SharePartition {
                 _ => (RecordState::Archived, None),
             };
             done += to_be_written(run, state, cause, write);
+            earliest_ms = earliest_ms.min(hold_back(run, settings, now_ms));
             Ok(())
         });
         self.complete_count += done;
+        self.earliest_lock_ms = earliest_ms;
         settled
     }
 }
@@ -182,6 +195,17 @@ fn check_holder(run: &Run, member: &MemberId) -> Result<(), Refusal> {
             "Another member has acquired a record.",
         )),
         Some(_) => Ok(()),
+    }
+}
+
+/// Has a run that becomes available wait for its retry; answers until when at the earliest.
+fn hold_back(run: &mut Run, settings: &GroupSettings, now_ms: i64) -> i64 {
+    if run.delivery.state == RecordState::Available {
+        run.delivery.hold = settings.extensions.hold(run.delivery.count, now_ms);
+    }
+    match run.delivery.hold {
+        Hold::Until(until_ms) => until_ms,
+        Hold::Free | Hold::Key => i64::MAX,
     }
 }
 

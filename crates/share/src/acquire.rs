@@ -81,7 +81,17 @@ impl SharePartition {
         if wanted.max_records <= 0 || last.last_offset < self.start_offset {
             return Vec::new();
         }
-        let Some((left, last_offset)) = self.room(wanted, last.last_offset, settings) else {
+        let is_looked_at = settings.extensions.look();
+        let room = if is_looked_at {
+            // What came into the window had room there, and nothing else is acquired.
+            Some((
+                i64::from(wanted.max_records),
+                last.last_offset.min(self.end_offset),
+            ))
+        } else {
+            self.room(wanted, last.last_offset, settings)
+        };
+        let Some((left, last_offset)) = room else {
             return Vec::new();
         };
         let lock = Lock {
@@ -102,7 +112,7 @@ impl SharePartition {
         let first_offset = first.first_offset.max(self.start_offset);
         self.acquire_known(&mut acquiring, first_offset, last_offset);
         let behind = self.behind_window().max(first_offset);
-        if acquiring.left > 0 && behind <= last_offset {
+        if acquiring.left > 0 && behind <= last_offset && !is_looked_at {
             self.acquire_new(&mut acquiring, behind, last_offset);
         }
         let mut acquired = acquiring.acquired;
@@ -185,7 +195,7 @@ impl SharePartition {
 
     /// Acquires what comes behind the window.
     fn acquire_new(&mut self, acquiring: &mut Acquiring<'_>, first: i64, last: i64) {
-        if self.window.is_empty() {
+        if self.is_empty() {
             self.start_offset = first;
         }
         let (batches, taken_to) = acquiring.new_batches(first, last);

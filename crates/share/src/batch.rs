@@ -79,6 +79,18 @@ impl Batch {
         &self.runs[from..to]
     }
 
+    /// Adds records behind the last.
+    pub fn append(&mut self, last: i64, delivery: Delivery) {
+        let first = self.last() + 1;
+        self.size += last - first + 1;
+        self.runs.push(Run {
+            first,
+            last,
+            delivery,
+        });
+        self.join(self.runs.len() - 2);
+    }
+
     /// Changes the runs that have records in `first..=last`; those that reach beyond are divided before.
     pub fn change(&mut self, first: i64, last: i64, mut change: impl FnMut(&mut Run)) {
         let changed = self.try_change(first, last, |run| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::hold::Hold;
 use crate::record_state::RecordState;
 use crate::settings::GroupSettings;
 use crate::write::WriteId;
@@ -29,6 +30,10 @@ pub(crate) struct Delivery {
     pub lock: Option<Lock>,
     /// The write on which the state rests.
     pub write: Option<WriteId>,
+    /// What holds it back while it is available.
+    pub hold: Hold,
+    /// Its key, time and headers were looked at, where that is done.
+    pub is_looked_at: bool,
 }
 
 impl Delivery {
@@ -44,12 +49,14 @@ impl Delivery {
             count,
             lock: None,
             write: None,
+            hold: Hold::Free,
+            is_looked_at: false,
         }
     }
 
     /// Whether it may be delivered.
     pub fn is_available(&self) -> bool {
-        self.state == RecordState::Available && self.write.is_none()
+        self.state == RecordState::Available && self.write.is_none() && self.hold == Hold::Free
     }
 
     /// Whether nothing comes after it and all of it is written.
@@ -67,12 +74,19 @@ impl Delivery {
         self.state = RecordState::Acquired;
         self.count = self.count.saturating_add(1);
         self.lock = Some(lock);
+        self.hold = Hold::Free;
     }
 
     /// Gives up what nobody is interested in any more.
     pub fn archive(&mut self) {
         self.state = RecordState::Archived;
         self.lock = None;
+        self.hold = Hold::Free;
+    }
+
+    /// Whether it is nobody's concern any more whether an earlier record of its key is there.
+    pub fn frees_key(&self) -> bool {
+        self.write.is_none() && (self.state.is_terminal() || self.state == RecordState::Archiving)
     }
 
     /// What becomes of it when it is given back: it is not delivered again after its last delivery.

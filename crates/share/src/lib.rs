@@ -7,18 +7,27 @@
 //! acknowledgement, and what has to be written so that a new leader knows it ([`Write`]). It reads no log,
 //! writes nothing and knows no clock: the shell hands in what was fetched and the time, performs the writes
 //! and reports what became of them. Memory is bounded by the limit of record locks and one batch of the log.
+//!
+//! Groups may ask for more than Apache Kafka has ([`Extensions`]). Then records are looked at before they are
+//! delivered ([`SharePartition::look`]), and those that wait for their time lie beside the window.
 
 mod acknowledge;
 mod acquire;
 mod batch;
 mod dead_letter;
 mod delivery;
+mod hold;
 mod in_flight;
+mod key_order;
 mod lock_timeout;
+mod look;
 mod partition;
 mod record_state;
 mod restore;
 mod settings;
+mod settled;
+mod waiting;
+mod waits;
 mod window;
 mod write;
 
@@ -26,11 +35,15 @@ pub use acknowledge::{Acknowledgement, Refusal};
 pub use acquire::{Acquire, AcquireMode, AcquiredRecords, Span};
 pub use dead_letter::{DeadLetter, DeadLetterCause};
 pub use delivery::MemberId;
+pub use hold::Times;
 pub use in_flight::InFlight;
+pub use key_order::KeyHash;
+pub use lock_timeout::Expired;
+pub use look::Looked;
 pub use partition::SharePartition;
 pub use record_state::RecordState;
 pub use restore::{PersistedState, Unrestorable};
-pub use settings::GroupSettings;
+pub use settings::{Extensions, GroupSettings};
 pub use write::{Completed, StateBatch, Write};
 
 #[cfg(test)]

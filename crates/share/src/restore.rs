@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::delivery::Delivery;
+use crate::hold::Hold;
 use crate::partition::SharePartition;
 use crate::record_state::RecordState;
 use crate::settings::GroupSettings;
@@ -30,15 +31,19 @@ pub struct Unrestorable {
 
 impl SharePartition {
     /// Takes over what was persisted. What of it is not known was acquired at most, and is delivered like new
-    /// records. Answers too which dead letters were outstanding.
+    /// records. What was delivered before waits for its retry anew. Answers too which dead letters were
+    /// outstanding.
     ///
     /// # Errors
     /// Batches that overlap, go backwards or lie before the start offset.
     pub fn restore(
         persisted: &PersistedState,
         settings: &GroupSettings,
+        now_ms: i64,
     ) -> Result<(Self, Vec<DeadLetter>), Unrestorable> {
         let mut partition = SharePartition::new(persisted.start_offset);
+        let extensions = &settings.extensions;
+        partition.is_extended = extensions.are_on();
         let mut letters = Vec::new();
         let mut next = persisted.start_offset;
         for batch in &persisted.batches {
@@ -67,15 +72,29 @@ impl SharePartition {
                     },
                 });
             }
-            let delivery = Delivery::restored(state, batch.delivery_count);
-            partition.window.push(Batch::new(first, last, delivery));
+            next = last + 1;
             if state.is_terminal() {
                 partition.complete_count += last - first + 1;
+                if partition.is_extended {
+                    partition.settled.add(first, last);
+                    continue;
+                }
             }
-            next = last + 1;
+            let mut delivery = Delivery::restored(state, batch.delivery_count);
+            let hold = extensions.hold(batch.delivery_count, now_ms);
+            if let Hold::Until(until_ms) = hold {
+                if extensions.key_order {
+                    // It waits when its key is known.
+                    partition.restored_ms = partition.restored_ms.max(until_ms);
+                } else if state == RecordState::Available {
+                    delivery.hold = hold;
+                    partition.earliest_lock_ms = partition.earliest_lock_ms.min(until_ms);
+                }
+            }
+            partition.window.push(Batch::new(first, last, delivery));
         }
-        if let Some(last) = partition.window.last() {
-            partition.end_offset = last;
+        if !partition.is_empty() {
+            partition.end_offset = next - 1;
             partition.seeks_available = true;
             partition.move_start();
         }

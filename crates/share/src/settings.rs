@@ -1,5 +1,7 @@
 //! What is set for a share group and matters to its partitions. It may change between any two calls.
 
+use crate::hold::Hold;
+
 /// The group configs of a share group, resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupSettings {
@@ -13,6 +15,46 @@ pub struct GroupSettings {
     pub renew_acknowledge_enable: bool,
     /// Whether records that are given up go to a dead letter topic first (KIP-1191).
     pub dead_letters: bool,
+    /// What Apache Kafka has not.
+    pub extensions: Extensions,
+}
+
+/// The settings of a share group that Apache Kafka has not, each off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// `barnabas.share.redelivery.backoff.ms`: how long a record waits after its first delivery until it is
+    /// available again, doubled after each further one; 0 for not at all.
+    pub backoff_ms: i64,
+    /// `barnabas.share.redelivery.backoff.max.ms`: the longest such wait.
+    pub backoff_max_ms: i64,
+    /// Whether records may say, or their topic for them, from when on they are to be delivered.
+    pub deliver_at: bool,
+    /// `barnabas.share.ordering=key`: one record of a key at a time.
+    pub key_order: bool,
+    /// `barnabas.share.selector`: records that it does not select are passed over.
+    pub selects: bool,
+}
+
+impl Extensions {
+    /// Whether one of them is on.
+    pub(crate) fn are_on(&self) -> bool {
+        self.backoff_ms > 0 || self.look()
+    }
+
+    /// Whether records have to be looked at before they are delivered.
+    pub fn look(&self) -> bool {
+        self.deliver_at || self.key_order || self.selects
+    }
+
+    /// Until when a record that was delivered so often is held back.
+    pub(crate) fn hold(&self, deliveries: i16, now_ms: i64) -> Hold {
+        if self.backoff_ms <= 0 || deliveries < 1 {
+            return Hold::Free;
+        }
+        let doublings = u32::try_from(deliveries - 1).unwrap_or(0).min(62);
+        let wait_ms = self.backoff_ms.saturating_mul(1 << doublings);
+        Hold::Until(now_ms.saturating_add(wait_ms.min(self.backoff_max_ms.max(self.backoff_ms))))
+    }
 }
 
 /// Records are delivered in smaller portions at the earliest after so many deliveries.

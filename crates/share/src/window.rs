@@ -98,6 +98,18 @@ impl Window {
         self.batches.push_back(batch);
     }
 
+    /// Puts a batch in its place between the others.
+    pub fn insert(&mut self, batch: Batch) {
+        let at = self.batches.partition_point(|other| other.last() < batch.first());
+        debug_assert!(self.get(at).is_none_or(|behind| batch.last() < behind.first()));
+        self.batches.insert(at, batch);
+    }
+
+    /// Takes out the batches of which this is true.
+    pub fn take_out(&mut self, mut is_out: impl FnMut(&Batch) -> bool) {
+        self.batches.retain(|batch| !is_out(batch));
+    }
+
     /// Puts batches where one was; answers how many.
     pub fn replace(&mut self, at: usize, batches: Vec<Batch>) -> usize {
         let count = batches.len();

@@ -1,6 +1,7 @@
 //! What has to be persisted, and what follows when it is.
 
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
+use crate::hold::Hold;
 use crate::partition::SharePartition;
 use crate::record_state::RecordState;
 use crate::settings::GroupSettings;
@@ -55,7 +56,7 @@ impl SharePartition {
         let mut completed = Completed::default();
         let Some(id) = write.id else {
             completed.dead_letters = self.letters_of(write);
-            completed.wakes = self.move_start();
+            completed.wakes = self.move_start() | self.is_extended;
             return completed;
         };
         if !is_written {
@@ -74,8 +75,12 @@ impl SharePartition {
                 });
         }
         self.seeks_available |= becomes_available;
+        for batch in &write.batches {
+            self.free_keys(batch.first_offset, batch.last_offset);
+        }
         completed.dead_letters = self.letters_of(write);
-        completed.wakes = self.move_start() | becomes_available;
+        // Where what is open counts there is room with everything that is done.
+        completed.wakes = self.move_start() | becomes_available | self.is_extended;
         completed
     }
 
@@ -98,6 +103,7 @@ impl SharePartition {
                     let exceeds = run.delivery.count >= settings.delivery_count_limit;
                     // What becomes a dead letter does so when its lock is seen to have ended.
                     if until_ms > now_ms || (exceeds && settings.dead_letters) {
+                        run.delivery.hold = Hold::Free;
                         run.delivery.state = RecordState::Acquired;
                         earliest_ms = earliest_ms.min(until_ms);
                     } else {
@@ -107,8 +113,14 @@ impl SharePartition {
                             run.delivery.state = RecordState::Archived;
                             done += run.len();
                         } else {
+                            if run.delivery.state != RecordState::Available {
+                                run.delivery.hold = settings.extensions.hold(run.delivery.count, now_ms);
+                            }
+                            if let Hold::Until(until_ms) = run.delivery.hold {
+                                earliest_ms = earliest_ms.min(until_ms);
+                            }
                             run.delivery.state = RecordState::Available;
-                            becomes_available = true;
+                            becomes_available |= run.delivery.hold == Hold::Free;
                         }
                     }
                 });
@@ -116,6 +128,9 @@ impl SharePartition {
         self.complete_count += done;
         self.earliest_lock_ms = earliest_ms;
         self.seeks_available |= becomes_available;
+        for batch in &write.batches {
+            self.free_keys(batch.first_offset, batch.last_offset);
+        }
         becomes_available
     }
 

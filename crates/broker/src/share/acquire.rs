@@ -12,13 +12,14 @@ use barnabas_replica::partition::fetch::{FetchPartition, FetchedPartition};
 use barnabas_replica::partition::offsets::OffsetQuery;
 use barnabas_replica::partition::waiters::Interest;
 use barnabas_replica::partition::{Partition, Reader};
-use barnabas_share::{Acquire, AcquireMode, AcquiredRecords, MemberId, SharePartition};
+use barnabas_share::{Acquire, AcquireMode, AcquiredRecords, GroupSettings, MemberId, SharePartition};
 use tokio::sync::Notify;
 
 use super::ShareSettings;
 use super::batches::Batches;
 use super::held::{Held, HeldState, Phase};
-use super::partitions::{arm_timer, is_fenced};
+use super::look::{LOOK_BYTES, Looking, Selecting};
+use super::partitions::{self, arm_timer, is_fenced, times};
 use super::sessions::PartitionKey;
 use crate::broker::Broker;
 
@@ -92,6 +93,8 @@ pub struct Target {
     pub partition: Result<Arc<Partition>, ErrorCode>,
     /// What tells of records that are appended.
     pub interest: Arc<Interest>,
+    /// `barnabas.delivery.delay.ms` of its topic, where it is set.
+    pub delay_ms: Option<i64>,
 }
 
 /// What came of one look at a partition.
@@ -131,14 +134,14 @@ impl Target {
             Phase::Active { .. } => {}
         }
         state.wakes(changed);
+        let group = self.group_settings(settings);
+        let max_bytes = limits.map_or(wanted.max_bytes, |(bytes, _)| bytes);
+        if let Some(core) = state.core() {
+            core.prepare(&group, times(broker));
+        }
+        let selector = state.selector(settings.selector.as_deref());
         let read = match partition {
-            Ok(partition) => read(
-                &mut state,
-                partition,
-                settings,
-                limits.map_or(wanted.max_bytes, |(bytes, _)| bytes),
-                interest,
-            ),
+            Ok(partition) => read(&mut state, partition, (settings, &group), max_bytes, interest),
             Err(error) => Err(*error),
         };
         let (fetch_offset, fetched) = match read {
@@ -165,7 +168,7 @@ impl Target {
         if !may_be_cold && range.may_be_cold && !range.file.is_cached(first.position, first.len) {
             return Step::Cold(first);
         }
-        let now_ms = broker.clock.monotonic_ms();
+        let now = times(broker);
         let Some(core) = state.core() else {
             return Step::Nothing;
         };
@@ -177,19 +180,39 @@ impl Target {
             max_records,
             fetch_offset,
         };
+        let looks = group.extensions.look();
         let behind = core.end_offset().max(fetch_offset).saturating_add(records_left);
         let aborted = fetched.aborted_transactions.unwrap_or_default();
-        let batches = match Batches::read(&range, &aborted, behind) {
-            Ok(batches) => batches,
-            Err(error) => {
-                if let Ok(partition) = partition {
-                    partition.read_failed(error);
-                }
-                return Step::Found(Found::failed(ErrorCode::KafkaStorageError));
+        let failed = |error| {
+            if let Ok(partition) = partition {
+                partition.read_failed(error);
             }
+            Step::Found(Found::failed(ErrorCode::KafkaStorageError))
         };
-        let acquired = core.acquire(&ask, &batches.spans, &batches.aborted, &settings.group, now_ms);
+        let behind = if looks { i64::MAX } else { behind };
+        let mut batches = match Batches::read(&range, &aborted, behind) {
+            Ok(batches) => batches,
+            Err(error) => return failed(error),
+        };
+        let mut passed = None;
+        if looks {
+            let selector = selector.map(|selector| Selecting {
+                selector,
+                topic: self.topic_name(broker),
+            });
+            let looked = match self.looking(&group, selector).look(core, &range, &batches) {
+                Ok(looked) => looked,
+                Err(error) => return failed(error),
+            };
+            passed = core.look(fetch_offset, &batches.spans, &looked, &group, now);
+            batches.aborted.clear();
+        }
+        let spans = (&batches.spans, &batches.aborted);
+        let acquired = core.acquire(&ask, spans.0, spans.1, &group, now.monotonic_ms);
         let records = batches.slice(&range, &acquired);
+        if let Some(write) = passed {
+            drop(partitions::submit(broker, held, &mut state, write));
+        }
         arm_timer(broker, held, &mut state);
         if acquired.is_empty() {
             // Something may be there all the same: behind what was passed over.
@@ -209,18 +232,47 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The group's settings for this partition: its topic may have delays.
+    fn group_settings(&self, settings: &ShareSettings) -> GroupSettings {
+        let mut group = settings.group;
+        group.extensions.deliver_at |= self.delay_ms.is_some();
+        group
+    }
+
+    fn topic_name(&self, broker: &Broker) -> String {
+        let image = broker.image();
+        let topic = image.topics.by_id(&self.key.0);
+        topic.map_or_else(String::new, |topic| topic.name.to_string())
+    }
+
+    fn looking(&self, group: &GroupSettings, selecting: Option<Selecting>) -> Looking {
+        Looking {
+            deliver_at: group.extensions.deliver_at,
+            delay_ms: self.delay_ms,
+            key_order: group.extensions.key_order,
+            selecting,
+        }
+    }
+}
+
 /// Reads from where the share partition goes on; `None` if nothing may be acquired.
 fn read(
     state: &mut HeldState,
     partition: &Partition,
-    settings: &ShareSettings,
+    (settings, group): (&ShareSettings, &GroupSettings),
     max_bytes: i32,
     interest: &Arc<Interest>,
 ) -> Result<Option<(i64, FetchedPartition)>, ErrorCode> {
     let Some(core) = state.core() else { return Ok(None) };
-    if !core.can_acquire(&settings.group) {
+    if !core.can_acquire(group) {
         return Ok(None);
     }
+    let max_bytes = if group.extensions.look() {
+        max_bytes.min(LOOK_BYTES)
+    } else {
+        max_bytes
+    };
     let reader = Reader::Consumer(settings.isolation);
     let fetch = |core: &mut SharePartition| {
         let fetch_offset = core.next_fetch_offset();

@@ -67,6 +67,11 @@ impl Batches {
         Ok(batches)
     }
 
+    /// Where a batch lies in the range, and how many bytes it has.
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        (self.places[at], self.places[at + 1] - self.places[at])
+    }
+
     /// The part of the range with the batches of what was acquired.
     pub fn slice(&self, range: &FileRange, acquired: &[AcquiredRecords]) -> Option<FileRange> {
         let first_offset = acquired.first()?.first_offset;

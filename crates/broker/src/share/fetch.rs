@@ -11,6 +11,7 @@ use super::ShareSettings;
 use super::acquire::{Asking, Found, Step, Target, Wanted};
 use super::held::ShareKey;
 use super::sessions::PartitionKey;
+use super::settings;
 use crate::broker::Broker;
 use crate::fetch::cold::ColdRanges;
 
@@ -70,6 +71,7 @@ impl ShareFetch {
                     .get_or_load(broker, &share_key, leader_epoch),
                 partition: broker.partitions().by_id(&topic_id, partition),
                 interest: Interest::new(&watch, slot),
+                delay_ms: settings::delay_ms(broker, &topic_id),
             });
         }
         fetch
@@ -122,10 +124,10 @@ impl ShareFetch {
             if watch.arm(missing, isolation) {
                 tokio::select! {
                     biased;
-                    () = watch.woken() => {}
-                    () = changed.notified() => {}
                     () = &mut over => is_over = true,
                     () = &mut stopped => is_over = true,
+                    () = watch.woken() => {}
+                    () = changed.notified() => {}
                 }
             }
             watch.disarm();

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
+use barnabas_config::selector::Selector;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_share::{SharePartition, Write};
 use parking_lot::{Mutex, MutexGuard};
@@ -50,6 +51,8 @@ pub struct HeldState {
     pub timer_ms: Option<i64>,
     /// Nobody of the group fetches any more: it is held until all is written.
     pub is_unwanted: bool,
+    /// The group's selector, as it was set and as it was read.
+    selector: Option<(String, Option<Arc<Selector>>)>,
     waiters: Vec<Weak<Notify>>,
 }
 
@@ -92,6 +95,7 @@ impl Held {
                 is_sending: false,
                 timer_ms: None,
                 is_unwanted: false,
+                selector: None,
                 waiters: Vec::new(),
             }),
         })
@@ -110,6 +114,16 @@ impl HeldState {
             Phase::Active { core, .. } => Some(core),
             Phase::Loading | Phase::Over(_) => None,
         }
+    }
+
+    /// The group's selector, read anew when another one is set. It was checked when it was set.
+    pub fn selector(&mut self, text: Option<&str>) -> Option<Arc<Selector>> {
+        let text = text?;
+        if self.selector.as_ref().is_none_or(|(known, _)| known != text) {
+            let read = Selector::parse(text).ok().map(Arc::new);
+            self.selector = Some((text.to_owned(), read));
+        }
+        self.selector.as_ref().and_then(|(_, read)| read.clone())
     }
 
     /// Whether nobody would miss it.

@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod group_states;
 pub mod held;
 pub mod lag;
+mod look;
 mod partitions;
 pub mod persister;
 pub mod request;
@@ -111,6 +112,7 @@ impl Shares {
 
     fn release(&self, broker: &Arc<Broker>, ended: &Ended) {
         let settings = broker.share_settings(&ended.key.group).group;
+        let now_ms = broker.clock.monotonic_ms();
         for (topic_id, partition) in &ended.partitions {
             let key = ShareKey {
                 group: ended.key.group.clone(),
@@ -122,7 +124,9 @@ impl Shares {
             };
             let mut state = held.lock();
             let core = state.core();
-            if let Some(write) = core.and_then(|core| core.release_acquired(&ended.key.member, &settings)) {
+            if let Some(write) =
+                core.and_then(|core| core.release_acquired(&ended.key.member, &settings, now_ms))
+            {
                 drop(partitions::submit(broker, &held, &mut state, write));
             }
         }

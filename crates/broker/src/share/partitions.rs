@@ -7,7 +7,7 @@ use std::time::Duration;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_replica::partition::offsets::OffsetQuery;
 use barnabas_replica::partition::{Isolation, Reader};
-use barnabas_share::{DeadLetter, PersistedState, SharePartition, Write};
+use barnabas_share::{DeadLetter, PersistedState, SharePartition, Times, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -128,6 +128,7 @@ async fn load(broker: Arc<Broker>, held: Arc<Held>) {
                     may_be_written: true,
                 });
                 dead_letters::send(&broker, &held, &mut state, letters.collect());
+                arm_timer(&broker, &held, &mut state);
             }
         }
         Err(error) => {
@@ -151,7 +152,8 @@ async fn restore(
         start_offset,
         batches: read.batches,
     };
-    let (core, letters) = SharePartition::restore(&persisted, &settings.group).map_err(|error| {
+    let now_ms = broker.clock.monotonic_ms();
+    let (core, letters) = SharePartition::restore(&persisted, &settings.group, now_ms).map_err(|error| {
         tracing::error!(key = ?held.key, %error, "the state of a share partition is wrong");
         ErrorCode::UnknownServerError
     })?;
@@ -264,16 +266,32 @@ fn next_write(held: &Held) -> Option<(Vec<Queued>, WriteState)> {
     Some((queued, written))
 }
 
-/// Sees to it that locks end: a task waits for the first, while there are any.
+/// Nobody waits longer at a time, so that what is not held any more is not kept for a record of next year.
+const WAIT_MAX_MS: i64 = 60_000;
+
+/// Sees to it that locks and waits end: a task waits for the first, while there are any.
 pub fn arm_timer(broker: &Arc<Broker>, held: &Arc<Held>, state: &mut HeldState) {
-    let Some(next_ms) = state.core().and_then(|core| core.next_lock_timeout_ms()) else {
-        return;
-    };
+    let now = times(broker);
+    let Some(core) = state.core() else { return };
+    let ends = core
+        .next_lock_timeout_ms()
+        .into_iter()
+        .chain(core.next_due_ms(now));
+    let Some(next_ms) = ends.min() else { return };
+    let next_ms = next_ms.min(now.monotonic_ms.saturating_add(WAIT_MAX_MS));
     if state.timer_ms.is_some_and(|armed_ms| armed_ms <= next_ms) {
         return;
     }
     state.timer_ms = Some(next_ms);
     tokio::spawn(end_locks(broker.clone(), held.clone(), next_ms));
+}
+
+/// The time by both clocks.
+pub fn times(broker: &Broker) -> Times {
+    Times {
+        monotonic_ms: broker.clock.monotonic_ms(),
+        wall_ms: broker.clock.wall_ms(),
+    }
 }
 
 async fn end_locks(broker: Arc<Broker>, held: Arc<Held>, at_ms: i64) {
@@ -292,8 +310,13 @@ async fn end_locks(broker: Arc<Broker>, held: Arc<Held>, at_ms: i64) {
         return;
     }
     state.timer_ms = None;
-    if let Some(write) = state.core().and_then(|core| core.expire_locks(&settings, now_ms)) {
+    let Some(core) = state.core() else { return };
+    let expired = core.expire_locks(&settings, now_ms);
+    let is_due = core.is_due(broker.clock.wall_ms());
+    if let Some(write) = expired.write {
         drop(submit(&broker, &held, &mut state, write));
+    }
+    if expired.wakes || is_due {
         state.wake();
     }
     arm_timer(&broker, &held, &mut state);

@@ -5,7 +5,10 @@ use barnabas_metadata::features::SHARE_VERSION;
 use barnabas_metadata::image::{ConfigMap, MetadataImage};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_replica::partition::Isolation;
-use barnabas_share::GroupSettings;
+use barnabas_share::{Extensions, GroupSettings};
+use uuid::Uuid;
+
+use crate::broker::Broker;
 
 /// Where a share group begins in a partition that it knows nothing of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct ShareSettings {
     pub dead_letter_topic: Option<String>,
     /// `errors.deadletterqueue.copy.record.enable`: whether dead letters have the keys and values.
     pub dead_letters_copy: bool,
+    /// `barnabas.share.selector`, where one is set.
+    pub selector: Option<String>,
 }
 
 /// The share.version from which on there are dead letters (KIP-1191).
@@ -78,17 +83,45 @@ impl ShareSettings {
                 renew_acknowledge_enable: text("share.renew.acknowledge.enable")
                     .is_none_or(|value| value.eq_ignore_ascii_case("true")),
                 dead_letters: dead_letter_topic.is_some(),
+                extensions: extensions(own),
             },
             isolation: match text("share.isolation.level") {
                 Some(level) if level.eq_ignore_ascii_case("read_committed") => Isolation::ReadCommitted,
                 _ => Isolation::ReadUncommitted,
             },
+            selector: text(SELECTOR).filter(|text| !text.is_empty()).map(str::to_owned),
             offset_reset: offset_reset(text("share.auto.offset.reset").unwrap_or("latest")),
             dead_letter_topic: dead_letter_topic.map(str::to_owned),
             dead_letters_copy: text("errors.deadletterqueue.copy.record.enable")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         }
     }
+}
+
+/// What is set of our own; each is off where it is not set.
+fn extensions(own: &ConfigMap) -> Extensions {
+    let text = |name: &str| own.get(name).map_or("", |value| value.trim());
+    let number = |name: &str| text(name).parse::<i64>().ok();
+    Extensions {
+        backoff_ms: number("barnabas.share.redelivery.backoff.ms").unwrap_or(0),
+        backoff_max_ms: number("barnabas.share.redelivery.backoff.max.ms").unwrap_or(BACKOFF_MAX_MS),
+        deliver_at: text("barnabas.share.deliver.at.enable").eq_ignore_ascii_case("true"),
+        key_order: text("barnabas.share.ordering").eq_ignore_ascii_case("key"),
+        selects: !text(SELECTOR).is_empty(),
+    }
+}
+
+const SELECTOR: &str = "barnabas.share.selector";
+/// The longest wait for a retry, where none is set: an hour.
+const BACKOFF_MAX_MS: i64 = 3_600_000;
+
+/// `barnabas.delivery.delay.ms` of a topic, where it is set.
+pub fn delay_ms(broker: &Broker, topic_id: &Uuid) -> Option<i64> {
+    let image = broker.image();
+    let topic = image.topics.by_id(topic_id)?;
+    let resource = ConfigResource::new(ConfigResourceType::Topic, &*topic.name);
+    let set = image.configs.get(&resource)?.get("barnabas.delivery.delay.ms")?;
+    set.trim().parse().ok().filter(|delay_ms| *delay_ms >= 0)
 }
 
 fn offset_reset(text: &str) -> OffsetReset {

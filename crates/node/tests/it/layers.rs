@@ -53,12 +53,13 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["runtime"],
     ]),
     ("share", &[
-        &["record_state", "settings", "write::WriteId"],
+        &["hold", "key_order", "record_state", "settled", "waiting", "write::WriteId"],
+        &["settings"],
         &["delivery", "write::StateBatch", "dead_letter::DeadLetter", "dead_letter::DeadLetterCause"],
         &["batch"],
         &["window"],
         &["partition"],
-        &["write", "dead_letter", "restore", "acquire", "acknowledge", "lock_timeout", "in_flight"],
+        &["write", "dead_letter", "restore", "acquire", "acknowledge", "in_flight", "lock_timeout", "look", "waits"],
         &["simulation", "tests"],
     ]),
     ("network", &[

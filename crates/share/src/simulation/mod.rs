@@ -5,6 +5,7 @@
 //! start offset before the first record that is open; a bounded window; a partition that is restored from
 //! what was written behaves as the one that wrote it.
 
+mod extended;
 mod members;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use barnabas_environment::Random;
 
 use crate::{
-    DeadLetter, GroupSettings, PersistedState, RecordState, SharePartition, Span, StateBatch, Write,
+    DeadLetter, Extensions, GroupSettings, PersistedState, RecordState, SharePartition, Span, StateBatch,
+    Write,
 };
 
 /// Seeds that run where nobody asks for one.
@@ -55,6 +57,7 @@ impl History {
             record_lock_duration_ms: 50,
             renew_acknowledge_enable: random.below(2) == 0,
             dead_letters: random.below(3) == 0,
+            extensions: Extensions::default(),
         };
         History {
             random,
@@ -104,20 +107,20 @@ impl History {
 
     fn pass_time(&mut self) {
         self.now_ms += self.below(60);
-        let write = self.partition.expire_locks(&self.settings, self.now_ms);
+        let expired = self.partition.expire_locks(&self.settings, self.now_ms);
         for known in self.known.values_mut() {
             if known.state == RecordState::Acquired && !known.is_writing && known.until_ms <= self.now_ms {
                 release(known, &self.settings);
             }
         }
-        self.writes.extend(write);
+        self.writes.extend(expired.write);
     }
 
     fn leave(&mut self) {
         let holder = self.below(4) as usize;
         let write = self
             .partition
-            .release_acquired(&MEMBERS[holder].into(), &self.settings);
+            .release_acquired(&MEMBERS[holder].into(), &self.settings, self.now_ms);
         for known in self.known.values_mut() {
             if known.state == RecordState::Acquired && known.holder == Some(holder) && !known.is_writing {
                 release(known, &self.settings);
@@ -164,7 +167,8 @@ impl History {
                 cause: None,
             });
         }
-        (self.partition, self.letters) = SharePartition::restore(&state, &self.settings).unwrap();
+        (self.partition, self.letters) =
+            SharePartition::restore(&state, &self.settings, self.now_ms).unwrap();
         self.writes.clear();
         let mut known = BTreeMap::new();
         for offset in self.partition.start_offset()..self.partition.behind_window() {

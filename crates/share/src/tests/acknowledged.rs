@@ -1,7 +1,7 @@
 //! What comes of acknowledgements, renewals, locks that end and members that leave.
 
 use super::{Case, Range, shown};
-use crate::{DeadLetter, DeadLetterCause, MemberId, Refusal};
+use crate::{DeadLetter, DeadLetterCause, Expired, MemberId, Refusal};
 
 fn is_state(refused: &Refusal) -> bool {
     matches!(refused, Refusal::InvalidRecordState(_))
@@ -97,14 +97,17 @@ fn locks_end() {
     case.now_ms = 10_000;
     case.fetch("b", 10);
     assert_eq!(case.partition.next_lock_timeout_ms(), Some(30_000));
-    assert_eq!(case.partition.expire_locks(&case.settings, 29_999), None);
-    let write = case.partition.expire_locks(&case.settings, 30_000).unwrap();
+    assert_eq!(
+        case.partition.expire_locks(&case.settings, 29_999),
+        Expired::default()
+    );
+    let write = case.partition.expire_locks(&case.settings, 30_000).write.unwrap();
     assert_eq!(shown(&write), "0-9:0x1");
     assert_eq!(case.partition.next_lock_timeout_ms(), Some(40_000));
     case.now_ms = 30_000;
     assert_eq!(case.fetch("c", 10), "0-9x2");
     assert!(is_state(&case.acknowledge("a", &[(0, 9, &[1])]).unwrap_err()));
-    let write = case.partition.expire_locks(&case.settings, 60_000).unwrap();
+    let write = case.partition.expire_locks(&case.settings, 60_000).write.unwrap();
     assert_eq!(shown(&write), "0-9:0x2 10-19:0x1");
     assert_eq!(case.partition.next_lock_timeout_ms(), None);
 }
@@ -115,7 +118,7 @@ fn a_lock_is_renewed() {
     case.fetch("a", 10);
     case.now_ms = 20_000;
     assert_eq!(case.acknowledge("a", &[(0, 4, &[4])]), Ok(None));
-    let write = case.partition.expire_locks(&case.settings, 30_000).unwrap();
+    let write = case.partition.expire_locks(&case.settings, 30_000).write.unwrap();
     assert_eq!(shown(&write), "5-9:0x1");
     case.settings.renew_acknowledge_enable = false;
     assert!(is_state(&case.acknowledge("a", &[(0, 4, &[4])]).unwrap_err()));
@@ -134,7 +137,7 @@ fn nothing_is_delivered_more_often_than_the_limit() {
     let write = case.acknowledge("a", &[(0, 4, &[2])]).unwrap().unwrap();
     assert_eq!(shown(&write), "0-4:4x2");
     case.partition.complete(&write, true, &case.settings, 0);
-    let write = case.partition.expire_locks(&case.settings, 30_000).unwrap();
+    let write = case.partition.expire_locks(&case.settings, 30_000).write.unwrap();
     assert_eq!(shown(&write), "5-9:4x2");
     assert!(
         case.partition
@@ -152,9 +155,16 @@ fn who_leaves_gives_back() {
     case.fetch("a", 10);
     case.settle("a", &[(3, 3, &[1])]);
     let member: MemberId = "a".into();
-    let write = case.partition.release_acquired(&member, &case.settings).unwrap();
+    let write = case
+        .partition
+        .release_acquired(&member, &case.settings, case.now_ms)
+        .unwrap();
     assert_eq!(shown(&write), "0-2:0x1 4-9:0x1 20-29:0x1");
-    assert_eq!(case.partition.release_acquired(&member, &case.settings), None);
+    assert_eq!(
+        case.partition
+            .release_acquired(&member, &case.settings, case.now_ms),
+        None
+    );
     assert!(case.partition.complete(&write, true, &case.settings, 0).wakes);
     assert_eq!(case.fetch("b", 500), "0-2x2 4-9x2 20-29x2");
 }
@@ -187,7 +197,7 @@ fn what_is_given_up_is_archived_with_its_dead_letter() {
     assert_eq!(shown(&write), "0-1:4x2");
     assert!(case.partition.complete(&write, true, &case.settings, 0).wakes);
     assert_eq!(case.partition.start_offset(), 3);
-    let write = case.partition.expire_locks(&case.settings, 30_000).unwrap();
+    let write = case.partition.expire_locks(&case.settings, 30_000).write.unwrap();
     let letters = case
         .partition
         .complete(&write, true, &case.settings, 30_000)

@@ -2,13 +2,14 @@
 
 mod acknowledged;
 mod acquired;
+mod extended;
 mod offsets;
 
 use crate::delivery::MemberId;
 use crate::record_state::RecordState;
 use crate::{
-    Acknowledgement, Acquire, AcquireMode, AcquiredRecords, GroupSettings, Refusal, SharePartition, Span,
-    Write,
+    Acknowledgement, Acquire, AcquireMode, AcquiredRecords, Extensions, GroupSettings, Refusal,
+    SharePartition, Span, Write,
 };
 
 /// Apache Kafka's defaults.
@@ -18,6 +19,13 @@ pub const SETTINGS: GroupSettings = GroupSettings {
     record_lock_duration_ms: 30_000,
     renew_acknowledge_enable: true,
     dead_letters: false,
+    extensions: Extensions {
+        backoff_ms: 0,
+        backoff_max_ms: 0,
+        deliver_at: false,
+        key_order: false,
+        selects: false,
+    },
 };
 
 /// First offset, last offset and acknowledge types.

@@ -82,7 +82,7 @@ fn what_was_persisted_is_taken_over() {
             (20, 24, Archived, 3),
         ],
     );
-    let (partition, letters) = SharePartition::restore(&state, &SETTINGS).unwrap();
+    let (partition, letters) = SharePartition::restore(&state, &SETTINGS, 0).unwrap();
     let mut case = Case::new(4);
     case.partition = partition;
     assert_eq!(
@@ -107,7 +107,7 @@ fn what_was_persisted_is_taken_over() {
 fn a_gap_is_acquired_piece_by_piece() {
     let state = persisted(0, &[(35, 35, RecordState::Acknowledged, 1)]);
     let mut case = Case::new(5);
-    case.partition = SharePartition::restore(&state, &SETTINGS).unwrap().0;
+    case.partition = SharePartition::restore(&state, &SETTINGS, 0).unwrap().0;
     case.log.remove(0);
     assert_eq!(case.fetch("a", 12), "10-29x1");
     assert_eq!(
@@ -128,13 +128,13 @@ fn what_nobody_can_have_persisted_is_refused() {
     ];
     for batches in wrong {
         assert!(
-            SharePartition::restore(&persisted(5, batches), &SETTINGS).is_err(),
+            SharePartition::restore(&persisted(5, batches), &SETTINGS, 0).is_err(),
             "{batches:?}"
         );
     }
     let all = persisted(5, &[(5, 8, RecordState::Acknowledged, 1)]);
-    let (partition, _) = SharePartition::restore(&all, &SETTINGS).unwrap();
+    let (partition, _) = SharePartition::restore(&all, &SETTINGS, 0).unwrap();
     assert_eq!((partition.start_offset(), partition.end_offset()), (9, 9));
-    let (mut partition, _) = SharePartition::restore(&persisted(5, &[]), &SETTINGS).unwrap();
+    let (mut partition, _) = SharePartition::restore(&persisted(5, &[]), &SETTINGS, 0).unwrap();
     assert_eq!(partition.next_fetch_offset(), 5);
 }

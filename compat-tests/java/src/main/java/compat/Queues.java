@@ -10,6 +10,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -22,6 +23,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -42,6 +44,7 @@ public final class Queues {
             case "settle" -> queues.settle();
             case "kept" -> queues.kept();
             case "dead" -> queues.dead();
+            case "extensions" -> queues.extensions();
             case "work" -> queues.work(Integer.parseInt(arguments[2]));
             default -> throw new IllegalArgumentException(arguments[1]);
         }
@@ -242,6 +245,80 @@ public final class Queues {
         letters.removeAll(givenUp);
         letters.removeAll(unsure.stream().filter(task -> !ended.containsKey(task)).toList());
         check(List.of(), letters);
+    }
+
+    /** What Apache Kafka has not: a backoff, times of delivery, order by key, selectors. */
+    private void extensions() throws Exception {
+        begin("backoff", 2, Map.of("barnabas.share.redelivery.backoff.ms", "700"));
+        try (var consumer = consumer("backoff", "explicit", Map.of())) {
+            for (var record : read(consumer, 2)) {
+                consumer.acknowledge(record, record.offset() == 0 ? AcknowledgeType.RELEASE : AcknowledgeType.ACCEPT);
+            }
+            settled(consumer.commitSync());
+            long released = System.currentTimeMillis();
+            send("backoff", "other", Map.of());
+            check("other", accept(consumer, 1).get(0).value());
+            var again = accept(consumer, 1).get(0);
+            check((short) 2, again.deliveryCount().get());
+            check(true, System.currentTimeMillis() - released >= 650);
+        }
+        begin("times", 0, Map.of("barnabas.share.deliver.at.enable", "true"));
+        try (var consumer = consumer("times", "explicit", Map.of())) {
+            long due = System.currentTimeMillis() + 1500;
+            send("times", "later", Map.of("barnabas-deliver-at", Long.toString(due)));
+            send("times", "in a year", Map.of("barnabas-deliver-at", Long.toString(due + 365L * 24 * 3600 * 1000)));
+            send("times", "now", Map.of("barnabas-deliver-at", "5"));
+            check("now", accept(consumer, 1).get(0).value());
+            check("later", accept(consumer, 1).get(0).value());
+            check(true, System.currentTimeMillis() >= due);
+        }
+        begin("keys", 0, Map.of("barnabas.share.ordering", "key"));
+        for (String record : List.of("a0", "a1", "b0", "a2", "b1")) {
+            send("keys", record, Map.of());
+        }
+        try (var consumer = consumer("keys", "explicit", Map.of())) {
+            check(List.of("a0", "b0"), values(read(consumer, 2), consumer, AcknowledgeType.RELEASE));
+            check(List.of("a0", "b0"), values(read(consumer, 2), consumer, AcknowledgeType.ACCEPT));
+            check(List.of("a1", "b1"), values(read(consumer, 2), consumer, AcknowledgeType.ACCEPT));
+            check(List.of("a2"), values(read(consumer, 1), consumer, AcknowledgeType.ACCEPT));
+        }
+        begin("selected", 0, Map.of("barnabas.share.selector", "amount >= 10 AND key <> 'c'"));
+        for (String amount : List.of("9", "10", "11.5", "many")) {
+            send("selected", "a" + amount, Map.of("amount", amount));
+        }
+        send("selected", "c10", Map.of("amount", "10"));
+        send("selected", "last", Map.of("amount", "12"));
+        try (var consumer = consumer("selected", "explicit", Map.of())) {
+            check(List.of("a10", "a11.5", "last"), values(read(consumer, 3), consumer, AcknowledgeType.ACCEPT));
+        }
+        try {
+            begin("unread", 0, Map.of("barnabas.share.selector", "amount >= 10 AND"));
+            throw new AssertionError("it was taken");
+        } catch (ExecutionException refused) {
+            check(InvalidConfigurationException.class, refused.getCause().getClass());
+            check(true, refused.getMessage().contains("at character 17: a value is expected, not the end"));
+        }
+    }
+
+    private static List<String> values(List<ConsumerRecord<String, String>> records, KafkaShareConsumer<String, String> consumer, AcknowledgeType type) {
+        records.forEach(record -> consumer.acknowledge(record, type));
+        settled(consumer.commitSync());
+        return records.stream().map(ConsumerRecord::value).toList();
+    }
+
+    private static List<ConsumerRecord<String, String>> accept(KafkaShareConsumer<String, String> consumer, int count) {
+        var records = read(consumer, count);
+        values(records, consumer, AcknowledgeType.ACCEPT);
+        return records;
+    }
+
+    /** A record whose key is the first letter of its value. */
+    private void send(String topic, String value, Map<String, String> headers) throws Exception {
+        var record = new ProducerRecord<>(topic, value.substring(0, 1), value);
+        headers.forEach((name, text) -> record.headers().add(name, text.getBytes()));
+        try (var producer = producer()) {
+            producer.send(record).get();
+        }
     }
 
     private void begin(String queue, int records) throws Exception {

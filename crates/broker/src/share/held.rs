@@ -64,7 +64,7 @@ pub enum Phase {
     /// It serves.
     Active {
         /// Who has what.
-        core: SharePartition,
+        core: Box<SharePartition>,
         /// The epoch of its state, which the share coordinator holds its writes to.
         state_epoch: i32,
     },

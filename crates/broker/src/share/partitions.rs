@@ -120,6 +120,7 @@ async fn load(broker: Arc<Broker>, held: Arc<Held>) {
         Ok((core, state_epoch, letters)) => {
             let mut state = held.lock();
             if matches!(state.phase, Phase::Loading) {
+                let core = Box::new(core);
                 state.phase = Phase::Active { core, state_epoch };
                 state.wake();
                 let letters = letters.into_iter().map(|letter| Outgoing {

@@ -29,6 +29,8 @@ pub enum Purpose {
     ShareState,
     /// Produce and Fetch of dead letters.
     DeadLetters,
+    /// What the schema registry is kept in.
+    Schemas,
 }
 
 impl Purpose {
@@ -38,6 +40,7 @@ impl Purpose {
             Purpose::Verification => "verification",
             Purpose::ShareState => "share-state",
             Purpose::DeadLetters => "dead-letters",
+            Purpose::Schemas => "schemas",
         }
     }
 }

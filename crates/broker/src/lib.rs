@@ -16,6 +16,7 @@ mod lost_brokers;
 pub mod metadata_publisher;
 pub mod producer_ids;
 pub mod request;
+pub mod schemas_topic;
 pub mod share;
 pub mod telemetry;
 pub mod throttling;

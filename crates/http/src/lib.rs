@@ -16,6 +16,7 @@ mod health;
 pub mod metrics;
 mod node;
 mod plots;
+mod registry;
 mod routes;
 mod server;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use barnabas_network::metrics::RequestMetrics;
 use crate::api::door::Door;
 use crate::metrics::history::History;
 use crate::plots::Plots;
+use crate::registry::Kept;
 use crate::telemetry::PushedMetrics;
 
 /// A node that has started.
@@ -35,6 +36,8 @@ pub struct Node {
     pub requests: Arc<RequestMetrics>,
     /// What clients push.
     pub pushed: Arc<PushedMetrics>,
+    /// The schema registry.
+    pub(crate) schemas: Kept,
     /// What they had counted.
     pub(crate) history: History,
     /// What the console plots.

@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::body::{Body, answer, text};
 use crate::node::Node;
-use crate::{api, console, faults, health, metrics};
+use crate::{api, console, faults, health, metrics, registry};
 
 /// Answers a request.
 pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Body> {
@@ -16,6 +16,9 @@ pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Bo
         return faults::respond(&node, request).await;
     }
     let path = request.uri().path();
+    if registry::is_here(path) {
+        return registry::answer(&node, request).await;
+    }
     let asked = path.strip_prefix("/console/api/").map(str::to_owned);
     let may_post = asked.is_some() && *request.method() == Method::POST;
     if !may_post && !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -60,7 +63,7 @@ pub async fn respond(node: Arc<Node>, request: Request<Incoming>) -> Response<Bo
         },
         _ => text(
             StatusCode::NOT_FOUND,
-            "there are /console, /healthz, /readyz and /metrics",
+            "there are /console, /healthz, /readyz, /metrics and /subjects",
         ),
     }
 }

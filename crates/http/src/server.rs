@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use barnabas_config::http::HttpListener;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,7 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
-use crate::routes;
+use crate::{registry, routes};
 
 /// Connections at a time; others wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 64;
@@ -141,8 +143,15 @@ async fn accept(socket: tokio::net::TcpListener, node: Arc<Node>, places: Arc<Se
 }
 
 async fn converse(connection: tokio::net::TcpStream, node: Arc<Node>) {
-    let service = service_fn(|request| {
+    let from = connection
+        .peer_addr()
+        .map(|address| registry::From(address.ip()))
+        .ok();
+    let service = service_fn(|mut request: Request<Incoming>| {
         let node = node.clone();
+        if let Some(from) = from {
+            request.extensions_mut().insert(from);
+        }
         async move { Ok::<_, Infallible>(routes::respond(node, request).await) }
     });
     let conversation = http1::Builder::new()

@@ -1,4 +1,5 @@
-//! The arrows between the crates, and who may name which dependency (docs/ARCHITECTURE.md). Inside of a crate: `layers.rs`.
+//! The arrows between the crates, and who may name which dependency (docs/ARCHITECTURE.md). Inside of a
+//! crate: `layers.rs`.
 
 use crate::workspace::{root, rust_files, without_comments};
 
@@ -20,8 +21,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("inspect", &["protocol", "storage"]),
     ("import", &["environment", "protocol", "config", "storage", "metadata", "inspect"]),
     ("tools", &["protocol", "config", "security", "network"]),
-    ("http", &["protocol", "config", "metadata", "coordinator", "security", "network", "replica", "broker", "tools"]),
-    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica", "broker", "http", "inspect", "import", "tools"]),
+    ("registry", &[]),
+    ("http", &["protocol", "config", "metadata", "coordinator", "security", "network", "replica", "broker", "tools", "registry"]),
+    ("node", &["environment", "protocol", "config", "storage", "metadata", "coordinator", "share", "security", "network", "controller", "replica", "broker", "registry", "http", "inspect", "import", "tools"]),
     ("bench", &["protocol"]),
     ("simulation", &["environment", "protocol", "config", "storage", "metadata", "network", "node"]),
 ];
@@ -33,7 +35,8 @@ const HOMES: &[(&str, &str)] = &[
     ("kafka_protocol", "crates/protocol/"),
 ];
 
-/// What only the shell inside a crate may name, and where that is: its cores wait for nobody and lock nothing.
+/// What only the shell inside a crate may name, and where that is: its cores wait for nobody and lock
+/// nothing.
 const SHELLS: &[(&str, &[&str], &str)] = &[
     (
         "coordinator",

@@ -2,8 +2,8 @@
 
 use crate::workspace::{root, rust_files, without_comments};
 
-/// A crate and its layers, the lowest first. Modules import what stands in their own layer and below it. A module within another,
-/// or a name that one exports, may stand apart from the rest of it.
+/// A crate and its layers, the lowest first. Modules import what stands in their own layer and below it. A
+/// module within another, or a name that one exports, may stand apart from the rest of it.
 #[rustfmt::skip]
 const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
@@ -87,15 +87,15 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "telemetry", "throttling"],
         &["fetch"],
         &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
-        &["awaited_leaders", "duplicates", "topic_creation", "transaction_verification"],
+        &["awaited_leaders", "duplicates", "schemas_topic", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[
-        &["body", "plots", "metrics::history", "metrics::table", "metrics::page", "telemetry"],
+        &["body", "plots", "metrics::history", "metrics::table", "metrics::page", "registry::Kept", "telemetry"],
         &["api::access", "api::asked", "api::door", "api::failure", "api::shown"],
         &["node"],
         &["faults", "health", "metrics"],
-        &["api"],
+        &["api", "registry"],
         &["console"],
         &["routes"],
         &["server"],
@@ -166,7 +166,8 @@ fn read_tree<'t>(prefix: &Path, text: &'t str, found: &mut Vec<Path>) -> &'t str
     }
 }
 
-/// Everything in its own crate that the file at `module` names, by `crate::` or `super::`, outside of its unit tests.
+/// Everything in its own crate that the file at `module` names, by `crate::` or `super::`, outside of its
+/// unit tests.
 fn names_of(module: &Path, text: &str) -> Vec<Path> {
     let text = without_comments(text);
     let text = text.split("\nmod tests {").next().unwrap_or_default();

@@ -1,0 +1,18 @@
+//! A schema registry that Confluent's clients speak to: what it decides, and nothing of how requests come and
+//! go.
+//!
+//! The topic `_schemas` is all that is kept. [`Registry`] replays its records, [`answer`] takes a request and
+//! says what is to be appended and answered; who called appends it and replays it. [`schema`] reads the three
+//! languages of schemas and compares two of one.
+
+mod api;
+pub mod error;
+pub mod json;
+pub mod records;
+pub mod registry;
+pub mod schema;
+mod settings;
+mod subject;
+
+pub use api::{Answer, Call, Decided, Method, Params, answer};
+pub use registry::Registry;

@@ -6,6 +6,7 @@
 //! languages of schemas and compares two of one.
 
 mod api;
+mod base64;
 pub mod error;
 pub mod json;
 pub mod records;

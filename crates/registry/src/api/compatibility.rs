@@ -91,19 +91,12 @@ pub fn incompatibilities(
     for (number, version) in against {
         let old = kept(registry, subject, &version.schema)?;
         let mut why = Vec::new();
-        if new.schema_type() != old.schema_type() {
-            let (new, old) = (new.schema_type().name(), old.schema_type().name());
-            why.push(format!(
-                "Incompatible because of different schema type: {new} is not {old}"
-            ));
-        } else {
-            if level.backward {
-                why.extend(new.reads(&old).iter().map(ToString::to_string));
-            }
-            if level.forward {
-                let swapped = old.reads(new);
-                why.extend(swapped.iter().map(|why| why.from_old_to_new().to_string()));
-            }
+        if level.backward {
+            why.extend(new.reads(&old).iter().map(ToString::to_string));
+        }
+        if level.forward {
+            let swapped = old.reads(new);
+            why.extend(swapped.iter().map(|why| why.from_old_to_new().to_string()));
         }
         if !why.is_empty() {
             why.push(format!("{{oldSchemaVersion: {number}}}"));

@@ -1,6 +1,8 @@
 //! Schemas: their three languages, and what is the same for all.
 
 pub mod avro;
+pub mod json_schema;
+pub mod protobuf;
 mod references;
 
 use std::fmt;
@@ -11,6 +13,8 @@ pub use references::{Resolved, resolve};
 use crate::json::{Json, object};
 use crate::registry::Schema;
 use avro::AvroSchema;
+use json_schema::JsonSchema;
+use protobuf::ProtobufSchema;
 
 /// The language of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +126,10 @@ impl fmt::Display for Incompatibility {
 pub enum Parsed {
     /// Avro.
     Avro(AvroSchema),
+    /// JSON Schema.
+    Json(JsonSchema),
+    /// Protocol Buffers.
+    Protobuf(ProtobufSchema),
 }
 
 impl Parsed {
@@ -137,7 +145,8 @@ impl Parsed {
     ) -> Result<Parsed, String> {
         match schema_type {
             SchemaType::Avro => AvroSchema::parse(text, references, is_new).map(Parsed::Avro),
-            other => Err(format!("{} is not supported yet", other.name())),
+            SchemaType::Json => JsonSchema::parse(text, references, is_new).map(Parsed::Json),
+            SchemaType::Protobuf => ProtobufSchema::parse(text, references, is_new).map(Parsed::Protobuf),
         }
     }
 
@@ -145,6 +154,8 @@ impl Parsed {
     pub fn schema_type(&self) -> SchemaType {
         match self {
             Parsed::Avro(_) => SchemaType::Avro,
+            Parsed::Json(_) => SchemaType::Json,
+            Parsed::Protobuf(_) => SchemaType::Protobuf,
         }
     }
 
@@ -152,6 +163,8 @@ impl Parsed {
     pub fn canonical(&self) -> String {
         match self {
             Parsed::Avro(schema) => schema.canonical(),
+            Parsed::Json(schema) => schema.canonical(),
+            Parsed::Protobuf(schema) => schema.canonical(),
         }
     }
 
@@ -159,6 +172,8 @@ impl Parsed {
     pub fn normalized(&self) -> String {
         match self {
             Parsed::Avro(schema) => schema.normalized(),
+            Parsed::Json(schema) => schema.normalized(),
+            Parsed::Protobuf(schema) => schema.normalized(),
         }
     }
 
@@ -166,14 +181,31 @@ impl Parsed {
     pub fn reads(&self, writer: &Parsed) -> Vec<Incompatibility> {
         match (self, writer) {
             (Parsed::Avro(reader), Parsed::Avro(writer)) => avro::compatibility::reads(reader, writer),
+            (Parsed::Json(reader), Parsed::Json(writer)) => json_schema::compatibility::reads(reader, writer),
+            (Parsed::Protobuf(reader), Parsed::Protobuf(writer)) => {
+                protobuf::compatibility::reads(reader, writer)
+            }
+            (reader, writer) => vec![Incompatibility {
+                kind: "SCHEMA_TYPE_CHANGED",
+                description: format!(
+                    "The new schema is {}, and the old schema is {}",
+                    reader.schema_type().name(),
+                    writer.schema_type().name()
+                ),
+                about: String::new(),
+            }],
         }
     }
 }
 
-/// The text of a schema in a form that is asked for: one that no language knows is the text as it is kept.
+/// The text of a schema in a form that is asked for: `serialized` is the descriptor of a Protobuf schema. One
+/// that its language does not know is the text as it is kept.
 ///
 /// # Errors
 /// It can't be read, in words.
-pub fn formatted(schema: &Schema, _references: &[Resolved], _format: &str) -> Result<String, String> {
-    Ok(schema.text.clone())
+pub fn formatted(schema: &Schema, references: &[Resolved], format: &str) -> Result<String, String> {
+    match Parsed::parse(schema.schema_type, &schema.text, references, false)? {
+        Parsed::Protobuf(parsed) if format == "serialized" => Ok(parsed.serialized()),
+        _ => Ok(schema.text.clone()),
+    }
 }

@@ -1,5 +1,6 @@
-//! What ConsumerGroupDescribe, ShareGroupDescribe and StreamsGroupDescribe have in common: which groups are refused, in
-//! Apache Kafka's order (version, rights, empty ids), and what those who may not see its topics learn of a group.
+//! What ConsumerGroupDescribe, ShareGroupDescribe and StreamsGroupDescribe have in common: which groups are
+//! refused, in Apache Kafka's order (version, rights, empty ids), and what those who may not see its topics
+//! learn of a group.
 
 use barnabas_coordinator::GroupShard;
 use barnabas_protocol::error::ErrorCode;

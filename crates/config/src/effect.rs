@@ -8,6 +8,10 @@ use super::typed::{BrokerConfig, TopicConfig};
 
 /// How fast partitions move between data folders; a setting that exists at run time only.
 pub const LOG_MOVES_LIMIT: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
+/// How fast leaders fill throttled replicas; a setting that exists at run time only.
+pub const LEADER_REPLICATION_RATE: &str = "leader.replication.throttled.rate";
+/// How fast throttled replicas are filled; a setting that exists at run time only.
+pub const FOLLOWER_REPLICATION_RATE: &str = "follower.replication.throttled.rate";
 
 /// Settings that are read where they are given: their default means something else than the same value
 /// given, or they are read beside the typed views.
@@ -21,6 +25,8 @@ const READ_RAW: &[&str] = &[
     "barnabas.delivery.delay.ms",
     "errors.deadletterqueue.group.enable",
     LOG_MOVES_LIMIT,
+    LEADER_REPLICATION_RATE,
+    FOLLOWER_REPLICATION_RATE,
 ];
 
 /// Settings that Kafka changes at run time and this broker at its start alone.

@@ -119,6 +119,7 @@ mod tests {
     use barnabas_replica::log_dirs::LogDirs;
     use barnabas_replica::partition::TopicPartition;
     use barnabas_replica::partition::core::Assignment;
+    use barnabas_replica::partition::replication_quota::ReplicationQuotas;
     use barnabas_replica::partition::settings::TopicSettings;
     use barnabas_replica::partition::shared::Shared;
     use barnabas_storage::{Disk, LogDir, OpenFiles};
@@ -163,7 +164,7 @@ mod tests {
         };
         let storage = dir.storage().unwrap();
         let log = storage.create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
-        let shared = Shared::new(&Environment::system(), 30_000);
+        let shared = Shared::new(&Environment::system(), 30_000, ReplicationQuotas::new(1, (11, 1)));
         let assigned = assignment(1, 5, &[1, 2]);
         let partition = Partition::new(id, 1, assigned, settings, dir, Some(log), shared);
         (LedPartition(partition), folder)

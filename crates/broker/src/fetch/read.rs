@@ -118,10 +118,17 @@ impl FetchTargets {
         read
     }
 
-    /// Counts what is sent, where it is counted.
+    /// Counts what is sent, where it is counted: for metrics, and for the quota of throttled replicas.
     pub fn count(&self, read: &FetchRead, metrics: Option<&ThreadMetrics>) {
-        let Some(metrics) = metrics else { return };
         let is_follower = matches!(self.reader, Reader::Follower(_));
+        if is_follower {
+            for (target, fetched) in self.targets.iter().zip(&read.partitions) {
+                if let Ok(partition) = &target.partition {
+                    partition.sent_to_follower(fetched.records_len());
+                }
+            }
+        }
+        let Some(metrics) = metrics else { return };
         for (target, fetched) in self.targets.iter().zip(&read.partitions) {
             let Ok(partition) = &target.partition else {
                 continue;

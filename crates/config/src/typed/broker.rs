@@ -189,6 +189,10 @@ view! {
         replica_fetch_backoff_ms: i32 = "replica.fetch.backoff.ms",
         /// How long a follower waits for an answer, milliseconds.
         replica_socket_timeout_ms: i32 = "replica.socket.timeout.ms",
+        /// Over how many windows the rates of replication are measured.
+        replication_quota_window_num: i32 = "replication.quota.window.num",
+        /// How long each of them is, seconds.
+        replication_quota_window_size_seconds: i32 = "replication.quota.window.size.seconds",
 
         /// How often old segments are looked for, milliseconds.
         log_retention_check_interval_ms: i64 = "log.retention.check.interval.ms",

@@ -61,6 +61,10 @@ view! {
         segment_jitter_ms: i64 = "segment.jitter.ms",
         /// The age at which a segment is rolled, milliseconds.
         segment_ms: i64 = "segment.ms",
+        /// Replicas that are sent to no faster than the broker's limit: `partition:broker`, or `*`.
+        leader_replication_throttled_replicas: Vec<String> = "leader.replication.throttled.replicas",
+        /// Replicas that are filled no faster than the broker's limit: `partition:broker`, or `*`.
+        follower_replication_throttled_replicas: Vec<String> = "follower.replication.throttled.replicas",
     }
 }
 

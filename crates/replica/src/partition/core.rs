@@ -306,6 +306,11 @@ impl PartitionCore {
             .collect()
     }
 
+    /// Whether a replica is in sync, as the metadata says.
+    pub fn is_in_sync(&self, replica_id: i32) -> bool {
+        self.isr.contains(&replica_id)
+    }
+
     /// Whether another broker leads.
     pub fn follows(&self) -> bool {
         self.leader >= 0 && self.leader != self.node_id

@@ -130,6 +130,26 @@ impl Partition {
         self.lock().core.replicas_with(offset)
     }
 
+    /// Bytes of this partition go to a follower: they count for the leaders' quota where it is throttled.
+    pub fn sent_to_follower(&self, bytes: usize) {
+        if bytes > 0 && self.is_throttled_leader() {
+            let now_ms = self.shared.clock.monotonic_ms();
+            self.shared.quotas.leader.record(bytes, now_ms);
+        }
+    }
+
+    /// Whether a replica gets nothing now, so that those in sync are not slowed down by it (KIP-73).
+    fn holds_back(&self, core: &PartitionCore, replica_id: i32) -> bool {
+        self.is_throttled_leader()
+            && !core.is_in_sync(replica_id)
+            && self
+                .shared
+                .quotas
+                .leader
+                .pause_ms(self.shared.clock.monotonic_ms())
+                > 0
+    }
+
     fn fetch_locked(
         &self,
         state: &mut State,
@@ -179,6 +199,11 @@ impl Partition {
         };
         fetched.is_at_end = request.fetch_offset >= end;
         let has_records = (log.log_start_offset()..high_watermark.max(end)).contains(&request.fetch_offset);
+        // Those that are out of sync wait while the quota is used up; the next fetch looks again.
+        let (max_bytes, min_one_message) = match reader {
+            Reader::Follower(follower) if self.holds_back(core, follower.broker_id) => (0, false),
+            _ => (max_bytes, min_one_message),
+        };
         let max_bytes = match u32::try_from(max_bytes) {
             Ok(max_bytes) => max_bytes,
             Err(_) if has_records => return Err(ErrorCode::UnknownServerError),

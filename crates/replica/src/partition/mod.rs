@@ -18,6 +18,7 @@ pub mod offsets;
 pub mod registry;
 #[cfg(test)]
 mod replicas_tests;
+pub mod replication_quota;
 pub mod settings;
 pub mod shared;
 #[cfg(test)]
@@ -168,6 +169,18 @@ impl Partition {
     /// Its topic's settings in effect.
     pub fn settings(&self) -> Guard<Arc<TopicSettings>> {
         self.settings.load()
+    }
+
+    /// Whether what this broker's leader sends to replicas out of sync counts for its quota.
+    pub fn is_throttled_leader(&self) -> bool {
+        let quotas = &self.shared.quotas;
+        quotas.leader.is_limited() && self.settings().throttled.0.has(self.id.partition, quotas.node_id)
+    }
+
+    /// Whether what this broker's follower takes counts for its quota.
+    pub fn is_throttled_follower(&self) -> bool {
+        let quotas = &self.shared.quotas;
+        quotas.follower.is_limited() && self.settings().throttled.1.has(self.id.partition, quotas.node_id)
     }
 
     /// The data folder its log lies in.

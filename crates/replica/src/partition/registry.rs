@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::core::{AliveBroker, Assignment, LeaderEpoch};
 use super::found::{self, FoundLog, set_aside};
 use super::maps::Maps;
+use super::replication_quota::ReplicationQuotas;
 use super::settings::TopicSettings;
 use super::shared::Shared;
 use super::{Partition, TopicPartition};
@@ -50,13 +51,18 @@ impl Partitions {
         logs: Vec<FoundLog>,
     ) -> Self {
         let found = found::sort_out(logs, &environment.random);
+        let windows = (
+            config.replication_quota_window_num,
+            config.replication_quota_window_size_seconds,
+        );
+        let quotas = ReplicationQuotas::new(config.node_id, windows);
         Partitions {
             node_id: config.node_id,
             random: environment.random.clone(),
             deletions: Deletions::new(log_dirs.disk(), environment.clock.clone()),
             log_dirs,
             cleanings: Cleanings::new(environment),
-            shared: Shared::new(environment, config.replica_lag_time_max_ms),
+            shared: Shared::new(environment, config.replica_lag_time_max_ms, quotas),
             maps: RwLock::default(),
             found: Mutex::new(found),
             started: AtomicBool::new(false),
@@ -139,6 +145,7 @@ impl Partitions {
             for topic in image.topics.iter() {
                 self.configure(topic, &settings_of(topic));
             }
+            self.shared.quotas.configure(layers);
             self.cleanings.wake();
             return;
         }

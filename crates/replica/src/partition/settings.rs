@@ -9,6 +9,7 @@ use barnabas_protocol::records::{Compression, TimestampType};
 use barnabas_storage::LogConfig;
 use barnabas_storage::validate::{TargetCompression, ValidationSettings};
 
+use super::replication_quota::ThrottledReplicas;
 use barnabas_config::{BrokerConfig, Layers, Settings, TopicConfig};
 
 /// A topic's settings; shared by its partitions, and by all topics that set nothing of their own.
@@ -18,6 +19,8 @@ pub struct TopicSettings {
     pub config: TopicConfig,
     /// The log's part.
     pub log: Arc<LogConfig>,
+    /// Which replicas leaders send to no faster than the limit, and which are filled no faster.
+    pub throttled: (ThrottledReplicas, ThrottledReplicas),
     /// What produced batches are held to.
     pub validation: ValidationSettings,
 }
@@ -86,7 +89,12 @@ impl TopicSettings {
             compression: target_compression(&config),
             compacted: has_policy("compact"),
         };
+        let throttled = (
+            ThrottledReplicas::parse(&config.leader_replication_throttled_replicas),
+            ThrottledReplicas::parse(&config.follower_replication_throttled_replicas),
+        );
         TopicSettings {
+            throttled,
             config,
             log: Arc::new(log),
             validation,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::Partition;
 use super::core::LagTime;
 use super::flush::Flusher;
+use super::replication_quota::ReplicationQuotas;
 
 /// See the module.
 pub struct Shared {
@@ -19,6 +20,8 @@ pub struct Shared {
     pub clock: Clock,
     /// `replica.lag.time.max.ms`.
     pub lag_time_max_ms: i64,
+    /// How fast replicas that are not in sync are filled.
+    pub quotas: ReplicationQuotas,
     /// Partitions whose ISR should change.
     pub isr_queue: PartitionQueue,
     /// Partitions that lie in another log directory than the metadata says.
@@ -27,11 +30,12 @@ pub struct Shared {
 
 impl Shared {
     /// For a broker that is given this of the outside.
-    pub fn new(environment: &Environment, lag_time_max_ms: i64) -> Arc<Self> {
+    pub fn new(environment: &Environment, lag_time_max_ms: i64, quotas: ReplicationQuotas) -> Arc<Self> {
         Arc::new(Shared {
             flusher: Flusher::new(environment.threads),
             clock: environment.clock.clone(),
             lag_time_max_ms,
+            quotas,
             isr_queue: PartitionQueue::default(),
             dir_queue: PartitionQueue::default(),
         })

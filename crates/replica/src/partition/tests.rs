@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use barnabas_config::effect::LEADER_REPLICATION_RATE;
 use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_environment::Environment;
 use barnabas_protocol::error::ErrorCode;
@@ -17,6 +18,7 @@ use super::core::{Assignment, FollowerId, LeaderEpoch};
 use super::delete_records::LowWatermark;
 use super::fetch::{FetchPartition, FetchedPartition};
 use super::offsets::OffsetQuery;
+use super::replication_quota::{ReplicationQuotas, ThrottledReplicas};
 use super::settings::TopicSettings;
 use super::shared::Shared;
 use super::waiters::{FetchWatch, Interest};
@@ -49,13 +51,7 @@ fn follower(broker_id: i32) -> Reader {
     })
 }
 
-/// On broker 1, one of two; two replicas must be in sync.
-fn partition(assignment: Assignment) -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("data");
-    let log_dir = LogDir::open(&Disk::Real, &path, Arc::new(OpenFiles::new(16))).unwrap();
-    let dirs = LogDirs::new(&Disk::Real, vec![(path, Ok(log_dir))], 0).unwrap();
-    let dir = dirs.metadata().clone();
+fn layers() -> Layers {
     let given = [
         ("node.id", "1"),
         ("process.roles", "broker,controller"),
@@ -65,8 +61,21 @@ fn partition(assignment: Assignment) -> Fixture {
     let given: Settings = given
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-    let layers = Layers::of_static(given);
-    let settings = TopicSettings::defaults(&layers, &BrokerConfig::resolve(&layers).unwrap());
+    Layers::of_static(given)
+}
+
+fn settings() -> Arc<TopicSettings> {
+    TopicSettings::defaults(&layers(), &BrokerConfig::resolve(&layers()).unwrap())
+}
+
+/// On broker 1, one of two; two replicas must be in sync.
+fn partition(assignment: Assignment) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let log_dir = LogDir::open(&Disk::Real, &path, Arc::new(OpenFiles::new(16))).unwrap();
+    let dirs = LogDirs::new(&Disk::Real, vec![(path, Ok(log_dir))], 0).unwrap();
+    let dir = dirs.metadata().clone();
+    let settings = settings();
     let id = TopicPartition {
         topic: "t".into(),
         topic_id: Uuid::from_u128(1),
@@ -76,7 +85,7 @@ fn partition(assignment: Assignment) -> Fixture {
         .storage()
         .unwrap()
         .create_log(id.topic.clone(), 0, id.topic_id, settings.log.clone());
-    let shared = Shared::new(&Environment::system(), 30_000);
+    let shared = Shared::new(&Environment::system(), 30_000, ReplicationQuotas::new(1, (11, 1)));
     Fixture {
         partition: Partition::new(id, 1, assignment, settings, dir, Some(log), shared),
         _folder: folder,
@@ -273,4 +282,28 @@ fn what_rests_on_an_earlier_leader_epoch_is_not_appended() {
         let base_offset = appended.map(|appended| appended.info.base_offset);
         assert_eq!(base_offset.map_err(|refused| refused.error), expected);
     }
+}
+
+#[test]
+fn a_throttled_replica_out_of_sync_gets_nothing_while_the_quota_is_used_up() {
+    let fixture = partition(assignment(1, 3, &[1]));
+    fixture.append(RequiredAcks::Leader, None).unwrap();
+    let sent = |broker_id| fixture.fetch(follower(broker_id), 0, None).unwrap().records_len();
+    let quotas = &fixture.partition.shared.quotas;
+    let limit: Settings = [(LEADER_REPLICATION_RATE.to_owned(), "100".to_owned())].into();
+    quotas.configure(&layers().with_dynamic(limit, Settings::new()));
+    let now_ms = fixture.partition.shared.clock.monotonic_ms();
+    quotas.leader.record(1 << 20, now_ms);
+    assert!(sent(2) > 0, "its topic names nobody");
+    let mut throttled = Arc::into_inner(settings()).unwrap();
+    throttled.throttled.0 = ThrottledReplicas::parse(&["0:1".to_owned()]);
+    fixture.partition.configure(Arc::new(throttled));
+    let held_back = fixture.fetch(follower(2), 0, None).unwrap();
+    assert_eq!((held_back.records_len(), held_back.is_at_end), (0, false));
+    assert!(fixture.fetch(Reader::AnyReplica, 0, None).unwrap().records_len() > 0);
+    fixture.partition.assign(assignment(1, 3, &[1, 2]));
+    assert!(sent(2) > 0, "who is in sync is never held back");
+    quotas.configure(&layers());
+    fixture.partition.assign(assignment(1, 3, &[1]));
+    assert!(sent(2) > 0, "there is no limit any more");
 }

@@ -257,13 +257,44 @@ impl Fetching {
                 };
                 let now_ms = self.context.replicas.clock().wall_ms();
                 let fetch_offset = asked.position.end_offset;
-                Some(partition.append_as_follower(&answer.records, fetch_offset, leader, now_ms))
+                let appended = partition.append_as_follower(&answer.records, fetch_offset, leader, now_ms);
+                if let Ok(position) = &appended {
+                    let in_sync = position.end_offset >= answer.high_watermark;
+                    self.throttle(
+                        &partition,
+                        (key, asked.leader_epoch),
+                        answer.records.len(),
+                        in_sync,
+                    );
+                }
+                Some(appended)
             }
             Work::Truncate(diverging) => {
                 let cut = partition.diverged_at(asked.leader_epoch, diverging);
                 Some(cut.and_then(|cut| self.cut(&partition, asked.leader_epoch, cut)))
             }
             Work::FindRange => None,
+        }
+    }
+
+    /// Counts what a throttled replica has taken, and leaves it alone for a while where that is enough.
+    fn throttle(
+        &self,
+        partition: &Partition,
+        (key, leader_epoch): (TopicIdPartition, LeaderEpoch),
+        bytes: usize,
+        in_sync: bool,
+    ) {
+        if !partition.is_throttled_follower() {
+            return;
+        }
+        let quota = &self.context.replicas.partitions().shared().quotas.follower;
+        let now_ms = self.now_ms();
+        quota.record(bytes, now_ms);
+        let pause_ms = quota.pause_ms(now_ms);
+        if pause_ms > 0 && !in_sync {
+            let mut core = self.fetcher.core.lock();
+            core.pause(key, leader_epoch, now_ms.saturating_add(pause_ms));
         }
     }
 

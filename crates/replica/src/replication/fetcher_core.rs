@@ -329,6 +329,16 @@ impl FetcherCore {
         }
     }
 
+    /// A partition is left alone for a while: it has taken what it may.
+    pub fn pause(&mut self, key: TopicIdPartition, leader_epoch: LeaderEpoch, until_ms: i64) {
+        let followed = self.partitions.get_mut(&key);
+        if let Some(followed) = followed.filter(|followed| followed.leader_epoch == leader_epoch) {
+            followed.state = State::Delayed { until_ms };
+            self.delayed.insert(key);
+            self.changed.insert(key);
+        }
+    }
+
     fn fail(&mut self, key: TopicIdPartition) {
         if let Some(followed) = self.partitions.get_mut(&key) {
             followed.state = State::Failed;

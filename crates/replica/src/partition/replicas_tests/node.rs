@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::log_dirs::LogDirs;
 use crate::partition::core::{Assignment, LeaderEpoch};
 use crate::partition::follow::Cut;
+use crate::partition::replication_quota::ReplicationQuotas;
 use crate::partition::settings::TopicSettings;
 use crate::partition::shared::Shared;
 use crate::partition::{Partition, TopicPartition};
@@ -61,7 +62,7 @@ pub fn start(id: i32, disk: SimulatedDisk, told: Assignment, environment: &Envir
         partition: 0,
     };
     let dir = dirs.metadata().clone();
-    let shared = Shared::new(environment, LAG_MAX_MS);
+    let shared = Shared::new(environment, LAG_MAX_MS, ReplicationQuotas::new(id, (11, 1)));
     let partition = Partition::new(name, id, told.clone(), settings, dir, Some(log), shared);
     Node {
         id,

@@ -91,6 +91,19 @@ fn a_session_begins_with_everything_and_goes_on_with_what_has_changed() {
 }
 
 #[test]
+fn who_has_taken_what_it_may_is_left_alone_for_a_while() {
+    let mut core = parked(&[0, 1]);
+    core.answered(SESSION, vec![answer(1, ErrorCode::None)], 0);
+    core.pause(key(1), EPOCH, 500);
+    core.done(key(1), EPOCH, Ok(at(12)), 0);
+    let ask = core.next_fetch(0).unwrap();
+    assert_eq!((ask.partitions, ask.forgotten), (vec![], vec![key(1)]));
+    assert_eq!(core.next_due_ms(), Some(500));
+    assert_eq!(core.next_fetch(499), None);
+    assert_eq!(core.next_fetch(500).unwrap().partitions, [(key(1), asked(12))]);
+}
+
+#[test]
 fn a_leader_without_room_for_a_session_is_asked_for_everything() {
     let mut core = follows(&[0]);
     assert!(!core.next_fetch(0).unwrap().waits);

@@ -202,8 +202,8 @@ impl Broker {
     }
 
     /// Whether there are groups of the kind that a feature brings: its level is above 0, and
-    /// `group.coordinator.rebalance.protocols` names their protocol. Share groups go by the level alone, as in
-    /// Apache Kafka.
+    /// `group.coordinator.rebalance.protocols` names their protocol. Share groups go by the level alone, as
+    /// in Apache Kafka.
     pub fn has_groups(&self, feature: &str) -> bool {
         let config = self.config();
         let speaks = |protocol: &str| {

@@ -66,9 +66,9 @@ pub(super) type Turn = OwnedMutexGuard<()>;
 impl ControllerHandle {
     /// Changes the voters, and returns when most of the old and of the new ones have it on disk.
     ///
-    /// The errors in it are Kafka's: UNSUPPORTED_VERSION where the settings name the voters (kraft.version 0),
-    /// DUPLICATE_VOTER, VOTER_NOT_FOUND, INVALID_REQUEST, and REQUEST_TIMED_OUT where an earlier change is on
-    /// its way or `patience` was over; the change may have its effect yet then.
+    /// The errors in it are Kafka's: UNSUPPORTED_VERSION where the settings name the voters (kraft.version
+    /// 0), DUPLICATE_VOTER, VOTER_NOT_FOUND, INVALID_REQUEST, and REQUEST_TIMED_OUT where an earlier change
+    /// is on its way or `patience` was over; the change may have its effect yet then.
     ///
     /// # Errors
     /// [`MetadataError::NotController`]: another node decides; the quorum has stopped.

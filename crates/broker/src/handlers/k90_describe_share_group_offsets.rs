@@ -2,8 +2,8 @@
 //! ahead.
 //!
 //! Versions 0–1 (1: the lag, KIP-1226). UNSUPPORTED_VERSION while share.version is 0. Errors of a group:
-//! GROUP_AUTHORIZATION_FAILED, and for all topics GROUP_ID_NOT_FOUND for one of another type, and the
-//! coordinator's own; of a partition: TOPIC_AUTHORIZATION_FAILED, and those of the share coordinator.
+//! GROUP_AUTHORIZATION_FAILED, and the coordinator's own; of a partition: TOPIC_AUTHORIZATION_FAILED, and
+//! those of the share coordinator.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ async fn describe(
             let known = broker.groups().request(&asked.group_id, |core, _| {
                 Ok((Vec::new(), core.share_offsets(&asked.group_id)))
             });
-            known.await??
+            known.await?
         }
         // Of named topics nobody asks what kind of group it is, as in Apache Kafka: there is no offset then.
         Some(topics) => {

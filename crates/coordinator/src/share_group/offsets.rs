@@ -28,21 +28,18 @@ pub struct ShareOffsetsTopic {
 pub type ShareGroupOffsets = Vec<ShareOffsetsTopic>;
 
 impl GroupShard {
-    /// The partitions of which a share group has offsets. A group that does not exist has none.
-    ///
-    /// # Errors
-    /// GROUP_ID_NOT_FOUND: a group of another type.
-    pub fn share_offsets(&self, group_id: &str) -> Result<ShareGroupOffsets, Refusal> {
-        if !self.holds_other_than_share(group_id) && !self.share_groups.contains_key(group_id) {
-            return Ok(Vec::new());
-        }
-        let group = self.known_share_group(group_id)?;
+    /// The partitions of which a share group has offsets. A group that does not exist, or is of another
+    /// type, has none.
+    pub fn share_offsets(&self, group_id: &str) -> ShareGroupOffsets {
+        let Some(group) = self.share_groups.get(group_id) else {
+            return Vec::new();
+        };
         let topic = |(topic_id, topic): (&Uuid, &StateTopic)| ShareOffsetsTopic {
             name: topic.name.clone(),
             topic_id: *topic_id,
             partitions: topic.partitions.clone(),
         };
-        Ok(group.states.initialized.iter().map(topic).collect())
+        group.states.initialized.iter().map(topic).collect()
     }
 
     /// The states of `wanted` are to begin anew, with the start offsets that the caller knows. A group that

@@ -12,21 +12,25 @@ CORRELATION_ID = 7
 
 # How many processes may test at a time without taking each other's ports.
 PORT_SHARES = 4
+_given: set[int] = set()
 
 
 def free_port() -> int:
     """A free port below the ephemeral range: no outgoing connection can take it while the broker restarts.
 
-    Each of several processes that test at a time has its own.
+    Each of several processes that test at a time has its own, and gives none twice: nobody listens yet on the last one.
     """
     share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
     for _ in range(200):
         port = random.randrange(20000, 32000) // PORT_SHARES * PORT_SHARES + share
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise RuntimeError("no free port between 20000 and 32000")
 

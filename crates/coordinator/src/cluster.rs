@@ -118,6 +118,33 @@ impl StreamsSettings {
     }
 }
 
+/// The topics that the sender of a request may DESCRIBE: what it subscribes to by an expression matches no
+/// other.
+#[derive(Clone)]
+pub struct VisibleTopics(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl VisibleTopics {
+    /// Those whose names `sees` says yes to. It is asked later, too, from any thread.
+    pub fn by(sees: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        VisibleTopics(Arc::new(sees))
+    }
+
+    /// All of them.
+    pub fn all() -> Self {
+        VisibleTopics::by(|_| true)
+    }
+
+    pub(crate) fn have(&self, topic: &str) -> bool {
+        (self.0)(topic)
+    }
+}
+
+impl std::fmt::Debug for VisibleTopics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VisibleTopics")
+    }
+}
+
 /// One state of the cluster.
 pub trait ClusterView: std::fmt::Debug + Send + Sync {
     /// Goes up from image to image.

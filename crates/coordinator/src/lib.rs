@@ -37,7 +37,7 @@ mod transaction;
 
 pub use assignor::{Assignor, Partitions};
 pub use classic::state::ClassicState;
-pub use cluster::{ClusterView, ConsumerSettings, ShareSettings, StreamsSettings, Topic};
+pub use cluster::{ClusterView, ConsumerSettings, ShareSettings, StreamsSettings, Topic, VisibleTopics};
 pub use codec::EncodedRecord;
 pub use config::{Assignors, GroupConfig, MigrationPolicy};
 pub use consumer::group::{ConsumerGroup, ConsumerGroupState};

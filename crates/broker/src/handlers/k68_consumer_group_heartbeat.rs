@@ -7,11 +7,13 @@
 //! UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, FENCED_INSTANCE_ID, UNRELEASED_INSTANCE_ID, UNSUPPORTED_ASSIGNOR,
 //! GROUP_MAX_SIZE_REACHED, INVALID_REGULAR_EXPRESSION, and the coordinator's own.
 
-use barnabas_coordinator::{Caller, GroupRefusal};
+use std::sync::Arc;
+
+use barnabas_coordinator::{Caller, GroupRefusal, VisibleTopics};
 use barnabas_metadata::features::GROUP_VERSION;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, StrBytes};
-use barnabas_security::AclOperation;
+use barnabas_security::{AclOperation, KafkaPrincipal, Requester, ResourceType, Rights};
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
@@ -41,6 +43,7 @@ pub async fn handle(
     if let Err(refusal) = judged {
         return refused(refusal);
     }
+    let visible = visible_topics(broker, context);
     let client_host = context.connection.java_address();
     let caller = Caller {
         api_version: context.api_version,
@@ -49,7 +52,7 @@ pub async fn handle(
     };
     let answered = broker.groups().request(&request.group_id, |core, now| {
         Ok(
-            match core.consumer_heartbeat(&request, caller, broker.random.uuid(), now) {
+            match core.consumer_heartbeat(&request, caller, &visible, broker.random.uuid(), now) {
                 Ok(outcome) => (outcome.records, Ok(outcome.reply)),
                 Err(refusal) => (Vec::new(), Err(refusal)),
             },
@@ -60,6 +63,25 @@ pub async fn handle(
         Ok(Err(refusal)) => refused(refusal),
         Err(error) => refused(error.into()),
     }
+}
+
+/// The topics that an expression of this request may match.
+fn visible_topics(broker: &Broker, context: &RequestContext) -> VisibleTopics {
+    if broker.rights(context).are_unlimited() {
+        return VisibleTopics::all();
+    }
+    let authorizer = Arc::clone(&broker.authorizer);
+    let principal = KafkaPrincipal::clone(&context.principal);
+    let host = context.connection.client_host;
+    let request = context.api_key.name();
+    VisibleTopics::by(move |topic| {
+        let requester = Requester {
+            principal: &principal,
+            host,
+            request,
+        };
+        Rights::new(&*authorizer, requester).to_see(ResourceType::Topic, topic)
+    })
 }
 
 fn refused(refusal: GroupRefusal) -> ConsumerGroupHeartbeatResponse {

@@ -19,6 +19,7 @@ use super::group::ConsumerGroup;
 use super::member::{Assigned, ConsumerMember, JOINS, LEAVES, LEFT_FOR_A_WHILE, MemberDetails};
 use super::refusal::Refusal;
 use super::update::{After, Update, check_epoch};
+use crate::cluster::VisibleTopics;
 use crate::config::GroupConfig;
 use crate::group::{Caller, GroupShard, Outcome};
 use crate::record::GroupRecord;
@@ -103,6 +104,7 @@ impl GroupConfig {
 
 impl GroupShard {
     /// Handles a ConsumerGroupHeartbeat request; `uuid` is a random one for the id of a member without.
+    /// Expressions that it has resolved match topics of `visible` only.
     ///
     /// # Errors
     /// INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, GROUP_ID_NOT_FOUND, GROUP_MAX_SIZE_REACHED, UNKNOWN_MEMBER_ID,
@@ -111,6 +113,7 @@ impl GroupShard {
         &mut self,
         request: &ConsumerGroupHeartbeatRequest,
         caller: Caller<'_>,
+        visible: &VisibleTopics,
         uuid: Uuid,
         now: Now,
     ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
@@ -129,6 +132,13 @@ impl GroupShard {
             after,
         } = decided?;
         records.extend(GroupRecord::of_consumer_group(&group_id, consumer_records));
+        if after.resolves_regexes {
+            self.resolving.insert(group_id.clone(), visible.clone());
+            let key = TimerKey::Regexes {
+                group: group_id.clone(),
+            };
+            self.timers.schedule(key, now.monotonic_ms);
+        }
         self.settle_member(&group_id, &member_id, after, request.rebalance_timeout_ms, now);
         Ok(Outcome { records, reply })
     }
@@ -304,7 +314,7 @@ impl GroupShard {
             now.monotonic_ms
                 .saturating_add(i64::from(settings.session_timeout_ms)),
         );
-        self.settle_after(group_id, after, now);
+        self.settle_after(group_id, after);
         match after.revokes {
             Some(true) => {
                 let known = self
@@ -325,17 +335,11 @@ impl GroupShard {
     }
 
     /// What is not in the log, once a decision about the group was made.
-    pub(super) fn settle_after(&mut self, group_id: &Arc<str>, after: After, now: Now) {
+    pub(super) fn settle_after(&mut self, group_id: &Arc<str>, after: After) {
         if let Some(group) = self.consumer_groups.get_mut(group_id)
             && after.topics_seen_at.is_some()
         {
             group.topics_seen_at = after.topics_seen_at;
-        }
-        if after.resolves_regexes {
-            let key = TimerKey::Regexes {
-                group: group_id.clone(),
-            };
-            self.timers.schedule(key, now.monotonic_ms);
         }
     }
 

@@ -147,7 +147,7 @@ impl GroupShard {
         update.reconcile(target_epoch, &target, bumps, Some(&owned))?;
         let answer = response(&update);
         let (records, after) = (std::mem::take(&mut update.records), update.after);
-        self.settle_after(group_id, after, join.now);
+        self.settle_after(group_id, after);
         Ok((GroupRecord::of_consumer_group(group_id, records), answer, true))
     }
 

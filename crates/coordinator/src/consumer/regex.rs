@@ -16,7 +16,7 @@ use super::metadata_hash::group_hash;
 use super::record::{ConsumerRecord, GroupEpoch, ResolvedRegex};
 use super::refusal::Refusal;
 use super::update::Update;
-use crate::cluster::ClusterView;
+use crate::cluster::{ClusterView, VisibleTopics};
 use crate::group::GroupShard;
 use crate::re2;
 use crate::record::GroupRecord;
@@ -62,10 +62,11 @@ pub(super) fn must_resolve(update: &Update<'_>, brings_new: bool) -> bool {
 impl GroupShard {
     /// Resolves the expressions of a group and bumps its epoch if they match other topics than before.
     pub(crate) fn resolve_regexes(&mut self, group_id: &Arc<str>, now: Now) -> Vec<GroupRecord> {
-        let Some(group) = self.consumer_groups.get(group_id) else {
+        let visible = self.resolving.remove(group_id);
+        let (Some(group), Some(visible)) = (self.consumer_groups.get(group_id), visible) else {
             return Vec::new();
         };
-        let (records, epoch) = resolve(group, &*self.cluster, now.wall_ms);
+        let (records, epoch) = resolve(group, &*self.cluster, &visible, now.wall_ms);
         if let Some(group) = self.consumer_groups.get_mut(group_id)
             && epoch.is_some()
         {
@@ -79,6 +80,7 @@ impl GroupShard {
 fn resolve(
     group: &ConsumerGroup,
     cluster: &dyn ClusterView,
+    visible: &VisibleTopics,
     wall_ms: i64,
 ) -> (Vec<ConsumerRecord>, Option<i32>) {
     let mut compiled: BTreeMap<&Arc<str>, Option<Regex>> = BTreeMap::new();
@@ -91,6 +93,7 @@ fn resolve(
         for (regex, topics) in &mut matches {
             if let Some(Some(compiled)) = compiled.get(regex)
                 && compiled.is_match(name)
+                && visible.have(name)
             {
                 topics.insert(name.clone());
             }

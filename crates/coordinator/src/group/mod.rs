@@ -21,7 +21,7 @@ use barnabas_protocol::error::ErrorCode;
 use self::pending::PendingOffsets;
 use crate::classic::group::ClassicGroup;
 use crate::classic::state::ClassicState;
-use crate::cluster::{ClusterView, EmptyCluster};
+use crate::cluster::{ClusterView, EmptyCluster, VisibleTopics};
 use crate::config::GroupConfig;
 use crate::consumer::group::ConsumerGroup;
 use crate::consumer::member::MemberState;
@@ -65,6 +65,9 @@ pub struct GroupShard {
     pub(crate) share_groups: BTreeMap<Arc<str>, ShareGroup>,
     /// Consumer groups that become classic ones as soon as their records are applied.
     pub(crate) downgrades: BTreeMap<Arc<str>, Downgrade>,
+    /// Consumer groups whose expressions are about to be resolved, each with what the member may see that
+    /// asked for it.
+    pub(crate) resolving: BTreeMap<Arc<str>, VisibleTopics>,
     pub(crate) offsets: Offsets,
     pub(crate) pending: PendingOffsets,
     pub(crate) timers: Timers,
@@ -83,6 +86,7 @@ impl GroupShard {
             streams_groups: BTreeMap::new(),
             share_groups: BTreeMap::new(),
             downgrades: BTreeMap::new(),
+            resolving: BTreeMap::new(),
             offsets: Offsets::default(),
             pending: PendingOffsets::default(),
             timers: Timers::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use barnabas_coordinator::{
     Assignors, Caller, ConsumerGroupState, ConsumerRecord, GroupConfig, GroupRecord, GroupRefusal,
-    MemberState, MigrationPolicy,
+    MemberState, MigrationPolicy, VisibleTopics,
 };
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
@@ -62,9 +62,9 @@ impl Harness {
             client_id: "c",
             client_host: "/127.0.0.1",
         };
-        let outcome = self
-            .shard
-            .consumer_heartbeat(request, caller, Uuid::from_u128(1), self.now)?;
+        let outcome =
+            self.shard
+                .consumer_heartbeat(request, caller, &self.visible, Uuid::from_u128(1), self.now)?;
         let records = self.append(outcome.records);
         self.advance(0);
         Ok((outcome.reply, records))
@@ -271,6 +271,32 @@ fn expressions_are_resolved_apart_from_the_heartbeat() {
         .with_member_id(text("b"))
         .with_subscribed_topic_regex(Some(text("(")));
     assert_eq!(harness.refused(&bad), ErrorCode::InvalidRegularExpression);
+}
+
+#[test]
+fn an_expression_matches_no_topic_that_its_member_may_not_see() {
+    let mut cluster = Cluster::with(&[("t", 4), ("u", 1)]);
+    cluster.settings.assignment_interval_ms = 0;
+    let mut harness = Harness::with_cluster(GroupConfig::default(), cluster);
+    harness.visible = VisibleTopics::by(|topic| topic != "t");
+    let request = joining("a", &[])
+        .with_subscribed_topic_names(None)
+        .with_subscribed_topic_regex(Some(text("t|u")));
+    harness.heard(&request);
+    let (reply, _) = harness.beat(&beat("a", 1, &[])).unwrap();
+    let assigned = reply.assignment.unwrap().topic_partitions;
+    let topics: Vec<Uuid> = assigned.iter().map(|topic| topic.topic_id).collect();
+    assert_eq!(topics, [topic_id("u")]);
+
+    // Whose heartbeat has it resolved again decides.
+    harness.visible = VisibleTopics::all();
+    let (mut epoch, mut assigned) = (2, None);
+    for _ in 0..125 {
+        harness.advance(5_000);
+        let (next, partitions) = harness.heard(&beat("a", epoch, &[]));
+        (epoch, assigned) = (next, partitions.or(assigned));
+    }
+    assert_eq!((epoch, assigned.map(|all| all.len())), (3, Some(5)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use barnabas_coordinator::runtime::{Active, Answered, GroupMachine, GroupSetup, LedLog};
-use barnabas_coordinator::{Caller, GroupConfig, GroupRecord, GroupShard, Reply, Token};
+use barnabas_coordinator::{Caller, GroupConfig, GroupRecord, GroupShard, Reply, Token, VisibleTopics};
 use barnabas_environment::Now;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::describe_groups_response::DescribedGroup;
@@ -64,6 +64,8 @@ pub struct Harness {
     pub shard: Loaded,
     pub config: GroupConfig,
     pub now: Now,
+    /// What the sender of a consumer's heartbeat may see.
+    pub visible: VisibleTopics,
     pub log: MemoryLog,
     led: LedLog<MemoryLog>,
     parked: BTreeMap<Token, oneshot::Receiver<Answered<Reply>>>,
@@ -154,6 +156,7 @@ impl Harness {
             shard: Loaded(active),
             config,
             now,
+            visible: VisibleTopics::all(),
             log,
             led,
             parked: BTreeMap::new(),

@@ -25,7 +25,7 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long a test waits for bytes before it fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running node; stopped when dropped.
 pub struct Node {

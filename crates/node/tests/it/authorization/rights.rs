@@ -1,6 +1,9 @@
 //! What one right opens, and what it doesn't.
 
+use std::time::Instant;
+
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::ConsumerGroupHeartbeatRequest;
 use barnabas_security::AclOperation::*;
 use barnabas_security::ResourceType;
 
@@ -10,7 +13,7 @@ use super::{
     NONE, OF_CLUSTER, OF_GROUP, OF_TOPIC, OF_TRANSACTIONAL_ID, call_lists, cluster_rule, codes, errors,
     group_rule, id_rule, secrets, topic_rule,
 };
-use crate::node::Client;
+use crate::node::{Client, PATIENCE};
 
 #[test]
 fn lists_hold_what_may_be_described() {
@@ -62,6 +65,37 @@ fn a_fetch_session_is_authorised_anew_with_each_request() {
         .with_session_epoch(1)
         .with_topics(Vec::new());
     assert_eq!(errors(&ask(&mut client, 12, next)), codes(OF_TOPIC));
+}
+
+#[test]
+fn an_expression_matches_only_what_may_be_described() {
+    let (node, mut client, _, rules) = secrets();
+    node.create_topic("secret-2", 1);
+    rules.allow_only(&[topic_rule(Describe), group_rule(Read)]);
+    let mut heartbeat = ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(group())
+        .with_member_id(text("m"))
+        .with_rebalance_timeout_ms(60_000)
+        .with_subscribed_topic_regex(Some(text("secret.*")))
+        .with_topic_partitions(Some(Vec::new()));
+    let deadline = Instant::now() + PATIENCE;
+    let assigned = loop {
+        assert!(Instant::now() < deadline, "nothing was assigned");
+        client.send(1, &heartbeat);
+        let (_, answer) = client.receive::<ConsumerGroupHeartbeatRequest>(1);
+        assert_eq!(answer.error_code, 0, "{answer:?}");
+        heartbeat = heartbeat.with_member_epoch(answer.member_epoch);
+        match answer.assignment {
+            Some(assignment) if !assignment.topic_partitions.is_empty() => break assignment.topic_partitions,
+            _ => std::thread::yield_now(),
+        }
+    };
+    let image = node.broker.image();
+    let names: Vec<&str> = assigned
+        .iter()
+        .map(|topic| &*image.topics.by_id(&topic.topic_id).unwrap().name)
+        .collect();
+    assert_eq!(names, [TOPIC]);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use barnabas_config::BrokerConfig;
 use barnabas_metadata::image::{MetadataDelta, MetadataImage};
 use barnabas_network::client::{CallError, Connector, NodeClient};
-use barnabas_protocol::messages::Request;
+use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::{ProduceResponse, Request};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -134,6 +135,17 @@ impl BrokerPeers {
         }
         Some(peer)
     }
+}
+
+/// What a broker answers to a Produce of one partition.
+pub fn produced(answer: &ProduceResponse) -> ErrorCode {
+    let mut partitions = answer
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    let code = partitions.next().map(|partition| partition.error_code);
+    code.and_then(ErrorCode::from_code)
+        .unwrap_or(ErrorCode::UnknownServerError)
 }
 
 #[cfg(test)]

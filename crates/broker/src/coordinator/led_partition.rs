@@ -49,6 +49,7 @@ pub(super) fn append_as(leader_epoch: i32, verified: Verified, wall_ms: i64) -> 
         origin: AppendOrigin::Coordinator,
         acks: RequiredAcks::AllLater,
         leader_epoch: Some(LeaderEpoch(leader_epoch)),
+        end_offset: None,
         verified,
         now_ms: wall_ms,
     }

@@ -11,6 +11,7 @@
 //!
 //! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE,
 //! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
+//! Of a broker's batch for one offset (`OnlyAt`): OPERATION_NOT_ATTEMPTED where the log ends elsewhere.
 //!
 //! Deviation: records that are null are refused with INVALID_RECORD; Apache Kafka never answers.
 
@@ -41,6 +42,7 @@ use barnabas_network::metrics::TopicCounts;
 use barnabas_network::response::{Outcome, Reply, frame_buffer};
 use barnabas_replica::partition::Partition;
 use barnabas_replica::partition::append::{AppendAs, Appended, Pending, RequiredAcks, outcome_of};
+use barnabas_replica::partition::core::LeaderEpoch;
 
 /// acks: all in-sync replicas.
 const ACKS_ALL: i16 = -1;
@@ -229,6 +231,7 @@ fn append(
     verdicts: &Verdicts,
     now_ms: i64,
 ) -> Result<Produced, Refused> {
+    let only_at = produced.only_at;
     let (partition, records) = check(broker, context, produced, acks).map_err(Refused::before_the_log)?;
     let verified = verdicts
         .of(&partition, records)
@@ -240,7 +243,8 @@ fn append(
             ACKS_ALL => RequiredAcks::All,
             _ => RequiredAcks::Leader,
         },
-        leader_epoch: None,
+        leader_epoch: only_at.map(|at| LeaderEpoch(at.leader_epoch)),
+        end_offset: only_at.map(|at| at.offset),
         verified,
         now_ms,
     };

@@ -45,6 +45,7 @@ async fn produce(node: &Node, topic: &str) {
         origin: AppendOrigin::Client,
         acks: RequiredAcks::All,
         leader_epoch: None,
+        end_offset: None,
         verified: Verified::NotAsked,
         now_ms: 1_000,
     };

@@ -1,18 +1,25 @@
 //! The registry as the topic has it: every request reads on before it is answered, so that nothing runs
 //! between them.
 
+use std::time::Duration;
+
 use barnabas_broker::broker::Broker;
 use barnabas_broker::schemas_topic::{
-    KeyValue, Position, Replay, append, catch_up, catch_up_to_write, create, leader,
+    KeyValue, Position, Replay, Unwritten, append, catch_up, catch_up_to_write, create,
 };
 use barnabas_protocol::error::ErrorCode;
 use barnabas_registry::error::RegistryError;
 use barnabas_registry::records::TopicRecord;
-use barnabas_registry::{Answer, Call, Registry, answer};
+use barnabas_registry::{Answer, Call, Method, Registry, answer};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-/// How often a write is decided anew because somebody else has written.
-const ATTEMPTS_MAX: usize = 5;
+/// So long a write is decided anew because somebody else has written, or leads now.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// So long who only asks waits for a leader.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two attempts.
+const RETRY_BACKOFF: Duration = Duration::from_millis(20);
 
 /// What has been read of the topic.
 #[derive(Default)]
@@ -41,43 +48,80 @@ impl Kept {
     /// Answers a request, once what it writes is committed.
     ///
     /// # Errors
-    /// 50001: the topic can't be read or written; 50003: another broker has to write.
+    /// 50001: the topic can't be read or written; 50002: not in time.
     pub async fn answer(&self, broker: &Broker, call: &Call<'_>) -> Result<Answer, RegistryError> {
         // One at a time: each is decided on all before it.
-        let State { at, registry } = &mut *self.0.lock().await;
-        if call.only_reads() {
-            catch_up(broker, at, registry).await.map_err(unreadable)?;
-            return Ok(answer(&registry.0, call).answer);
-        }
-        for _ in 0..ATTEMPTS_MAX {
-            if let Some(other) = leader(broker)
-                .map_err(unreadable)?
-                .filter(|id| *id != broker.node_id)
-            {
-                return Err(elsewhere(other));
+        let state = &mut *self.0.lock().await;
+        let only_reads = call.only_reads();
+        let patience = if only_reads { READ_TIMEOUT } else { WRITE_TIMEOUT };
+        let deadline = Instant::now() + patience;
+        loop {
+            let tried = match only_reads {
+                true => state.read(broker, call).await,
+                false => state.write(broker, call).await,
+            };
+            match tried {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::ForGood(error)) => return Err(error),
+                Err(Failed::ForNow(error)) if Instant::now() >= deadline => return Err(error),
+                Err(Failed::ForNow(_)) => tokio::time::sleep(RETRY_BACKOFF).await,
             }
-            catch_up_to_write(broker, at, registry)
+        }
+    }
+}
+
+/// Why an attempt has failed, and whether another makes sense.
+enum Failed {
+    ForNow(RegistryError),
+    ForGood(RegistryError),
+}
+
+impl State {
+    async fn read(&mut self, broker: &Broker, call: &Call<'_>) -> Result<Answer, Failed> {
+        catch_up(broker, &mut self.at, &mut self.registry)
+            .await
+            .map_err(unread)?;
+        Ok(answer(&self.registry.0, call).answer)
+    }
+
+    /// Decides on all that is there, and writes if nothing has come since.
+    async fn write(&mut self, broker: &Broker, call: &Call<'_>) -> Result<Answer, Failed> {
+        let ground = catch_up_to_write(broker, &mut self.at, &mut self.registry)
+            .await
+            .map_err(unread)?;
+        let decided = answer(&self.registry.0, call);
+        if decided.records.is_empty() {
+            return Ok(decided.answer);
+        }
+        let Some(ground) = ground else {
+            create(broker)
                 .await
-                .map_err(unreadable)?;
-            let decided = answer(&registry.0, call);
-            if decided.records.is_empty() {
-                return Ok(decided.answer);
+                .map_err(|error| Failed::ForGood(unwritable(error)))?;
+            return Err(Failed::ForNow(unwritable(ErrorCode::LeaderNotAvailable)));
+        };
+        let records: Vec<KeyValue<'_>> = decided.records.iter().map(key_value).collect();
+        match append(broker, &ground, &records).await {
+            Ok(()) => {
+                // What is written is written, whether or not it can be read at once.
+                let _ = catch_up(broker, &mut self.at, &mut self.registry).await;
+                Ok(decided.answer)
             }
-            if leader(broker).map_err(unreadable)?.is_none() {
-                create(broker).await.map_err(unwritable)?;
-                continue;
-            }
-            let records: Vec<KeyValue<'_>> = decided.records.iter().map(key_value).collect();
-            match append(broker, at, &records).await {
-                Ok(()) => {
-                    catch_up(broker, at, registry).await.map_err(unreadable)?;
-                    return Ok(decided.answer);
-                }
-                Err(ErrorCode::OperationNotAttempted) => {}
-                Err(error) => return Err(unwritable(error)),
-            }
+            Err(Unwritten::Outdated) => Err(Failed::ForNow(unwritable(ErrorCode::RequestTimedOut))),
+            Err(Unwritten::Refused(error)) => Err(Failed::ForGood(unwritable(error))),
+            // To register or to set the same again comes to the same answer, to delete again does not.
+            Err(Unwritten::Unknown(error)) if call.method == Method::Delete => Err(Failed::ForGood(
+                RegistryError::new(50002, format!("What was to be deleted may be: {error:?}")),
+            )),
+            Err(Unwritten::Unknown(error)) => Err(Failed::ForNow(unwritable(error))),
         }
-        Err(unwritable(ErrorCode::RequestTimedOut))
+    }
+}
+
+fn unread(error: ErrorCode) -> Failed {
+    let told = RegistryError::new(50001, format!("The topic _schemas can't be read: {error:?}"));
+    match error {
+        ErrorCode::TopicAuthorizationFailed | ErrorCode::CorruptMessage => Failed::ForGood(told),
+        _ => Failed::ForNow(told),
     }
 }
 
@@ -88,10 +132,6 @@ fn key_value(record: &TopicRecord) -> KeyValue<'_> {
     )
 }
 
-fn unreadable(error: ErrorCode) -> RegistryError {
-    RegistryError::new(50001, format!("The topic _schemas can't be read: {error:?}"))
-}
-
 fn unwritable(error: ErrorCode) -> RegistryError {
     match error {
         ErrorCode::MessageTooLarge => RegistryError::new(42201, "The schema is larger than a record may be"),
@@ -100,9 +140,4 @@ fn unwritable(error: ErrorCode) -> RegistryError {
         }
         error => RegistryError::new(50001, format!("The topic _schemas can't be written: {error:?}")),
     }
-}
-
-fn elsewhere(leader: i32) -> RegistryError {
-    let why = format!("Broker {leader} leads the topic _schemas: it takes what is written");
-    RegistryError::new(50003, why)
 }

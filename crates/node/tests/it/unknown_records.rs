@@ -55,6 +55,7 @@ fn append(node: &Node, topic: &str, records: &[(&[u8], Option<&[u8]>)]) {
             origin: AppendOrigin::Coordinator,
             acks: RequiredAcks::AllLater,
             leader_epoch: None,
+            end_offset: None,
             verified: Verified::NotAsked,
             now_ms: 1,
         };

@@ -4,5 +4,5 @@ mod request;
 mod response;
 
 pub use crate::topic_ref::TopicRef;
-pub use request::{ProducePartition, ProduceRequest};
+pub use request::{OnlyAt, ProducePartition, ProduceRequest};
 pub use response::{ProducePartitionResponse, ProduceResponse, RecordError};

@@ -6,12 +6,38 @@
 //! ```text
 //! transactional_id │ acks i16 │ timeout_ms i32 │ topics: name (to v12) or id (from v13) │ partitions: index i32 │ records
 //! ```
+//!
+//! Among the tagged fields of a partition is one of Barnabas' own, [`OnlyAt`].
+
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::api::ApiKey;
 use crate::guard::ELEMENTS_MAX;
 use crate::malformed::Malformed;
 use crate::reader::Reader;
 use crate::topic_ref::{TOPIC_ID_SINCE, TopicRef};
+
+/// Where alone a batch may go: what it says was decided on all records before that offset. Brokers send it to
+/// each other; Apache Kafka's clients don't know it, and the tag is far from any of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnlyAt {
+    /// The leader epoch in which was read.
+    pub leader_epoch: i32,
+    /// The offset that the first record has to get.
+    pub offset: i64,
+}
+
+impl OnlyAt {
+    const TAG: u32 = 0x42_41_52;
+
+    /// As an unknown tagged field of kafka-protocol's message.
+    pub fn tagged(self) -> (i32, Bytes) {
+        let mut field = BytesMut::new();
+        field.put_i32(self.leader_epoch);
+        field.put_i64(self.offset);
+        (Self::TAG.cast_signed(), field.freeze())
+    }
+}
 
 /// One partition's part of a Produce.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +48,8 @@ pub struct ProducePartition<'a> {
     pub index: i32,
     /// The record batches as the client sent them; `None` where it sent null.
     pub records: Option<&'a mut [u8]>,
+    /// Where alone they may go.
+    pub only_at: Option<OnlyAt>,
 }
 
 /// A ProduceRequest, borrowed from its frame.
@@ -65,7 +93,7 @@ impl<'a> ProduceRequest<'a> {
                 let index = parser.read(|reader| reader.i32())?;
                 let length = parser.read(|reader| reader.length(flexible))?;
                 let records = length.map(|length| parser.take(length)).transpose()?;
-                parser.skip_tagged_fields(flexible)?;
+                let only_at = parser.only_at(flexible)?;
                 if partitions.len() == ELEMENTS_MAX {
                     return Err(Malformed::TooManyElements);
                 }
@@ -73,6 +101,7 @@ impl<'a> ProduceRequest<'a> {
                     topic,
                     index,
                     records,
+                    only_at,
                 });
             }
             parser.skip_tagged_fields(flexible)?;
@@ -141,6 +170,27 @@ impl<'a> Parser<'a> {
         } else {
             Ok(count)
         }
+    }
+
+    fn only_at(&mut self, flexible: bool) -> Result<Option<OnlyAt>, Malformed> {
+        let mut found = None;
+        if !flexible {
+            return Ok(found);
+        }
+        self.read(|reader| {
+            for _ in 0..reader.unsigned_varint()? {
+                let tag = reader.unsigned_varint()?;
+                let size = reader.unsigned_varint()?;
+                let mut field = Reader::new(reader.take(size as usize)?);
+                if tag == OnlyAt::TAG {
+                    found = Some(OnlyAt {
+                        leader_epoch: field.i32()?,
+                        offset: field.i64()?,
+                    });
+                }
+            }
+            Ok(found)
+        })
     }
 
     fn skip_tagged_fields(&mut self, flexible: bool) -> Result<(), Malformed> {

@@ -44,6 +44,8 @@ pub struct AppendAs {
     pub acks: RequiredAcks,
     /// The leader epoch of which the state is that the batches rest on; `None` where they rest on none.
     pub leader_epoch: Option<LeaderEpoch>,
+    /// Where the log has to end, for what was decided on all of it; `None` where that is all the same.
+    pub end_offset: Option<i64>,
     /// What was asked about the batches' transaction.
     pub verified: Verified,
     /// Milliseconds since the epoch.
@@ -130,8 +132,9 @@ impl Partition {
     ///
     /// # Errors
     /// NOT_LEADER_OR_FOLLOWER, also where the leader epoch is another than the batches rest on;
-    /// NOT_ENOUGH_REPLICAS with acks=all; INVALID_TXN_STATE if a verified transaction has ended meanwhile,
-    /// what else idempotent producers are refused for; KAFKA_STORAGE_ERROR.
+    /// NOT_ENOUGH_REPLICAS with acks=all; OPERATION_NOT_ATTEMPTED: the log ends elsewhere than it has to;
+    /// INVALID_TXN_STATE if a verified transaction has ended meanwhile, what else idempotent producers are
+    /// refused for; KAFKA_STORAGE_ERROR.
     pub fn append(&self, batches: &mut [u8], how: &AppendAs) -> Result<Appended, Refused> {
         let mut state = self.lock();
         let appended = self.append_locked(&mut state, batches, how);
@@ -207,6 +210,10 @@ impl State {
         }
         if how.acks.is_all() && !self.core.has_enough_in_sync() {
             return Err(ErrorCode::NotEnoughReplicas);
+        }
+        let end = self.log.as_ref().map(|log| log.log_end_offset());
+        if how.end_offset.is_some() && how.end_offset != end {
+            return Err(ErrorCode::OperationNotAttempted);
         }
         Ok(())
     }

@@ -94,12 +94,22 @@ fn partition(assignment: Assignment) -> Fixture {
 
 impl Fixture {
     fn append(&self, acks: RequiredAcks, leader_epoch: Option<i32>) -> Result<Appended, Refused> {
+        self.append_at(acks, leader_epoch, None)
+    }
+
+    fn append_at(
+        &self,
+        acks: RequiredAcks,
+        leader_epoch: Option<i32>,
+        end_offset: Option<i64>,
+    ) -> Result<Appended, Refused> {
         let mut builder = BatchBuilder::new(Compression::None);
         (0..RECORDS).for_each(|_| builder.append(&RecordFields::default()));
         let how = AppendAs {
             origin: AppendOrigin::Client,
             acks,
             leader_epoch: leader_epoch.map(LeaderEpoch),
+            end_offset,
             verified: Verified::NotAsked,
             now_ms: 1_000,
         };
@@ -261,6 +271,25 @@ fn a_new_leader_that_is_behind_its_epoch_tells_consumers_no_end() {
     assert_eq!(end(Reader::AnyReplica), Ok(RECORDS));
     fixture.fetch(follower(2), RECORDS, None).unwrap();
     assert_eq!(end(consumer), Ok(RECORDS));
+}
+
+#[test]
+fn of_two_who_have_read_the_same_one_is_appended() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
+    let append = |epoch, end| fixture.append_at(RequiredAcks::All, Some(epoch), Some(end));
+    assert!(append(3, 0).is_ok());
+    for end in [0, RECORDS - 1, RECORDS + 1] {
+        assert_eq!(
+            append(3, end).unwrap_err().error,
+            ErrorCode::OperationNotAttempted
+        );
+    }
+    // Read to the same end of another leader.
+    assert_eq!(
+        append(2, RECORDS).unwrap_err().error,
+        ErrorCode::NotLeaderOrFollower
+    );
+    assert_eq!(append(3, RECORDS).unwrap().end_offset(), 2 * RECORDS);
 }
 
 #[test]

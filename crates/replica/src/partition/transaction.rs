@@ -68,6 +68,7 @@ impl Partition {
             },
             acks: RequiredAcks::All,
             leader_epoch,
+            end_offset: None,
             verified: Verified::NotAsked,
             now_ms,
         };

@@ -12,7 +12,7 @@ use barnabas_storage::{AppendOrigin, Verified};
 
 use super::destination::Destination;
 use crate::broker::Broker;
-use crate::broker_peers::Purpose;
+use crate::broker_peers::{Purpose, produced};
 
 /// The version of Produce that brokers ask each other in: the last that names topics.
 const VERSION: i16 = 12;
@@ -39,6 +39,7 @@ pub async fn produce(
         origin: AppendOrigin::Client,
         acks: RequiredAcks::All,
         leader_epoch: None,
+        end_offset: None,
         verified: Verified::NotAsked,
         now_ms: broker.clock.wall_ms(),
     };
@@ -89,15 +90,9 @@ async fn ask(
         )
         .await
         .map_err(|_| ErrorCode::NetworkException)?;
-    let mut partitions = answer
-        .responses
-        .iter()
-        .flat_map(|topic| &topic.partition_responses);
-    let code = partitions.next().map(|partition| partition.error_code);
-    match code.and_then(ErrorCode::from_code) {
-        Some(ErrorCode::None) => Ok(()),
-        Some(error) => Err(error),
-        None => Err(ErrorCode::UnknownServerError),
+    match produced(&answer) {
+        ErrorCode::None => Ok(()),
+        error => Err(error),
     }
 }
 

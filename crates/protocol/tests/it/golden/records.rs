@@ -6,10 +6,13 @@ use barnabas_protocol::fetch::{
     AbortedTransaction, EpochEndOffset, FetchChunk, FetchPartitionResponse, FetchResponse, FetchTopicResponse,
 };
 use barnabas_protocol::leader::{LeaderIdAndEpoch, NodeEndpoint};
+use barnabas_protocol::messages::Encodable;
+use barnabas_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use barnabas_protocol::produce::{
-    ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError, TopicRef,
+    OnlyAt, ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse, RecordError,
+    TopicRef,
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{THEN_MS, TOPIC_ID, covers_all_versions, golden};
 
@@ -38,15 +41,46 @@ fn produce_requests() {
                 topic,
                 index: 4,
                 records: Some(&mut hello),
+                only_at: None,
             },
             ProducePartition {
                 topic,
                 index: 5,
                 records: None,
+                only_at: None,
             },
         ];
         assert_eq!(request.partitions, expected, "v{version}");
     }
+}
+
+#[test]
+fn a_broker_says_where_alone_its_batch_may_go() {
+    let only_at = OnlyAt {
+        leader_epoch: 7,
+        offset: 1 << 40,
+    };
+    let mut partition = PartitionProduceData::default().with_records(Some(Bytes::from_static(b"hello")));
+    // Beside what somebody else may say.
+    let unknown = (3, Bytes::from_static(b"?"));
+    partition.unknown_tagged_fields = [unknown, only_at.tagged()].into();
+    let topic = TopicProduceData::default().with_partition_data(vec![partition]);
+    let request = barnabas_protocol::messages::ProduceRequest::default().with_topic_data(vec![topic]);
+    for version in [9, 13] {
+        let mut body = BytesMut::new();
+        request.encode(&mut body, version).unwrap();
+        let parsed = ProduceRequest::parse(version, &mut body).unwrap();
+        assert_eq!(parsed.partitions[0].only_at, Some(only_at));
+        assert_eq!(parsed.partitions[0].records.as_deref(), Some(&b"hello"[..]));
+    }
+    // A field that is too short for it.
+    let mut body = BytesMut::new();
+    let mut short = request.clone();
+    let (tag, field) = only_at.tagged();
+    let fields = &mut short.topic_data[0].partition_data[0].unknown_tagged_fields;
+    fields.insert(tag, field.slice(..11));
+    short.encode(&mut body, 13).unwrap();
+    assert!(ProduceRequest::parse(13, &mut body).is_err());
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl History {
             origin: AppendOrigin::Client,
             acks: RequiredAcks::All,
             leader_epoch: None,
+            end_offset: None,
             verified: Verified::NotAsked,
             now_ms: 0,
         };

@@ -1,6 +1,7 @@
 //! The way to the other voters: the quorum's frames, over connections to their controller listeners.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use barnabas_metadata::quorum::{AddressBook, Answer, Frame, FrameKind, PeerError
 use barnabas_network::client::{Connector, NodeClient};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::envelope::{Envelope, Kind};
 
@@ -27,6 +29,8 @@ pub struct NodePeers {
     /// Those that were asked already.
     voters: Mutex<BTreeMap<i32, Voter>>,
     timing: QuorumTiming,
+    /// Told when a connection for messages has ended.
+    lost: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -57,6 +61,7 @@ impl NodePeers {
             runtime: runtime.clone(),
             voters: Mutex::default(),
             timing,
+            lost: Arc::default(),
         }
     }
 
@@ -69,10 +74,18 @@ impl NodePeers {
         {
             return Some(known.clone());
         }
-        let client = || NodeClient::new(self.connector.clone(), &address, &self.client_id, &self.runtime);
+        let client = |lost| {
+            NodeClient::watched(
+                self.connector.clone(),
+                &address,
+                &self.client_id,
+                &self.runtime,
+                lost,
+            )
+        };
         let voter = Voter {
-            messages: client(),
-            snapshots: client(),
+            messages: client(self.lost.clone()),
+            snapshots: client(Arc::default()),
             away: Arc::default(),
         };
         voters.insert(id, voter.clone());
@@ -120,5 +133,9 @@ impl Peers for NodePeers {
                 body: answer.map_err(|error| PeerError::Unreachable(error.to_string()))?,
             })
         })
+    }
+
+    fn connection_lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.lost.notified())
     }
 }

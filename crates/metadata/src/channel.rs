@@ -33,6 +33,12 @@ pub trait ControllerChannel: Send + Sync {
     /// BrokerHeartbeat (key 63).
     fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Answer<BrokerHeartbeatResponse>;
 
+    /// Ready when the connection has ended by which the controllers know that this broker lives: a heartbeat
+    /// makes another one.
+    fn connection_lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
     /// AlterPartition (key 56).
     fn alter_partition(&self, request: AlterPartitionRequest) -> Answer<AlterPartitionResponse>;
 

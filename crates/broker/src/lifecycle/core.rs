@@ -4,7 +4,7 @@
 //! STARTING ─registered, caught up─→ RECOVERY ─unfenced─→ RUNNING ─stop─→ PENDING_CONTROLLED_SHUTDOWN ─let go─→ SHUTTING_DOWN
 //! ```
 //! Heartbeats go out every `broker.heartbeat.interval.ms`, and at once when something has changed that the
-//! controllers wait for.
+//! controllers wait for, or when the connection by which they hear this broker has ended.
 
 use barnabas_metadata::ApiError;
 use barnabas_protocol::error::ErrorCode;
@@ -83,6 +83,8 @@ pub struct Lifecycle {
     offline_log_dirs: Vec<Uuid>,
     cordoned_log_dirs: Vec<Uuid>,
     next_at_ms: i64,
+    /// When the last heartbeat was made.
+    sent_at_ms: i64,
     /// Whether something has changed since the last heartbeat was made.
     changed: bool,
     failures: u32,
@@ -106,6 +108,7 @@ impl Lifecycle {
             offline_log_dirs: Vec::new(),
             cordoned_log_dirs: Vec::new(),
             next_at_ms: now_ms,
+            sent_at_ms: now_ms,
             changed: false,
             failures: 0,
             give_up_at_ms: now_ms.saturating_add(options.registration_timeout_ms),
@@ -165,6 +168,7 @@ impl Lifecycle {
             return Step::Wait(Some(self.next_at_ms));
         }
         self.changed = false;
+        self.sent_at_ms = now_ms;
         let heartbeat = BrokerHeartbeatRequest::default()
             .with_broker_id(self.registration.broker_id)
             .with_broker_epoch(broker_epoch)
@@ -270,6 +274,15 @@ impl Lifecycle {
         self.metadata_offset = self.metadata_offset.max(offset);
         if behind || others_stop {
             self.something_changed(now_ms);
+        }
+    }
+
+    /// The connection for heartbeats has ended. The controllers take a broker that makes
+    /// no other one soon for dead; where each is ended, not every one is made anew at once.
+    pub fn connection_lost(&mut self, now_ms: i64) {
+        if self.broker_epoch.is_some() {
+            let soonest = now_ms.max(self.sent_at_ms.saturating_add(BACKOFF_MIN_MS));
+            self.next_at_ms = self.next_at_ms.min(soonest);
         }
     }
 

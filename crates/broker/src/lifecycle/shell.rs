@@ -204,6 +204,9 @@ impl Shared {
                     tokio::select! {
                         biased;
                         () = self.wake.notified() => {}
+                        () = self.channel.connection_lost() => {
+                            self.core.lock().connection_lost(self.clock.monotonic_ms());
+                        }
                         () = sleep(Duration::from_millis(wait_ms.unwrap_or(0))), if wait_ms.is_some() => {}
                     }
                 }

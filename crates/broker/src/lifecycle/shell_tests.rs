@@ -1,5 +1,6 @@
 //! What the shell sends when something outside happens, over a channel that writes it down.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,18 +14,21 @@ use barnabas_protocol::messages::{
     AssignReplicasToDirsRequest, AssignReplicasToDirsResponse, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{BrokerLifecycle, Lifecycle, LifecycleOptions};
+use super::{BrokerLifecycle, Directories, Lifecycle, LifecycleOptions};
 
 const LONG: Duration = Duration::from_secs(30);
 const HOUR_MS: i64 = 3_600_000;
 
 /// Answers what a lifecycle asks, and tells of every heartbeat.
-struct Controllers(mpsc::UnboundedSender<BrokerHeartbeatRequest>);
+struct Controllers {
+    told: mpsc::UnboundedSender<BrokerHeartbeatRequest>,
+    lost: Arc<Notify>,
+}
 
 fn ready<T: Send + 'static>(answer: Result<T, MetadataError>) -> Answer<T> {
     Box::pin(std::future::ready(answer))
@@ -36,11 +40,15 @@ impl ControllerChannel for Controllers {
     }
 
     fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Answer<BrokerHeartbeatResponse> {
-        let sent = self.0.send(request);
+        let sent = self.told.send(request);
         let answer = BrokerHeartbeatResponse::default()
             .with_is_caught_up(true)
             .with_is_fenced(false);
         ready(sent.map(|()| answer).map_err(|_| MetadataError::ShuttingDown))
+    }
+
+    fn connection_lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.lost.notified())
     }
 
     fn alter_partition(&self, _: AlterPartitionRequest) -> Answer<AlterPartitionResponse> {
@@ -63,49 +71,89 @@ impl ControllerChannel for Controllers {
     }
 }
 
+/// A broker that is unfenced and sends no heartbeat of itself for an hour.
+struct Running {
+    lifecycle: BrokerLifecycle,
+    heartbeats: mpsc::UnboundedReceiver<BrokerHeartbeatRequest>,
+    lost: Arc<Notify>,
+    stopping: CancellationToken,
+}
+
+impl Running {
+    async fn start(directories: Directories) -> Running {
+        let (told, mut heartbeats) = mpsc::unbounded_channel();
+        let lost = Arc::new(Notify::new());
+        let options = LifecycleOptions {
+            heartbeat_interval_ms: HOUR_MS,
+            registration_timeout_ms: HOUR_MS,
+            shutdown_timeout_ms: 1000,
+            controlled_shutdown: true,
+            shutdown_silence_ms: 1000,
+            alone: false,
+        };
+        let clock = Clock::system();
+        let core = Lifecycle::new(
+            BrokerRegistrationRequest::default(),
+            options,
+            clock.monotonic_ms(),
+        );
+        let channel = Controllers {
+            told,
+            lost: lost.clone(),
+        };
+        let lifecycle = BrokerLifecycle::new(core, Arc::new(channel), clock, directories);
+        lifecycle.register().await.unwrap();
+        let stopping = CancellationToken::new();
+        lifecycle.spawn(stopping.clone());
+        lifecycle.ready();
+        timeout(LONG, lifecycle.running()).await.unwrap().unwrap();
+        while let Ok(earlier) = heartbeats.try_recv() {
+            assert!(earlier.offline_log_dirs.is_empty());
+        }
+        Running {
+            lifecycle,
+            heartbeats,
+            lost,
+            stopping,
+        }
+    }
+
+    async fn next(&mut self) -> BrokerHeartbeatRequest {
+        timeout(LONG, self.heartbeats.recv()).await.unwrap().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
 #[tokio::test]
 async fn a_failed_directory_is_told_before_the_next_heartbeat_is_due() {
-    let (told, mut heartbeats) = mpsc::unbounded_channel();
-    let options = LifecycleOptions {
-        heartbeat_interval_ms: HOUR_MS,
-        registration_timeout_ms: HOUR_MS,
-        shutdown_timeout_ms: 1000,
-        controlled_shutdown: true,
-        shutdown_silence_ms: 1000,
-        alone: false,
-    };
-    let clock = Clock::system();
-    let core = Lifecycle::new(
-        BrokerRegistrationRequest::default(),
-        options,
-        clock.monotonic_ms(),
-    );
     let failed = Arc::new(AtomicBool::new(false));
     let (directory, looked) = (Uuid::from_u128(500), failed.clone());
     let directories = move || {
         let offline = looked.load(Ordering::SeqCst).then_some(directory);
         (offline.into_iter().collect(), Vec::new())
     };
-    let lifecycle = BrokerLifecycle::new(core, Arc::new(Controllers(told)), clock, Box::new(directories));
-    lifecycle.register().await.unwrap();
-    let stopping = CancellationToken::new();
-    lifecycle.spawn(stopping.clone());
-    lifecycle.ready();
-    timeout(LONG, lifecycle.running()).await.unwrap().unwrap();
-    while let Ok(earlier) = heartbeats.try_recv() {
-        assert!(earlier.offline_log_dirs.is_empty());
-    }
-
+    let mut broker = Running::start(Box::new(directories)).await;
     failed.store(true, Ordering::SeqCst);
-    lifecycle.directories_changed();
-    let offline = async {
-        loop {
-            let heartbeat = heartbeats.recv().await.unwrap();
-            if !heartbeat.offline_log_dirs.is_empty() {
-                return heartbeat.offline_log_dirs;
-            }
+    broker.lifecycle.directories_changed();
+    loop {
+        let offline = broker.next().await.offline_log_dirs;
+        if !offline.is_empty() {
+            assert_eq!(offline, [directory]);
+            return;
         }
-    };
-    assert_eq!(timeout(LONG, offline).await.unwrap(), [directory]);
-    stopping.cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_anew_before_the_next_heartbeat_is_due() {
+    let mut broker = Running::start(Box::new(Default::default)).await;
+    for _ in 0..3 {
+        broker.lost.notify_one();
+        broker.next().await;
+    }
 }

@@ -103,6 +103,20 @@ fn what_happens_while_a_heartbeat_is_on_its_way_makes_another() {
 }
 
 #[test]
+fn a_lost_connection_makes_a_heartbeat_at_once_but_not_one_after_the_other() {
+    let mut life = running(0);
+    life.connection_lost(700);
+    assert_eq!(heartbeat(&mut life, 700), (10, false, false));
+    life.answered(701, Ok(answer(true, false)));
+    // Whoever ends each connection is not asked without a pause.
+    life.connection_lost(702);
+    assert_eq!(life.step(702), Step::Wait(Some(750)));
+    assert_eq!(heartbeat(&mut life, 750), (10, false, false));
+    life.answered(751, Ok(answer(true, false)));
+    assert_eq!(life.step(751), Step::Wait(Some(751 + INTERVAL_MS)));
+}
+
+#[test]
 fn a_registration_is_tried_again_until_its_time_is_up_or_nothing_helps() {
     let mut life = born(options());
     let mut tries = 0;

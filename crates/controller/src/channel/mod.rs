@@ -10,6 +10,7 @@
 
 mod search;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::time::Duration;
@@ -92,6 +93,7 @@ impl QuorumChannel {
                 local,
                 published,
                 believed: AtomicI32::new(NOBODY),
+                lost: Arc::default(),
             }),
         }
     }
@@ -151,6 +153,10 @@ impl ControllerChannel for QuorumChannel {
     fn heartbeat(&self, request: BrokerHeartbeatRequest) -> Answer<BrokerHeartbeatResponse> {
         let patience = (HEARTBEAT_PATIENCE, HEARTBEAT_ATTEMPT);
         self.call(request, patience, BrokerHeartbeat, |response| response.error_code)
+    }
+
+    fn connection_lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.shared.lost.notified())
     }
 
     fn alter_partition(&self, request: AlterPartitionRequest) -> Answer<AlterPartitionResponse> {

@@ -13,6 +13,7 @@ use barnabas_network::client::{CallError, Connector, NodeClient};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::envelope::{Envelope, Kind};
@@ -39,6 +40,8 @@ pub struct Shared {
     pub published: Published,
     /// Who answered last, or was said to be it; [`NOBODY`] when nobody is known.
     pub believed: AtomicI32,
+    /// Told when a connection for heartbeats has ended.
+    pub lost: Arc<Notify>,
 }
 
 /// The ways to one controller.
@@ -162,13 +165,13 @@ impl Shared {
         {
             return Some(known.clone());
         }
-        let client = |what: &str| {
+        let client = |what: &str, lost: Arc<Notify>| {
             let client_id = format!("broker-{}-{what}", self.node_id);
-            NodeClient::new(self.connector.clone(), &address, &client_id, &self.runtime)
+            NodeClient::watched(self.connector.clone(), &address, &client_id, &self.runtime, lost)
         };
         let controller = Controller {
-            lives: client("heartbeats"),
-            changes: client("changes"),
+            lives: client("heartbeats", self.lost.clone()),
+            changes: client("changes", Arc::default()),
         };
         controllers.insert(id, controller.clone());
         Some(controller)

@@ -67,13 +67,7 @@ impl Broker {
             node_id: id,
             cluster_id: CLUSTER.into(),
             local: None,
-            controllers: AddressBook::new(
-                cluster
-                    .addresses
-                    .iter()
-                    .map(|(id, at)| (*id, at.to_string()))
-                    .collect(),
-            ),
+            controllers: AddressBook::new(cluster.relayed()),
             published: Published::at(0),
             connector: Network::System.into(),
             runtime: runtime.handle().clone(),
@@ -156,4 +150,14 @@ fn a_broker_that_died_with_the_active_controller_is_fenced_by_the_next_one() {
     );
     assert_eq!(living.heartbeat(), (0, false));
     assert_eq!(is_fenced(&cluster, 8), Some(false));
+}
+
+#[test]
+fn a_broker_whose_connection_breaks_between_two_heartbeats_is_told() {
+    let cluster = Cluster::start();
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = Broker::start(&cluster, 7, listening.local_addr().unwrap().port());
+    cluster.relays[&cluster.active()].cut();
+    wait(&broker.runtime, broker.channel.connection_lost());
+    assert_eq!(broker.heartbeat(), (0, false));
 }

@@ -7,4 +7,5 @@ mod configs;
 mod hostile;
 mod lives;
 mod quorum;
+mod relay;
 mod support;

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::UnregisterBroker;
+use barnabas_metadata::quorum::QuorumTiming;
 
 use crate::channel::create;
 use crate::lives::live_broker;
-use crate::support::{Cluster, until};
+use crate::support::{Cluster, LONG, until};
 
 /// Asks for something that any controller has to decide.
 fn ask(cluster: &Cluster, id: i32) -> Result<(), MetadataError> {
@@ -75,4 +76,29 @@ fn a_voter_that_was_away_for_long_gets_a_snapshot() {
     let image = |id| cluster.nodes[&id].handle.image();
     until("the same image", || (image(away) == image(leader)).then_some(()));
     assert_eq!(image(away).topics.len(), 70);
+}
+
+#[test]
+fn a_leader_whose_connections_break_is_heard_by_others_before_its_next_heartbeat() {
+    let patient = QuorumTiming {
+        heartbeat: 10 * LONG,
+        fetch_timeout: 40 * LONG,
+        ..QuorumTiming::default()
+    };
+    let cluster = Cluster::of(1000, patient);
+    let leader = cluster.active();
+    let followers: Vec<_> = cluster
+        .relays
+        .iter()
+        .filter(|(id, _)| **id != leader)
+        .map(|(_, relay)| relay)
+        .collect();
+    for _ in 0..3 {
+        for relay in &followers {
+            let before = relay.made();
+            relay.cut();
+            until("another connection", || (relay.made() > before).then_some(()));
+        }
+    }
+    ask(&cluster, leader).unwrap();
 }

@@ -23,6 +23,8 @@ use barnabas_security::AllowAll;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::relay::Relay;
+
 pub const IDS: [i32; 3] = [1, 2, 3];
 pub const CLUSTER: &str = "cluster-a";
 pub const LONG: Duration = Duration::from_secs(30);
@@ -102,7 +104,9 @@ pub struct Cluster {
     pub addresses: BTreeMap<i32, SocketAddr>,
     disks: BTreeMap<i32, SimulatedDisk>,
     pub nodes: BTreeMap<i32, Node>,
+    pub relays: BTreeMap<i32, Relay>,
     snapshot_every: u64,
+    timing: QuorumTiming,
 }
 
 impl Cluster {
@@ -111,10 +115,19 @@ impl Cluster {
     }
 
     pub fn with_snapshots_every(snapshot_every: u64) -> Cluster {
+        Cluster::of(snapshot_every, QuorumTiming::default())
+    }
+
+    /// With voters of such patience.
+    pub fn of(snapshot_every: u64, timing: QuorumTiming) -> Cluster {
         let listening: Vec<_> = IDS.map(|id| (id, listen((Ipv4Addr::LOCALHOST, 0).into()))).into();
         let addresses = listening.iter().map(|(id, at)| (*id, at.address().unwrap()));
+        let addresses: BTreeMap<_, _> = addresses.collect();
+        let relays = addresses.iter().map(|(id, at)| (*id, Relay::to(*at))).collect();
         let mut cluster = Cluster {
-            addresses: addresses.collect(),
+            addresses,
+            relays,
+            timing,
             disks: IDS.map(|id| (id, SimulatedDisk::new())).into(),
             nodes: BTreeMap::new(),
             snapshot_every,
@@ -134,13 +147,26 @@ impl Cluster {
         let starting: Vec<_> = listening
             .into_iter()
             .map(|(id, listening)| {
-                let (disk, addresses) = (self.disks[&id].clone(), self.addresses.clone());
-                let snapshot_every = self.snapshot_every;
-                std::thread::spawn(move || (id, start(id, &disk, &addresses, listening, snapshot_every)))
+                let (disk, addresses) = (self.disks[&id].clone(), self.relayed());
+                let (snapshot_every, timing) = (self.snapshot_every, self.timing);
+                std::thread::spawn(move || {
+                    (
+                        id,
+                        start(id, &disk, addresses, listening, (snapshot_every, timing)),
+                    )
+                })
             })
             .collect();
         let started = starting.into_iter().map(|node| node.join().unwrap());
         self.nodes.extend(started);
+    }
+
+    /// Where the nodes are to each other.
+    pub fn relayed(&self) -> BTreeMap<i32, String> {
+        self.relays
+            .iter()
+            .map(|(id, relay)| (*id, relay.address.to_string()))
+            .collect()
     }
 
     pub fn take(&mut self, id: i32) -> Node {
@@ -167,17 +193,15 @@ impl Cluster {
 fn start(
     id: i32,
     disk: &SimulatedDisk,
-    addresses: &BTreeMap<i32, SocketAddr>,
+    addresses: BTreeMap<i32, String>,
     listening: Listening,
-    snapshot_every: u64,
+    (snapshot_every, timing): (u64, QuorumTiming),
 ) -> Node {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let timing = QuorumTiming::default();
-    let addresses: BTreeMap<i32, String> = addresses.iter().map(|(id, at)| (*id, at.to_string())).collect();
     let book = AddressBook::new(addresses.clone());
     let peers = NodePeers::new(
         id,

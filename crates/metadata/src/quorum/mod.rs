@@ -215,7 +215,8 @@ impl Quorum {
             quorum.shutdown().await?;
             return Err(error);
         }
-        if network.peers.is_some() {
+        if let Some(peers) = &network.peers {
+            tokio::spawn(network::stay_heard(quorum.raft.clone(), peers.clone()));
             tokio::spawn(leadership::tell(quorum.raft.metrics()));
             let elections = Elections {
                 door: quorum.door.clone(),

@@ -1,22 +1,33 @@
 //! Raft's way to the other voters: its messages in frames over [`Peers`].
 
+use std::iter::successors;
 use std::sync::Arc;
+use std::time::Duration;
 
+use openraft::ServerState;
 use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, Unreachable};
-use openraft::network::{RPCOption, RaftNetwork, RaftNetworkFactory};
+use openraft::network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
     VoteRequest, VoteResponse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::address_book::AddressBook;
 use super::peers::{Frame, FrameKind, PeerError, Peers};
 use super::replicas::Replicas;
-use super::types::{LogId, Node, NodeId, RaftTypes};
+use super::types::{LogId, Node, NodeId, Raft, RaftTypes};
 use super::voter_node::VoterNode;
+
+/// A voter that can't be reached is tried again after so long, each time after twice as long.
+const BACKOFF_MIN: Duration = Duration::from_millis(10);
+/// But never later than so.
+const BACKOFF_MAX: Duration = Duration::from_millis(160);
+/// Not more often is a leader heard because connections end.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes the ways to single voters.
 #[derive(Clone)]
@@ -156,5 +167,31 @@ impl RaftNetwork<RaftTypes> for Peer {
         _: RPCOption,
     ) -> Result<VoteResponse<NodeId>, RPCError<NodeId, Node, RaftError<NodeId>>> {
         self.call(FrameKind::Vote, &request, &[]).await
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(successors(Some(BACKOFF_MIN), |last| {
+            Some((*last * 2).min(BACKOFF_MAX))
+        }))
+    }
+}
+
+/// While this node leads it is heard at once by voters whose connection has ended. Ends with raft.
+pub async fn stay_heard(raft: Raft, peers: Arc<dyn Peers>) {
+    let mut metrics = raft.metrics();
+    let serve = async {
+        loop {
+            peers.connection_lost().await;
+            let leads = raft.metrics().borrow().state == ServerState::Leader;
+            if leads && raft.trigger().heartbeat().await.is_err() {
+                return;
+            }
+            sleep(RECONNECT_PAUSE).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = metrics.wait_for(|now| now.running_state.is_err()) => {}
+        () = serve => {}
     }
 }

@@ -109,6 +109,12 @@ pub trait Peers: Send + Sync + 'static {
     /// Sends a frame to a voter and brings its answer, or says that there is none. Whoever waits gives up in
     /// time; frames may overtake each other.
     fn send(&self, voter: i32, frame: Frame) -> Answer;
+
+    /// Ready when a connection to a voter has ended: it takes a leader for gone that is not heard by another
+    /// one soon.
+    fn connection_lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 impl fmt::Debug for dyn Peers {

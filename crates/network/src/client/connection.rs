@@ -8,7 +8,7 @@ use std::time::Duration;
 use barnabas_protocol::frame::{SIZE_PREFIX, parse_frame_size};
 use barnabas_protocol::header::decode_response_header;
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connector::Opened;
@@ -53,6 +53,8 @@ pub struct ClientConnection {
     connector: Connector,
     address: Arc<str>,
     next_correlation_id: i32,
+    /// Told when a connection has ended.
+    lost: Arc<Notify>,
 }
 
 /// Why a connection ended.
@@ -63,11 +65,12 @@ enum Ended {
 }
 
 impl ClientConnection {
-    pub fn new(connector: Connector, address: Arc<str>) -> Self {
+    pub fn new(connector: Connector, address: Arc<str>, lost: Arc<Notify>) -> Self {
         ClientConnection {
             connector,
             address,
             next_correlation_id: 0,
+            lost,
         }
     }
 
@@ -98,15 +101,14 @@ impl ClientConnection {
                 sent: VecDeque::new(),
             };
             connected.take(call);
-            match connected.serve(&mut inbox).await {
-                Ended::Unused => {}
-                Ended::Failed(error) => {
-                    tracing::debug!(address = %self.address, %error, "an outgoing connection ended");
-                    for sent in connected.sent.drain(..) {
-                        drop(sent.reply_to.send(Err(error.clone())));
-                    }
+            if let Ended::Failed(error) = connected.serve(&mut inbox).await {
+                tracing::debug!(address = %self.address, %error, "an outgoing connection ended");
+                for sent in connected.sent.drain(..) {
+                    drop(sent.reply_to.send(Err(error.clone())));
                 }
             }
+            drop(connected);
+            self.lost.notify_one();
         }
     }
 

@@ -3,9 +3,10 @@
 //! ```text
 //! call ─→ queue ─→ one task: connects, writes frames, reads answers in their order ─→ the caller
 //! ```
-//! call ─→ queue ─→ one task: connects, writes, reads answers in order ─→ the caller
-//! is any good, and connects anew afterwards. Requests are pipelined; whoever waits longer than they said
-//! takes the connection down, for an answer that is late would be taken for the next one's.
+//! The task connects when it is first asked, keeps the connection as long as it is any good, and connects
+//! anew when it is asked again; who has to be seen at the other end is told when one has ended. Requests are
+//! pipelined; whoever waits longer than they said takes the connection down, for an answer that is late would
+//! be taken for the next one's.
 //!
 //! Used by brokers among each other, towards controllers, by controllers among each other, and by tests.
 
@@ -26,7 +27,7 @@ use barnabas_protocol::codec;
 use barnabas_protocol::messages::Request;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::connection::{Call, ClientConnection};
 pub use self::connector::Connector;
@@ -80,9 +81,21 @@ impl NodeClient {
     /// The way to `address` (`host:port`), for who calls itself `client_id`. The connection lives on
     /// `runtime`, and ends with the last clone.
     pub fn new(connector: impl Into<Connector>, address: &str, client_id: &str, runtime: &Handle) -> Self {
+        NodeClient::watched(connector, address, client_id, runtime, Arc::default())
+    }
+
+    /// The same for one that has to stay connected: `lost` is told when a connection has ended, also while
+    /// nobody waited for an answer, so that somebody asks again.
+    pub fn watched(
+        connector: impl Into<Connector>,
+        address: &str,
+        client_id: &str,
+        runtime: &Handle,
+        lost: Arc<Notify>,
+    ) -> Self {
         let (calls, inbox) = mpsc::channel(QUEUE_MAX);
         let address: Arc<str> = Arc::from(address);
-        runtime.spawn(ClientConnection::new(connector.into(), address.clone()).run(inbox));
+        runtime.spawn(ClientConnection::new(connector.into(), address.clone(), lost).run(inbox));
         NodeClient {
             address,
             client_id: Arc::from(client_id),

@@ -80,6 +80,30 @@ async fn after_a_lost_connection_there_is_a_new_one() {
 }
 
 #[tokio::test]
+async fn who_has_to_stay_connected_is_told_when_an_unused_connection_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let lost = Arc::new(Notify::new());
+    let runtime = Handle::current();
+    let client = NodeClient::watched(crate::Network::System, &address, "test", &runtime, lost.clone());
+    let (cut, wait_for_cut) = std::sync::mpsc::channel();
+    let server = thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let id = request(&mut stream).unwrap();
+            answer(&mut stream, id, 7);
+            wait_for_cut.recv().unwrap();
+        }
+    });
+    for _ in 0..2 {
+        assert_eq!(ask(&client, PATIENCE).await, Ok(7));
+        cut.send(()).unwrap();
+        tokio::time::timeout(PATIENCE, lost.notified()).await.unwrap();
+    }
+    server.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_late_answer_is_nobodys() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client(&listener);

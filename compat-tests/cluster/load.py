@@ -25,7 +25,8 @@ def report(error, message):
 
 def main(bootstrap, topic, rate="400"):
     patience = {"message.timeout.ms": 120000, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "retry.backoff.ms": 20, "retry.backoff.max.ms": 100}
-    asks = {"topic.metadata.refresh.fast.interval.ms": 50, "socket.timeout.ms": 5000}
+    # A node that hangs refuses no connection: who leads now is asked for, and what it owes is soon given up.
+    asks = {"topic.metadata.refresh.fast.interval.ms": 50, "topic.metadata.refresh.interval.ms": 250, "socket.timeout.ms": 1000}
     settings = {"acks": "all", "enable.idempotence": True, "linger.ms": 1, "queue.buffering.max.messages": 1000, **patience, **asks}
     producer = Producer({"bootstrap.servers": bootstrap, **settings})
     pause = 1 / float(rate)

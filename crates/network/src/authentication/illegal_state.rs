@@ -4,10 +4,11 @@
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::guard;
+use barnabas_protocol::messages::metadata_response::MetadataResponseTopic;
 use barnabas_protocol::messages::*;
 
 use crate::response::Reply;
-use crate::rpc::{RequestContext, encode};
+use crate::rpc::{RequestContext, decode, encode};
 
 /// The answers that have an error of their own, and those that have only errors of items, of which there are
 /// none.
@@ -34,6 +35,9 @@ pub fn answer(context: &RequestContext, body: &[u8]) -> Reply {
     let (key, version) = (context.api_key, context.api_version);
     if !key.supports(version) || guard::check(key, version, body).is_err() {
         return Reply::Close;
+    }
+    if key == ApiKey::Metadata {
+        return metadata(context, body);
     }
     answer!(context;
         with_error:
@@ -73,7 +77,6 @@ pub fn answer(context: &RequestContext, body: &[u8]) -> Reply {
         without:
             Produce ProduceResponse,
             ListOffsets ListOffsetsResponse,
-            Metadata MetadataResponse,
             OffsetCommit OffsetCommitResponse,
             OffsetFetch OffsetFetchResponse,
             DescribeGroups DescribeGroupsResponse,
@@ -98,5 +101,24 @@ pub fn answer(context: &RequestContext, body: &[u8]) -> Reply {
             DescribeTransactions DescribeTransactionsResponse,
             ConsumerGroupDescribe ConsumerGroupDescribeResponse,
             DescribeTopicPartitions DescribeTopicPartitionsResponse,
+    )
+}
+
+/// What a client asks for first that takes a refusal of its token for a success (kafkajs): each topic has the
+/// error.
+fn metadata(context: &RequestContext, body: &[u8]) -> Reply {
+    let Some(request) = decode::<MetadataRequest>(context, body) else {
+        return Reply::Close;
+    };
+    let code = ErrorCode::IllegalSaslState.code();
+    let topics = request.topics.unwrap_or_default().into_iter().map(|topic| {
+        MetadataResponseTopic::default()
+            .with_name(Some(topic.name.unwrap_or_default()))
+            .with_topic_id(topic.topic_id)
+            .with_error_code(code)
+    });
+    encode(
+        context,
+        &MetadataResponse::default().with_topics(topics.collect()),
     )
 }

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use barnabas_environment::{Clock, Random, SimulatedTime};
 use barnabas_protocol::codec;
+use barnabas_protocol::messages::metadata_request::MetadataRequestTopic;
 use barnabas_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, Decodable, Encodable, FetchRequest, FetchResponse,
-    MetadataRequest, Request,
+    MetadataRequest, MetadataResponse, Request, TopicName,
 };
 use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
@@ -341,6 +342,29 @@ async fn a_request_in_a_tokens_place_is_answered_in_its_own_kind() {
             Reply::Close
         ));
     }
+}
+
+#[tokio::test]
+async fn metadata_where_a_token_was_due_has_the_error_in_each_topic() {
+    let client = Client::new(0);
+    let context = RequestContext {
+        connection: client.connection.clone(),
+        principal: client.connection.principal(),
+        api_key: ApiKey::Metadata,
+        api_version: 6,
+        correlation_id: 1,
+        client_id: Rc::from(""),
+    };
+    let topic =
+        MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_static_str("orders"))));
+    let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+    let mut body = BytesMut::new();
+    request.encode(&mut body, 6).unwrap();
+    let Reply::Frame { head, .. } = illegal_state::answer(&context, &body) else {
+        panic!("no answer")
+    };
+    let answer: MetadataResponse = response::<MetadataRequest>(6, &head[4..]);
+    assert_eq!((answer.topics.len(), answer.topics[0].error_code), (1, 34));
 }
 
 #[test]

@@ -98,6 +98,9 @@ trait Records {
     type Data;
 
     fn records<'c, 'i>(&'c mut self, received: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    /// Whether something is due to the other side.
+    fn has_answers(&self) -> bool;
 }
 
 impl Records for UnbufferedServerConnection {
@@ -106,6 +109,10 @@ impl Records for UnbufferedServerConnection {
     fn records<'c, 'i>(&'c mut self, received: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(received)
     }
+
+    fn has_answers(&self) -> bool {
+        self.wants_write()
+    }
 }
 
 impl Records for UnbufferedClientConnection {
@@ -113,6 +120,10 @@ impl Records for UnbufferedClientConnection {
 
     fn records<'c, 'i>(&'c mut self, received: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
         self.process_tls_records(received)
+    }
+
+    fn has_answers(&self) -> bool {
+        self.wants_write()
     }
 }
 
@@ -165,17 +176,14 @@ fn process<R: Records>(
 }
 
 /// What the other side is told of an error. (What has been received is shown again: rustls may still point
-/// into it.)
+/// into it. It must not judge that again, so this ends with what it has to say.)
 fn alert<R: Records>(connection: &mut R, received: &mut [u8], answers: &mut Vec<u8>) {
-    loop {
-        match connection.records(received).state {
-            Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                if encode(|out| data.encode(out), answers).is_err() {
-                    return;
-                }
-            }
-            Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
-            _ => return,
+    while connection.has_answers() {
+        let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.records(received).state else {
+            return;
+        };
+        if encode(|out| data.encode(out), answers).is_err() {
+            return;
         }
     }
 }

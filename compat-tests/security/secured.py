@@ -15,22 +15,28 @@ def pem_server(pki, name="server"):
 
 
 class Secured:
-    """`listener` is its address for clients; `settings` are the listener's, with or without its prefix."""
+    """`listener` is its address for clients; `settings` are the listener's, with or without its prefix. `others` are more
+    listeners with their protocols."""
 
-    def __init__(self, folder, settings, listener="SSL"):
+    def __init__(self, folder, settings, listener="SSL", others=None):
         self.name = listener
-        self.port = free_port()
+        protocols = {listener: listener, **(others or {})}
         self.broker = new_broker(folder, {})
+        self.ports = {name: free_port() for name in protocols}
+        self.port = self.ports[listener]
         plain = f"PLAINTEXT://127.0.0.1:{self.broker.port}"
-        secured = f"{listener}://127.0.0.1:{self.port}"
+        secured = ",".join(f"{name}://{self.at(name)}" for name in protocols)
+        mapped = ",".join(f"{name}:{protocol}" for name, protocol in protocols.items())
         if isinstance(self.broker, Barnabas):
             self.broker.settings.update({"listeners": f"{plain},{secured}", "advertised.listeners": f"{plain},{secured}"})
+            if others:
+                self.broker.settings["listener.security.protocol.map"] = f"PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{mapped}"
             self.broker.settings.update(settings)
         else:
             given = self.broker.settings
             given["listeners"] += f",{secured}"
             given["advertised.listeners"] += f",{secured}"
-            given["listener.security.protocol.map"] += f",{listener}:{listener}"
+            given["listener.security.protocol.map"] += f",{mapped}"
             given.update(settings)
             assert isinstance(self.broker, ApacheKafka)
             from harness import apache_kafka
@@ -39,7 +45,10 @@ class Secured:
 
     @property
     def bootstrap(self):
-        return f"127.0.0.1:{self.port}"
+        return self.at(self.name)
+
+    def at(self, listener):
+        return f"127.0.0.1:{self.ports[listener]}"
 
     @property
     def prefix(self):

@@ -1,7 +1,8 @@
-//! The scenario with rdkafka. Usage: compat-rdkafka BOOTSTRAP before|after
+//! The scenario with rdkafka. Usage: compat-rdkafka BOOTSTRAP before|after, or secured < CASES
 
 mod administration;
 mod records;
+mod secured;
 mod workload;
 
 pub const TOPIC: &str = "rdkafka-scenario";
@@ -20,6 +21,9 @@ fn main() -> Result<(), Failure> {
         std::process::exit(1);
     });
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments[1] == "secured" {
+        return secured::run();
+    }
     let bootstrap = &arguments[1];
     let admin = administration::Administration::new(bootstrap)?;
     if arguments[2] == "before" {

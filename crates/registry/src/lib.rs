@@ -17,3 +17,6 @@ mod subject;
 
 pub use api::{Answer, Call, Decided, Method, Params, answer};
 pub use registry::Registry;
+
+#[cfg(test)]
+mod verdicts;

@@ -8,6 +8,9 @@ use crate::registry::{Registry, Version};
 use crate::schema::Parsed;
 use crate::settings::Compatibility;
 
+/// Texts that are read to compare one schema with those of its subject.
+const COMPARED_BYTES_MAX: usize = 32 << 20;
+
 /// With one version, by the level in effect.
 pub fn with_one(
     registry: &Registry,
@@ -88,8 +91,9 @@ pub fn incompatibilities(
     if !level.backward && !level.forward {
         return Ok(Vec::new());
     }
+    let mut bytes = COMPARED_BYTES_MAX;
     for (number, version) in against {
-        let old = kept(registry, subject, &version.schema)?;
+        let old = kept(registry, subject, &version.schema, &mut bytes)?;
         let mut why = Vec::new();
         if level.backward {
             why.extend(new.reads(&old).iter().map(ToString::to_string));

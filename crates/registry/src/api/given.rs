@@ -117,11 +117,19 @@ fn references(body: &Object) -> Result<Vec<Reference>, RegistryError> {
     Ok(list)
 }
 
-/// A schema that is kept, read.
+/// A schema that is kept, read; `bytes` are those that may still be read for a request.
 ///
 /// # Errors
-/// 42201: it is none. Another registry may have taken it.
-pub fn kept(registry: &Registry, subject: &str, schema: &Arc<Schema>) -> Result<Parsed, RegistryError> {
+/// 42201: it is none. Another registry may have taken it. Or it would be too much.
+pub fn kept(
+    registry: &Registry,
+    subject: &str,
+    schema: &Arc<Schema>,
+    bytes: &mut usize,
+) -> Result<Parsed, RegistryError> {
     let resolved = resolve(registry, subject, &schema.references).map_err(invalid_schema)?;
+    let all = resolved.iter().map(|one| one.schema.text.len()).sum::<usize>() + schema.text.len();
+    let left = bytes.checked_sub(all);
+    *bytes = left.ok_or_else(|| invalid_schema("there are too many versions to compare it with"))?;
     Parsed::parse(schema.schema_type, &schema.text, &resolved, false).map_err(invalid_schema)
 }

@@ -1,7 +1,7 @@
 //! Whether a subject has a schema.
 
 use super::given::Given;
-use super::{Decided, Params, subjects, versions};
+use super::{Decided, Params, schemas, subjects, versions};
 use crate::error::{RegistryError, schema_not_found};
 use crate::json::Json;
 use crate::registry::{Registry, Schema, Version};
@@ -37,7 +37,7 @@ pub fn lookup(
     let given = Given::read(registry, subject, asked, body, false)?;
     let found = version_with(registry, subject, &given.schema, deleted);
     let (number, version) = found.ok_or_else(|| schema_not_found(None))?;
-    Ok(Decided::told(Json::Object(versions::described(
-        subject, number, version,
-    ))))
+    let mut told = versions::described(subject, number, version);
+    schemas::put_in_format(&mut told, registry, subject, &version.schema, asked)?;
+    Ok(Decided::told(Json::Object(told)))
 }

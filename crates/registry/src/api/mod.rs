@@ -236,4 +236,6 @@ fn context_named(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod bomb_tests;
+#[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::subjects::Wanted;
 use super::{Decided, Params, versions};
 use crate::error::{RegistryError, schema_not_found};
-use crate::json::{Json, object};
+use crate::json::{Json, Object, object};
 use crate::registry::{Registry, Schema, Uses};
 use crate::schema::{formatted, resolve};
 use crate::subject::{DEFAULT_CONTEXT, context_of};
@@ -49,33 +49,56 @@ pub fn by_id(registry: &Registry, id: &str, asked: &Params) -> Result<Decided, R
         let id_max = registry.context(context).map_or(0, |context| context.id_max());
         told.insert("maxId".to_owned(), id_max.into());
     }
-    if let Some(format) = asked.get("format").filter(|format| !format.is_empty()) {
-        told.insert(
-            "schema".to_owned(),
-            in_format(registry, schema, uses, format)?.into(),
-        );
-    }
+    put_in_format(&mut told, registry, first_of(uses), schema, asked)?;
     Ok(Decided::told(Json::Object(told)))
 }
 
 /// Only its text.
 pub fn text(registry: &Registry, id: &str, asked: &Params) -> Result<Decided, RegistryError> {
     let (_, schema, uses) = find(registry, id, asked)?;
-    match asked.get("format").filter(|format| !format.is_empty()) {
-        Some(format) => Ok(Decided::schema(&in_format(registry, schema, uses, format)?)),
-        None => Ok(Decided::schema(&schema.text)),
-    }
+    Ok(Decided::schema(&in_format(
+        registry,
+        first_of(uses),
+        schema,
+        asked,
+    )?))
 }
 
-fn in_format(
+fn first_of(uses: &Uses) -> &str {
+    uses.first().map_or("", |(subject, _)| subject)
+}
+
+/// The text of a subject's schema, in the format that is asked for.
+///
+/// # Errors
+/// 42201: it can't be read.
+pub fn in_format(
     registry: &Registry,
+    subject: &str,
     schema: &Schema,
-    uses: &Uses,
-    format: &str,
+    asked: &Params,
 ) -> Result<String, RegistryError> {
-    let subject = uses.first().map_or("", |(subject, _)| subject);
+    let Some(format) = asked.get("format").filter(|format| !format.is_empty()) else {
+        return Ok(schema.text.clone());
+    };
     let resolved = resolve(registry, subject, &schema.references).map_err(crate::error::invalid_schema)?;
     formatted(schema, &resolved, format).map_err(crate::error::invalid_schema)
+}
+
+/// Has what is told of a schema tell its text in the format that is asked for.
+///
+/// # Errors
+/// As [`in_format`].
+pub fn put_in_format(
+    told: &mut Object,
+    registry: &Registry,
+    subject: &str,
+    schema: &Schema,
+    asked: &Params,
+) -> Result<(), RegistryError> {
+    let text = in_format(registry, subject, schema, asked)?;
+    told.insert("schema".to_owned(), text.into());
+    Ok(())
 }
 
 /// The versions that have a schema, deleted ones only where they are asked for.

@@ -2,13 +2,13 @@ use super::*;
 
 /// A registry, and what it has written.
 #[derive(Default)]
-struct Session {
+pub(super) struct Session {
     registry: Registry,
     topic: Vec<TopicRecord>,
 }
 
 impl Session {
-    fn call(&mut self, method: Method, path: &str, body: &str) -> (u16, String) {
+    pub(super) fn call(&mut self, method: Method, path: &str, body: &str) -> (u16, String) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let call = Call {
             method,
@@ -344,4 +344,54 @@ fn schemas_that_name_ever_more_are_bounded() {
         let path = format!("/subjects/s{at}/versions");
         assert_eq!(session.call(Post, &path, &body.to_string()).0, 200);
     }
+}
+
+#[test]
+fn schemas_are_told_in_the_format_that_is_asked_for() {
+    let inner = avro(r#"{"type":"record","name":"a.I","fields":[]}"#);
+    let outer = r#"{"schema":"{\"type\":\"record\",\"name\":\"O\",\"fields\":[{\"name\":\"f\",\"type\":\"a.I\"},{\"name\":\"g\",\"type\":\"a.I\"}]}","references":[{"name":"a.I","subject":"i","version":1}]}"#;
+    let file = object([
+        ("schemaType", "PROTOBUF".into()),
+        (
+            "schema",
+            "syntax = \"proto2\"; message M { optional int32 a = 1; extensions 100 to 199; } extend M { optional int32 x = 100; }".into(),
+        ),
+    ])
+    .to_string();
+    let mut session = Session::default();
+    for (subject, body) in [("i", &*inner), ("o", outer), ("p", &*file)] {
+        let (status, told) = session.call(Post, &format!("/subjects/{subject}/versions"), body);
+        assert_eq!(status, 200, "{subject}: {told}");
+    }
+    let resolved = r#"{"type":"record","name":"O","fields":[{"name":"f","type":{"type":"record","name":"I","namespace":"a","fields":[]}},{"name":"g","type":"a.I"}]}"#;
+    for path in ["/schemas/ids/2/schema", "/subjects/o/versions/1/schema"] {
+        let (_, text) = session.call(Get, &format!("{path}?format=resolved"), "");
+        assert_eq!(text, resolved, "{path}");
+        let (_, text) = session.call(Get, &format!("{path}?format=unknown"), "");
+        assert!(
+            text.contains(r#""type":"a.I""#) && !text.contains("namespace"),
+            "{path}: {text}"
+        );
+    }
+    let schema_of = |told: &str| {
+        let told = Json::parse(told.as_bytes()).unwrap();
+        told.get("schema").and_then(Json::as_str).unwrap().to_owned()
+    };
+    for (method, path, body) in [
+        (Get, "/schemas/ids/2", ""),
+        (Get, "/subjects/o/versions/1", ""),
+        (Get, "/subjects/o/versions/latest", ""),
+        (Get, "/subjects/o/metadata", ""),
+        (Post, "/subjects/o", outer),
+    ] {
+        let (_, told) = session.call(method, &format!("{path}?format=resolved"), body);
+        assert_eq!(schema_of(&told), resolved, "{path}");
+    }
+    let (_, told) = session.call(Get, "/subjects/p/versions/1?format=ignore_extensions", "");
+    assert_eq!(
+        schema_of(&told),
+        "syntax = \"proto2\";\nmessage M {\n  optional int32 a = 1;\n}\n"
+    );
+    let (_, told) = session.call(Get, "/subjects/p/versions/1?format=serialized", "");
+    assert!(schema_of(&told).starts_with("Cgdk"), "{told}");
 }

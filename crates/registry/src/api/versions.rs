@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decided, Params, subjects};
+use super::{Decided, Params, schemas, subjects};
 use crate::error::{RegistryError, version_not_found};
 use crate::json::{Json, Object};
 use crate::registry::{Registry, Version};
@@ -86,6 +86,7 @@ pub fn get(
     if version.deleted {
         told.insert("deleted".to_owned(), true.into());
     }
+    schemas::put_in_format(&mut told, registry, subject, &version.schema, asked)?;
     Ok(Decided::told(Json::Object(told)))
 }
 
@@ -97,7 +98,8 @@ pub fn schema(
     asked: &Params,
 ) -> Result<Decided, RegistryError> {
     let (_, version) = find(registry, subject, given, asked.is("deleted"))?;
-    Ok(Decided::schema(&version.schema.text))
+    let text = schemas::in_format(registry, subject, &version.schema, asked)?;
+    Ok(Decided::schema(&text))
 }
 
 /// The ids of the schemas that name a version.

@@ -1,6 +1,7 @@
 //! Schemas: their three languages, and what is the same for all.
 
 pub mod avro;
+mod found;
 pub mod json_schema;
 pub mod protobuf;
 mod references;
@@ -15,6 +16,9 @@ use crate::registry::Schema;
 use avro::AvroSchema;
 use json_schema::JsonSchema;
 use protobuf::ProtobufSchema;
+
+/// Bytes of a full name.
+const NAME_BYTES_MAX: usize = 1_000;
 
 /// The language of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +181,15 @@ impl Parsed {
         }
     }
 
+    fn formatted(&self, format: &str) -> String {
+        match self {
+            Parsed::Avro(schema) => schema.resolved(),
+            Parsed::Protobuf(schema) if format == "serialized" => schema.serialized(),
+            Parsed::Protobuf(schema) => schema.without_extensions(),
+            Parsed::Json(schema) => schema.canonical(),
+        }
+    }
+
     /// Why this schema can't read what was written with another one; nothing if it can.
     pub fn reads(&self, writer: &Parsed) -> Vec<Incompatibility> {
         match (self, writer) {
@@ -198,14 +211,18 @@ impl Parsed {
     }
 }
 
-/// The text of a schema in a form that is asked for: `serialized` is the descriptor of a Protobuf schema. One
-/// that its language does not know is the text as it is kept.
+/// The text of a schema in a form that is asked for: an Avro schema `resolved` names no others, of a Protobuf
+/// schema there are the descriptor, `serialized`, and the text that will `ignore_extensions`. One that its
+/// language does not know is the text as it is kept.
 ///
 /// # Errors
 /// It can't be read, in words.
 pub fn formatted(schema: &Schema, references: &[Resolved], format: &str) -> Result<String, String> {
-    match Parsed::parse(schema.schema_type, &schema.text, references, false)? {
-        Parsed::Protobuf(parsed) if format == "serialized" => Ok(parsed.serialized()),
+    let read = || Parsed::parse(schema.schema_type, &schema.text, references, false);
+    match (schema.schema_type, format) {
+        (SchemaType::Avro, "resolved") | (SchemaType::Protobuf, "serialized" | "ignore_extensions") => {
+            Ok(read()?.formatted(format))
+        }
         _ => Ok(schema.text.clone()),
     }
 }

@@ -6,6 +6,7 @@ use indexmap::IndexSet;
 
 use super::{AvroSchema, Body, Definition, Field, Primitive, Type, split};
 use crate::schema::Incompatibility;
+use crate::schema::found::{Found, below};
 
 /// Steps that one comparison may take.
 const STEPS_MAX: usize = 100_000;
@@ -18,7 +19,7 @@ pub fn reads(reader: &AvroSchema, writer: &AvroSchema) -> Vec<Incompatibility> {
         reader,
         writer,
         seen: IndexSet::new(),
-        found: Vec::new(),
+        found: Found::default(),
         steps: 0,
         depth: 0,
     };
@@ -30,7 +31,7 @@ pub fn reads(reader: &AvroSchema, writer: &AvroSchema) -> Vec<Incompatibility> {
             String::new(),
         );
     }
-    comparing.found
+    comparing.found.into_vec()
 }
 
 struct Comparing<'a> {
@@ -38,7 +39,7 @@ struct Comparing<'a> {
     writer: &'a AvroSchema,
     /// Pairs of names that are being compared, or were.
     seen: IndexSet<(&'a str, &'a str)>,
-    found: Vec<Incompatibility>,
+    found: Found,
     steps: usize,
     depth: usize,
 }
@@ -214,13 +215,6 @@ impl<'a> Comparing<'a> {
         let Type::Named(name) = of else { return false };
         let definition = self.reader.definition(name).map(|found| &found.body);
         matches!(definition, Some(Body::Enum { default: Some(_), .. }))
-    }
-}
-
-fn below(path: &str, part: &str) -> String {
-    match path.ends_with('/') {
-        true => format!("{path}{part}"),
-        false => format!("{path}/{part}"),
     }
 }
 

@@ -5,7 +5,7 @@ mod defaults;
 mod parse;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::json::{Json, Object};
 
@@ -14,7 +14,7 @@ pub struct AvroSchema {
     root: Type,
     names: HashMap<String, Definition>,
     /// Of `names`: those that are defined by schemas that this one refers to.
-    foreign: Vec<String>,
+    foreign: HashSet<String>,
 }
 
 /// A type.

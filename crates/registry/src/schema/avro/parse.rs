@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{AvroSchema, Body, Definition, Field, Primitive, Type, split};
 use crate::json::{Json, Object};
-use crate::schema::{Resolved, SchemaType};
+use crate::schema::{NAME_BYTES_MAX, Resolved, SchemaType};
 
 impl AvroSchema {
     /// Reads a schema; names that it does not define itself come from `references`.
@@ -16,7 +16,7 @@ impl AvroSchema {
             schema: AvroSchema {
                 root: Type::Primitive(Primitive::Null, Object::new()),
                 names: HashMap::new(),
-                foreign: Vec::new(),
+                foreign: HashSet::new(),
             },
             is_new: false,
         };
@@ -70,7 +70,7 @@ impl Reading {
         if let Some(primitive) = Primitive::named(name) {
             return Ok(Type::Primitive(primitive, Object::new()));
         }
-        let full = full_name(name, namespace);
+        let full = full_name(name, namespace)?;
         if self.schema.names.contains_key(&full) {
             return Ok(Type::Named(full));
         }
@@ -126,7 +126,7 @@ impl Reading {
     fn definition(&mut self, kind: &str, object: &Object, outer: &str) -> Result<Type, String> {
         let name = text(object, "name").ok_or_else(|| format!("{kind} without a name"))?;
         let namespace = text(object, "namespace").unwrap_or(outer);
-        let full = full_name(name, namespace);
+        let full = full_name(name, namespace)?;
         self.check_name(&full)?;
         if Primitive::named(split(&full).1).is_some() && split(&full).0.is_empty() {
             return Err(format!("Schemas may not be named after primitives: {full}"));
@@ -162,7 +162,10 @@ impl Reading {
         };
         let defined = Definition {
             doc: text(object, "doc").map(str::to_owned),
-            aliases: aliases.iter().map(|alias| full_name(alias, &namespace)).collect(),
+            aliases: aliases
+                .iter()
+                .map(|alias| full_name(alias, &namespace))
+                .collect::<Result<_, _>>()?,
             properties: others(object, &known),
             body,
         };
@@ -250,12 +253,16 @@ impl Reading {
     }
 }
 
-fn full_name(name: &str, namespace: &str) -> String {
-    match name.contains('.') || namespace.is_empty() {
+/// Every type of a namespace has all of it in its name.
+fn full_name(name: &str, namespace: &str) -> Result<String, String> {
+    if name.len() + namespace.len() > NAME_BYTES_MAX {
+        return Err(format!("a name has more than {NAME_BYTES_MAX} bytes"));
+    }
+    Ok(match name.contains('.') || namespace.is_empty() {
         // A dot at the front names what is in no namespace.
         true => name.strip_prefix('.').unwrap_or(name).to_owned(),
         false => format!("{namespace}.{name}"),
-    }
+    })
 }
 
 fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {

@@ -8,18 +8,23 @@ use crate::json::{Json, Object};
 impl AvroSchema {
     /// The schema without spaces and without what says nothing.
     pub fn canonical(&self) -> String {
-        self.write(false)
+        self.write(Some(&self.foreign), false)
+    }
+
+    /// As [`AvroSchema::canonical`], with what other schemas define written where it is named first.
+    pub fn resolved(&self) -> String {
+        self.write(None, false)
     }
 
     /// As [`AvroSchema::canonical`], with full names and with properties in the order of their names.
     pub fn normalized(&self) -> String {
-        self.write(true)
+        self.write(Some(&self.foreign), true)
     }
 
-    fn write(&self, is_normal: bool) -> String {
+    fn write<'a>(&'a self, foreign: Option<&'a HashSet<String>>, is_normal: bool) -> String {
         let mut writing = Writing {
             schema: self,
-            written: self.foreign.iter().map(String::as_str).collect(),
+            written: foreign.into_iter().flatten().map(String::as_str).collect(),
             is_normal,
         };
         writing.json(&self.root, "").to_string()

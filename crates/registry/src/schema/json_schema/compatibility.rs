@@ -7,6 +7,7 @@ use super::view::{Criterion, Kind, View};
 use super::{JsonSchema, Place};
 use crate::json::Json;
 use crate::schema::Incompatibility;
+use crate::schema::found::Found;
 
 /// Steps that one comparison may take.
 const STEPS_MAX: usize = 100_000;
@@ -21,7 +22,7 @@ pub fn reads(reader: &JsonSchema, writer: &JsonSchema) -> Vec<Incompatibility> {
         old: writer,
         new: reader,
         seen: HashSet::new(),
-        found: Vec::new(),
+        found: Found::default(),
         steps: 0,
         depth: 0,
     };
@@ -29,7 +30,7 @@ pub fn reads(reader: &JsonSchema, writer: &JsonSchema) -> Vec<Incompatibility> {
     if comparing.steps >= STEPS_MAX {
         comparing.report("TOO_COMPLEX", "#/");
     }
-    comparing.found
+    comparing.found.into_vec()
 }
 
 pub(super) struct Comparing<'a> {
@@ -37,7 +38,7 @@ pub(super) struct Comparing<'a> {
     new: &'a JsonSchema,
     /// Parts that are being compared, or were: by where they lie in memory.
     seen: HashSet<(*const Json, *const Json)>,
-    found: Vec<Incompatibility>,
+    found: Found,
     steps: usize,
     depth: usize,
 }
@@ -130,7 +131,7 @@ impl<'a> Comparing<'a> {
                     old: self.new,
                     new: self.old,
                     seen: HashSet::new(),
-                    found: Vec::new(),
+                    found: Found::default(),
                     steps: self.steps,
                     depth: self.depth,
                 };

@@ -16,6 +16,8 @@ pub struct JsonSchema {
     documents: Vec<Json>,
     /// The documents by their names and their `$id`s.
     names: HashMap<String, usize>,
+    /// Where the anchors of documents are: under which keyword, by what name.
+    anchors: HashMap<(usize, String), (&'static str, String)>,
 }
 
 /// A part of a document.
@@ -37,6 +39,7 @@ impl JsonSchema {
         let mut schema = JsonSchema {
             documents: vec![Json::parse(text.as_bytes())?],
             names: HashMap::new(),
+            anchors: HashMap::new(),
         };
         schema.name(0);
         for reference in references {
@@ -61,6 +64,17 @@ impl JsonSchema {
         let id = json.get("$id").or_else(|| json.get("id")).and_then(Json::as_str);
         if let Some(id) = id.map(|id| id.trim_end_matches('#').to_owned()) {
             self.names.entry(id).or_insert(document);
+        }
+        for keyword in ["$defs", "definitions"] {
+            let definitions = json.get(keyword).and_then(Json::as_object);
+            for (name, definition) in definitions.into_iter().flatten() {
+                let text = |key: &str| definition.get(key).and_then(Json::as_str);
+                let by_id = text("$id").and_then(|id| id.strip_prefix('#'));
+                for anchor in text("$anchor").into_iter().chain(by_id) {
+                    let key = (document, anchor.to_owned());
+                    self.anchors.entry(key).or_insert_with(|| (keyword, name.clone()));
+                }
+            }
         }
     }
 
@@ -96,11 +110,9 @@ impl JsonSchema {
             return Some(Place { json, document });
         }
         let Some(path) = fragment.strip_prefix('/') else {
-            let anchored = anchored(json, fragment)?;
-            return Some(Place {
-                json: anchored,
-                document,
-            });
+            let (keyword, name) = self.anchors.get(&(document, fragment.to_owned()))?;
+            json = json.get(keyword)?.get(name)?;
+            return Some(Place { json, document });
         };
         for part in path.split('/') {
             let part = part.replace("~1", "/").replace("~0", "~");
@@ -132,18 +144,6 @@ impl JsonSchema {
         }
         None
     }
-}
-
-/// The definition that has this anchor.
-fn anchored<'a>(json: &'a Json, name: &str) -> Option<&'a Json> {
-    let definitions = ["$defs", "definitions"]
-        .into_iter()
-        .filter_map(|of| json.get(of)?.as_object());
-    let mut all = definitions.flat_map(|definitions| definitions.values());
-    all.find(|definition| {
-        let is_named = |key: &str| definition.get(key).and_then(Json::as_str);
-        is_named("$anchor") == Some(name) || is_named("$id").and_then(|id| id.strip_prefix('#')) == Some(name)
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::Place;
 use super::compatibility::Comparing;
 use super::view::{Kind, View};
 use crate::json::{Json, Object};
+use crate::schema::found::below;
 
 /// An object of a document.
 type Of<'a> = (&'a Object, usize);
@@ -351,11 +352,4 @@ fn rest_of<'a>(given: Option<&'a Json>, of: Of<'a>) -> Rest<'a> {
 
 fn place<'a>(json: &'a Json, of: Of<'a>) -> Place<'a> {
     Place { json, document: of.1 }
-}
-
-fn below(path: &str, part: &str) -> String {
-    match path.ends_with('/') {
-        true => format!("{path}{part}"),
-        false => format!("{path}/{part}"),
-    }
 }

@@ -7,10 +7,11 @@ use prost_types::{DescriptorProto, FieldDescriptorProto};
 
 use super::ProtobufSchema;
 use crate::schema::Incompatibility;
+use crate::schema::found::{Found, below};
 
 /// Why `reader` can't read what was written with `writer`; nothing if it can.
 pub fn reads(reader: &ProtobufSchema, writer: &ProtobufSchema) -> Vec<Incompatibility> {
-    let mut found = Found(Vec::new());
+    let mut found = Comparing(Found::default());
     let packages = (writer.file.package(), reader.file.package());
     found.messages(
         &writer.file.message_type,
@@ -18,12 +19,12 @@ pub fn reads(reader: &ProtobufSchema, writer: &ProtobufSchema) -> Vec<Incompatib
         packages,
         "#/",
     );
-    found.0
+    found.0.into_vec()
 }
 
-struct Found(Vec<Incompatibility>);
+struct Comparing(Found);
 
-impl Found {
+impl Comparing {
     fn report(&mut self, kind: &'static str, path: &str, what: &str) {
         self.0.push(Incompatibility {
             kind,
@@ -42,7 +43,7 @@ impl Found {
         let by_name: HashMap<&str, &DescriptorProto> =
             new.iter().map(|message| (message.name(), message)).collect();
         for was in old {
-            let path = format!("{path}{}", was.name());
+            let path = below(path, was.name());
             match by_name.get(was.name()) {
                 Some(is) => self.message(was, is, packages, &path),
                 None => self.report("MESSAGE_REMOVED", &path, "a message is gone"),
@@ -51,7 +52,7 @@ impl Found {
     }
 
     fn message(&mut self, old: &DescriptorProto, new: &DescriptorProto, packages: (&str, &str), path: &str) {
-        self.messages(&old.nested_type, &new.nested_type, packages, &format!("{path}/"));
+        self.messages(&old.nested_type, &new.nested_type, packages, path);
         let by_number = |message: &'_ DescriptorProto| -> HashMap<i32, usize> {
             let numbers = message.field.iter().enumerate();
             numbers.map(|(at, field)| (field.number(), at)).collect()
@@ -64,7 +65,7 @@ impl Found {
                 None if before.label() == Label::Required => {
                     self.report("REQUIRED_FIELD_REMOVED", &path, "a required field is gone");
                 }
-                None if oneof_of(before).is_some_and(|at| is_real(old, at)) => {
+                None if oneof_of(before).is_some() => {
                     self.report("ONEOF_FIELD_REMOVED", &path, "a field of a oneof is gone");
                 }
                 None => {}
@@ -89,17 +90,12 @@ impl Found {
             .map(|field| (field.number(), oneof_of(field)))
             .collect();
         for field in &new.field {
-            let Some(to) = oneof_of(field).filter(|at| is_real(new, *at)) else {
-                continue;
-            };
+            let Some(to) = oneof_of(field) else { continue };
             let Some(from) = before.get(&field.number()) else {
                 continue;
             };
-            moved
-                .entry(to)
-                .or_default()
-                .insert(from.filter(|at| is_real(old, *at)));
-            if from.is_none_or(|at| !is_real(old, at)) {
+            moved.entry(to).or_default().insert(*from);
+            if from.is_none() {
                 *loose.entry(to).or_default() += 1;
             }
         }
@@ -188,14 +184,7 @@ impl Wire {
     }
 }
 
+/// The oneof that a field stands in. That of an `optional` field is nobody's.
 fn oneof_of(field: &FieldDescriptorProto) -> Option<i32> {
     field.oneof_index.filter(|_| !field.proto3_optional())
-}
-
-/// The oneof of an `optional` field is nobody's.
-fn is_real(message: &DescriptorProto, at: i32) -> bool {
-    message
-        .field
-        .iter()
-        .any(|field| field.oneof_index == Some(at) && !field.proto3_optional())
 }

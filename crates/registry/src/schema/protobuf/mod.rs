@@ -35,7 +35,7 @@ impl ProtobufSchema {
             if reference.schema.schema_type != SchemaType::Protobuf {
                 return Err(format!("'{}' is not a Protobuf schema", reference.name));
             }
-            names.add(&read(&reference.name, &reference.schema.text)?.0);
+            names.add(&read(&reference.name, &reference.schema.text)?.0)?;
         }
         let is_there = |import: &str| {
             let is_given = references.iter().any(|reference| reference.name == import);
@@ -46,7 +46,7 @@ impl ProtobufSchema {
                 "Could not find import \"{missing}\" among the references"
             ));
         }
-        names.add(&file);
+        names.add(&file)?;
         names.resolve(&mut file, is_new)?;
         let text = if is_text {
             text.trim().to_owned()
@@ -68,6 +68,14 @@ impl ProtobufSchema {
     /// said so.
     pub fn normalized(&self) -> String {
         write::text(&self.file).unwrap_or_else(|| self.text.clone())
+    }
+
+    /// As [`ProtobufSchema::normalized`], without extensions and the room for them.
+    pub fn without_extensions(&self) -> String {
+        let mut file = self.file.clone();
+        file.extension.clear();
+        file.message_type.iter_mut().for_each(clear_extensions);
+        write::text(&file).unwrap_or_else(|| self.text.clone())
     }
 
     /// The descriptor, serialized, in base64.
@@ -109,6 +117,12 @@ fn read(name: &str, text: &str) -> Result<(FileDescriptorProto, bool), String> {
     }
     file.name = Some(if name.is_empty() { "default" } else { name }.to_owned());
     Ok((file, true))
+}
+
+fn clear_extensions(message: &mut prost_types::DescriptorProto) {
+    message.extension.clear();
+    message.extension_range.clear();
+    message.nested_type.iter_mut().for_each(clear_extensions);
 }
 
 /// Names in JSON that follow from a field's name say nothing.

@@ -5,25 +5,41 @@ use std::collections::HashMap;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
+use crate::schema::NAME_BYTES_MAX;
+
 /// Full names, with a dot in front: whether each is an enum.
 #[derive(Default)]
 pub(super) struct Names(HashMap<String, bool>);
 
 impl Names {
-    pub(super) fn add(&mut self, file: &FileDescriptorProto) {
+    /// Knows the types of a file.
+    ///
+    /// # Errors
+    /// A full name is too long: every type of a package has all of it in its name.
+    pub(super) fn add(&mut self, file: &FileDescriptorProto) -> Result<(), String> {
         let scope = scope_of(file);
-        self.add_types(&scope, &file.message_type, &file.enum_type);
+        self.add_types(&scope, &file.message_type, &file.enum_type)
     }
 
-    fn add_types(&mut self, scope: &str, messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) {
+    fn add_types(
+        &mut self,
+        scope: &str,
+        messages: &[DescriptorProto],
+        enums: &[EnumDescriptorProto],
+    ) -> Result<(), String> {
+        let full_name = |name: &str| match scope.len() + name.len() > NAME_BYTES_MAX {
+            true => Err(format!("a name has more than {NAME_BYTES_MAX} bytes")),
+            false => Ok(format!("{scope}.{name}")),
+        };
         for of in enums {
-            self.0.insert(format!("{scope}.{}", of.name()), true);
+            self.0.insert(full_name(of.name())?, true);
         }
         for message in messages {
-            let full = format!("{scope}.{}", message.name());
-            self.add_types(&full, &message.nested_type, &message.enum_type);
+            let full = full_name(message.name())?;
+            self.add_types(&full, &message.nested_type, &message.enum_type)?;
             self.0.insert(full, false);
         }
+        Ok(())
     }
 
     /// Puts full names in the place of those that were written.

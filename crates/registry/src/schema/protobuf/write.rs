@@ -1,5 +1,7 @@
 //! A text of a descriptor. What it can't say (groups, options of one's own) has none.
 
+use std::collections::{HashMap, HashSet};
+
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, ServiceDescriptorProto,
@@ -59,6 +61,9 @@ pub(super) fn text(file: &FileDescriptorProto) -> Option<String> {
     Some(to.text)
 }
 
+/// What maps are made of, by the names of the messages.
+type Maps<'a> = HashMap<&'a str, &'a DescriptorProto>;
+
 struct Writing {
     text: String,
     depth: usize,
@@ -99,25 +104,29 @@ impl Writing {
             self.line(&format!("option deprecated = {deprecated};"));
         }
         for range in &message.reserved_range {
-            match range.end() - 1 - range.start() {
-                0 => self.line(&format!("reserved {};", range.start())),
-                _ => self.line(&format!("reserved {} to {};", range.start(), range.end() - 1)),
+            let (first, last) = (range.start(), range.end().checked_sub(1)?);
+            match first == last {
+                true => self.line(&format!("reserved {first};")),
+                false => self.line(&format!("reserved {first} to {last};")),
             }
         }
         for name in &message.reserved_name {
             self.line(&format!("reserved {};", quoted(name)));
         }
-        let mut written = Vec::new();
+        let is_map =
+            |nested: &DescriptorProto| nested.options.as_ref().is_some_and(|options| options.map_entry());
+        let (maps, nested): (Vec<_>, Vec<_>) = message.nested_type.iter().partition(|nested| is_map(nested));
+        let maps: Maps<'_> = maps.into_iter().map(|map| (map.name(), map)).collect();
+        let mut written = HashSet::new();
         for field in &message.field {
             match field.oneof_index.filter(|_| !field.proto3_optional()) {
-                None => self.field(field, message, false)?,
-                Some(at) if written.contains(&at) => {}
+                None => self.field(field, &maps, false)?,
+                Some(at) if !written.insert(at) => {}
                 Some(at) => {
-                    written.push(at);
                     let name = message.oneof_decl.get(usize::try_from(at).ok()?)?.name();
                     self.open(&format!("oneof {name}"));
                     for field in message.field.iter().filter(|field| field.oneof_index == Some(at)) {
-                        self.field(field, message, true)?;
+                        self.field(field, &maps, true)?;
                     }
                     self.close();
                 }
@@ -126,20 +135,16 @@ impl Writing {
         for of in &message.enum_type {
             self.enumeration(of)?;
         }
-        let is_map =
-            |nested: &DescriptorProto| nested.options.as_ref().is_some_and(|options| options.map_entry());
-        for nested in message.nested_type.iter().filter(|nested| !is_map(nested)) {
+        for nested in nested {
             self.message(nested)?;
         }
         self.close();
         Some(())
     }
 
-    fn field(&mut self, field: &FieldDescriptorProto, of: &DescriptorProto, in_oneof: bool) -> Option<()> {
-        let entry = of.nested_type.iter().find(|nested| {
-            let is_map = nested.options.as_ref().is_some_and(|options| options.map_entry());
-            is_map && field.type_name().rsplit('.').next() == Some(nested.name())
-        });
+    fn field(&mut self, field: &FieldDescriptorProto, maps: &Maps<'_>, in_oneof: bool) -> Option<()> {
+        let local_name = field.type_name().rsplit('.').next();
+        let entry = local_name.and_then(|name| maps.get(name));
         let (label, kind) = match entry {
             Some(entry) => {
                 let (key, value) = (entry.field.first()?, entry.field.get(1)?);

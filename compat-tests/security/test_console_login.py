@@ -1,10 +1,18 @@
 """The console where there is an authorizer: nobody looks without a login, and whoever logs in may do what its user may."""
 
 import base64
+import json
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
 
+from certificates import Pki
+from harness.deadline import until
 from harness.http import Http
 from harness.wire import free_port
 from principals import authorized
@@ -24,6 +32,42 @@ def basic(user, password):
 
 
 ALICE, BOB = (basic(user, f"{user}-secret") for user in ("alice", "bob"))
+
+
+def test_passwords_travel_by_tls(tmp_path):
+    """One address with TLS beside one without; new keys count for new connections."""
+    pki = Pki(tmp_path / "pki")
+    for name in ("server", "later"):
+        pki.server(name)
+    current = Path(pki.path("current.pem"))
+    current.write_text(pki.text("server.pem"))
+    secure, plain = free_port(), free_port()
+    settings = {
+        "barnabas.http.listener": f"https://127.0.0.1:{secure},127.0.0.1:{plain}",
+        "listener.name.http.ssl.keystore.type": "PEM",
+        "listener.name.http.ssl.keystore.location": str(current),
+    }
+    trusting = ssl.create_default_context(cafile=pki.path("ca.crt"))
+
+    def shown():
+        with socket.create_connection(("127.0.0.1", secure), WAIT_S) as connection:
+            with trusting.wrap_socket(connection, server_hostname="localhost") as secured:
+                return secured.getpeercert(binary_form=True)
+
+    with authorized(tmp_path / "broker", settings) as secured:
+        session = urllib.request.Request(f"https://localhost:{secure}/console/api/session", headers=ALICE)
+        with urllib.request.urlopen(session, timeout=WAIT_S, context=trusting) as answer:
+            assert json.load(answer)["user"] == "alice"
+        with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+            urllib.request.urlopen(session, timeout=WAIT_S, context=ssl.create_default_context())
+        # Whoever speaks without TLS there gets no answer, and disturbs nobody.
+        with socket.create_connection(("127.0.0.1", secure), WAIT_S) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert not connection.recv(1000).startswith(b"HTTP")
+        assert Http(secured.broker, plain).get("/healthz")[0] == 200
+        first = shown()
+        current.write_text(pki.text("later.pem"))
+        until("the new certificate", lambda: shown() != first, WAIT_S)
 
 
 def test_nobody_looks_without_a_login(http):

@@ -13,26 +13,38 @@ const BY_DEFAULT: (&str, u16) = ("127.0.0.1", 9644);
 /// Says at the command line that there is to be none.
 const OFF: &str = "off";
 
-/// Where the HTTP listener is.
+/// Before an address with TLS.
+const HTTPS: &str = "https://";
+const HTTP: &str = "http://";
+
+/// One address of the HTTP listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpListener {
+pub struct HttpAddress {
     /// A host name or an address, an IPv6 address without brackets.
     pub host: String,
     /// The port; 0 lets the system choose one.
     pub port: u16,
-    /// Where else the same is, as Redpanda has ports of their own for its registry and its proxy.
-    pub more: Vec<(String, u16)>,
+    /// It has TLS, with the keys of the listener that is called `http`.
+    pub tls: bool,
+}
+
+/// Where the HTTP listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpListener {
+    /// At least one. The same is at each: Redpanda, say, has ports of their own for registry and proxy.
+    pub addresses: Vec<HttpAddress>,
     /// Nobody has asked for it: where the port is in use the node goes without.
     pub by_default: bool,
 }
 
 impl fmt::Display for HttpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (host, port)) in self.addresses().enumerate() {
+        for (index, HttpAddress { host, port, tls }) in self.addresses.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
+            let scheme = if *tls { HTTPS } else { "" };
             match host.contains(':') {
-                true => write!(f, "{comma}[{host}]:{port}")?,
-                false => write!(f, "{comma}{host}:{port}")?,
+                true => write!(f, "{comma}{scheme}[{host}]:{port}")?,
+                false => write!(f, "{comma}{scheme}{host}:{port}")?,
             }
         }
         Ok(())
@@ -51,9 +63,11 @@ impl HttpListener {
     ) -> Result<Option<HttpListener>, ConfigException> {
         if by_default {
             return Ok(Some(HttpListener {
-                host: BY_DEFAULT.0.to_owned(),
-                port: BY_DEFAULT.1,
-                more: Vec::new(),
+                addresses: vec![HttpAddress {
+                    host: BY_DEFAULT.0.to_owned(),
+                    port: BY_DEFAULT.1,
+                    tls: false,
+                }],
                 by_default,
             }));
         }
@@ -63,7 +77,8 @@ impl HttpListener {
         }
         let listener = parse(given).ok_or_else(|| {
             ConfigException::new(format!(
-                "barnabas.http.listener={given} is not valid: HOST:PORT is expected, such as 127.0.0.1:9644 or [::1]:9644"
+                "barnabas.http.listener={given} is not valid: HOST:PORT is expected, such as 127.0.0.1:9644, [::1]:9644 or \
+                 https://0.0.0.0:9644"
             ))
         })?;
         let mut all = listeners.broker.iter().chain(&listeners.controller);
@@ -80,32 +95,30 @@ impl HttpListener {
 
     /// Whether only this machine reaches it.
     pub fn is_loopback(&self) -> bool {
-        self.addresses().all(|(host, _)| {
+        self.addresses.iter().all(|HttpAddress { host, .. }| {
             let address = host.parse::<std::net::IpAddr>();
             host == "localhost" || address.is_ok_and(|address| address.is_loopback())
         })
     }
 
-    /// Hosts and ports.
-    pub fn addresses(&self) -> impl Iterator<Item = (&str, u16)> {
-        let more = self.more.iter().map(|(host, port)| (host.as_str(), *port));
-        std::iter::once((self.host.as_str(), self.port)).chain(more)
+    /// Whether an address has TLS.
+    pub fn has_tls(&self) -> bool {
+        self.addresses.iter().any(|address| address.tls)
     }
 }
 
 fn parse(given: &str) -> Option<HttpListener> {
-    let mut addresses = given.split(',').map(|address| parse_address(address.trim()));
-    let (host, port) = addresses.next()??;
+    let addresses = given.split(',').map(|address| parse_address(address.trim()));
     Some(HttpListener {
-        host,
-        port,
-        more: addresses.collect::<Option<_>>()?,
+        addresses: addresses.collect::<Option<_>>()?,
         by_default: false,
     })
 }
 
-fn parse_address(given: &str) -> Option<(String, u16)> {
-    let (host, port) = given.rsplit_once(':')?;
+fn parse_address(given: &str) -> Option<HttpAddress> {
+    let secure = given.strip_prefix(HTTPS);
+    let bare = secure.unwrap_or_else(|| given.strip_prefix(HTTP).unwrap_or(given));
+    let (host, port) = bare.rsplit_once(':')?;
     let port = port.parse().ok()?;
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let host = match bracketed {
@@ -116,7 +129,11 @@ fn parse_address(given: &str) -> Option<(String, u16)> {
     if !is_host || (bracketed.is_none() && host.contains(':')) {
         return None;
     }
-    Some((host.to_owned(), port))
+    Some(HttpAddress {
+        host: host.to_owned(),
+        port,
+        tls: secure.is_some(),
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +180,13 @@ mod tests {
                 "[::1]:9644, localhost:8081",
                 Ok(Some("[::1]:9644,localhost:8081")),
             ),
+            ("https://0.0.0.0:9644", Ok(Some("https://0.0.0.0:9644"))),
+            (
+                "http://127.0.0.1:80,https://[::1]:81",
+                Ok(Some("127.0.0.1:80,https://[::1]:81")),
+            ),
+            ("ftp://host:80", Err(())),
+            ("https://host", Err(())),
             ("9644", Err(())),
             ("host:99999", Err(())),
             ("::1:9644", Err(())),

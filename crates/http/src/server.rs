@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use barnabas_config::http::HttpListener;
+use barnabas_config::http::{HttpAddress, HttpListener};
+use barnabas_security::tls::ServerTls;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::task::{LocalSet, spawn_local};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
@@ -30,6 +33,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 /// So long a head may take to arrive, counted from the end of the answer before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// So long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long a connection lives at most; clients connect anew.
 const CONNECTION_MAX: Duration = Duration::from_secs(600);
 /// So long an answer that is on its way then may take.
@@ -37,11 +42,17 @@ const LAST_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, so that a lack of descriptors does not spin.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
+struct Bound {
+    socket: TcpListener,
+    tls: Option<Arc<ServerTls>>,
+}
+
 /// The HTTP listener of a node.
 pub struct Http {
     /// The node, which is told when it has started.
     pub node: Arc<Node>,
     address: SocketAddr,
+    is_secured: bool,
     stopping: CancellationToken,
     thread: JoinHandle<()>,
 }
@@ -50,13 +61,25 @@ impl Http {
     /// Opens the listener and answers: from now on the process is healthy, though not ready.
     ///
     /// # Errors
-    /// The address is in use or can't be had, or the system refuses a thread.
-    pub fn start(config: &HttpListener) -> io::Result<Http> {
+    /// The address is in use or can't be had, or the system refuses a thread; an address has TLS, and there
+    /// are no keys.
+    pub fn start(config: &HttpListener, tls: Option<&Arc<ServerTls>>) -> io::Result<Http> {
+        let bound = |address: &HttpAddress| {
+            let tls = match (address.tls, tls) {
+                (false, _) => None,
+                (true, Some(tls)) => Some(tls.clone()),
+                (true, None) => return Err(io::Error::other("there are no keys for TLS")),
+            };
+            let socket = bind((&address.host, address.port))?;
+            Ok(Bound { socket, tls })
+        };
         let sockets = config
-            .addresses()
-            .map(bind)
-            .collect::<io::Result<Vec<TcpListener>>>()?;
-        let address = sockets[0].local_addr()?;
+            .addresses
+            .iter()
+            .map(bound)
+            .collect::<io::Result<Vec<Bound>>>()?;
+        let address = sockets[0].socket.local_addr()?;
+        let is_secured = sockets[0].tls.is_some();
         let (node, stopping) = (Arc::new(Node::default()), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(CONSOLE_THREADS_MAX)
@@ -78,14 +101,16 @@ impl Http {
         Ok(Http {
             node,
             address,
+            is_secured,
             stopping,
             thread,
         })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, at the first of its addresses.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_secured { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Ends at once; nobody waits for what is on its way.
@@ -111,11 +136,11 @@ fn bind(host_and_port: (&str, u16)) -> io::Result<TcpListener> {
     Err(refused)
 }
 
-async fn serve(sockets: Vec<TcpListener>, node: Arc<Node>) -> io::Result<()> {
+async fn serve(sockets: Vec<Bound>, node: Arc<Node>) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    for socket in sockets {
+    for Bound { socket, tls } in sockets {
         let socket = tokio::net::TcpListener::from_std(socket)?;
-        spawn_local(accept(socket, node.clone(), places.clone()));
+        spawn_local(accept(socket, tls, node.clone(), places.clone()));
     }
     let plotting = node.clone();
     spawn_local(async move { plotting.plots.keep(&plotting.requests).await });
@@ -123,15 +148,20 @@ async fn serve(sockets: Vec<TcpListener>, node: Arc<Node>) -> io::Result<()> {
     Ok(())
 }
 
-async fn accept(socket: tokio::net::TcpListener, node: Arc<Node>, places: Arc<Semaphore>) {
+async fn accept(
+    socket: tokio::net::TcpListener,
+    tls: Option<Arc<ServerTls>>,
+    node: Arc<Node>,
+    places: Arc<Semaphore>,
+) {
     loop {
         let place = places.clone().acquire_owned().await;
         match socket.accept().await {
             Ok((connection, _)) => {
-                let node = node.clone();
+                let (node, tls) = (node.clone(), tls.clone());
                 spawn_local(async move {
                     let _place = place;
-                    converse(connection, node).await;
+                    begin(connection, tls, node).await;
                 });
             }
             Err(error) => {
@@ -142,11 +172,26 @@ async fn accept(socket: tokio::net::TcpListener, node: Arc<Node>, places: Arc<Se
     }
 }
 
-async fn converse(connection: tokio::net::TcpStream, node: Arc<Node>) {
-    let from = connection
-        .peer_addr()
-        .map(|address| registry::From(address.ip()))
-        .ok();
+async fn begin(connection: tokio::net::TcpStream, tls: Option<Arc<ServerTls>>, node: Arc<Node>) {
+    let from = connection.peer_addr();
+    let from = from.map(|address| registry::From(address.ip())).ok();
+    let Some(tls) = tls else {
+        return converse(connection, from, node).await;
+    };
+    // Keys may be other ones with the next connection.
+    let handshake = TlsAcceptor::from(tls.config()).accept(connection);
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(secured)) => converse(secured, from, node).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a handshake with the HTTP listener has failed"),
+        Err(_) => {}
+    }
+}
+
+async fn converse(
+    connection: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    from: Option<registry::From>,
+    node: Arc<Node>,
+) {
     let service = service_fn(|mut request: Request<Incoming>| {
         let node = node.clone();
         if let Some(from) = from {

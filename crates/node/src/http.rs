@@ -12,19 +12,22 @@ use barnabas_http::{Door, Http, Running, Way};
 use barnabas_network::client::Connector;
 use barnabas_network::{Listener, Network};
 use barnabas_security::sasl::SaslMechanism;
-use barnabas_security::tls::{ClientTls, TlsError};
+use barnabas_security::tls::{ClientTls, ServerTls, TlsError};
 
 use crate::secure::AUTHORITY;
 use crate::server::Server;
+
+/// By this name its settings of TLS may be its own: `listener.name.http.ssl.…`.
+const LISTENER: &str = "HTTP";
 
 /// Opens it where the settings say; `None` where they say that there is none, or where nobody has asked
 /// for it and its port is in use.
 ///
 /// # Errors
 /// It was asked for and can't be had.
-pub fn start(config: Option<&HttpListener>) -> Result<Option<Http>, String> {
+pub fn start(config: Option<&HttpListener>, tls: Option<&Arc<ServerTls>>) -> Result<Option<Http>, String> {
     let Some(config) = config else { return Ok(None) };
-    match Http::start(config) {
+    match Http::start(config, tls) {
         Ok(http) => Ok(Some(http)),
         Err(error) if config.by_default => {
             match error.kind() {
@@ -39,11 +42,24 @@ pub fn start(config: Option<&HttpListener>) -> Result<Option<Http>, String> {
     }
 }
 
+/// Its TLS, where an address has it: as that of a listener of Kafka's that is called HTTP.
+///
+/// # Errors
+/// Its settings or stores can't be used.
+pub fn tls(settings: &StartSettings) -> Result<Option<Arc<ServerTls>>, String> {
+    let Some(config) = settings.http.as_ref().filter(|config| config.has_tls()) else {
+        return Ok(None);
+    };
+    let read = |path: &Path| std::fs::read(path);
+    let tls = ServerTls::read(LISTENER, SecurityProtocol::Ssl, &settings.layers, &read);
+    let tls = tls.map_err(|error| format!("barnabas.http.listener={config}: {error}"))?;
+    Ok(Some(Arc::new(tls)))
+}
+
 /// Says where it is.
 pub fn announce(http: Option<&Http>) {
     if let Some(http) = http {
-        let address = http.address();
-        tracing::info!("the console is at http://{address}/console, metrics at /metrics");
+        tracing::info!("the console is at {}/console, metrics at /metrics", http.url());
     }
 }
 

@@ -307,9 +307,11 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         apply,
         waits_for_brokers: !settings.quorum.is_alone(),
     };
-    let http = http::start(settings.http.as_ref())?;
+    let http_tls = http::tls(&settings)?;
+    let http = http::start(settings.http.as_ref(), http_tls.as_ref())?;
     let entrance = Entrance::of(&settings);
     let mut outside = Outside::system();
+    outside.tls = http_tls;
     if let Some(http) = &http {
         outside.metrics = Some(http.node.requests.clone());
         outside.receiver = Some(http.node.pushed.clone());

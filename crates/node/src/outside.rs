@@ -8,6 +8,7 @@ use barnabas_environment::Environment;
 use barnabas_metadata::quorum::MetadataDisk;
 use barnabas_network::Network;
 use barnabas_network::metrics::RequestMetrics;
+use barnabas_security::tls::ServerTls;
 use barnabas_storage::Disk;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,8 @@ pub struct Outside {
     pub metrics: Option<Arc<RequestMetrics>>,
     /// Takes the metrics that clients push, if anybody does.
     pub receiver: Option<Arc<dyn MetricsReceiver>>,
+    /// TLS of what listens beside the node: it is read again with the node's own.
+    pub tls: Option<Arc<ServerTls>>,
     /// Cancelled when the node is to go while it is still starting: a voter waits for the others.
     pub given_up: CancellationToken,
 }
@@ -39,6 +42,7 @@ impl Outside {
             network: Network::System,
             metrics: None,
             receiver: None,
+            tls: None,
             given_up: CancellationToken::new(),
         }
     }

@@ -153,6 +153,7 @@ impl Machine {
             network: Network::Simulated(self.world.network.host(self.address())),
             metrics: None,
             receiver: None,
+            tls: None,
             given_up,
         };
         let settings = settings.expect("the settings are valid");

@@ -94,6 +94,7 @@ impl Server {
             network,
             metrics,
             receiver,
+            tls: tls_beside,
             given_up,
         } = outside;
         import::unready::check(&disk, &settings.data_dir, &settings.data_dirs)?;
@@ -120,7 +121,7 @@ impl Server {
         let sasl = NodeSasl::read(&layers, &config, listeners.iter().chain(&controller_listeners))?;
         // Before anything is changed: a port in use is the likeliest reason not to start.
         let sockets = bind::socket_options(&layers, config.socket_listen_backlog_size);
-        let mut tls = NodeTls::default();
+        let mut tls = NodeTls::beside(tls_beside);
         let listeners = bind::bind(&network, (&layers, &mut tls), &listeners, sockets)?;
         let controller_listeners = bind::bind(&network, (&layers, &mut tls), &controller_listeners, sockets)?;
         let mut connector = |listener: &ListenerProtocol, mechanism: (&str, &str)| {

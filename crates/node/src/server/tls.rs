@@ -18,7 +18,6 @@ use super::error::StartError;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// All of a node's TLS.
-#[derive(Default)]
 pub struct NodeTls {
     servers: Vec<Arc<ServerTls>>,
     clients: Vec<Arc<ClientTls>>,
@@ -29,6 +28,14 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 impl NodeTls {
+    /// With that of what listens beside the node.
+    pub fn beside(other: Option<Arc<ServerTls>>) -> NodeTls {
+        NodeTls {
+            servers: other.into_iter().collect(),
+            clients: Vec::new(),
+        }
+    }
+
     /// A listener's end of TLS, where its protocol has it.
     ///
     /// # Errors

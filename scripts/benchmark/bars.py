@@ -123,6 +123,9 @@ ROWS = (
                                         beside("memory/load", "resident_after_mb", "memory/idle", "resident_mb", 2, "idle"))),
     Row("librdkafka produces, 16 and 128 KiB batches", (better("librdkafka/produce-16K", CPU, 10), better("librdkafka/produce-128K", CPU, 10))),
     Row("sessions of 1,000 partitions, CPU", (better("fetch/sessions", "cpu_cores", 3),)),
+    *(Row(f"share group, {consumers} consumers of {partitions} partitions",
+          (better(f"share/{partitions}x{consumers}", "records_per_s", 3), better(f"share/{partitions}x{consumers}", "cpu_s_per_m_records", 5)))
+      for partitions, consumers in [(1, 1), (1, 50), (16, 1), (16, 50)]),
     Row("clean start with 20,000 partitions", (limit("start/partitions-20000", "ready_ms", 200), limit("start/partitions-20000", "resident_mb", 100))),
     Row("recovery of unflushed data after a crash", (limit("storage/recovery", "of_disk", 0.5),)),
     Row("compaction", (better("storage/compaction", "records_per_s", 3), better("storage/compaction", "cpu_s_per_m_records", 1))),

@@ -77,6 +77,8 @@ def metrics_of_report(report, counted):
     if of["bytes"]:
         metrics["gb_per_s"] = of["bytes"] / 1e9 / seconds
     if cpu is not None:
+        if of["records"]:
+            metrics["cpu_s_per_m_records"] = cpu / (of["records"] / 1e6)
         metrics["cpu_cores"] = cpu / seconds
         metrics["cpu_us_per_request"] = cpu * 1e6 / of["requests"]
         if of["bytes"]:

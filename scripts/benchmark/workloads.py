@@ -89,6 +89,22 @@ def fetches():
                 shows=("p50_us", "p99_us", "p999_us"), quick=True)
 
 
+def shares():
+    """Queues: consumers of a share group that accept each record, in their next request."""
+    for partitions, consumers in [(1, 1), (1, 50), (16, 1), (16, 50)]:
+        title = f"share group, {plural(consumers, 'consumer')}, {plural(partitions, 'partition')}"
+        options = ("--partitions", partitions, "--consumers", consumers, "--preload", "1600M", "--bytes-max", "1G")
+        yield workload(f"share/{partitions}x{consumers}", title, "share", *options, counted="fetch",
+                       shows=("records_per_s", "cpu_s_per_m_records", "p99_us"), warm_up=0.1, rounds=3)
+    end_to_end = ("--follow", "--batch", 1100, "--record", 1000, "--acks", -1)
+    yield workload("share/end-to-end", "share group, one record of 1 KB at a time, acks=all, until it is delivered", "share", *end_to_end,
+                   counted="delivery", shows=("p50_us", "p99_us", "p999_us"), rounds=3)
+
+
+def plural(count, what):
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def together():
     """Different loads at once, and clients that misbehave beside those that don't."""
     title = "mixed: 1,500 batches of 16 KiB and 500 commits a second, 8 consumers"
@@ -120,4 +136,4 @@ def growth():
 
 def everything():
     """All workloads in the order of a full run: those that leave most behind come last."""
-    return [*produces(), *requests(), *fetches(), *together(), *clients.workloads(), *lifecycle.workloads(), *storage.workloads(), *growth()]
+    return [*produces(), *requests(), *fetches(), *shares(), *together(), *clients.workloads(), *lifecycle.workloads(), *storage.workloads(), *growth()]

@@ -16,6 +16,7 @@ barnabas-bench WORKLOAD --address HOST:PORT [--pid PID] [--floor] [--topic NAME]
   fetch     [--connections N] [--preload SIZE] [--fetch-bytes SIZE] [--evict DATA_FOLDER]
   tail      [--consumers N] [--window BATCHES] [--in-flight N]
   session   [--consumers N] [--producers N] --rate PER_SECOND
+  share     [--consumers N] [--preload SIZE] [--fetch-bytes SIZE] [--follow]
   mixed     --rate PER_SECOND
   commit    [--connections N]
   join      [--connections N]
@@ -52,6 +53,7 @@ fn run(workload: &str, arguments: impl Iterator<Item = String>) -> Result<serde_
         "transact" => load::transact(options)?,
         "tail" => load::tail(options)?,
         "session" => load::session(options)?,
+        "share" => load::share(options)?,
         "mixed" => load::mixed(options)?,
         "commit" => load::commit(options)?,
         "join" => load::join(options)?,

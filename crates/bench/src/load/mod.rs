@@ -6,6 +6,7 @@ mod groups;
 mod hold;
 mod mixed;
 mod produce;
+mod share;
 mod target;
 
 pub use consume::{fetch, session, tail};
@@ -13,6 +14,7 @@ pub use groups::{commit, join};
 pub use hold::hold;
 pub use mixed::mixed;
 pub use produce::{produce, transact};
+pub use share::share;
 pub use target::fill;
 
 use mio::net::TcpStream;

@@ -4,4 +4,5 @@ pub mod consumer;
 pub mod joiner;
 pub mod sender;
 pub mod session;
+pub mod share_consumer;
 pub mod transactor;

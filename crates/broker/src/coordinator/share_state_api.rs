@@ -33,8 +33,8 @@ pub trait ShareStateApi: Request<Response: Send> + Default + Send + Sync + 'stat
     /// The group, and what is asked.
     fn into_parts(self) -> (Arc<str>, Vec<(Uuid, Self::Ask)>);
 
-    /// Whether it names a topic without partitions. Of such a request Apache Kafka answers nothing at all.
-    fn has_bare_topic(&self) -> bool;
+    /// Whether Apache Kafka answers nothing at all: but for Initialize, where a topic has no partitions.
+    fn is_void(&self) -> bool;
 
     /// The request that asks this.
     fn from_parts(group: &str, asks: Vec<(Uuid, Self::Ask)>) -> Self;
@@ -72,7 +72,7 @@ pub async fn serve<A: ShareStateApi>(broker: &Broker, context: &RequestContext, 
     if !broker.rights(context).on_cluster(AclOperation::ClusterAction) {
         return refuse_all(request, &ErrorCode::ClusterAuthorizationFailed.into());
     }
-    if request.has_bare_topic() {
+    if request.is_void() {
         return A::response(Vec::new());
     }
     let image = Arc::clone(&broker.image());
@@ -125,7 +125,7 @@ fn by_topic<R>(results: Vec<(Uuid, R)>) -> Vec<(Uuid, Vec<R>)> {
 
 /// What is the same for all five but for the names of structs.
 macro_rules! share_state_api {
-    ($request:ident $request_module:ident $topic:ident, $response:ident $response_module:ident $topic_result:ident, $decide:path) => {
+    ($request:ident $request_module:ident $topic:ident, $response:ident $response_module:ident $topic_result:ident, $decide:path, $passes_bare_topics:literal) => {
         impl ShareStateApi for $request {
             type Ask = $request_module::PartitionData;
             type Result = $response_module::PartitionResult;
@@ -140,8 +140,9 @@ macro_rules! share_state_api {
                 (self.group_id.as_str().into(), asks.collect())
             }
 
-            fn has_bare_topic(&self) -> bool {
-                self.topics.iter().any(|topic| topic.partitions.is_empty())
+            fn is_void(&self) -> bool {
+                let mut topics = self.topics.iter();
+                !$passes_bare_topics && topics.any(|topic| topic.partitions.is_empty())
             }
 
             fn from_parts(group: &str, asks: Vec<(Uuid, Self::Ask)>) -> Self {
@@ -214,27 +215,32 @@ macro_rules! share_state_api {
 share_state_api!(
     InitializeShareGroupStateRequest initialize_share_group_state_request InitializeStateData,
     InitializeShareGroupStateResponse initialize_share_group_state_response InitializeStateResult,
-    initialize
+    initialize,
+    true
 );
 share_state_api!(
     ReadShareGroupStateRequest read_share_group_state_request ReadStateData,
     ReadShareGroupStateResponse read_share_group_state_response ReadStateResult,
-    read
+    read,
+    false
 );
 share_state_api!(
     WriteShareGroupStateRequest write_share_group_state_request WriteStateData,
     WriteShareGroupStateResponse write_share_group_state_response WriteStateResult,
-    write
+    write,
+    false
 );
 share_state_api!(
     DeleteShareGroupStateRequest delete_share_group_state_request DeleteStateData,
     DeleteShareGroupStateResponse delete_share_group_state_response DeleteStateResult,
-    delete
+    delete,
+    false
 );
 share_state_api!(
     ReadShareGroupStateSummaryRequest read_share_group_state_summary_request ReadStateSummaryData,
     ReadShareGroupStateSummaryResponse read_share_group_state_summary_response ReadStateSummaryResult,
-    summary
+    summary,
+    false
 );
 
 fn initialize(

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use barnabas_protocol::error::ErrorCode;
+use barnabas_protocol::messages::alter_share_group_offsets_request::AlterShareGroupOffsetsRequestTopic;
 use barnabas_protocol::messages::initialize_share_group_state_request::{InitializeStateData, PartitionData};
 use barnabas_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use barnabas_protocol::messages::read_share_group_state_request::{self, ReadStateData};
 use barnabas_protocol::messages::share_acknowledge_request::{
     AcknowledgePartition, AcknowledgeTopic, AcknowledgementBatch as Acknowledged,
 };
@@ -12,8 +14,9 @@ use barnabas_protocol::messages::share_fetch_request::{
     AcknowledgementBatch, FetchPartition, FetchTopic, ForgottenTopic,
 };
 use barnabas_protocol::messages::{
-    GroupId, InitializeShareGroupStateRequest, ProduceRequest, Request, ShareAcknowledgeRequest,
-    ShareFetchRequest, ShareFetchResponse, StrBytes, TopicName,
+    AlterShareGroupOffsetsRequest, DeleteGroupsRequest, GroupId, InitializeShareGroupStateRequest,
+    ProduceRequest, ReadShareGroupStateRequest, Request, ShareAcknowledgeRequest, ShareFetchRequest,
+    ShareFetchResponse, StrBytes, TopicName,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -176,11 +179,14 @@ fn node(settings: &[(&str, &str)]) -> Node {
 
 /// Has the topic of the states made.
 fn ensure_states(client: &mut Client) {
+    ensure_coordinator(client, 2, &format!("{GROUP}:AAAAAAAAAAAAAAAAAAAAAA:0"));
+}
+
+fn ensure_coordinator(client: &mut Client, key_type: i8, key: &str) {
     use barnabas_protocol::messages::FindCoordinatorRequest;
-    let key = format!("{GROUP}:AAAAAAAAAAAAAAAAAAAAAA:0");
     let request = FindCoordinatorRequest::default()
-        .with_key_type(2)
-        .with_coordinator_keys(vec![StrBytes::from_string(key)]);
+        .with_key_type(key_type)
+        .with_coordinator_keys(vec![text(key)]);
     call(client, 6, &request);
 }
 
@@ -344,4 +350,47 @@ fn requests_are_refused_as_by_apache_kafka() {
     assert_eq!(b.fetch(&[]).error, ErrorCode::ShareSessionNotFound.code());
     b.epoch = 0;
     assert_eq!(b.fetch_some().acquired, "0-1x2");
+}
+
+#[test]
+fn a_topic_without_partitions_is_what_it_is_to_apache_kafka() {
+    let node = node(&[]);
+    let mut client = node.connect();
+    ensure_states(&mut client);
+    ensure_coordinator(&mut client, 0, "new");
+    // It makes no group, and is not told of where it can't be altered.
+    let alter = |topic: &str| {
+        let topic = AlterShareGroupOffsetsRequestTopic::default().with_topic_name(TopicName(text(topic)));
+        AlterShareGroupOffsetsRequest::default()
+            .with_group_id(GroupId(text("new")))
+            .with_topics(vec![topic])
+    };
+    let altered = call(&mut client, 0, &alter("absent"));
+    assert_eq!((altered.error_code, altered.responses.len()), (0, 0));
+    let delete = DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text("new"))]);
+    let deleted = call(&mut client, 2, &delete);
+    assert_eq!(deleted.results[0].error_code, ErrorCode::GroupIdNotFound.code());
+    assert_eq!(call(&mut client, 0, &alter(TOPIC)).responses.len(), 1);
+
+    // Among others, it is passed over where states are initialized; all else is then not answered.
+    let topic = topic_id(&node);
+    let partition = PartitionData::default().with_start_offset(3);
+    let bare = InitializeStateData::default().with_topic_id(Uuid::from_u128(1));
+    let named = InitializeStateData::default()
+        .with_topic_id(topic)
+        .with_partitions(vec![partition]);
+    let request = InitializeShareGroupStateRequest::default()
+        .with_group_id(text("new").into())
+        .with_topics(vec![bare, named]);
+    let initialized = call(&mut client, 0, &request);
+    assert_eq!(initialized.results.len(), 1);
+    assert_eq!(initialized.results[0].partitions[0].error_code, 0);
+    let bare = ReadStateData::default().with_topic_id(Uuid::from_u128(1));
+    let named = ReadStateData::default()
+        .with_topic_id(topic)
+        .with_partitions(vec![read_share_group_state_request::PartitionData::default()]);
+    let request = ReadShareGroupStateRequest::default()
+        .with_group_id(text("new").into())
+        .with_topics(vec![bare, named]);
+    assert!(call(&mut client, 0, &request).results.is_empty());
 }

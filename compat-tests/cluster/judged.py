@@ -48,10 +48,10 @@ def wait_for_isr(cluster, topic, size=3, seconds=ISR_S):
 
 
 class Load(program.Running):
-    """See load.py."""
+    """See load.py, or another `command` that writes the same."""
 
-    def __init__(self, cluster, topic, folder, rate=400, bootstrap=None):
-        command = [sys.executable, "load.py", bootstrap or cluster.bootstrap, topic, str(rate)]
+    def __init__(self, cluster, topic, folder, rate=400, bootstrap=None, command=None):
+        command = command or [sys.executable, "load.py", bootstrap or cluster.bootstrap, topic, str(rate)]
         super().__init__(f"load-{topic}", command, folder, cwd=HERE)
         self.topic = topic
 

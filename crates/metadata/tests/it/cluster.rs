@@ -312,6 +312,34 @@ async fn a_voter_that_was_away_for_long_gets_a_snapshot() {
     assert!(cluster.wires.0.lock().snapshots > 0);
 }
 
+/// A voter gets a new disk while the others have all there is: the leader, which knows what it had, begins with it anew. Also the
+/// one that would make a new log.
+#[tokio::test(start_paused = true)]
+async fn a_voter_that_comes_back_with_an_empty_disk_gets_everything_again() {
+    let mut cluster = Cluster::start().await;
+    let first = cluster.active(&IDS).await;
+    register(&cluster.handle(first)).await.unwrap();
+    for number in 0..4 {
+        cluster.create(&IDS, &format!("topic-{number}")).await;
+    }
+    cluster.agree(&IDS, 4).await;
+    let mut topics = 4;
+    for id in IDS {
+        let leader = cluster.active(&IDS).await;
+        cluster.stop(id).await;
+        let rest: Vec<i32> = IDS.into_iter().filter(|other| *other != id).collect();
+        if id == leader {
+            cluster.active(&rest).await;
+        }
+        cluster.agree(&rest, topics).await;
+        cluster.disks.insert(id, SimulatedDisk::new());
+        cluster.start_nodes(&[id]).await;
+        cluster.create(&IDS, &format!("after-{id}")).await;
+        topics += 1;
+        cluster.agree(&IDS, topics).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn frames_of_others_and_frames_that_lie_are_refused() {
     let cluster = Cluster::start().await;

@@ -52,24 +52,26 @@ impl Client {
     pub async fn call<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
         let answered = timeout(self.patience, self.exchange(version, request)).await;
         let answered = answered.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-        if answered.is_err() {
-            self.transport = None;
+        if answered.is_err()
+            && let Some(Transport::Simulated(stream)) = self.transport.take()
+        {
+            // A request that was given up must not come later than those that follow it.
+            stream.reset();
         }
         answered
     }
 
     async fn exchange<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
-        let mut transport = match self.transport.take() {
-            Some(transport) => transport,
-            None => self.network.connect(self.to).await?,
-        };
+        if self.transport.is_none() {
+            self.transport = Some(self.network.connect(self.to).await?);
+        }
+        let transport = self.transport.as_mut().expect("invariant: it is connected");
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id += 1;
-        send(&mut transport, &frame(version, correlation_id, request)).await?;
-        let size = receive(&mut transport, 4).await?;
+        send(transport, &frame(version, correlation_id, request)).await?;
+        let size = receive(transport, 4).await?;
         let size = i32::from_be_bytes(size[..].try_into().expect("four bytes"));
-        let mut answer = receive(&mut transport, usize::try_from(size).expect("a size")).await?;
-        self.transport = Some(transport);
+        let mut answer = receive(transport, usize::try_from(size).expect("a size")).await?;
         let answered = i32::from_be_bytes(answer.split_to(4)[..].try_into().expect("four bytes"));
         assert_eq!(answered, correlation_id, "answers come in the order of requests");
         let api = ApiKey::from_key(R::KEY).expect("the request has a key");

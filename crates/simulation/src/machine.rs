@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use barnabas_config::load::{Sources, load};
-use barnabas_environment::{Environment, Random, Threads};
+use barnabas_environment::{Clock, Environment, Random, SimulatedTime, Threads};
 use barnabas_metadata::quorum::SimulatedDisk as MetadataDisk;
 use barnabas_network::Network;
 use barnabas_node::outside::Outside;
@@ -28,6 +28,8 @@ pub struct Machine {
     voters: Vec<i32>,
     settings: Vec<(String, String)>,
     random: Random,
+    clock: Clock,
+    time: SimulatedTime,
     disk: SimulatedDisk,
     metadata: MetadataDisk,
     server: Option<Server>,
@@ -44,7 +46,10 @@ impl Machine {
     /// broker alone where it isn't one of them.
     pub fn in_cluster(world: &World, node_id: i32, voters: &[i32], settings: &[(&str, &str)]) -> Machine {
         let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+        let (clock, time) = world.own_clock();
         Machine {
+            clock,
+            time,
             world: world.clone(),
             node_id,
             voters: voters.to_vec(),
@@ -144,7 +149,7 @@ impl Machine {
         });
         let outside = Outside {
             environment: Environment {
-                clock: self.world.clock.clone(),
+                clock: self.clock.clone(),
                 random: self.random.clone(),
                 threads: Threads::Runtime,
             },
@@ -172,6 +177,34 @@ impl Machine {
             stopped
                 .unwrap_or_else(|error| panic!("seed {seed}: node {} does not stop: {error}", self.node_id));
         }
+    }
+
+    /// Somebody sets its wall clock: forward, or back where that is negative.
+    pub fn set_wall_clock_forward(&self, by_ms: i64) {
+        self.time.set_wall_clock_forward(by_ms);
+    }
+
+    /// It stands still: nothing of what is sent to it arrives, nothing that it sends leaves. Its clocks go
+    /// on.
+    pub fn pause(&self) {
+        self.world.network.pause(self.address());
+    }
+
+    /// It goes on.
+    pub fn resume(&self) {
+        self.world.network.resume(self.address());
+    }
+
+    /// Whether the disk of its logs is full.
+    pub fn fill_disk(&self, is_full: bool) {
+        self.disk.fill(is_full);
+    }
+
+    /// Its process ends, and it gets new, empty disks.
+    pub async fn wipe(&mut self) {
+        self.lose_power(Loss::Nothing).await;
+        self.disk = SimulatedDisk::new(self.random.u64());
+        self.metadata = MetadataDisk::new();
     }
 
     /// The power will go after so many more changes of the disk, in the middle of whatever that is. The node

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use barnabas_environment::{Clock, Random};
+use barnabas_environment::{Clock, Random, SimulatedTime};
 use barnabas_network::simulated::{Event, SimulatedNetwork};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
@@ -16,9 +16,8 @@ const WALL_MS: i64 = 1_700_000_000_000;
 pub struct World {
     /// Everything in the run follows from it.
     pub seed: u64,
-    /// The time of all machines: the paused clock of the runtime, which goes on when nothing else is to be
-    /// done.
-    pub clock: Clock,
+    /// When it began, by the paused clock of the runtime, which goes on when nothing else is to be done.
+    origin: Instant,
     /// The network.
     pub network: SimulatedNetwork,
     /// What the history decides by.
@@ -39,7 +38,7 @@ impl World {
             let random = Random::seeded(seed);
             let world = World {
                 seed,
-                clock: Clock::following(WALL_MS, move || origin.elapsed()).0,
+                origin,
                 network: SimulatedNetwork::new(random.u64()),
                 random,
             };
@@ -47,6 +46,12 @@ impl World {
             history(world).await;
             network.trace()
         })
+    }
+
+    /// A machine's clocks. All go at the same pace; what a wall clock says can be set.
+    pub fn own_clock(&self) -> (Clock, SimulatedTime) {
+        let origin = self.origin;
+        Clock::following(WALL_MS, move || origin.elapsed())
     }
 
     /// The address of a node's machine.

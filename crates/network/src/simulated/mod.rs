@@ -42,8 +42,12 @@ struct State {
     began: Instant,
     random: Random,
     delay_ms: RangeInclusive<u64>,
+    /// Links that are slower than that, by who sends and who receives.
+    slow: BTreeMap<(IpAddr, IpAddr), RangeInclusive<u64>>,
     /// Pairs of hosts, in both orders.
     cut: BTreeSet<(IpAddr, IpAddr)>,
+    /// Hosts that neither send nor receive.
+    paused: BTreeSet<IpAddr>,
     listeners: BTreeMap<SocketAddr, Arc<Backlog>>,
     pipes: Vec<Weak<Pipe>>,
     power: BTreeMap<IpAddr, Power>,
@@ -75,7 +79,9 @@ impl SimulatedNetwork {
             began: Instant::now(),
             random: Random::seeded(seed),
             delay_ms: DELAY_MS,
+            slow: BTreeMap::new(),
             cut: BTreeSet::new(),
+            paused: BTreeSet::new(),
             listeners: BTreeMap::new(),
             pipes: Vec::new(),
             power: BTreeMap::new(),
@@ -95,6 +101,15 @@ impl SimulatedNetwork {
     /// From now on bytes take so many milliseconds, at least one.
     pub fn delay(&self, delay_ms: RangeInclusive<u64>) {
         self.lock().delay_ms = delay_ms;
+    }
+
+    /// From now on what `from` sends to `to` takes so many milliseconds; `None` ends that.
+    pub fn delay_link(&self, from: IpAddr, to: IpAddr, delay_ms: Option<RangeInclusive<u64>>) {
+        let slow = &mut self.lock().slow;
+        match delay_ms {
+            Some(delay_ms) => drop(slow.insert((from, to), delay_ms)),
+            None => drop(slow.remove(&(from, to))),
+        }
     }
 
     /// Cuts the link between two hosts: what is sent waits.
@@ -118,6 +133,29 @@ impl SimulatedNetwork {
         };
         for pipe in state.pipes().into_iter().filter(|pipe| between(pipe)) {
             pipe.resume(&mut state);
+        }
+    }
+
+    /// A host stands still: what it sends and what it would receive waits. Connections to it are made, by the
+    /// system that it runs on.
+    pub fn pause(&self, host: IpAddr) {
+        let mut state = self.lock();
+        state.paused.insert(host);
+        for pipe in state.pipes() {
+            if pipe.to.ip() == host {
+                pipe.suspend();
+            }
+        }
+    }
+
+    /// A host goes on: what waited is sent, and comes.
+    pub fn resume(&self, host: IpAddr) {
+        let mut state = self.lock();
+        state.paused.remove(&host);
+        for pipe in state.pipes() {
+            if pipe.from.ip() == host || pipe.to.ip() == host {
+                pipe.resume(&mut state);
+            }
         }
     }
 
@@ -156,8 +194,9 @@ impl State {
         self.events.push(event);
     }
 
-    fn delay(&mut self) -> Duration {
-        let (least, most) = (*self.delay_ms.start(), *self.delay_ms.end());
+    fn delay(&mut self, from: IpAddr, to: IpAddr) -> Duration {
+        let delay_ms = self.slow.get(&(from, to)).unwrap_or(&self.delay_ms);
+        let (least, most) = (*delay_ms.start(), *delay_ms.end());
         let spread = self.random.below(most.saturating_sub(least) + 1);
         Duration::from_millis(least + spread)
     }
@@ -166,10 +205,12 @@ impl State {
         self.power.get(&host).is_none_or(|power| (power.0)())
     }
 
-    /// When what is sent now arrives; `None` while the link is cut.
+    /// When what is sent now arrives; `None` while the link is cut, or one of both stands still.
     fn arrival(&mut self, from: IpAddr, to: IpAddr) -> Option<Instant> {
-        let delay = self.delay();
-        (!self.cut.contains(&(from, to))).then(|| Instant::now() + delay)
+        let delay = self.delay(from, to);
+        let waits =
+            self.cut.contains(&(from, to)) || [from, to].iter().any(|host| self.paused.contains(host));
+        (!waits).then(|| Instant::now() + delay)
     }
 
     /// The directions of all connections that there still are.
@@ -219,10 +260,15 @@ impl SimulatedHost {
                 state.outgoing = OUTGOING_PORTS;
                 *OUTGOING_PORTS.start()
             });
-            (state.delay(), SocketAddr::new(self.address, port))
+            let delay = state.delay(self.address, to.ip());
+            (delay, SocketAddr::new(self.address, port))
         };
         sleep(delay).await;
-        if self.network.lock().cut.contains(&(from.ip(), to.ip())) {
+        let is_cut = {
+            let state = self.network.lock();
+            state.cut.contains(&(from.ip(), to.ip())) || state.paused.contains(&from.ip())
+        };
+        if is_cut {
             sleep(CONNECT_TIMEOUT).await;
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -298,6 +344,14 @@ pub struct SimulatedStream {
 }
 
 impl SimulatedStream {
+    /// Ends the connection at once: what is on its way is lost, and the other end hears of that.
+    pub fn reset(&self) {
+        let network = self.outgoing.network().clone();
+        let mut state = network.lock();
+        self.outgoing.lose(&mut state);
+        self.incoming.lose(&mut state);
+    }
+
     pub(crate) fn local_address(&self) -> SocketAddr {
         self.outgoing.from
     }

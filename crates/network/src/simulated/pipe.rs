@@ -112,6 +112,19 @@ impl Pipe {
         self.changed.notify_waiters();
     }
 
+    /// The network it is in.
+    pub fn network(&self) -> &SimulatedNetwork {
+        &self.network
+    }
+
+    /// The receiver stands still: what is on its way or not taken yet waits.
+    pub fn suspend(&self) {
+        let mut flow = self.flow.lock();
+        flow.pieces.iter_mut().for_each(|(at, _)| *at = None);
+        flow.last = None;
+        self.changed.notify_waiters();
+    }
+
     /// The link is there again: what waited is sent.
     pub fn resume(&self, state: &mut State) {
         let mut flow = self.flow.lock();

@@ -129,6 +129,57 @@ async fn what_is_sent_without_power_reaches_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_stands_still_takes_and_sends_nothing_until_it_goes_on() {
+    let network = SimulatedNetwork::new(7);
+    let (mut client, mut server) = connected(&network).await;
+    send(&mut client, b"before").await.unwrap();
+    tokio::time::sleep(LONG).await;
+    network.pause(SERVER);
+    send(&mut client, b"during").await.unwrap();
+    send(&mut server, b"answer").await.unwrap();
+    for end in [&mut client, &mut server] {
+        assert_eq!(receive(end, 6).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+    let address = SocketAddr::new(SERVER, PORT + 1);
+    let _listener = network.host(SERVER).listen(address).unwrap();
+    network.host(CLIENT).connect(address).await.unwrap();
+    network.resume(SERVER);
+    assert_eq!(receive(&mut server, 12).await.unwrap(), b"beforeduring");
+    assert_eq!(receive(&mut client, 6).await.unwrap(), b"answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_may_be_slow_in_one_direction() {
+    let network = SimulatedNetwork::new(8);
+    let (mut client, mut server) = connected(&network).await;
+    network.delay_link(CLIENT, SERVER, Some(500..=500));
+    let began = Instant::now();
+    send(&mut client, b"a").await.unwrap();
+    receive(&mut server, 1).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    send(&mut server, b"b").await.unwrap();
+    receive(&mut client, 1).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(600));
+    network.delay_link(CLIENT, SERVER, None);
+    send(&mut client, b"c").await.unwrap();
+    receive(&mut server, 1).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(700));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_takes_back_what_is_on_its_way() {
+    let network = SimulatedNetwork::new(9);
+    let (mut client, mut server) = connected(&network).await;
+    send(&mut client, b"gone").await.unwrap();
+    let Transport::Simulated(stream) = &client else {
+        panic!("the network is simulated");
+    };
+    stream.reset();
+    let lost = receive(&mut server, 4).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_seed_gives_the_same_trace() {
     let mut traces = Vec::new();
     for seed in [4, 4, 5] {

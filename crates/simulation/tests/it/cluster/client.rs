@@ -13,7 +13,7 @@ use barnabas_protocol::messages::{
 use barnabas_simulation::{Client, World};
 use tokio::time::sleep;
 
-const METADATA: i16 = 9;
+const METADATA: i16 = 12;
 const FIND_COORDINATOR: i16 = 4;
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
@@ -62,6 +62,8 @@ pub struct ClusterClient {
     nodes: Vec<i32>,
     connections: BTreeMap<i32, Client>,
     leaders: BTreeMap<(String, i32), i32>,
+    /// The newest leader epochs that were seen: who says an older one has not heard of it yet (KIP-320).
+    epochs: BTreeMap<(String, i32), i32>,
     coordinators: BTreeMap<(i8, String), i32>,
 }
 
@@ -79,6 +81,7 @@ impl ClusterClient {
             nodes: nodes.to_vec(),
             connections: nodes.iter().map(connection).collect(),
             leaders: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             coordinators: BTreeMap::new(),
         }
     }
@@ -162,7 +165,11 @@ impl ClusterClient {
                 let partitions = metadata.topics.iter().flat_map(|topic| &topic.partitions);
                 for found in partitions.filter(|found| found.leader_id.0 >= 0) {
                     let place = (topic.to_owned(), found.partition_index);
-                    self.leaders.insert(place, found.leader_id.0);
+                    let newest = self.epochs.entry(place.clone()).or_insert(found.leader_epoch);
+                    if found.leader_epoch >= *newest {
+                        *newest = found.leader_epoch;
+                        self.leaders.insert(place, found.leader_id.0);
+                    }
                 }
                 self.leaders.get(&place).copied().ok_or_else(lacks)
             }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use barnabas_protocol::messages::MetadataResponse;
 use barnabas_protocol::records::{EndTxnMarker, batches};
-use barnabas_simulation::Machine;
+use barnabas_simulation::{Machine, World};
 
 use super::producers::{Fate, Transaction};
 use super::readers::Read;
@@ -32,30 +33,47 @@ fn bytes_of(machine: &Machine, topic: &str, partition: i32) -> Option<((i64, i64
     Some(((start, end), bytes))
 }
 
-/// Holds the replicas of a topic against each other: they are the same, byte for byte.
-pub fn replicas_are_equal(who: &str, machines: &[Machine], topic: &str, partitions: i32) {
-    for partition in 0..partitions {
-        let replicas: Vec<_> = machines
-            .iter()
-            .map(|machine| bytes_of(machine, topic, partition))
-            .collect();
-        let first = replicas[0].as_ref().map(|(ends, _)| *ends);
-        for (index, replica) in replicas.iter().enumerate() {
-            let ends = replica.as_ref().map(|(ends, _)| *ends);
-            assert_eq!(ends, first, "{who}: {topic}-{partition}, replica {index}");
-            assert!(
-                *replica == replicas[0],
-                "{who}: {topic}-{partition}: replica {index} has other bytes"
+/// Holds the replicas of all topics against each other: they are the same, byte for byte.
+pub fn replicas_are_equal(who: &str, machines: &[Machine], metadata: &MetadataResponse) {
+    for topic in &metadata.topics {
+        let name = topic.name.as_ref().expect("a topic has a name");
+        for found in &topic.partitions {
+            let partition = found.partition_index;
+            let has_replica = |machine: &&Machine| {
+                let mut replicas = found.replica_nodes.iter();
+                replicas.any(|id| World::address_of(id.0) == machine.address())
+            };
+            let replicas = machines.iter().filter(has_replica);
+            let replicas: Vec<_> = replicas
+                .map(|machine| bytes_of(machine, name, partition))
+                .collect();
+            assert_eq!(
+                replicas.len(),
+                found.replica_nodes.len(),
+                "{who}: {name:?}-{partition}"
             );
+            for (index, replica) in replicas.iter().enumerate() {
+                let [ends, first] =
+                    [replica, &replicas[0]].map(|replica| replica.as_ref().map(|(ends, _)| *ends));
+                assert!(ends.is_some(), "{who}: {name:?}-{partition}: no replica {index}");
+                assert_eq!(ends, first, "{who}: {name:?}-{partition}, replica {index}");
+                assert!(
+                    *replica == replicas[0],
+                    "{who}: {name:?}-{partition}: replica {index} has other bytes"
+                );
+            }
         }
     }
 }
 
 /// What the log of each partition holds. No transaction is open.
-pub fn read_final(who: &str, machine: &Machine) -> BTreeMap<i32, Final> {
+pub fn read_final(who: &str, machines: &[Machine]) -> BTreeMap<i32, Final> {
     let mut all = BTreeMap::new();
     for partition in 0..PARTITIONS {
-        let ((start, end), bytes) = bytes_of(machine, TOPIC, partition).expect("there is a replica");
+        let mut replicas = machines
+            .iter()
+            .filter_map(|machine| bytes_of(machine, TOPIC, partition));
+        let ((start, end), bytes) = replicas.next().expect("there is a replica");
         let mut found = Final::default();
         let mut open: BTreeMap<i64, Vec<(i64, String)>> = BTreeMap::new();
         let mut next = start;

@@ -41,6 +41,7 @@ struct State {
     platter: Platter,
     /// Fails one of so many calls; 0 lets all pass.
     fault_in: usize,
+    is_full: bool,
     /// Fails one of so many reads; 0 lets all pass.
     read_fault_in: usize,
     random: Random,
@@ -73,6 +74,7 @@ impl SimulatedDisk {
         SimulatedDisk(Arc::new(Mutex::new(State {
             platter,
             fault_in: 0,
+            is_full: false,
             read_fault_in: 0,
             random: Random::seeded(seed),
             power_for: None,
@@ -86,6 +88,11 @@ impl SimulatedDisk {
     /// From now on one of so many calls fails, for want of space or because the disk is broken; 0 ends that.
     pub fn fail_one_in(&self, calls: usize) {
         self.0.lock().fault_in = calls;
+    }
+
+    /// Whether the disk is full: what would make it fuller fails.
+    pub fn fill(&self, is_full: bool) {
+        self.0.lock().is_full = is_full;
     }
 
     /// From now on one of so many reads fails; 0 ends that.
@@ -240,6 +247,9 @@ impl SimulatedDisk {
         for path in above {
             match state.platter.find(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
+                    if state.is_full {
+                        return Err(Errno::NOSPC.into());
+                    }
                     let (parent, name) = state.platter.find_parent(path)?;
                     let node = state.platter.add_folder();
                     let change = NameChange::Link(name, node);
@@ -270,7 +280,11 @@ impl SimulatedDisk {
 impl SimulatedFile {
     pub(super) fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
-        let error = state.fault();
+        let end = position.saturating_add(bytes.len() as u64);
+        let grows = end > state.platter.content(self.node)?.len() as u64;
+        let error = state
+            .fault()
+            .or_else(|| (grows && state.is_full).then(|| Errno::NOSPC.into()));
         let written = match &error {
             Some(_) => &bytes[..state.random.index(bytes.len() + 1)],
             None => bytes,

@@ -1,4 +1,5 @@
-"""librdkafka_load.py produce|consume ADDRESS TOPIC RECORDS RECORD_BYTES BATCH_BYTES: prints {"seconds": …}.
+"""librdkafka_load.py produce|consume ADDRESS TOPIC RECORDS RECORD_BYTES BATCH_BYTES [SETTINGS]: prints {"seconds": …}.
+SETTINGS are more of librdkafka's, as JSON.
 
 Runs under the Python of compat-tests (confluent-kafka). Its own speed doesn't matter: what counts is the server's CPU per byte.
 """
@@ -13,9 +14,10 @@ PATIENCE_SECONDS = 60
 PARTITIONS = 4
 
 
-def produce(address, topic, records, record_bytes, batch_bytes):
+def produce(address, topic, records, record_bytes, batch_bytes, more):
     producer = Producer({
         "bootstrap.servers": address, "acks": 1, "batch.size": batch_bytes, "linger.ms": 50, "queue.buffering.max.messages": 500_000,
+        **more,
     })
     failed = []
 
@@ -40,8 +42,8 @@ def produce(address, topic, records, record_bytes, batch_bytes):
         sys.exit(f"not delivered: {failed[:1]}")
 
 
-def consume(address, topic, records, _record_bytes, _batch_bytes):
-    consumer = Consumer({"bootstrap.servers": address, "group.id": f"{topic}-read", "enable.auto.commit": False})
+def consume(address, topic, records, _record_bytes, _batch_bytes, more):
+    consumer = Consumer({"bootstrap.servers": address, "group.id": f"{topic}-read", "enable.auto.commit": False, **more})
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
     received, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     while received < records:
@@ -53,9 +55,10 @@ def consume(address, topic, records, _record_bytes, _batch_bytes):
 
 
 def main():
-    direction, address, topic, *sizes = sys.argv[1:]
+    direction, address, topic, *sizes = sys.argv[1:7]
+    more = json.loads(sys.argv[7]) if len(sys.argv) > 7 else {}
     began = time.monotonic()
-    {"produce": produce, "consume": consume}[direction](address, topic, *map(int, sizes))
+    {"produce": produce, "consume": consume}[direction](address, topic, *map(int, sizes), more)
     print(json.dumps({"seconds": time.monotonic() - began}))
 
 

@@ -17,7 +17,7 @@ from aiokafka.abc import AbstractTokenProvider as AsynchronousTokens
 from kafka.net.sasl.oauth import AbstractTokenProvider as Tokens
 
 TRY_S = 8
-case_name = contextvars.ContextVar("case_name", default="")
+case_name = contextvars.ContextVar("case_name")
 
 
 class Said(logging.Handler):
@@ -29,7 +29,7 @@ class Said(logging.Handler):
         logging.getLogger().addHandler(self)
 
     def emit(self, record):
-        self.lines.append((case_name.get(), record.getMessage()))
+        self.lines.append((case_name.get(""), record.getMessage()))
 
     def of(self, name):
         return [line for case, line in self.lines if case == name or f"client_id={name}" in line]

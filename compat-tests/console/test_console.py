@@ -1,5 +1,7 @@
 """What the console is told, compared with what Admin clients and consumers say; whom it is not told."""
 
+import json
+
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -55,6 +57,36 @@ def test_topics_are_those_of_admin(shown, admin):
     assert retention["source"] == "DYNAMIC_TOPIC_CONFIG" and "default: 604800000" in retention["about"]
     status, refused = shown.console("topic?name=nothing")
     assert status == 404 and refused["error"]["name"] == "UnknownTopicOrPartitionException"
+
+
+def registered(http, subject, schema, kind):
+    body = json.dumps({"schema": schema, "schemaType": kind}).encode()
+    status, _, text = http.ask(f"/subjects/{subject}/versions", body, Content_Type="application/json")
+    assert status == 200, text
+    return json.loads(text)["id"].to_bytes(4, "big")
+
+
+def test_records_are_decoded_by_their_schemas(http):
+    """In the form of Confluent's serializers; what does not fit says why."""
+    avro = registered(http, "a", '{"type":"record","name":"r","fields":[{"name":"n","type":"long"},{"name":"s","type":["null","string"]}]}', "AVRO")
+    proto = registered(http, "p", 'syntax = "proto3"; message M { int32 n = 1; repeated string s = 2; }', "PROTOBUF")
+    plain = registered(http, "j", '{"type":"object"}', "JSON")
+    unknown = (99).to_bytes(4, "big")
+    values = [
+        (b"\0" + avro + b"\x54\x02\x06abc", {"type": "AVRO", "text": '{"n":42,"s":"abc"}', "cut": False}),
+        (b"\0" + proto + b"\0\x08\x07\x12\x01x\x12\x01y", {"type": "PROTOBUF", "text": '{"n":7,"s":["x","y"]}', "cut": False}),
+        (b"\0" + plain + b'{"a": 1}', {"type": "JSON", "text": '{"a": 1}', "cut": False}),
+        (b"\0" + avro + b"\x54\x02\x7f", {"error": "a length is negative"}),
+        (b"\0" + unknown + b"x", {"error": "there is no schema 99"}),
+        (b"plain", None),
+    ]
+    producer = Producer({"bootstrap.servers": http.bootstrap})
+    for value, _ in values:
+        producer.produce("decoded", value, key=values[0][0])
+    assert producer.flush(WAIT_S) == 0
+    records = http.console("messages?topic=decoded&from=earliest")[1]["records"]
+    assert [record["value"].get("decoded") for record in records] == [decoded for _, decoded in values]
+    assert {record["key"]["decoded"]["text"] for record in records} == {'{"n":42,"s":"abc"}'}
 
 
 def test_records_are_shown_as_what_they_are(shown):

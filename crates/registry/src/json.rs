@@ -95,6 +95,11 @@ impl Json {
         }
     }
 
+    /// A number; what JSON has no number for is a text.
+    pub fn of_f64(value: f64) -> Json {
+        Number::from_f64(value).map_or_else(|| value.to_string().into(), Json::Number)
+    }
+
     /// The same with the names of all objects in order.
     pub fn sorted(&self) -> Json {
         match self {

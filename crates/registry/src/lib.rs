@@ -7,6 +7,7 @@
 
 mod api;
 mod base64;
+mod decoder;
 pub mod error;
 pub mod json;
 pub mod records;
@@ -16,6 +17,7 @@ mod settings;
 mod subject;
 
 pub use api::{Answer, Call, Decided, Method, Params, answer};
+pub use decoder::Decoder;
 pub use registry::Registry;
 
 #[cfg(test)]

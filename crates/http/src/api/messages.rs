@@ -11,6 +11,7 @@ use barnabas_tools::client::{Cluster, KafkaError};
 use serde_json::{Value, json};
 
 use super::asked::Asked;
+use super::decoding::Decoding;
 use super::failure::Failure;
 use super::topics::{bounds, describe};
 use super::{Asking, shown};
@@ -162,7 +163,13 @@ pub fn answer(asking: &Asking) -> Result<Value, Failure> {
     } else {
         shown::CUT_BYTES
     };
-    let records = found.iter().map(|record| shown::record(record, most));
+    let mut decoding = Decoding::default();
+    decoding.learn(asking, found.iter());
+    let records = found.iter().map(|record| {
+        let mut row = shown::record(record, most);
+        decoding.add(record, &mut row, most);
+        row
+    });
     let bounds = bounds
         .iter()
         .map(|(index, (start, end))| json!([index, start, end]));

@@ -12,6 +12,7 @@ mod access_lists;
 mod asked;
 mod brokers;
 mod clients;
+mod decoding;
 pub mod door;
 mod failure;
 mod group_changes;

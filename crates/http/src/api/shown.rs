@@ -1,5 +1,5 @@
 //! Keys, values and headers as JSON: text where they are text, hexadecimal digits where they are not, and cut
-//! where they are long. What a schema registry would decode has its place here.
+//! where they are long. `decoding` adds what they say by a schema of the registry.
 
 use std::fmt::Write as _;
 
@@ -22,10 +22,7 @@ pub fn bytes(bytes: Option<&[u8]>, most: usize) -> Value {
     let mut shown = json!({ "bytes": bytes.len() });
     match std::str::from_utf8(bytes) {
         Ok(text) if is_text(text) => {
-            let end = (0..=most.min(text.len()))
-                .rev()
-                .find(|at| text.is_char_boundary(*at));
-            let part = &text[..end.unwrap_or(0)];
+            let part = cut(text, most);
             shown["text"] = part.into();
             if part.len() < text.len() {
                 shown["cut"] = true.into();
@@ -43,6 +40,14 @@ pub fn bytes(bytes: Option<&[u8]>, most: usize) -> Value {
         shown["schema"] = id.into();
     }
     shown
+}
+
+/// As much of a text as has at most so many bytes.
+pub fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
 }
 
 /// A record.
@@ -65,10 +70,10 @@ pub fn record(record: &Fetched, most: usize) -> Value {
 }
 
 /// The id of the schema that a value names in Confluent's form, if it looks like one.
-fn schema_id(bytes: &[u8]) -> Option<u32> {
+pub fn schema_id(bytes: &[u8]) -> Option<i32> {
     let (magic, rest) = bytes.split_first()?;
     let id = rest.first_chunk::<4>().filter(|_| *magic == MAGIC)?;
-    Some(u32::from_be_bytes(*id)).filter(|id| (1..1 << 24).contains(id))
+    Some(i32::from_be_bytes(*id)).filter(|id| (1..1 << 24).contains(id))
 }
 
 fn is_text(text: &str) -> bool {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::decoding::Decoding;
 use super::failure::Failure;
 use super::messages::{Filter, partitions, positions, reading, said};
 use super::{Asking, shown};
@@ -81,16 +82,22 @@ fn follow(asking: &Asking, seen: Option<&str>, events: &mpsc::Sender<Bytes>) -> 
     ) {
         return Ok(());
     }
+    let mut decoding = Decoding::default();
     let mut idle = 0;
     loop {
         let records = fetcher.poll(PATIENCE)?;
         let positions = fetcher.positions().iter().map(|(at, offset)| (at.1, *offset));
         let id = said(positions);
         let taken: Vec<_> = records.iter().filter(|record| filter.takes(record)).collect();
+        decoding.learn(asking, taken.iter().copied());
         for part in taken.chunks(RECORDS_MAX) {
             let part: Vec<_> = part
                 .iter()
-                .map(|record| shown::record(record, shown::CUT_BYTES))
+                .map(|record| {
+                    let mut row = shown::record(record, shown::CUT_BYTES);
+                    decoding.add(record, &mut row, shown::CUT_BYTES);
+                    row
+                })
                 .collect();
             if !send("records", &part.into()) {
                 return Ok(());

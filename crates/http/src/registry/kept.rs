@@ -1,6 +1,7 @@
 //! The registry as the topic has it: every request reads on before it is answered, so that nothing runs
 //! between them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barnabas_broker::broker::Broker;
@@ -10,7 +11,7 @@ use barnabas_broker::schemas_topic::{
 use barnabas_protocol::error::ErrorCode;
 use barnabas_registry::error::RegistryError;
 use barnabas_registry::records::TopicRecord;
-use barnabas_registry::{Answer, Call, Method, Registry, answer};
+use barnabas_registry::{Answer, Call, Decoder, Method, Registry, answer};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -67,6 +68,29 @@ impl Kept {
                 Err(Failed::ForNow(_)) => tokio::time::sleep(RETRY_BACKOFF).await,
             }
         }
+    }
+}
+
+impl Kept {
+    /// What reads the values of schemas, by their ids.
+    ///
+    /// # Errors
+    /// 50001: the topic can't be read.
+    pub async fn decoders(
+        &self,
+        broker: &Broker,
+        ids: &[i32],
+    ) -> Result<BTreeMap<i32, Result<Decoder, String>>, RegistryError> {
+        let state = &mut *self.0.lock().await;
+        match catch_up(broker, &mut state.at, &mut state.registry)
+            .await
+            .map_err(unread)
+        {
+            Ok(()) => {}
+            Err(Failed::ForGood(error) | Failed::ForNow(error)) => return Err(error),
+        }
+        let decoder = |id: &i32| (*id, Decoder::of(&state.registry.0, *id));
+        Ok(ids.iter().map(decoder).collect())
     }
 }
 

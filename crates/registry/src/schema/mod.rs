@@ -1,6 +1,7 @@
 //! Schemas: their three languages, and what is the same for all.
 
 pub mod avro;
+mod decode;
 mod found;
 pub mod json_schema;
 pub mod protobuf;

@@ -6,26 +6,33 @@ import { choice, field, h, number, say, size, table, time, wrong } from "./dom.j
 
 const FORMATS = [["auto", "as they are"], ["json", "JSON"], ["text", "text"], ["hex", "hexadecimal"]];
 const KEPT = 500;
+const LANGUAGES = { AVRO: "Avro", JSON: "JSON", PROTOBUF: "Protobuf" };
 
 const utf8 = new TextEncoder();
 const to_hex = (text) => Array.from(utf8.encode(text), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const from_hex = (hex) => new TextDecoder().decode(Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16)));
 
+// Numbers that would not stay what they are leave the text as it is.
 const pretty = (text) => {
-  try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
+  try {
+    const value = JSON.parse(text);
+    return /\d{16}/.test(text) && JSON.stringify(value) !== text ? text : JSON.stringify(value, null, 2);
+  } catch { return text; }
 };
 
 // One line, or all of it.
 const shown = (bytes, format, whole) => {
   if (bytes === null) return h("span", { class: "muted" }, "null");
-  const dots = bytes.cut ? "…" : "";
-  let text = bytes.text ?? bytes.hex.replace(/(..)(?=.)/g, "$1 ");
+  const decoded = (format === "auto" || format === "json") && bytes.decoded?.text != null ? bytes.decoded : null;
+  const dots = (decoded ?? bytes).cut ? "…" : "";
+  let text = decoded?.text ?? bytes.text ?? bytes.hex.replace(/(..)(?=.)/g, "$1 ");
   if (format === "hex") text = (bytes.hex ?? to_hex(bytes.text)).replace(/(..)(?=.)/g, "$1 ");
   if (format === "text" && bytes.text == null) text = from_hex(bytes.hex);
-  if (whole && !bytes.cut && (format === "json" || format === "auto") && bytes.text != null) text = pretty(text);
+  if (whole && !dots && (format === "json" || format === "auto") && (decoded || bytes.text != null)) text = pretty(text);
   if (!whole) return h("span", { class: "one-line" }, text === "" ? h("span", { class: "muted" }, "(empty)") : text.slice(0, 300) + dots);
   return h("div", {},
-    h("p", { class: "muted" }, `${size(bytes.bytes)}${bytes.schema ? `, schema ${bytes.schema}` : ""}${bytes.cut ? ", cut" : ""}`),
+    h("p", { class: "muted" }, `${size(bytes.bytes)}${bytes.schema ? `, ${bytes.decoded?.type ? `${LANGUAGES[bytes.decoded.type]} by ` : ""}schema ${bytes.schema}` : ""}${dots ? ", cut" : ""}`),
+    bytes.decoded?.error ? h("p", { class: "muted" }, `Not decoded: ${bytes.decoded.error}.`) : "",
     h("pre", { tabindex: 0 }, text + dots));
 };
 
@@ -90,7 +97,7 @@ const rows = (topic, partitions, record, format) => {
     open.textContent = is_open ? "−" : "+";
     if (!is_open || place.firstChild.childNodes.length) return;
     let whole = record;
-    const cut = [record.key, record.value, ...record.headers.map(([, value]) => value)].some((bytes) => bytes?.cut);
+    const cut = [record.key, record.value, ...record.headers.map(([, value]) => value)].some((bytes) => bytes?.cut || bytes?.decoded?.cut);
     try {
       if (cut) whole = (await ask("messages", { topic, partition: record.partition, from: "offset", at: record.offset, count: 1, whole: 1 })).records[0] || record;
       Object.defineProperty(whole, "again", { value: () => produce(topic, partitions, whole) });

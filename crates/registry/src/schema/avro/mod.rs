@@ -1,6 +1,7 @@
 //! Avro schemas, by its specification and with what Avro for Java makes of them.
 
 pub mod compatibility;
+mod decode;
 mod defaults;
 mod parse;
 mod write;

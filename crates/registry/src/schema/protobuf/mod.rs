@@ -2,6 +2,7 @@
 //! compared as Confluent's registry compares.
 
 pub mod compatibility;
+mod decode;
 mod names;
 mod write;
 
@@ -10,6 +11,7 @@ use prost_types::FileDescriptorProto;
 
 use crate::base64;
 use crate::schema::{Resolved, SchemaType};
+pub use decode::Messages;
 use names::Names;
 
 /// Nested braces and brackets of a text.

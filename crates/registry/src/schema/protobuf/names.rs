@@ -132,7 +132,7 @@ impl Names {
     }
 }
 
-fn scope_of(file: &FileDescriptorProto) -> String {
+pub(super) fn scope_of(file: &FileDescriptorProto) -> String {
     match file.package() {
         "" => String::new(),
         package => format!(".{package}"),

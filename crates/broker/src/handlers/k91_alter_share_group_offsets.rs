@@ -96,8 +96,8 @@ pub async fn handle(
     answered(topics, &start_offsets, &failed)
 }
 
-/// The answer about the partitions that are named: an error where the topic may not be read (the `bool`), where
-/// the partition doesn't exist, where the share coordinator `failed`.
+/// The answer about the partitions that are named: an error where the topic may not be read (the `bool`),
+/// where the partition doesn't exist, where the share coordinator `failed`.
 fn answered(
     topics: Vec<(AlterShareGroupOffsetsRequestTopic, Uuid, bool)>,
     start_offsets: &BTreeMap<(Uuid, i32), i64>,

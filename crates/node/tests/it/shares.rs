@@ -380,7 +380,7 @@ fn a_topic_without_partitions_is_what_it_is_to_apache_kafka() {
         .with_topic_id(topic)
         .with_partitions(vec![partition]);
     let request = InitializeShareGroupStateRequest::default()
-        .with_group_id(text("new").into())
+        .with_group_id(text("new"))
         .with_topics(vec![bare, named]);
     let initialized = call(&mut client, 0, &request);
     assert_eq!(initialized.results.len(), 1);
@@ -390,7 +390,7 @@ fn a_topic_without_partitions_is_what_it_is_to_apache_kafka() {
         .with_topic_id(topic)
         .with_partitions(vec![read_share_group_state_request::PartitionData::default()]);
     let request = ReadShareGroupStateRequest::default()
-        .with_group_id(text("new").into())
+        .with_group_id(text("new"))
         .with_topics(vec![bare, named]);
     assert!(call(&mut client, 0, &request).results.is_empty());
 }

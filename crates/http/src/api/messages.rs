@@ -323,6 +323,7 @@ mod tests {
             key: Some(b"key-1".to_vec()),
             value: Some(br#"{"a":{"b":[1,"x"]},"c":null}"#.to_vec()),
             headers: vec![(b"trace".to_vec(), Some(b"abc".to_vec()))],
+            deliveries: None,
         };
         for (query, taken) in [
             ("", true),

@@ -8,9 +8,7 @@ use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::kafka_uuid;
 use barnabas_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use barnabas_protocol::messages::consumer_group_heartbeat_response::Assignment;
-use barnabas_protocol::messages::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, MetadataRequest, metadata_request,
-};
+use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -152,21 +150,12 @@ impl<'a> ConsumerMember<'a> {
 
     /// What it reads, by the topics' names.
     fn names(&self) -> Result<Vec<TopicPartition>, KafkaError> {
-        let wanted = self.owned.keys().map(|id| {
-            metadata_request::MetadataRequestTopic::default()
-                .with_topic_id(*id)
-                .with_name(None)
-        });
-        let request = MetadataRequest::default().with_topics(Some(wanted.collect()));
-        let response = match self.owned.is_empty() {
-            true => return Ok(Vec::new()),
-            false => self.cluster.ask(To::Any, "metadata", &request)?,
-        };
+        let names = self.cluster.topic_names(self.owned.keys())?;
         let mut found = Vec::new();
-        for topic in &response.topics {
+        for (id, partitions) in &self.owned {
             // A topic that has gone meanwhile is no longer read, and the next assignment says so.
-            if let (Some(name), Some(partitions)) = (&topic.name, self.owned.get(&topic.topic_id)) {
-                found.extend(partitions.iter().map(|index| (name.to_string(), *index)));
+            if let Some(name) = names.get(id) {
+                found.extend(partitions.iter().map(|index| (name.clone(), *index)));
             }
         }
         Ok(found)

@@ -1,18 +1,16 @@
 //! Reading partitions: one Fetch on its way to each leader, whatever comes first is taken first.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use barnabas_protocol::messages::{FetchRequest, FetchResponse};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::leaders::{TopicPartition, by_topic, topics_of};
 use super::offsets::{EARLIEST, LATEST};
+use super::pending::OnTheirWay;
 use super::records::{Fetched, Room, records};
 use super::{Cluster, KafkaError, To, topic_name};
 
@@ -53,18 +51,13 @@ impl Default for FetchSettings {
 
 type Answer = Result<(i16, FetchResponse), KafkaError>;
 
-struct OnItsWay<'a> {
-    leader: i32,
-    answer: Pin<Box<dyn Future<Output = Answer> + 'a>>,
-}
-
 /// Reads partitions from their positions on.
 pub struct Fetcher<'a> {
     cluster: &'a Cluster,
     settings: FetchSettings,
     positions: BTreeMap<TopicPartition, i64>,
     leaders: BTreeMap<TopicPartition, i32>,
-    on_their_way: Vec<OnItsWay<'a>>,
+    on_their_way: OnTheirWay<'a, Answer>,
     /// Not before, where something went wrong.
     next_metadata: Option<Instant>,
 }
@@ -77,7 +70,7 @@ impl<'a> Fetcher<'a> {
             settings,
             positions: BTreeMap::new(),
             leaders: BTreeMap::new(),
-            on_their_way: Vec::new(),
+            on_their_way: OnTheirWay::new(),
             next_metadata: None,
         }
     }
@@ -127,7 +120,7 @@ impl<'a> Fetcher<'a> {
             }
             self.send();
             let wake = self.next_metadata.map_or(until, |at| at.min(until));
-            let first = self.cluster.wait(first_of(&mut self.on_their_way, wake));
+            let first = self.cluster.wait(self.on_their_way.first(wake));
             if let Some((leader, answer)) = first {
                 let found = self.take(leader, answer)?;
                 if !found.is_empty() {
@@ -160,7 +153,7 @@ impl<'a> Fetcher<'a> {
     fn send(&mut self) {
         let mut of_leader: BTreeMap<i32, Vec<(TopicPartition, i64)>> = BTreeMap::new();
         for (partition, leader) in &self.leaders {
-            if self.on_their_way.iter().all(|sent| sent.leader != *leader) {
+            if !self.on_their_way.to(*leader) {
                 let position = self.positions.get(partition).copied().unwrap_or_default();
                 of_leader
                     .entry(*leader)
@@ -176,10 +169,7 @@ impl<'a> Fetcher<'a> {
                     .call(To::Reader(leader), "fetch", FETCH_BY_NAME, |_| request.clone())
                     .await
             };
-            self.on_their_way.push(OnItsWay {
-                leader,
-                answer: Box::pin(answer),
-            });
+            self.on_their_way.add(leader, answer);
         }
     }
 
@@ -244,23 +234,6 @@ impl<'a> Fetcher<'a> {
         }
         self.find_out(&lost)?;
         Ok(found)
-    }
-}
-
-/// The first answer that comes; none until `until`.
-async fn first_of(sent: &mut Vec<OnItsWay<'_>>, until: Instant) -> Option<(i32, Answer)> {
-    let first = poll_fn(|context| {
-        for index in 0..sent.len() {
-            if let Poll::Ready(answer) = sent[index].answer.as_mut().poll(context) {
-                return Poll::Ready((sent.swap_remove(index).leader, answer));
-            }
-        }
-        Poll::Pending
-    });
-    tokio::select! {
-        biased;
-        first = first => Some(first),
-        () = sleep_until(until) => None,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Fetched {
     pub value: Option<Vec<u8>>,
     /// Its headers, in their order.
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// How often it was delivered to a share group; none without one.
+    pub deliveries: Option<i16>,
 }
 
 /// The records from `position` on in what was fetched of a partition, and the offset to go on from. Batches
@@ -121,6 +123,7 @@ pub fn records(
                     .headers()
                     .map(|header| (header.key.to_vec(), owned(header.value)))
                     .collect(),
+                deliveries: None,
             });
         }
     }

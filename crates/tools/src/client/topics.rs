@@ -93,6 +93,30 @@ impl Cluster {
         Ok(response)
     }
 
+    /// The names of the topics with these ids. Topics that there are not are passed over.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub fn topic_names<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i Uuid>,
+    ) -> Result<BTreeMap<Uuid, String>, KafkaError> {
+        let wanted = ids
+            .into_iter()
+            .map(|id| MetadataRequestTopic::default().with_topic_id(*id).with_name(None));
+        let wanted: Vec<MetadataRequestTopic> = wanted.collect();
+        if wanted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let request = MetadataRequest::default().with_topics(Some(wanted));
+        let response = self.ask(To::Any, "metadata", &request)?;
+        let named = response.topics.iter().filter_map(|topic| {
+            let name = topic.name.as_ref()?;
+            Some((topic.topic_id, name.to_string()))
+        });
+        Ok(named.collect())
+    }
+
     /// All topics that this client may see, by name.
     ///
     /// # Errors

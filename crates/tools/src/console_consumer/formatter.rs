@@ -187,7 +187,10 @@ impl Formatter {
             }
             1 => out.extend_from_slice(format!("Partition:{}", record.partition).as_bytes()),
             2 => out.extend_from_slice(format!("Offset:{}", record.offset).as_bytes()),
-            3 => out.extend_from_slice(b"Delivery:NOT_PRESENT"),
+            3 => match record.deliveries {
+                Some(count) => out.extend_from_slice(format!("Delivery:{count}").as_bytes()),
+                None => out.extend_from_slice(b"Delivery:NOT_PRESENT"),
+            },
             4 => out.extend_from_slice(b"Epoch:NOT_PRESENT"),
             5 => self.write_headers(record, out)?,
             6 => self.write_bytes(self.key_deserializer, record.key.as_deref(), out)?,

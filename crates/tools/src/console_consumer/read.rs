@@ -2,15 +2,38 @@
 
 use std::time::{Duration, Instant};
 
-use super::options::Reading;
+use super::options::{Reading, Showing};
 use super::source::Source;
 use crate::arguments::Options;
-use crate::client::{Cluster, Stop};
+use crate::client::records::Fetched;
+use crate::client::{Cluster, KafkaError, Stop};
 use crate::console::Console;
 use crate::failure::{Failure, Outcome};
 
 /// How long is waited for records at once.
 const TURN: Duration = Duration::from_millis(200);
+
+/// Where records come from.
+pub trait Incoming {
+    /// Waits for records, so long at most; there may be none.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    fn poll(&mut self, patience: Duration) -> Result<Vec<Fetched>, KafkaError>;
+
+    /// Hears of each record whether it could be shown.
+    fn shown(&mut self, record: &Fetched, is_shown: bool);
+}
+
+impl Incoming for Source<'_> {
+    fn poll(&mut self, patience: Duration) -> Result<Vec<Fetched>, KafkaError> {
+        self.poll(patience)
+    }
+
+    fn shown(&mut self, record: &Fetched, _: bool) {
+        self.delivered(record);
+    }
+}
 
 /// Runs the tool.
 ///
@@ -22,6 +45,14 @@ pub fn run(options: &Options, console: &mut Console) -> Outcome {
     let stop = Stop::listen(&cluster)?;
     let mut shown = 0;
     let done = read(&cluster, &reading, &stop, console, &mut shown);
+    end(options, done, shown, &stop, console)
+}
+
+/// Says how many records were shown, and how the tool ends.
+///
+/// # Errors
+/// That end.
+pub fn end(options: &Options, done: Outcome, shown: i64, stop: &Stop, console: &mut Console) -> Outcome {
     console.error(format!("Processed a total of {shown} messages"));
     if options.has("enable-systest-events") {
         console.line("shutdown_complete");
@@ -51,27 +82,45 @@ fn read(
         reading.group.clone(),
         &reading.reset,
     )?;
+    show(&mut source, &reading.showing, stop, console, shown)?;
+    source.close();
+    Ok(())
+}
+
+/// Shows records until there are enough of them, or none come any more.
+///
+/// # Errors
+/// Nothing can be read, or a record can't be shown.
+pub fn show(
+    incoming: &mut impl Incoming,
+    showing: &Showing,
+    stop: &Stop,
+    console: &mut Console,
+    shown: &mut i64,
+) -> Outcome {
     let mut last = Instant::now();
     let mut line = Vec::new();
-    let timeout = reading.timeout_ms.map(Duration::from_millis);
-    while reading.max_messages.is_none_or(|most| *shown < most) && !stop.is_set() {
-        let left = timeout.map_or(TURN, |timeout| timeout.saturating_sub(last.elapsed()).min(TURN));
-        let records = source.poll(left)?;
+    while showing.max_messages.is_none_or(|most| *shown < most) && !stop.is_set() {
+        let left = showing
+            .timeout
+            .map_or(TURN, |timeout| timeout.saturating_sub(last.elapsed()).min(TURN));
+        let records = incoming.poll(left)?;
         for record in &records {
             line.clear();
-            if reading.max_messages.is_some_and(|most| *shown >= most) {
+            if showing.max_messages.is_some_and(|most| *shown >= most) {
                 break;
             }
             *shown += 1;
-            match reading.formatter.write(record, &mut line) {
+            let written = showing.formatter.write(record, &mut line);
+            match &written {
                 Ok(()) => console.bytes(&line),
-                Err(why) if reading.skips_errors => console.error(why),
+                Err(why) if showing.skips_errors => console.error(why),
                 Err(why) => {
                     console.error(why);
                     return Err(Failure::Exit(1));
                 }
             }
-            source.delivered(record);
+            incoming.shown(record, written.is_ok());
         }
         if !console.flush() {
             console.error("Unable to write to standard out, closing consumer.");
@@ -79,11 +128,10 @@ fn read(
         }
         if !records.is_empty() {
             last = Instant::now();
-        } else if timeout.is_some_and(|timeout| last.elapsed() >= timeout) {
+        } else if showing.timeout.is_some_and(|timeout| last.elapsed() >= timeout) {
             console.error("org.apache.kafka.common.errors.TimeoutException");
             break;
         }
     }
-    source.close();
     Ok(())
 }

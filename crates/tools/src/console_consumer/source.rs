@@ -12,6 +12,7 @@ use crate::client::member::Member;
 use crate::client::membership::{MemberSettings, Offsets};
 use crate::client::offsets::{EARLIEST, LATEST};
 use crate::client::records::Fetched;
+use crate::client::share_session::ShareSettings;
 use crate::client::{Cluster, KafkaError, Properties};
 use crate::failure::{Failure, Outcome, usage};
 
@@ -267,23 +268,44 @@ fn millis(properties: &Properties, name: &str, default: u64) -> Outcome<Duration
     }
 }
 
+fn int(properties: &Properties, name: &str, default: i32) -> Outcome<i32> {
+    let Some(text) = properties.get(name) else {
+        return Ok(default);
+    };
+    text.trim().parse().map_err(|_| {
+        Failure::Said(format!(
+            "Invalid value {text} for configuration {name}: Not a number of type INT"
+        ))
+    })
+}
+
+/// How a member of a share group reads, by its client's properties.
+///
+/// # Errors
+/// One of them makes no sense.
+pub fn share_settings(properties: &Properties) -> Outcome<ShareSettings> {
+    let default = ShareSettings::default();
+    Ok(ShareSettings {
+        max_wait: millis(properties, "fetch.max.wait.ms", 500)?,
+        max_bytes: int(properties, "fetch.max.bytes", default.max_bytes)?,
+        max_records: int(properties, "max.poll.records", default.max_records)?,
+        ..default
+    })
+}
+
 fn fetch_settings(properties: &Properties, reset: Option<i64>) -> Outcome<FetchSettings> {
     let default = FetchSettings::default();
-    let bytes = |name: &str, default: i32| match properties.get(name) {
-        None => Ok(default),
-        Some(text) => text.trim().parse().map_err(|_| {
-            Failure::Said(format!(
-                "Invalid value {text} for configuration {name}: Not a number of type INT"
-            ))
-        }),
-    };
     Ok(FetchSettings {
         read_committed: properties
             .get("isolation.level")
             .is_some_and(|level| level == "read_committed"),
         max_wait: millis(properties, "fetch.max.wait.ms", 500)?,
-        max_bytes: bytes("fetch.max.bytes", default.max_bytes)?,
-        partition_max_bytes: bytes("max.partition.fetch.bytes", default.partition_max_bytes)?,
+        max_bytes: int(properties, "fetch.max.bytes", default.max_bytes)?,
+        partition_max_bytes: int(
+            properties,
+            "max.partition.fetch.bytes",
+            default.partition_max_bytes,
+        )?,
         reset,
         ..default
     })

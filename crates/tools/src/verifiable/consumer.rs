@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::arguments::Known;
-use super::events::{Event, list, partitions, quoted};
+use super::events::{Event, list, partitions, quoted, record_data};
 use crate::arguments::{Options, Takes, Word, word};
 use crate::client::leaders::TopicPartition;
 use crate::client::membership::Offsets;
@@ -223,7 +223,7 @@ impl Reading {
             for record in &own {
                 source.delivered(record);
                 if self.verbose {
-                    console.line(data(record));
+                    console.line(record_data(record));
                 }
             }
             self.left = self.left.map(|left| left - own.len());
@@ -249,18 +249,4 @@ impl Reading {
         }
         console.line(event.raw("success", &committed.is_ok().to_string()).line());
     }
-}
-
-fn data(record: &Fetched) -> String {
-    let text = |bytes: &Option<Vec<u8>>| {
-        let bytes = bytes.as_ref()?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
-    };
-    Event::new("record_data")
-        .text("key", text(&record.key).as_deref())
-        .text("value", text(&record.value).as_deref())
-        .text("topic", Some(&record.topic))
-        .number("partition", i64::from(record.partition))
-        .number("offset", record.offset)
-        .line()
 }

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::client::leaders::TopicPartition;
+use crate::client::records::Fetched;
 
 /// One event: its time and name, then what it is about.
 pub struct Event(String);
@@ -52,6 +53,21 @@ pub fn list(items: impl Iterator<Item = String>) -> String {
 /// A text in JSON.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// A record, whole.
+pub fn record_data(record: &Fetched) -> String {
+    let text = |bytes: &Option<Vec<u8>>| {
+        let bytes = bytes.as_ref()?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    };
+    Event::new("record_data")
+        .text("key", text(&record.key).as_deref())
+        .text("value", text(&record.value).as_deref())
+        .text("topic", Some(&record.topic))
+        .number("partition", i64::from(record.partition))
+        .number("offset", record.offset)
+        .line()
 }
 
 /// Milliseconds since 1970.

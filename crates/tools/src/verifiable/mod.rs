@@ -4,3 +4,4 @@ mod arguments;
 pub mod consumer;
 mod events;
 pub mod producer;
+pub mod share_consumer;

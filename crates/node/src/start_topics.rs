@@ -3,12 +3,13 @@
 //!
 //! Everything is asked of the controller without effect first: of a list with a mistake nothing is done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barnabas_broker::broker::Broker;
-use barnabas_config::ConfigResource;
 use barnabas_config::start_topics::StartTopic;
-use barnabas_metadata::controller::{AlterConfigs, CreatePartitions, CreateTopics};
+use barnabas_config::{ConfigResource, Layers, Settings, validate};
+use barnabas_metadata::controller::{AlterConfigs, CreatePartitions, CreateTopics, topic_name};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use barnabas_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -29,6 +30,36 @@ pub struct Wanted {
     pub apply: bool,
     /// Whether other brokers may still come that replicas are for.
     pub waits_for_brokers: bool,
+}
+
+/// Finds mistakes that the list alone shows, before anything is written; `is_founded` says whether this node
+/// has worked before.
+///
+/// # Errors
+/// A sentence about the first topic that can't be had.
+pub fn check(wanted: &Wanted, layers: &Layers, is_founded: bool) -> Result<(), String> {
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for topic in &wanted.topics {
+        let refused = |why: String| format!("topic {} could not be created: {why}", topic.name);
+        topic_name::validate(&topic.name).map_err(refused)?;
+        // As Apache Kafka: dots and underscores are one in the names of metrics.
+        if let Some(other) = names.insert(topic.name.replace('.', "_"), &topic.name) {
+            return Err(refused(match other == topic.name {
+                true => "it is in the list twice".to_owned(),
+                false => format!("Topic '{}' collides with existing topic: {other}", topic.name),
+            }));
+        }
+        let configs: Settings = topic.configs.iter().cloned().collect();
+        validate::topic(layers, &configs).map_err(|refusal| refused(refusal.message))?;
+        // What is there already may have come to be with other brokers.
+        let replicas = topic.replicas.filter(|replicas| *replicas > 1);
+        if let Some(replicas) = replicas.filter(|_| !is_founded && !wanted.waits_for_brokers) {
+            return Err(refused(format!(
+                "Unable to replicate the partition {replicas} time(s): there is this broker alone"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Has all topics in the image when it returns.

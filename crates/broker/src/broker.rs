@@ -96,7 +96,7 @@ impl AdminNode for Broker {
             let prefix = format!("listener.name.{}.ssl.", listener.name.to_lowercase());
             // Who changes something else is not held up by a file that is gone meanwhile.
             if new.keys().any(|name| name.starts_with(&prefix)) {
-                tls.check(layers, &|path| std::fs::read(path))
+                tls.check(layers, &barnabas_config::files::read)
                     .map_err(|error| error.to_string())?;
             }
         }

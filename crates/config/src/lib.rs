@@ -14,6 +14,7 @@ mod dynamic;
 pub mod effect;
 pub mod explain;
 pub mod faults;
+pub mod files;
 pub mod http;
 mod ineffective;
 mod iso_duration;

@@ -5,14 +5,12 @@
 //! written, which for a password means that nobody knows what it is.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use regex::Regex;
 
 use super::layers::Settings;
-use super::{ConfigException, properties};
+use super::{ConfigException, files, properties};
 
 const CLASSES: &str = "org.apache.kafka.common.config.provider.";
 /// The setting that names providers, and the prefix of theirs.
@@ -39,17 +37,7 @@ impl Machine<'static> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    let length = file
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    match length as u64 > FILE_BYTES_MAX {
-        true => Err(format!("{} has more than {FILE_BYTES_MAX} bytes", path.display())),
-        false => Ok(text),
-    }
+    files::text_given(path, FILE_BYTES_MAX).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 enum Provider {

@@ -1,10 +1,11 @@
 //! The HTTP listener beside a node: it answers from before the node's start to its end.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use barnabas_config::faults;
+use barnabas_config::files;
 use barnabas_config::http::HttpListener;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{Layers, ListenerConfig, SecurityProtocol, Settings};
@@ -135,7 +136,7 @@ impl Entrance {
             &listener.name,
             listener.security_protocol,
             &Layers::of_static(settings),
-            &|path: &Path| std::fs::read(path),
+            &files::read,
         )?;
         Ok(Way {
             node_id,

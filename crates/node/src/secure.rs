@@ -15,7 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barnabas_config::properties;
+use barnabas_config::{files, properties};
 use barnabas_environment::Environment;
 use barnabas_network::Listener;
 use barnabas_protocol::security_protocol::SecurityProtocol;
@@ -63,7 +63,7 @@ impl Secured {
             let password = password.replace(['+', '/', '='], "");
             write(&file, &properties::line(USER, &password))?;
         }
-        let text = fs::read(&file).map_err(|error| said(&file, &error))?;
+        let text = files::read(&file).map_err(|error| said(&file, &error))?;
         let users = properties::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
         if users.is_empty() {
             return Err(format!("{}: there is no NAME=PASSWORD in it", file.display()));

@@ -1,8 +1,9 @@
 //! What a node is started with: the file, the environment and the command line, read from the machine.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use barnabas_config::files::{self, FILE_BYTES_MAX};
 use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_config::properties;
 use barnabas_config::redpanda::Redpanda;
@@ -21,7 +22,7 @@ use crate::secure::Secured;
 pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, String> {
     let file = match start.file {
         Some(path) => {
-            let bytes = std::fs::read(&path);
+            let bytes = files::read_given(&path, FILE_BYTES_MAX);
             let bytes = bytes.map_err(|error| cannot_read(&path, &error))?;
             tracing::debug!(file = %path.display(), bytes = bytes.len(), "settings are read from a file");
             Some((path, bytes))
@@ -82,19 +83,12 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
 const VALUE_MAX: u64 = 1 << 20;
 
 fn read_value(path: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    let read = file.take(VALUE_MAX + 1).read_to_string(&mut text);
-    match read {
-        Ok(length) if length as u64 > VALUE_MAX => Err(format!("it is longer than {VALUE_MAX} bytes")),
-        Ok(_) => Ok(text),
-        Err(error) => Err(error.to_string()),
-    }
+    files::text_given(Path::new(path), VALUE_MAX).map_err(|error| error.to_string())
 }
 
 /// Flags win over the file, which need not be there.
 fn of_rpk(rpk: Rpk) -> Result<Vec<(String, String)>, String> {
-    let mut found = match std::fs::read(&rpk.config) {
+    let mut found = match files::read_given(&rpk.config, FILE_BYTES_MAX) {
         Ok(bytes) => Redpanda::of_yaml(&bytes).map_err(|why| format!("{}: {why}", rpk.config.display()))?,
         Err(error) if error.kind() == ErrorKind::NotFound => Redpanda::default(),
         Err(error) => return Err(cannot_read(&rpk.config, &error)),

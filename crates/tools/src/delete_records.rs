@@ -7,7 +7,7 @@ use barnabas_protocol::messages::DeleteRecordsRequest;
 use barnabas_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use serde_json::Value;
 
-use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, connect, word};
+use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, connect, text_file, word};
 use crate::client::leaders::{TopicPartition, by_topic, hash, topics_of};
 use crate::client::{Cluster, KafkaError, To, topic_name};
 use crate::console::Console;
@@ -33,7 +33,7 @@ pub fn run(options: &Options, console: &mut Console) -> Outcome {
     options.require(&["bootstrap-server", "offset-json-file"])?;
     let cluster = connect(options, "command-config")?;
     let path = options.value("offset-json-file")?.unwrap_or_default();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
+    let text = text_file(path)?;
     let offsets = parse(&text)?;
     console.line("Executing records delete operation");
     let answers = delete(&cluster, &offsets)?;

@@ -8,7 +8,9 @@ use barnabas_protocol::messages::ElectLeadersRequest;
 use barnabas_protocol::messages::elect_leaders_request::TopicPartitions;
 use serde_json::Value;
 
-use crate::arguments::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, properties_file, word};
+use crate::arguments::{
+    BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, properties_file, text_file, word,
+};
 use crate::client::leaders::{TopicPartition, by_topic, hash};
 use crate::client::{Cluster, KafkaError, To, topic_name};
 use crate::console::Console;
@@ -114,7 +116,7 @@ fn partitions(options: &Options) -> Outcome<Option<Vec<TopicPartition>>> {
     let Some(path) = options.value("path-to-json-file")? else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
+    let text = text_file(path)?;
     let json: Value = serde_json::from_str(&text)
         .map_err(|_| Failure::Said("Replica election data is empty".to_owned()))?;
     let Some(list) = json.get("partitions").and_then(Value::as_array) else {

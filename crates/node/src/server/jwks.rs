@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_config::files;
 use barnabas_config::{ConfigException, Layers, SecurityProtocol, Settings};
 use barnabas_network::client::https::{self, Url};
 use barnabas_security::sasl::{JwksEndpoint, KeySet};
@@ -70,12 +71,11 @@ impl Place {
             trust.insert("ssl.truststore.type".to_owned(), "PEM".to_owned());
             trust.insert("ssl.truststore.location".to_owned(), (*bundle).to_owned());
         }
-        let read = |path: &Path| std::fs::read(path);
         let tls = ClientTls::read(
             "oauthbearer",
             SecurityProtocol::Ssl,
             &Layers::of_static(trust),
-            &read,
+            &files::read,
         );
         Ok(Place::Url(
             parsed,
@@ -130,7 +130,7 @@ async fn keep(endpoint: &JwksEndpoint, place: &Place, wanted: &Notify) {
 
 async fn fetch(place: &Place) -> Result<KeySet, io::Error> {
     let bytes = match place {
-        Place::File(path) => std::fs::read(path)?,
+        Place::File(path) => files::read(path)?,
         Place::Url(url, tls) => {
             let got = timeout(ANSWER_WITHIN, https::get(url, tls.as_ref(), KEYS_BYTES_MAX));
             got.await

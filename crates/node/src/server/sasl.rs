@@ -2,9 +2,11 @@
 //! them; and how the node logs in at those of others.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barnabas_config::files::{self, FILE_BYTES_MAX};
 use barnabas_config::{
     BrokerConfig, ConfigException, Layers, ListenerConfig, ListenerProtocol, ListenerSettings, definitions,
 };
@@ -182,7 +184,7 @@ fn with_settings<T>(
 
 fn read_jaas_file(path: &str) -> Result<JaasFile, ConfigException> {
     let name = "java.security.auth.login.config";
-    let text = std::fs::read_to_string(path)
+    let text = files::text_given(Path::new(path), FILE_BYTES_MAX)
         .map_err(|error| ConfigException::new(format!("{name}={path} can't be read: {error}")))?;
     JaasFile::parse(&text).map_err(|error| ConfigException::new(format!("{name}={path}: {error}")))
 }

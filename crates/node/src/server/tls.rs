@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use barnabas_config::files;
 use barnabas_config::{DynamicBrokerConfig, Layers, ListenerConfig, ListenerProtocol};
 use barnabas_network::Network;
 use barnabas_network::client::Connector;
@@ -21,10 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub struct NodeTls {
     servers: Vec<Arc<ServerTls>>,
     clients: Vec<Arc<ClientTls>>,
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    std::fs::read(path)
 }
 
 impl NodeTls {
@@ -49,7 +46,7 @@ impl NodeTls {
             return Ok(None);
         }
         let name = &listener.name;
-        let tls = ServerTls::read(name, listener.protocol, layers, &read);
+        let tls = ServerTls::read(name, listener.protocol, layers, &files::read);
         let tls = Arc::new(tls.map_err(|source| of_listener(name, source))?);
         for warning in tls.warnings() {
             tracing::warn!(listener = name, "{warning}");
@@ -72,7 +69,7 @@ impl NodeTls {
         if !listener.protocol.is_encrypted() {
             return Ok(connector);
         }
-        let tls = ClientTls::read(&listener.name, listener.protocol, layers, &read);
+        let tls = ClientTls::read(&listener.name, listener.protocol, layers, &files::read);
         let tls = Arc::new(tls.map_err(|source| of_listener(&listener.name, source))?);
         self.clients.push(tls.clone());
         Ok(connector.with_tls(tls))
@@ -105,9 +102,9 @@ impl NodeTls {
 
     fn reload(&self, layers: &Layers) {
         let servers = self.servers.iter();
-        let servers = servers.map(|tls| (tls.listener(), tls.reload(layers, &read)));
+        let servers = servers.map(|tls| (tls.listener(), tls.reload(layers, &files::read)));
         let clients = self.clients.iter();
-        let clients = clients.map(|tls| (tls.listener(), tls.reload(layers, &read)));
+        let clients = clients.map(|tls| (tls.listener(), tls.reload(layers, &files::read)));
         for (listener, reloaded) in servers.chain(clients) {
             match reloaded {
                 Ok(true) => tracing::info!(listener, "new keys or trust: new connections begin with them"),

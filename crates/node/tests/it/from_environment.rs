@@ -69,6 +69,10 @@ fn a_variable_that_cannot_be_used_is_named_and_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
+    let fifo = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let fifo = fifo.to_str().unwrap();
     let table: &[(&[(&str, &str)], &str)] = &[
         (&[("KAFKA_NUM_PARTITIONS", "many")], "KAFKA_NUM_PARTITIONS=many"),
         (&[("CLUSTER_ID", "a b")], "CLUSTER_ID=a b is not valid"),
@@ -81,6 +85,38 @@ fn a_variable_that_cannot_be_used_is_named_and_nothing_is_made() {
             "KAFKA_CREATE_TOPICS=a:x:1 is not valid",
         ),
         (&[("BARNABAS_TOPICS", "a:0")], "BARNABAS_TOPICS=a:0"),
+        (
+            &[("KAFKA_NODE_ID_FILE", "FIFO")],
+            "FIFO is not valid: it is a fifo, and has not come to its end within 5 seconds",
+        ),
+        (
+            &[("KAFKA_NODE_ID_FILE", "/dev/zero")],
+            "/dev/zero is not valid: it is longer than 1048576 bytes",
+        ),
+        (
+            &[("KAFKA_NODE_ID_FILE", "/proc")],
+            "KAFKA_NODE_ID_FILE=/proc is not valid",
+        ),
+        (
+            &[("KAFKA_CREATE_TOPICS", "a:1:1,..:1:1")],
+            "topic .. could not be created: Topic name is invalid",
+        ),
+        (
+            &[("KAFKA_CREATE_TOPICS", "a:1:1:nothing")],
+            "topic a could not be created: Invalid value nothing for configuration cleanup.policy",
+        ),
+        (
+            &[("BARNABAS_TOPICS", "a:1:2")],
+            "topic a could not be created: Unable to replicate",
+        ),
+        (
+            &[("BARNABAS_TOPICS", "a.b;a_b")],
+            "topic a_b could not be created: Topic 'a_b' collides with existing topic: a.b",
+        ),
+        (
+            &[("BARNABAS_TOPICS", "a;b;a:2")],
+            "topic a could not be created: it is in the list twice",
+        ),
         (&[("BARNABAS_LOG", "loud")], "BARNABAS_LOG=loud is not valid"),
         (
             &[("BARNABAS_LOG_FORMAT", "xml")],
@@ -88,10 +124,15 @@ fn a_variable_that_cannot_be_used_is_named_and_nothing_is_made() {
         ),
     ];
     for (variables, expected) in table {
-        let ended = output(with(variables, &["--env", "--port", "0"]).env("BARNABAS_DATA", data));
+        let variables: Vec<(&str, &str)> = variables
+            .iter()
+            .map(|(name, value)| (*name, if *value == "FIFO" { fifo } else { *value }))
+            .collect();
+        let expected = expected.replace("FIFO", fifo);
+        let ended = output(with(&variables, &["--env", "--port", "0"]).env("BARNABAS_DATA", data));
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(1), "{said}");
-        assert!(said.contains(expected), "{said}");
+        assert!(said.contains(&expected), "{said}");
         assert!(!std::path::Path::new(data).exists());
     }
 }

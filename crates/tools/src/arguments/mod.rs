@@ -5,4 +5,4 @@ mod options;
 mod values;
 
 pub use options::{BOOTSTRAP_SERVER, COMMAND_CONFIG, Options, Takes, Word, usage, word};
-pub use values::{check_servers, connect, id, key_values, properties_file};
+pub use values::{check_servers, connect, id, key_values, properties_file, text_file};

@@ -1,5 +1,8 @@
 //! Values that several tools take.
 
+use std::path::Path;
+
+use barnabas_config::files::{self, FILE_BYTES_MAX};
 use barnabas_config::properties;
 use barnabas_protocol::kafka_uuid;
 use uuid::Uuid;
@@ -22,12 +25,21 @@ pub fn key_values(pairs: &[&str]) -> Properties {
 /// # Errors
 /// It can't be read.
 pub fn properties_file(path: &str) -> Outcome<Properties> {
-    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+    let bytes = files::read_given(Path::new(path), FILE_BYTES_MAX).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Failure::Said(format!("{path} (No such file or directory)")),
         _ => Failure::Said(format!("{path}: {error}")),
     })?;
     let pairs = properties::parse(&bytes).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
     Ok(pairs.into_iter().collect())
+}
+
+/// The text in a file that an option names.
+///
+/// # Errors
+/// It can't be read.
+pub fn text_file(path: &str) -> Outcome<String> {
+    let text = files::text_given(Path::new(path), FILE_BYTES_MAX);
+    text.map_err(|error| Failure::Said(format!("{path}: {error}")))
 }
 
 /// The cluster that `--bootstrap-server` or `--bootstrap-controller` names, with the properties in the file

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use barnabas_config::files::{self, FILE_BYTES_MAX};
 use barnabas_config::{Layers, SecurityProtocol};
 use barnabas_network::Network;
 use barnabas_network::client::Connector;
@@ -54,7 +55,8 @@ impl Secure {
 fn tls(properties: &Properties, protocol: SecurityProtocol) -> Result<ClientTls, TlsError> {
     let own = properties.iter().filter(|(name, _)| name.starts_with("ssl."));
     let layers = Layers::of_static(own.map(|(name, value)| (name.clone(), value.clone())).collect());
-    ClientTls::read("client", protocol, &layers, &|path: &Path| std::fs::read(path))
+    let read = |path: &Path| files::read_given(path, FILE_BYTES_MAX);
+    ClientTls::read("client", protocol, &layers, &read)
 }
 
 fn login(properties: &Properties) -> Result<ClientCredentials, KafkaError> {

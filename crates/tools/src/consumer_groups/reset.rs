@@ -9,7 +9,7 @@ use barnabas_protocol::java_order::{hash_map_order, java_hash};
 use super::positions::{at, ends, starts};
 use super::times::{date_time, duration};
 use super::{named, wrapped_twice};
-use crate::arguments::Options;
+use crate::arguments::{Options, text_file};
 use crate::client::committed::Committed;
 use crate::client::leaders::{TopicPartition, hash, topics_of};
 use crate::client::{Cluster, KafkaError};
@@ -307,8 +307,8 @@ fn from_file(
     console: &mut Console,
 ) -> Outcome<Offsets> {
     let unreadable = |why: String| Failure::Kafka(KafkaError::plain(why));
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| unreadable(format!("java.nio.file.NoSuchFileException: {path} ({error})")))?;
+    let text = text_file(path)
+        .map_err(|why| unreadable(format!("java.nio.file.NoSuchFileException: {}", why.message())))?;
     let mut wanted = Offsets::new();
     let is_single = options.values("group").len() == 1;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {

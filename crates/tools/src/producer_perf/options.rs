@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::arguments::{Options, Takes, Word, properties_file, usage, word};
+use crate::arguments::{Options, Takes, Word, properties_file, text_file, usage, word};
 use crate::client::Properties;
 use crate::client::new_record::ProduceSettings;
 use crate::console::Console;
@@ -223,7 +223,7 @@ fn keys(options: &Options, range: u64) -> Outcome<Keys> {
 fn read_payloads(path: &str, options: &Options, console: &mut Console) -> Outcome<Vec<Vec<u8>>> {
     let shown = std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string());
     console.line(format!("Reading payloads from: {shown}"));
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = text_file(path).unwrap_or_default();
     if text.is_empty() {
         return said("File does not exist or empty file provided.");
     }

@@ -40,7 +40,7 @@ pub fn joined<T: ToString>(items: impl IntoIterator<Item = T>, between: &str) ->
 /// # Errors
 /// It can't be read.
 pub fn file(path: &str) -> Outcome<String> {
-    std::fs::read_to_string(path).map_err(|_| Failure::Said(format!("Unable to read file {path}")))
+    crate::arguments::text_file(path).map_err(|_| Failure::Said(format!("Unable to read file {path}")))
 }
 
 fn versioned(json: &Value) -> Outcome {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use barnabas_protocol::error::ErrorCode;
 
 use super::wrapped;
-use crate::arguments::Options;
+use crate::arguments::{Options, text_file};
 use crate::client::leaders::TopicPartition;
 use crate::client::{Cluster, KafkaError};
 use crate::console::Console;
@@ -50,9 +50,7 @@ fn plan(options: &Options, cluster: &Cluster, id: &str, console: &mut Console) -
             .collect())
     };
     if let Some(path) = options.value("from-file")? {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Failure::Said(format!("{path}: {error}")))?;
-        return logs::within(cluster, from_csv(&text)?, console);
+        return logs::within(cluster, from_csv(&text_file(path)?)?, console);
     }
     let partitions: Vec<TopicPartition> = if options.has("all-topics") {
         stands(cluster)?.into_keys().collect()

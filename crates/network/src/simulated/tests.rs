@@ -133,7 +133,7 @@ async fn a_host_that_stands_still_takes_and_sends_nothing_until_it_goes_on() {
     let network = SimulatedNetwork::new(7);
     let (mut client, mut server) = connected(&network).await;
     send(&mut client, b"before").await.unwrap();
-    tokio::time::sleep(LONG).await;
+    sleep(LONG).await;
     network.pause(SERVER);
     send(&mut client, b"during").await.unwrap();
     send(&mut server, b"answer").await.unwrap();

@@ -121,7 +121,7 @@ pub async fn run(world: World, nodes: &'static [i32], voters: &'static [i32], co
         *seen.entry("aborted").or_default() += transactions.len() - committed;
     }
     assert_eq!(readers::committed(&mut last, "g").await, last_commit, "{who}");
-    members::judge(&mut last, &group_commits.borrow()).await;
+    members::judge(&mut last, &group_commits.take()).await;
     for (level, read) in [false, true].into_iter().zip(&was_read) {
         judge::readers(&who, level, read, &logs);
         *seen.entry("read").or_default() += read.len();

@@ -51,8 +51,7 @@ pub fn tls(settings: &StartSettings) -> Result<Option<Arc<ServerTls>>, String> {
     let Some(config) = settings.http.as_ref().filter(|config| config.has_tls()) else {
         return Ok(None);
     };
-    let read = |path: &Path| std::fs::read(path);
-    let tls = ServerTls::read(LISTENER, SecurityProtocol::Ssl, &settings.layers, &read);
+    let tls = ServerTls::read(LISTENER, SecurityProtocol::Ssl, &settings.layers, &files::read);
     let tls = tls.map_err(|error| format!("barnabas.http.listener={config}: {error}"))?;
     Ok(Some(Arc::new(tls)))
 }

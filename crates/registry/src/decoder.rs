@@ -1,5 +1,5 @@
-//! Records in the form of Confluent's serializers (a zero, the id of a schema in four bytes, the value), as JSON
-//! for people.
+//! Records in the form of Confluent's serializers (a zero, the id of a schema in four bytes, the value), as
+//! JSON for people.
 
 use crate::registry::Registry;
 use crate::schema::avro::AvroSchema;

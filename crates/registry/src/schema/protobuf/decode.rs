@@ -1,5 +1,5 @@
-//! Protobuf's messages as JSON for people: fields by their names, those that the schema does not know by their
-//! numbers, bytes as hexadecimal digits.
+//! Protobuf's messages as JSON for people: fields by their names, those that the schema does not know by
+//! their numbers, bytes as hexadecimal digits.
 
 use std::collections::HashMap;
 

@@ -3,6 +3,7 @@
 mod configs;
 mod placement;
 mod producer_ids;
+mod security;
 mod tell;
 mod topics;
 
@@ -13,7 +14,9 @@ use barnabas_inspect::cluster::Cluster;
 use barnabas_metadata::controller::{ImportCluster, ImportedTopic};
 use barnabas_metadata::features;
 use barnabas_metadata::image::{ConfigMap, MetadataImage, QuotaEntity};
-use barnabas_metadata::records::{ConfigResource, ScramCredentialRecord, ScramMechanism};
+use barnabas_metadata::records::{
+    AccessControlEntryRecord, ConfigResource, DelegationTokenRecord, ScramCredentialRecord,
+};
 use barnabas_storage::log_dir;
 use uuid::Uuid;
 
@@ -39,6 +42,10 @@ pub struct Plan {
     pub quotas: Vec<(QuotaEntity, String, f64)>,
     /// SCRAM credentials.
     pub scram: Vec<ScramCredentialRecord>,
+    /// ACLs.
+    pub acls: Vec<AccessControlEntryRecord>,
+    /// Delegation tokens.
+    pub delegation_tokens: Vec<DelegationTokenRecord>,
     /// No producer has this id or a larger one.
     pub next_producer_id: i64,
     /// What is not taken over, and why.
@@ -121,6 +128,8 @@ impl Plan {
             features: self.features.clone(),
             quotas: self.quotas.clone(),
             scram: self.scram.clone(),
+            acls: self.acls.clone(),
+            delegation_tokens: self.delegation_tokens.clone(),
             next_producer_id: self.next_producer_id,
             directory_id,
         }
@@ -204,27 +213,13 @@ impl Plan {
         Ok(())
     }
 
-    /// Features, quotas, credentials, producer ids, and what is only named.
+    /// Features, quotas, who may do what, producer ids, and what is only named.
     fn rest_of_cluster(&mut self, cluster: &Cluster) {
         let quotas = cluster.quotas.iter();
         self.quotas = quotas
             .map(|((entity, key), value)| (entity.clone(), key.clone(), *value))
             .collect();
-        for ((user, code), known) in &cluster.scram {
-            match ScramMechanism::from_code(*code) {
-                Some(mechanism) => self.scram.push(ScramCredentialRecord {
-                    name: user.clone(),
-                    mechanism,
-                    salt: known.salt.to_vec(),
-                    stored_key: known.stored_key.to_vec(),
-                    server_key: known.server_key.to_vec(),
-                    iterations: known.iterations,
-                }),
-                None => self
-                    .left_out
-                    .push(format!("a SCRAM credential of {user}, of mechanism {code}")),
-            }
-        }
+        self.security_of_cluster(cluster);
         self.next_producer_id = cluster.next_producer_id;
         for feature in &features::FEATURES {
             // A cluster of voters named in the configuration has none at all of this one, and a node of ours
@@ -247,12 +242,6 @@ impl Plan {
             .keys()
             .filter(|name| features::feature(name).is_none());
         let mut left_out: Vec<String> = unknown.map(|name| format!("feature {name}")).collect();
-        if !cluster.acls.is_empty() {
-            left_out.push(format!("{} ACLs", cluster.acls.len()));
-        }
-        if !cluster.delegation_tokens.is_empty() {
-            left_out.push(format!("{} delegation tokens", cluster.delegation_tokens.len()));
-        }
         let kinds = cluster.unknown_records.iter();
         left_out.extend(kinds.map(|kind| format!("metadata records of type {kind}, of a newer release")));
         self.left_out.extend(left_out);

@@ -95,6 +95,14 @@ impl Plan {
                 credential.mechanism, credential.name
             )?;
         }
+        for (count, what) in [
+            (self.acls.len(), "ACLs"),
+            (self.delegation_tokens.len(), "delegation tokens"),
+        ] {
+            if count > 0 {
+                writeln!(out, "  {count} {what}")?;
+            }
+        }
         writeln!(out, "  producer ids from {} on", self.next_producer_id)?;
         for remark in &self.remarks {
             writeln!(out, "Note: {remark}")?;

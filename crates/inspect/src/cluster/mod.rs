@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use barnabas_protocol::kraft_voters::KRaftVoter;
 use barnabas_protocol::metadata_records::{
-    ClientQuotaRecord, ClusterRecord, PartitionChangeRecord, PartitionRecord, UserScramCredentialRecord,
+    AccessControlEntryRecord, ClientQuotaRecord, ClusterRecord, DelegationTokenRecord, PartitionChangeRecord,
+    PartitionRecord, UserScramCredentialRecord,
 };
 use barnabas_storage::StorageError;
 
@@ -36,12 +37,12 @@ pub struct Cluster {
     pub next_producer_id: i64,
     /// SCRAM credentials by user and mechanism (Kafka's code).
     pub scram: BTreeMap<(String, i8), UserScramCredentialRecord>,
-    /// Ids of ACLs.
-    pub acls: BTreeSet<TopicId>,
+    /// ACLs by their ids.
+    pub acls: BTreeMap<[u8; 16], AccessControlEntryRecord>,
     /// Quotas by entity and key.
     pub quotas: BTreeMap<(QuotaEntity, String), f64>,
-    /// Delegation tokens.
-    pub delegation_tokens: BTreeSet<String>,
+    /// Delegation tokens by their ids.
+    pub delegation_tokens: BTreeMap<String, DelegationTokenRecord>,
     /// The level of kraft.version in the snapshot: 1 where the quorum can change its voters.
     pub kraft_version: i16,
     /// The voters of such a quorum, as of the snapshot.
@@ -135,7 +136,23 @@ impl Cluster {
             ClusterRecord::RemoveUserScramCredential(record) => {
                 self.scram.remove(&(record.name.to_string(), record.mechanism));
             }
-            other => self.apply_unsupported(other),
+            ClusterRecord::AccessControlEntry(record) => {
+                self.acls.insert(record.id.into_bytes(), record);
+            }
+            ClusterRecord::RemoveAccessControlEntry(record) => {
+                self.acls.remove(record.id.as_bytes());
+            }
+            ClusterRecord::DelegationToken(record) => {
+                self.delegation_tokens
+                    .insert(record.token_id.to_string(), record);
+            }
+            ClusterRecord::RemoveDelegationToken(record) => {
+                self.delegation_tokens.remove(record.token_id.as_str());
+            }
+            ClusterRecord::Unknown(kind) => {
+                self.unknown_records.insert(kind);
+            }
+            _ => {}
         }
     }
 
@@ -149,28 +166,6 @@ impl Cluster {
             self.quotas.remove(&quota);
         } else {
             self.quotas.insert(quota, record.value);
-        }
-    }
-
-    /// What is only counted, to be named.
-    fn apply_unsupported(&mut self, record: ClusterRecord) {
-        match record {
-            ClusterRecord::AccessControlEntry(record) => {
-                self.acls.insert(record.id.into_bytes());
-            }
-            ClusterRecord::RemoveAccessControlEntry(record) => {
-                self.acls.remove(record.id.as_bytes());
-            }
-            ClusterRecord::DelegationToken(record) => {
-                self.delegation_tokens.insert(record.token_id.to_string());
-            }
-            ClusterRecord::RemoveDelegationToken(record) => {
-                self.delegation_tokens.remove(record.token_id.as_str());
-            }
-            ClusterRecord::Unknown(kind) => {
-                self.unknown_records.insert(kind);
-            }
-            _ => {}
         }
     }
 }

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Decide, DecideContext, Decision};
 use crate::image::{ConfigMap, MetadataImage, QuotaEntity};
-use crate::records::{ConfigResource, MetadataRecord, PartitionRecord, ScramCredentialRecord};
+use crate::records::{
+    AccessControlEntryRecord, ConfigResource, DelegationTokenRecord, MetadataRecord, PartitionRecord,
+    ScramCredentialRecord,
+};
 
 /// What to take over. Configs have been validated, levels are within what this broker can run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,12 @@ pub struct ImportCluster {
     pub quotas: Vec<(QuotaEntity, String, f64)>,
     /// SCRAM credentials; in place of a user's own of the same mechanism.
     pub scram: Vec<ScramCredentialRecord>,
+    /// ACLs under the ids they had; one that is there already is left out.
+    #[serde(default)]
+    pub acls: Vec<AccessControlEntryRecord>,
+    /// Delegation tokens; in place of one with the same id.
+    #[serde(default)]
+    pub delegation_tokens: Vec<DelegationTokenRecord>,
     /// No producer was given this id or a larger one.
     pub next_producer_id: i64,
     /// The log directory that holds the partitions.
@@ -111,6 +120,14 @@ impl ImportCluster {
             });
         }
         records.extend(self.scram.into_iter().map(MetadataRecord::UserScramCredential));
+        let known: Vec<_> = image.acls.values().map(|entry| entry.binding()).collect();
+        let new = self
+            .acls
+            .into_iter()
+            .filter(|entry| entry.binding().is_none_or(|acl| !known.contains(&Some(acl))));
+        records.extend(new.map(MetadataRecord::AccessControlEntry));
+        let tokens = self.delegation_tokens.into_iter();
+        records.extend(tokens.map(MetadataRecord::DelegationToken));
         if image.topics.is_empty() {
             for (name, level) in self.features {
                 if image.features.level(&name) != level {

@@ -15,10 +15,10 @@ JAAS = {
 }
 
 
-def sasl_broker(folder, settings=None):
-    """A broker whose listener SASL is at `sasl_port`, not started."""
+def sasl_broker(folder, settings=None, make=new_broker):
+    """A broker whose listener SASL is at `sasl_port`, not started; `make` says of which kind."""
     more = {"sasl.enabled.mechanisms": ",".join(MECHANISMS), **JAAS, **(settings or {})}
-    broker = new_broker(folder, more)
+    broker = make(folder, more)
     broker.sasl_port = free_port()
     while broker.sasl_port == broker.port:
         broker.sasl_port = free_port()

@@ -143,8 +143,7 @@ impl Cluster {
                 self.acls.remove(record.id.as_bytes());
             }
             ClusterRecord::DelegationToken(record) => {
-                self.delegation_tokens
-                    .insert(record.token_id.to_string(), record);
+                self.delegation_tokens.insert(record.token_id.to_string(), record);
             }
             ClusterRecord::RemoveDelegationToken(record) => {
                 self.delegation_tokens.remove(record.token_id.as_str());

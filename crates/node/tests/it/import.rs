@@ -9,8 +9,9 @@ use barnabas_config::load::{Sources, StartSettings, load};
 use barnabas_import::{Import, ImportError, Mode, run, unready};
 use barnabas_protocol::messages::{BrokerId, Encodable, StrBytes, TopicName};
 use barnabas_protocol::metadata_records::{
-    ClientQuotaRecord, ConfigRecord, EntityData, PartitionRecord, ProducerIdsRecord, TopicRecord,
-    UserScramCredentialRecord,
+    AccessControlEntryRecord, ClientQuotaRecord, ConfigRecord, DelegationTokenRecord, EntityData,
+    PartitionRecord, ProducerIdsRecord, RemoveAccessControlEntryRecord, RemoveDelegationTokenRecord,
+    TopicRecord, UserScramCredentialRecord,
 };
 use barnabas_protocol::records::{BatchBuilder, Compression, RecordFields};
 use barnabas_storage::{AppendOrigin, Disk, Folder, LogConfig, LogDir, MetaProperties, OpenFiles};
@@ -76,6 +77,23 @@ fn metadata() -> Vec<Vec<u8>> {
             .with_mechanism(mechanism)
             .with_iterations(4096)
     };
+    let acl = |id, operation| {
+        AccessControlEntryRecord::default()
+            .with_id(Uuid::from_u128(id))
+            .with_resource_type(2)
+            .with_resource_name(text("orders"))
+            .with_pattern_type(3)
+            .with_principal(text("User:anna"))
+            .with_host(text("*"))
+            .with_operation(operation)
+            .with_permission_type(3)
+    };
+    let token = |id| {
+        DelegationTokenRecord::default()
+            .with_token_id(text(id))
+            .with_owner(text("User:anna"))
+            .with_requester(text("User:anna"))
+    };
     vec![
         record(2, 0, &topic),
         partition(0, 1),
@@ -85,6 +103,20 @@ fn metadata() -> Vec<Vec<u8>> {
         record(14, 0, &quota),
         record(11, 0, &credential(1)),
         record(11, 0, &credential(9)),
+        record(18, 0, &acl(1, 3)),
+        record(18, 0, &acl(2, 4)),
+        record(
+            19,
+            0,
+            &RemoveAccessControlEntryRecord::default().with_id(Uuid::from_u128(2)),
+        ),
+        record(10, 0, &token("kept")),
+        record(10, 0, &token("expired")),
+        record(
+            26,
+            0,
+            &RemoveDelegationTokenRecord::default().with_token_id(text("expired")),
+        ),
         record(15, 0, &ProducerIdsRecord::default().with_next_producer_id(4000)),
     ]
 }
@@ -208,6 +240,8 @@ fn a_log_directory_is_taken_over_and_stays_as_it_was() {
             "producer ids from 4000 on",
             "quota of client-id <default>: request_percentage=12.5",
             "Sha256 credential of anna",
+            "1 ACLs",
+            "1 delegation tokens",
             "Not taken over: a SCRAM credential of anna, of mechanism 9",
             "Note: orders-1 has no folder: it begins empty",
             "Not taken over: config no.such.config",

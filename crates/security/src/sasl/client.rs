@@ -14,6 +14,8 @@ pub struct ClientCredentials {
     pub mechanism: SaslMechanism,
     user: String,
     password: String,
+    /// They are a delegation token's id and proof.
+    is_token: bool,
 }
 
 impl ClientCredentials {
@@ -23,6 +25,16 @@ impl ClientCredentials {
             mechanism,
             user: user.into(),
             password: password.into(),
+            is_token: false,
+        }
+    }
+
+    /// The same, as the id and the proof of a delegation token.
+    #[must_use]
+    pub fn of_token(self) -> Self {
+        ClientCredentials {
+            is_token: true,
+            ..self
         }
     }
 
@@ -44,9 +56,13 @@ impl ClientCredentials {
     pub fn begin(&self, nonce: String) -> SaslClient {
         SaslClient(match self.mechanism {
             SaslMechanism::Plain => State::Plain(plain::message(&self.user, &self.password)),
-            SaslMechanism::Scram(hash) => {
-                State::ScramFirst(ScramClient::new(hash, &self.user, &self.password, false, nonce))
-            }
+            SaslMechanism::Scram(hash) => State::ScramFirst(ScramClient::new(
+                hash,
+                &self.user,
+                &self.password,
+                self.is_token,
+                nonce,
+            )),
             // Nodes have no tokens.
             SaslMechanism::OAuthBearer => State::Over,
         })

@@ -79,7 +79,16 @@ fn login(properties: &Properties) -> Result<ClientCredentials, KafkaError> {
     // What is wrong with it could hold a password.
     let entry = parse_jaas(jaas).map_err(|_| KafkaError::plain("sasl.jaas.config can't be read"))?;
     match (entry.option("username"), entry.option("password")) {
-        (Some(user), Some(password)) => Ok(ClientCredentials::new(mechanism, user, password)),
+        (Some(user), Some(password)) => {
+            let credentials = ClientCredentials::new(mechanism, user, password);
+            let token = entry.option("tokenauth");
+            Ok(
+                match token.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+                    true => credentials.of_token(),
+                    false => credentials,
+                },
+            )
+        }
         _ => Err(KafkaError::plain(
             "sasl.jaas.config says no username and password",
         )),

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use barnabas_metadata::controller::{ImportCluster, ImportedPartition, ImportedTopic};
 use barnabas_metadata::image::{ConfigMap, QuotaEntity, USER};
-use barnabas_metadata::records::{ConfigResource, MetadataRecord, ScramCredentialRecord, ScramMechanism};
+use barnabas_metadata::records::{
+    AccessControlEntryRecord, ConfigResource, DelegationTokenRecord, MetadataRecord, ScramCredentialRecord,
+    ScramMechanism,
+};
 use barnabas_protocol::error::ErrorCode;
 use uuid::Uuid;
 
@@ -22,6 +25,31 @@ fn credential() -> ScramCredentialRecord {
         stored_key: vec![2],
         server_key: vec![3],
         iterations: 4096,
+    }
+}
+
+fn acl(id: u128) -> AccessControlEntryRecord {
+    AccessControlEntryRecord {
+        id: Uuid::from_u128(id),
+        resource_type: 2,
+        resource_name: "orders".to_owned(),
+        pattern_type: 3,
+        principal: "User:anna".to_owned(),
+        host: "*".to_owned(),
+        operation: 3,
+        permission_type: 3,
+    }
+}
+
+fn token() -> DelegationTokenRecord {
+    DelegationTokenRecord {
+        token_id: "t".to_owned(),
+        owner: "User:anna".to_owned(),
+        requester: "User:anna".to_owned(),
+        renewers: Vec::new(),
+        issue_timestamp: 1,
+        max_timestamp: 3,
+        expiration_timestamp: 2,
     }
 }
 
@@ -43,6 +71,8 @@ fn import(name: &str, id: u128) -> ImportCluster {
         features: BTreeMap::from([("group.version".to_owned(), 1), ("share.version".to_owned(), 0)]),
         quotas: vec![(user(), "request_percentage".to_owned(), 12.5)],
         scram: vec![credential()],
+        acls: vec![acl(id)],
+        delegation_tokens: vec![token()],
         next_producer_id: 3000,
         directory_id: Uuid::from_u128(77),
     }
@@ -82,6 +112,8 @@ fn topics_keep_their_ids_and_partitions_get_larger_epochs() {
     let scram = &cluster.image.scram["anna"];
     assert_eq!(*scram[&ScramMechanism::Sha256], credential());
     assert_eq!(cluster.image.features.level("group.version"), 1);
+    assert_eq!(*cluster.image.acls[&Uuid::from_u128(5)], acl(5));
+    assert_eq!(*cluster.image.delegation_tokens["t"], token());
 
     // Another cluster's features don't change those of one that has topics, and ids that were given stay given.
     let mut second = import("payments", 6);
@@ -95,6 +127,11 @@ fn topics_keep_their_ids_and_partitions_get_larger_epochs() {
         )
     };
     assert!(!decision.records.iter().any(changes), "{:?}", decision.records);
+    let is_acl = |record: &MetadataRecord| matches!(record, MetadataRecord::AccessControlEntry(_));
+    assert!(
+        !decision.records.iter().any(is_acl),
+        "it is there under another id"
+    );
 }
 
 #[test]

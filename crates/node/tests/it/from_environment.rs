@@ -70,7 +70,7 @@ fn a_variable_that_cannot_be_used_is_named_and_nothing_is_made() {
     let data = folder.path().join("data");
     let data = data.to_str().unwrap();
     let fifo = folder.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    let made = Command::new("mkfifo").arg(&fifo).status();
     assert!(made.unwrap().success());
     let fifo = fifo.to_str().unwrap();
     let table: &[(&[(&str, &str)], &str)] = &[

@@ -28,14 +28,16 @@ def tool(bootstrap, name, *arguments):
 class Queue:
     """A topic with tasks, its dead letters, and the group of its workers."""
 
-    def __init__(self, bootstrap, name, folder, settings=None, partitions=3):
+    def __init__(self, bootstrap, name, folder, settings=None, partitions=3, replicas=1):
         self.bootstrap, self.name, self.folder = bootstrap, name, folder
         self.group, self.letters = f"workers-{name}", f"dlq.{name}"
         self.tasks = {}
         self.workers = []
         self.random = random.Random(name)
-        tool(bootstrap, "topics", "--create", "--topic", name, "--partitions", str(partitions))
-        tool(bootstrap, "topics", "--create", "--topic", self.letters, "--partitions", "2", "--config", "errors.deadletterqueue.group.enable=true")
+        create = ["--create", "--replication-factor", str(replicas)]
+        tool(bootstrap, "topics", *create, "--topic", name, "--partitions", str(partitions))
+        dead = ["--partitions", "2", "--config", "errors.deadletterqueue.group.enable=true"]
+        tool(bootstrap, "topics", *create, "--topic", self.letters, *dead)
         given = {
             "share.auto.offset.reset": "earliest",
             "share.delivery.count.limit": str(LIMIT),

@@ -128,8 +128,8 @@ impl Plan {
             features: self.features.clone(),
             quotas: self.quotas.clone(),
             scram: self.scram.clone(),
-            acls: self.acls.clone(),
-            delegation_tokens: self.delegation_tokens.clone(),
+            acls: self.acls.clone().into(),
+            delegation_tokens: self.delegation_tokens.clone().into(),
             next_producer_id: self.next_producer_id,
             directory_id,
         }

@@ -30,10 +30,10 @@ pub struct ImportCluster {
     pub scram: Vec<ScramCredentialRecord>,
     /// ACLs under the ids they had; one that is there already is left out.
     #[serde(default)]
-    pub acls: Vec<AccessControlEntryRecord>,
+    pub acls: Box<[AccessControlEntryRecord]>,
     /// Delegation tokens; in place of one with the same id.
     #[serde(default)]
-    pub delegation_tokens: Vec<DelegationTokenRecord>,
+    pub delegation_tokens: Box<[DelegationTokenRecord]>,
     /// No producer was given this id or a larger one.
     pub next_producer_id: i64,
     /// The log directory that holds the partitions.

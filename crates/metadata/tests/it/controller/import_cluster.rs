@@ -71,8 +71,8 @@ fn import(name: &str, id: u128) -> ImportCluster {
         features: BTreeMap::from([("group.version".to_owned(), 1), ("share.version".to_owned(), 0)]),
         quotas: vec![(user(), "request_percentage".to_owned(), 12.5)],
         scram: vec![credential()],
-        acls: vec![acl(id)],
-        delegation_tokens: vec![token()],
+        acls: Box::new([acl(id)]),
+        delegation_tokens: Box::new([token()]),
         next_producer_id: 3000,
         directory_id: Uuid::from_u128(77),
     }

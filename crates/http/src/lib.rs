@@ -13,6 +13,7 @@ mod body;
 mod console;
 mod faults;
 mod health;
+mod lags;
 pub mod metrics;
 mod node;
 mod plots;

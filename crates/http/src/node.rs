@@ -7,6 +7,7 @@ use barnabas_metadata::quorum::ControllerHandle;
 use barnabas_network::metrics::RequestMetrics;
 
 use crate::api::door::Door;
+use crate::lags::Lags;
 use crate::metrics::history::History;
 use crate::plots::Plots;
 use crate::registry::Kept;
@@ -42,6 +43,8 @@ pub struct Node {
     pub(crate) history: History,
     /// What the console plots.
     pub(crate) plots: Plots,
+    /// How far groups were behind.
+    pub(crate) lags: Lags,
 }
 
 impl Node {

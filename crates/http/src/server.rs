@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::Node;
-use crate::{registry, routes};
+use crate::{lags, metrics, registry, routes};
 
 /// Connections at a time; others wait in the socket's queue.
 const CONNECTIONS_MAX: usize = 64;
@@ -142,10 +142,26 @@ async fn serve(sockets: Vec<Bound>, node: Arc<Node>) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(socket)?;
         spawn_local(accept(socket, tls, node.clone(), places.clone()));
     }
+    let following = node.clone();
+    spawn_local(async move { follow_groups(&following).await });
     let plotting = node.clone();
     spawn_local(async move { plotting.plots.keep(&plotting.requests).await });
     node.history.keep(&node.requests).await;
     Ok(())
+}
+
+/// Has the console know how far groups were behind.
+async fn follow_groups(node: &Node) {
+    let mut turns = tokio::time::interval(lags::STEP);
+    loop {
+        turns.tick().await;
+        let running = node.running();
+        let Some(broker) = running.and_then(|running| running.broker.as_ref()) else {
+            continue;
+        };
+        let found = metrics::lags(broker).await;
+        node.lags.take(broker.clock.wall_ms(), found);
+    }
 }
 
 async fn accept(

@@ -50,6 +50,7 @@ pub fn one(asking: &Asking) -> Result<Value, Failure> {
     } else {
         members(cluster, id, &mut shown);
     }
+    shown["lagOverTime"] = asking.node.lags.shown(id).into();
     match offsets(cluster, id) {
         Ok(offsets) => shown["offsets"] = offsets.into(),
         Err(error) => shown["offsetsError"] = Failure::from(error).body()["error"].clone(),

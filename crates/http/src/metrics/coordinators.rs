@@ -11,8 +11,9 @@ use barnabas_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup
 use super::page::Page;
 use super::table;
 
-/// While a coordinator loads, what it has is left out.
-pub async fn look(page: &mut Page, broker: &Broker) {
+/// Groups that are coordinated here, and what they have committed. While a coordinator loads, what it has is
+/// left out.
+async fn groups(broker: &Broker) -> (Vec<ListedGroup>, Vec<OffsetFetchResponseGroup>) {
     let listed = broker.groups().request_all(|core| {
         let groups = core.list(&[], &[]);
         let offsets = groups.iter().map(|group| {
@@ -25,9 +26,34 @@ pub async fn look(page: &mut Page, broker: &Broker) {
         (groups, offsets)
     });
     let (groups, offsets): (Vec<_>, Vec<_>) = listed.await.unwrap_or_default().into_iter().unzip();
-    states(page, &groups.concat());
-    for group in offsets.iter().flatten() {
-        lag(page, broker, group);
+    (groups.concat(), offsets.concat())
+}
+
+/// How far each group is behind in all, of those coordinated here and partitions led here.
+pub async fn lags(broker: &Broker) -> BTreeMap<String, u64> {
+    let (_, offsets) = groups(broker).await;
+    let mut found = BTreeMap::new();
+    for group in &offsets {
+        for (_, _, behind) in behind(broker, group) {
+            *found.entry(group.group_id.to_string()).or_default() += behind;
+        }
+    }
+    found
+}
+
+/// Adds what there is of both.
+pub async fn look(page: &mut Page, broker: &Broker) {
+    let (groups, offsets) = groups(broker).await;
+    states(page, &groups);
+    for group in &offsets {
+        for (topic, index, behind) in behind(broker, group) {
+            let labels = [
+                ("group", group.group_id.as_str()),
+                ("topic", topic),
+                ("partition", &index.to_string()),
+            ];
+            page.put(&table::GROUP_LAG, &labels, behind as f64);
+        }
     }
     let every = TransactionFilter::default();
     let transactions = broker
@@ -57,30 +83,24 @@ fn states(page: &mut Page, groups: &[ListedGroup]) {
 }
 
 /// How far a group is behind what is committed to the partitions that this broker leads.
-fn lag(page: &mut Page, broker: &Broker, group: &OffsetFetchResponseGroup) {
-    for topic in &group.topics {
-        for committed in &topic.partitions {
-            let index = committed.partition_index;
-            let Ok(partition) = broker.partitions().by_name(&topic.name, index) else {
-                continue;
-            };
-            let is_led = broker
-                .image()
-                .topics
-                .partition(&topic.name, index)
-                .is_some_and(|state| state.leader == broker.node_id);
-            let Some(end) = partition.with_log(|_, high_watermark| high_watermark) else {
-                continue;
-            };
-            if is_led && committed.committed_offset >= 0 {
-                let labels = [
-                    ("group", group.group_id.as_str()),
-                    ("topic", topic.name.as_str()),
-                    ("partition", &index.to_string()),
-                ];
-                let behind = (end - committed.committed_offset).max(0);
-                page.put(&table::GROUP_LAG, &labels, behind as f64);
-            }
-        }
-    }
+fn behind<'g>(
+    broker: &'g Broker,
+    group: &'g OffsetFetchResponseGroup,
+) -> impl Iterator<Item = (&'g str, i32, u64)> {
+    let all = group
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(move |of| (topic, of)));
+    all.filter_map(|(topic, committed)| {
+        let index = committed.partition_index;
+        let partition = broker.partitions().by_name(&topic.name, index).ok()?;
+        let is_led = broker
+            .image()
+            .topics
+            .partition(&topic.name, index)
+            .is_some_and(|state| state.leader == broker.node_id);
+        let end = partition.with_log(|_, high_watermark| high_watermark)?;
+        let behind = u64::try_from(end - committed.committed_offset).unwrap_or(0);
+        (is_led && committed.committed_offset >= 0).then(|| (topic.name.as_str(), index, behind))
+    })
 }

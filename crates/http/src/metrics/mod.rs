@@ -15,6 +15,7 @@ mod pushed;
 mod requests;
 pub mod table;
 
+pub use coordinators::lags;
 pub use page::Format;
 
 use crate::node::Node;

@@ -91,7 +91,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),
     ("http", &[
-        &["body", "plots", "metrics::history", "metrics::table", "metrics::page", "registry::Kept", "telemetry"],
+        &["body", "lags", "plots", "metrics::history", "metrics::table", "metrics::page", "registry::Kept", "telemetry"],
         &["api::access", "api::asked", "api::door", "api::failure", "api::shown"],
         &["node"],
         &["faults", "health", "metrics"],

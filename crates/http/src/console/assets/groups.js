@@ -6,6 +6,7 @@ import { action, ask_and_do } from "./dialog.js";
 import { choice, field } from "./dom.js";
 import { configs } from "./configs.js";
 import { go } from "./app.js";
+import { plot } from "./plot.js";
 
 export const address = (id) => `/console/group?${query({ id })}`;
 
@@ -99,5 +100,6 @@ const offsets = (found, again) => [
     found.offsetsError ? wrong(found.offsetsError) : table(["Topic", "#Partition", "#Committed", "#End", "#Lag", "Note"], found.offsets.map((at) => [
       link(topic_address(at.topic), at.topic), at.partition, number(at.committed), number(at.end), number(at.lag), at.metadata || "–",
     ]), "Nothing is committed."),
+    ...(found.lagOverTime ? [h("h2", {}, "The last hour"), plot("Lag, of partitions that this node leads", found.lagOverTime, [["records", found.lagOverTime.lags]], number)] : []),
     found.offsetsError ? "" : reset(found, again),
 ];

@@ -106,7 +106,7 @@ impl FetchTargets {
                         whom,
                     )
                     .unwrap_or_else(FetchedPartition::failed),
-                Err(error) => FetchedPartition::unknown(*error),
+                Err(error) => FetchedPartition::not_here(*error),
             };
             let len = i32::try_from(fetched.records_len()).unwrap_or(i32::MAX);
             left = left.saturating_sub(len).max(0);

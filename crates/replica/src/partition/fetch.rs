@@ -61,6 +61,15 @@ impl FetchedPartition {
         }
     }
 
+    /// A partition that this broker does not have, and why: as in Apache Kafka that others have it is told
+    /// like any failure of a partition.
+    pub fn not_here(error: ErrorCode) -> Self {
+        match error {
+            ErrorCode::NotLeaderOrFollower => FetchedPartition::failed(error),
+            _ => FetchedPartition::unknown(error),
+        }
+    }
+
     /// A partition that is not read at all. As in Apache Kafka its transactions are an empty list, not null.
     pub fn unknown(error: ErrorCode) -> Self {
         FetchedPartition {
@@ -263,4 +272,21 @@ fn diverging(
     let end = end.ok_or(None)?;
     let diverged = end.leader_epoch < request.last_fetched_epoch || end.end_offset < request.fetch_offset;
     Ok(diverged.then_some((end.leader_epoch, end.end_offset)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transactions_of_what_is_not_here_are_null_where_others_have_it() {
+        for (error, aborted) in [
+            (ErrorCode::NotLeaderOrFollower, None),
+            (ErrorCode::UnknownTopicOrPartition, Some(Vec::new())),
+            (ErrorCode::UnknownTopicId, Some(Vec::new())),
+        ] {
+            let fetched = FetchedPartition::not_here(error);
+            assert_eq!((fetched.error, fetched.aborted_transactions), (error, aborted));
+        }
+    }
 }

@@ -225,24 +225,11 @@ fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
     })
 }
 
-/// The topics that are to be there, of a list without a mistake that can be seen before the node is.
-fn wanted_topics(settings: &mut StartSettings, apply: bool) -> Result<Wanted, String> {
-    let wanted = Wanted {
-        topics: std::mem::take(&mut settings.topics),
-        apply,
-        waits_for_brokers: !settings.quorum.is_alone(),
-    };
-    let mut folders = settings.data_dirs.iter();
-    let is_founded = folders.any(|folder| folder.join("meta.properties").exists());
-    start_topics::check(&wanted, &settings.layers, is_founded)?;
-    Ok(wanted)
-}
-
 /// What there is to say of settings with which a node would start.
 fn check(start: Start) -> Result<String, String> {
     let apply = start.apply;
     let mut settings = settings::read(start, None)?;
-    wanted_topics(&mut settings, apply)?;
+    Wanted::of(&mut settings, apply)?;
     let mut text: String = settings
         .warnings
         .iter()
@@ -317,7 +304,7 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         .iter()
         .map(|dir| dir.display().to_string())
         .collect();
-    let wanted = wanted_topics(&mut settings, apply)?;
+    let wanted = Wanted::of(&mut settings, apply)?;
     let http_tls = http::tls(&settings)?;
     let http = http::start(settings.http.as_ref(), http_tls.as_ref())?;
     let entrance = Entrance::of(&settings);

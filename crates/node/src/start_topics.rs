@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barnabas_broker::broker::Broker;
+use barnabas_config::load::StartSettings;
 use barnabas_config::start_topics::StartTopic;
 use barnabas_config::{ConfigResource, Layers, Settings, validate};
 use barnabas_metadata::controller::{AlterConfigs, CreatePartitions, CreateTopics, topic_name};
@@ -32,12 +33,27 @@ pub struct Wanted {
     pub waits_for_brokers: bool,
 }
 
+impl Wanted {
+    /// The topics of these settings, of a list without a mistake that can be seen before the node is.
+    ///
+    /// # Errors
+    /// A sentence about the first topic that can't be had.
+    pub fn of(settings: &mut StartSettings, apply: bool) -> Result<Self, String> {
+        let wanted = Wanted {
+            topics: std::mem::take(&mut settings.topics),
+            apply,
+            waits_for_brokers: !settings.quorum.is_alone(),
+        };
+        let mut folders = settings.data_dirs.iter();
+        let is_founded = folders.any(|folder| folder.join("meta.properties").exists());
+        check(&wanted, &settings.layers, is_founded)?;
+        Ok(wanted)
+    }
+}
+
 /// Finds mistakes that the list alone shows, before anything is written; `is_founded` says whether this node
 /// has worked before.
-///
-/// # Errors
-/// A sentence about the first topic that can't be had.
-pub fn check(wanted: &Wanted, layers: &Layers, is_founded: bool) -> Result<(), String> {
+fn check(wanted: &Wanted, layers: &Layers, is_founded: bool) -> Result<(), String> {
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for topic in &wanted.topics {
         let refused = |why: String| format!("topic {} could not be created: {why}", topic.name);

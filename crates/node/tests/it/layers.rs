@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records"],
     ]),
     ("config", &[
-        &["faults", "iso_duration", "paths", "properties", "redpanda", "resource", "selector", "start_topics", "yaml"],
+        &["faults", "files", "iso_duration", "paths", "properties", "redpanda", "resource", "selector", "start_topics", "yaml"],
         &["definitions", "rule", "value"],
         &["layers", "unknown"],
         &["providers"],

@@ -25,6 +25,31 @@ pub(super) trait Described: Send {
     fn show_to(&mut self, rights: Rights<'_>) -> bool;
 }
 
+/// What the messages of all kinds of groups have under the same names.
+macro_rules! described_fields {
+    () => {
+        fn refused(
+            group_id: &barnabas_protocol::messages::GroupId,
+            error: barnabas_protocol::error::ErrorCode,
+            message: Option<barnabas_protocol::messages::StrBytes>,
+        ) -> Self {
+            Self::default()
+                .with_group_id(group_id.clone())
+                .with_error_code(error.code())
+                .with_error_message(message)
+        }
+
+        fn error_code(&self) -> i16 {
+            self.error_code
+        }
+
+        fn set_authorized_operations(&mut self, operations: i32) {
+            self.authorized_operations = operations;
+        }
+    };
+}
+pub(super) use described_fields;
+
 /// What is asked of every group that is named.
 pub(super) struct Asked {
     pub group_ids: Vec<GroupId>,

@@ -6,14 +6,11 @@
 //! GROUP_ID_NOT_FOUND, and the coordinator's own.
 
 use barnabas_metadata::features::GROUP_VERSION;
-use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::consumer_group_describe_response::DescribedGroup;
-use barnabas_protocol::messages::{
-    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, StrBytes,
-};
+use barnabas_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 use barnabas_security::{AclOperation, Rights};
 
-use super::described_groups::{Asked, Described, describe};
+use super::described_groups::{Asked, Described, describe, described_fields};
 use crate::broker::Broker;
 use crate::request::RequestContext;
 
@@ -38,20 +35,7 @@ impl Described for DescribedGroup {
     const FORBIDDEN_TOPICS: &str =
         "The group has described topic(s) that the client is not authorized to describe.";
 
-    fn refused(group_id: &GroupId, error: ErrorCode, message: Option<StrBytes>) -> Self {
-        DescribedGroup::default()
-            .with_group_id(group_id.clone())
-            .with_error_code(error.code())
-            .with_error_message(message)
-    }
-
-    fn error_code(&self) -> i16 {
-        self.error_code
-    }
-
-    fn set_authorized_operations(&mut self, operations: i32) {
-        self.authorized_operations = operations;
-    }
+    described_fields!();
 
     fn show_to(&mut self, rights: Rights<'_>) -> bool {
         shows_only_visible(self, rights)

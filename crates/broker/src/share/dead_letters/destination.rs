@@ -5,9 +5,10 @@ use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+use barnabas_protocol::messages::{CreateTopicsRequest, Request, StrBytes, TopicName};
 
 use crate::broker::Broker;
+use crate::broker_peers::Purpose;
 use crate::share::ShareSettings;
 use crate::share::held::ShareKey;
 
@@ -29,6 +30,23 @@ pub struct Destination {
     pub bytes_max: usize,
     /// Whether dead letters have the keys and values of the records.
     pub copies: bool,
+}
+
+impl Destination {
+    /// Asks the broker that leads the partition.
+    ///
+    /// # Errors
+    /// NETWORK_EXCEPTION if it has not answered.
+    pub async fn ask<R: Request>(
+        &self,
+        broker: &Broker,
+        version: i16,
+        request: &R,
+    ) -> Result<R::Response, ErrorCode> {
+        let (image, peers) = (broker.image().clone(), broker.peers());
+        let asked = peers.ask(&image, self.leader, Purpose::DeadLetters, version, request);
+        asked.await.map_err(|_| ErrorCode::NetworkException)
+    }
 }
 
 /// Why there is no destination.

@@ -12,7 +12,7 @@ use barnabas_storage::{AppendOrigin, Verified};
 
 use super::destination::Destination;
 use crate::broker::Broker;
-use crate::broker_peers::{Purpose, produced};
+use crate::broker_peers::produced;
 
 /// The version of Produce that brokers ask each other in: the last that names topics.
 const VERSION: i16 = 12;
@@ -79,18 +79,7 @@ async fn ask(
         .with_acks(ACKS_ALL)
         .with_timeout_ms(timeout_ms)
         .with_topic_data(vec![topic]);
-    let (image, peers) = (broker.image().clone(), broker.peers());
-    let answer = peers
-        .ask(
-            &image,
-            destination.leader,
-            Purpose::DeadLetters,
-            VERSION,
-            &request,
-        )
-        .await
-        .map_err(|_| ErrorCode::NetworkException)?;
-    match produced(&answer) {
+    match produced(&destination.ask(broker, VERSION, &request).await?) {
         ErrorCode::None => Ok(()),
         error => Err(error),
     }

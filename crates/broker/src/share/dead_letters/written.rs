@@ -19,7 +19,6 @@ use super::Outgoing;
 use super::batch::{GROUP, OFFSET, PARTITION, TOPIC};
 use super::destination::Destination;
 use crate::broker::Broker;
-use crate::broker_peers::Purpose;
 use crate::share::held::Held;
 
 /// How far back is looked.
@@ -182,18 +181,7 @@ async fn end_of(broker: &Broker, destination: &Destination) -> Result<i64, Error
     let request = ListOffsetsRequest::default()
         .with_replica_id(BrokerId(-1))
         .with_topics(vec![topic]);
-    let (image, peers) = (broker.image().clone(), broker.peers());
-    let purpose = Purpose::DeadLetters;
-    let answer = peers
-        .ask(
-            &image,
-            destination.leader,
-            purpose,
-            LIST_OFFSETS_VERSION,
-            &request,
-        )
-        .await
-        .map_err(|_| ErrorCode::NetworkException)?;
+    let answer = destination.ask(broker, LIST_OFFSETS_VERSION, &request).await?;
     let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
     let told = partitions.next().ok_or(ErrorCode::UnknownServerError)?;
     check(told.error_code)?;
@@ -226,17 +214,7 @@ async fn read(broker: &Broker, destination: &Destination, offset: i64) -> Result
         .with_max_bytes(max_bytes)
         .with_session_epoch(-1)
         .with_topics(vec![topic]);
-    let (image, peers) = (broker.image().clone(), broker.peers());
-    let answer = peers
-        .ask(
-            &image,
-            destination.leader,
-            Purpose::DeadLetters,
-            FETCH_VERSION,
-            &request,
-        )
-        .await
-        .map_err(|_| ErrorCode::NetworkException)?;
+    let answer = destination.ask(broker, FETCH_VERSION, &request).await?;
     check(answer.error_code)?;
     let mut partitions = answer.responses.into_iter().flat_map(|topic| topic.partitions);
     let told = partitions.next().ok_or(ErrorCode::UnknownServerError)?;

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from clients import flags, kcat_refused, kcat_round_trip
@@ -11,7 +12,27 @@ from harness.deadline import until
 from harness.java_tools import TOOLS, java
 from harness.wire import free_port
 
+HERE = Path(__file__).parent
 START_S = 20
+GO = """package main
+import (
+    "context"
+    "crypto/tls"
+    "crypto/x509"
+    "os"
+    "github.com/twmb/franz-go/pkg/kgo"
+    "github.com/twmb/franz-go/pkg/sasl/plain"
+)
+func main() {
+    LINES
+    if err == nil {
+        err = client.Ping(context.Background())
+    }
+    if err != nil {
+        panic(err)
+    }
+}
+"""
 
 
 class Secure:
@@ -22,16 +43,18 @@ class Secure:
         command = [str(paths.barnabas_binary()), "--secure", "--data", str(data), *more]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
         threading.Thread(target=lambda: self.lines.extend(self.process.stdout), daemon=True).start()
-        until("all client settings", lambda: "AsMechanism" in self.printed, START_S)
+        until("all client settings", lambda: "AsMechanism" in self.printed and self.lines[-1] == ")\n", START_S)
 
     @property
     def printed(self):
         return "".join(self.lines)
 
+    def lines_of(self, title):
+        """What is under a title, up to the next empty line."""
+        return self.printed.split(title, 1)[1].split("\n", 1)[1].split("\n\n", 1)[0]
+
     def settings(self, title):
-        """The settings under a title, up to the next empty line."""
-        block = self.printed.split(title, 1)[1].split("\n", 1)[1].split("\n\n", 1)[0]
-        return dict(line.split("=", 1) for line in block.splitlines())
+        return dict(line.split("=", 1) for line in self.lines_of(title).splitlines())
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -62,6 +85,15 @@ def test_what_is_printed_is_enough_for_kcat_and_java(secure, data):
     assert secure.settings("Java")["security.protocol"] == "SASL_SSL"
     for name in ("secure-server.pem", "secure-users.properties", "secure-client.properties"):
         assert (data / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_printed_is_enough_for_node_and_go(secure, tmp_path):
+    lines = secure.lines_of("Node (kafkajs)")
+    asked = "const admin = kafka.admin(); admin.connect().then(() => admin.listTopics()).then(() => process.exit(0))"
+    program.run(["node", "-e", f"{lines}\n{asked}"], 60, cwd=HERE.parent / "node")
+    source = tmp_path / "main.go"
+    source.write_text(GO.replace("LINES", secure.lines_of("Go (franz-go)")))
+    program.run(["go", "run", str(source)], 90, cwd=HERE.parent / "go")
 
 
 def test_others_are_not_let_in(secure, pki):

@@ -130,6 +130,12 @@ impl Secured {
              Java, and --command-config of Kafka's tools ({file}):\n{java}\n\
              librdkafka, kcat, confluent-kafka:\nbootstrap.servers={address}\nsecurity.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n\
              sasl.username={user}\nsasl.password={password}\nssl.ca.location={trust}\n\n\
+             Node (kafkajs):\n\
+             const {{ Kafka }} = require('kafkajs')\n\
+             const kafka = new Kafka({{\n  \
+             brokers: [{address:?}],\n  \
+             ssl: {{ ca: [require('fs').readFileSync({trust:?})] }},\n  \
+             sasl: {{ mechanism: 'plain', username: {user:?}, password: {password:?} }},\n}})\n\n\
              Go (franz-go):\n\
              ca, _ := os.ReadFile({trust:?})\n\
              roots := x509.NewCertPool()\n\

@@ -89,9 +89,11 @@ class Cluster:
     """Nodes 1 to N, on loopback or in `namespaces`. All have `settings`; `of_node(N)` gives those of one.
 
     The settings name the voters; where the quorum is `dynamic`, what the log directories are formatted with does.
+    They are `formatted` with more arguments.
     """
 
-    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None, of_node=None, dynamic=False):
+    def __init__(self, folder: Path, nodes: int = 3, settings: dict[str, str] | None = None, namespaces=None, of_node=None, dynamic=False,
+                 formatted=()):
         kind = {"barnabas": BarnabasNode, "kafka": KafkaNode}[os.environ.get("BROKER", "barnabas")]
         ids = range(1, nodes + 1)
         hosts = {n: namespaces.address(n) if namespaces else "127.0.0.1" for n in ids}
@@ -109,7 +111,7 @@ class Cluster:
             self.quorum = {"controller.quorum.voters": ",".join(f"{n}@{address}" for n, address in addresses.items())}
             voters = []
         for node in self.nodes.values():
-            self._prepare(node, nodes, voters)
+            self._prepare(node, nodes, [*voters, *formatted])
 
     def join(self, node_id: int, settings: dict[str, str] | None = None) -> _Node:
         """A further node that is no voter yet, or one with a new disk in the place of an old one; not started."""

@@ -17,6 +17,8 @@ def pki(tmp_path_factory):
     pki = Pki(tmp_path_factory.mktemp("pki"))
     pki.server("server")
     pki.server("server-ec", key=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"))
+    pki.server("server-ed25519", key=("ed25519",))
+    pki.signed("client-ed25519", "/O=Elsewhere/CN=ed25519", CLIENT, key=("ed25519",))
     pki.server("elsewhere", subject="/CN=elsewhere.example", names="DNS:elsewhere.example")
     pki.signed("client", "/C=FR/O=Elsewhere/CN=Other", CLIENT)
     pki.signed("another", "/C=FR/O=Elsewhere/CN=Another", CLIENT)

@@ -48,6 +48,15 @@ def test_console_producer_and_consumer(secured, client):
     assert program.run(consumer, 90).split() == ["one", "two"]
 
 
+def test_ed25519_on_both_sides(pki, tmp_path):
+    store = {"ssl.keystore.type": "PKCS12", "ssl.keystore.password": PASSWORD}
+    server = {**pem_server(pki), **store, "ssl.keystore.location": pki.pkcs12("server-ed25519"), "ssl.client.auth": "required"}
+    client = {**settings(pki, "client"), **store, "ssl.keystore.location": pki.pkcs12("client-ed25519")}
+    with Secured(tmp_path / "node", server) as secured:
+        config = java_properties(tmp_path, client)
+        program.run(java(f"{TOOLS}TopicCommand", "--bootstrap-server", secured.bootstrap, "--command-config", config, "--list"), 90)
+
+
 def test_without_a_certificate_the_tool_is_not_let_in(secured, pki, tmp_path):
     given = settings(pki, "client")
     for key in ("ssl.keystore.type", "ssl.keystore.location"):

@@ -106,6 +106,13 @@ def test_no_id_is_given_twice_while_leaders_change(cluster):
     cluster.nodes[victim].start()
     found |= all_at_once(cluster, cluster.nodes, "c")
     judge_topic(cluster, found)
+    # The leader has taken the one that came back into the ISR, and says so.
+    until("an ISR that has become larger", lambda: sum(map(expands, cluster.https.values())), WAIT_S)
+
+
+def expands(http):
+    name = "kafka_server_replicamanager_isrexpands_total "
+    return sum(float(line.removeprefix(name)) for line in http.get("/metrics")[2].splitlines() if line.startswith(name))
 
 
 def judge_topic(cluster, found):

@@ -86,6 +86,11 @@ fn replicas(page: &mut Page, broker: &Broker) {
     page.count(&table::AT_MIN_ISR, &[], at);
     page.count(&table::OFFLINE_REPLICAS, &[], offline);
     page.count(&table::REASSIGNING, &[], moving);
+    let (shrinks, expands) = broker.partitions().shared().isr_changes.counts();
+    page.count(&table::ISR_SHRINKS, &[], shrinks);
+    page.count(&table::ISR_EXPANDS, &[], expands);
+    let uncleanable = broker.partitions().cleanings().uncleanable_count();
+    page.count(&table::UNCLEANABLE, &[], uncleanable as u64);
 }
 
 fn logs(page: &mut Page, broker: &Broker) {

@@ -78,6 +78,9 @@ metrics! {
     AT_MIN_ISR = "kafka_server_replicamanager_atminisrpartitioncount", Gauge, [], "Partitions led here with just as many.";
     OFFLINE_REPLICAS = "kafka_server_replicamanager_offlinereplicacount", Gauge, [], "Replicas of this broker in log directories that have failed.";
     REASSIGNING = "kafka_server_replicamanager_reassigningpartitions", Gauge, [], "Partitions led here that are on their way to other brokers.";
+    ISR_SHRINKS = "kafka_server_replicamanager_isrshrinks_total", Counter, [], "In-sync replica sets of partitions led here that have become smaller.";
+    ISR_EXPANDS = "kafka_server_replicamanager_isrexpands_total", Counter, [], "In-sync replica sets of partitions led here that have become larger.";
+    UNCLEANABLE = "kafka_log_logcleanermanager_uncleanable_partitions_count", Gauge, [], "Partitions that the log cleaner has given up, because cleaning them has failed.";
     PARTITION_UNDER_REPLICATED = "kafka_cluster_partition_underreplicated", Gauge, ["topic", "partition"], "1 where a partition led here lacks replicas in sync; those that lack none are left out.";
     LOG_SIZE = "kafka_log_log_size", Gauge, ["topic", "partition"], "Bytes of a partition's log on this broker.";
     LOG_START = "kafka_log_log_logstartoffset", Gauge, ["topic", "partition"], "Its first offset.";

@@ -1,6 +1,9 @@
 //! What all partitions of a broker share: the flusher, the clock, and the queues of those that want something
 //! of the controller.
 
+use std::cmp::Ordering;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use barnabas_environment::{Clock, Environment};
@@ -24,6 +27,8 @@ pub struct Shared {
     pub quotas: ReplicationQuotas,
     /// Partitions whose ISR should change.
     pub isr_queue: PartitionQueue,
+    /// How often the controller has changed an ISR because a leader here asked.
+    pub isr_changes: IsrChanges,
     /// Partitions that lie in another log directory than the metadata says.
     pub dir_queue: PartitionQueue,
 }
@@ -37,6 +42,7 @@ impl Shared {
             lag_time_max_ms,
             quotas,
             isr_queue: PartitionQueue::default(),
+            isr_changes: IsrChanges::default(),
             dir_queue: PartitionQueue::default(),
         })
     }
@@ -47,6 +53,29 @@ impl Shared {
             now_ms: self.clock.monotonic_ms(),
             max_ms: self.lag_time_max_ms,
         }
+    }
+}
+
+/// Counts of ISRs that have become smaller and larger.
+#[derive(Debug, Default)]
+pub struct IsrChanges {
+    shrinks: AtomicU64,
+    expands: AtomicU64,
+}
+
+impl IsrChanges {
+    /// One has had so many members, and has so many now.
+    pub fn changed(&self, before: usize, now: usize) {
+        match now.cmp(&before) {
+            Ordering::Less => self.shrinks.fetch_add(1, Relaxed),
+            Ordering::Greater => self.expands.fetch_add(1, Relaxed),
+            Ordering::Equal => 0,
+        };
+    }
+
+    /// How many have become smaller, and how many larger.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.shrinks.load(Relaxed), self.expands.load(Relaxed))
     }
 }
 
@@ -72,5 +101,19 @@ impl PartitionQueue {
     /// Waits until one has come since the last call.
     pub async fn filled(&self) {
         self.filled.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_smaller_and_larger_is_counted_apart() {
+        let changes = IsrChanges::default();
+        for (before, now) in [(3, 2), (2, 3), (1, 3), (2, 2)] {
+            changes.changed(before, now);
+        }
+        assert_eq!(changes.counts(), (1, 2));
     }
 }

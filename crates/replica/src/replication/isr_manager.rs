@@ -17,6 +17,7 @@ use crate::ReplicaManager;
 use crate::partition::Partition;
 use crate::partition::core::LeaderEpoch;
 use crate::partition::core::isr::{IsrAnswer, IsrChange};
+use crate::partition::shared::IsrChanges;
 
 /// The least time that a lag may last, so that looking for it stays cheap.
 const LOOK_MS_MIN: u64 = 10;
@@ -67,8 +68,12 @@ async fn go_on(replicas: &ReplicaManager, channel: &Arc<dyn ControllerChannel>, 
         if wanted.is_empty() {
             continue;
         }
+        let sizes: Vec<usize> = wanted
+            .iter()
+            .map(|(partition, _)| partition.isr().len())
+            .collect();
         wanted = match ask(replicas.config().node_id, &**channel, own_epoch, &wanted).await {
-            Some(response) => told(wanted, &response),
+            Some(response) => told(wanted, &sizes, &response, &shared.isr_changes),
             None => wanted,
         };
         backoff_ms = match wanted.is_empty() {
@@ -130,20 +135,29 @@ fn request(node_id: i32, broker_epoch: i64, wanted: &[Wanted]) -> AlterPartition
         .with_topics(topics)
 }
 
-/// Tells the partitions; answers what has to be asked for again.
-fn told(wanted: Vec<Wanted>, response: &AlterPartitionResponse) -> Vec<Wanted> {
-    let again = |(partition, change): &Wanted| {
+/// Tells the partitions, whose ISRs had these sizes; answers what has to be asked for again.
+fn told(
+    wanted: Vec<Wanted>,
+    sizes: &[usize],
+    response: &AlterPartitionResponse,
+    changes: &IsrChanges,
+) -> Vec<Wanted> {
+    let again = |((partition, change), size): &(Wanted, &usize)| {
         let id = partition.id();
         match answer(id.topic_id, id.partition, response) {
             Some(answer) => {
                 tracing::info!(topic = %id.topic, partition = id.partition, asked = ?change.isr, ?answer, "ISR");
+                if let IsrAnswer::Committed { isr, .. } = &answer {
+                    changes.changed(**size, isr.len());
+                }
                 partition.isr_answered(change, answer);
                 false
             }
             None => true,
         }
     };
-    wanted.into_iter().filter(again).collect()
+    let asked = wanted.into_iter().zip(sizes).filter(again);
+    asked.map(|(wanted, _)| wanted).collect()
 }
 
 /// What the controller says of a partition; `None` if it may say something else next time.

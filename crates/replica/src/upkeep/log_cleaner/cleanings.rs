@@ -86,6 +86,11 @@ impl Cleanings {
         self.state.lock().uncleanable.contains(&key(partition))
     }
 
+    /// How many partitions can't be cleaned.
+    pub fn uncleanable_count(&self) -> usize {
+        self.state.lock().uncleanable.len()
+    }
+
     /// Notes that a partition can't be cleaned.
     pub(super) fn mark_uncleanable(&self, partition: &Partition) {
         self.state.lock().uncleanable.insert(key(partition));

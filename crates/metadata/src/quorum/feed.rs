@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use barnabas_environment::Clock;
 use bytes::Bytes;
+use openraft::RaftMetrics;
 use openraft::storage::RaftSnapshotBuilder;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::disk::LogDisk;
@@ -23,7 +25,7 @@ use super::peer_door::PeerDoor;
 use super::peers::PeerError;
 use super::replicas::{ReplicaStatus, Replicas};
 use super::state_machine::StateMachine;
-use super::types::{Entry, LogId, NodeId};
+use super::types::{Entry, LogId, Node, NodeId};
 
 /// So many entries come with one answer.
 const ENTRIES_MAX: u64 = 64;
@@ -80,6 +82,9 @@ pub struct Feed {
     observers: Replicas,
     /// The snapshot that is being told, with its id.
     snapshot: Mutex<Option<(String, Bytes)>>,
+    /// Raft has something new. Wakes in the order of coming, which tokio's watch channel doesn't: a seeded run
+    /// would be another each time.
+    moved: Notify,
 }
 
 impl Feed {
@@ -90,7 +95,16 @@ impl Feed {
             state_machine,
             observers: Replicas::new(clock),
             snapshot: Mutex::default(),
+            moved: Notify::new(),
         }
+    }
+
+    /// Wakes the observers that wait, whenever raft has something new, until it has stopped.
+    pub async fn follow(&self, mut metrics: watch::Receiver<RaftMetrics<NodeId, Node>>) {
+        while metrics.changed().await.is_ok() {
+            self.moved.notify_waiters();
+        }
+        self.moved.notify_waiters();
     }
 
     /// The observers that have asked lately.
@@ -161,11 +175,15 @@ impl PeerDoor {
     pub(super) async fn observe(&self, request: Observe) -> Result<(Observed, Bytes), PeerError> {
         let feed = &self.feed;
         let deadline = Instant::now() + Duration::from_millis(request.wait_ms).min(WAIT_MAX);
-        let mut metrics = self.raft.metrics();
+        let metrics = self.raft.metrics();
         let end_of = |log_id: Option<LogId>| log_id.map_or(0, |log_id| log_id.index as i64 + 1);
         loop {
+            let moved = feed.moved.notified();
+            tokio::pin!(moved);
+            // Before the look, or what comes in between would be missed.
+            moved.as_mut().enable();
             let (leader, is_running) = {
-                let now = metrics.borrow_and_update();
+                let now = metrics.borrow();
                 (
                     now.current_leader.filter(|leader| *leader != now.id),
                     now.running_state.is_ok(),
@@ -191,7 +209,7 @@ impl PeerDoor {
             let Some(entries) = found else {
                 return feed.piece(None).await;
             };
-            let waited = timeout_at(deadline, metrics.changed());
+            let waited = timeout_at(deadline, moved);
             if !entries.is_empty() || waited.await.is_err() {
                 return Ok((Observed::Entries { entries, committed }, Bytes::new()));
             }

@@ -218,6 +218,8 @@ impl Quorum {
         if let Some(peers) = &network.peers {
             tokio::spawn(network::stay_heard(quorum.raft.clone(), peers.clone()));
             tokio::spawn(leadership::tell(quorum.raft.metrics()));
+            let (feed, metrics) = (quorum.door.feed.clone(), quorum.raft.metrics());
+            tokio::spawn(async move { feed.follow(metrics).await });
             let elections = Elections {
                 door: quorum.door.clone(),
                 network: network.clone(),

@@ -112,6 +112,7 @@ impl ControllerListener {
         let stopping = self.stopping.clone();
         tokio::spawn(async move {
             tokio::select! {
+                biased;
                 () = registration::register(client, own) => {}
                 () = stopping.cancelled() => {}
             }

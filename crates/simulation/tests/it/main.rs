@@ -33,9 +33,9 @@ fn seeds(default: u64) -> (Range<u64>, u64) {
     }
 }
 
-/// Runs a history for each of so many seeds, twice unless otherwise asked for; answers how many those were, and `None` where
-/// somebody asked for one alone.
-fn with_seeds(default: u64, run: impl Fn(u64) -> Vec<Event>) -> Option<u64> {
+/// Runs a history for each of so many seeds, twice unless otherwise asked for or not to be `compared`; answers how many those were,
+/// and `None` where somebody asked for one alone.
+fn with_seeds(default: u64, compared: bool, run: impl Fn(u64) -> Vec<Event>) -> Option<u64> {
     if let Some(seed) = from_environment("BARNABAS_SIMULATION_SEED") {
         let level = from_environment("RUST_LOG").unwrap_or(LevelFilter::OFF);
         let log = tracing_subscriber::fmt().with_max_level(level).with_test_writer();
@@ -46,7 +46,7 @@ fn with_seeds(default: u64, run: impl Fn(u64) -> Vec<Event>) -> Option<u64> {
     let (seeds, twice_one_in) = seeds(default);
     let try_seed = |seed: u64| {
         let first = run(seed);
-        if seed.is_multiple_of(twice_one_in) {
+        if compared && seed.is_multiple_of(twice_one_in) {
             compare(&first, &run(seed));
         }
     };

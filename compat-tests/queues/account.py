@@ -69,12 +69,12 @@ class Queue:
             producer.poll(max(0, began + number / rate - time.monotonic()))
         assert producer.flush(30) == 0
 
-    def work(self, count=1):
+    def work(self, count=1, patterns=None):
         """Starts workers, which do with their tasks what their patterns say."""
         for _ in range(count):
             number = len(self.workers)
             arguments = ["--topic", self.name, "--group-id", self.group, "--acknowledgement-mode", "sync", "--verbose"]
-            pattern = PATTERNS[number % len(PATTERNS)]
+            pattern = (patterns or PATTERNS)[number % len(patterns or PATTERNS)]
             command = [barnabas_binary(), "verifiable-share-consumer", "--bootstrap-server", self.bootstrap, *arguments, "--ack-pattern", pattern]
             command += ["--command-config", self._properties()]
             with (self.folder / f"worker-{number}.out").open("wb") as out, (self.folder / f"worker-{number}.err").open("wb") as err:

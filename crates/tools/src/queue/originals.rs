@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::letter::Letter;
 use crate::client::fetch::{FetchSettings, Fetcher};
-use crate::client::leaders::TopicPartition;
+use crate::client::leaders::{TopicPartition, topics_of};
 use crate::client::offsets::EARLIEST;
 use crate::client::records::Fetched;
 use crate::client::{Cluster, KafkaError};
@@ -29,6 +29,9 @@ pub fn read(
         let at = (letter.topic.clone(), letter.partition);
         wanted.entry(at).or_default().insert(letter.offset);
     }
+    // One whose topic is gone is not waited for.
+    let known = cluster.leaders(&topics_of(wanted.keys()), false)?;
+    wanted.retain(|at, _| known.contains_key(at));
     let mut found = BTreeMap::new();
     for (at, offsets) in wanted {
         read_partition(cluster, &at, offsets, &mut found)?;

@@ -390,7 +390,7 @@ fn schemas_are_told_in_the_format_that_is_asked_for() {
     let (_, told) = session.call(Get, "/subjects/p/versions/1?format=ignore_extensions", "");
     assert_eq!(
         schema_of(&told),
-        "syntax = \"proto2\";\nmessage M {\n  optional int32 a = 1;\n}\n"
+        "syntax = \"proto2\";\nmessage M {\n  optional int32 a = 1;\n}"
     );
     let (_, told) = session.call(Get, "/subjects/p/versions/1?format=serialized", "");
     assert!(schema_of(&told).starts_with("Cgdk"), "{told}");

@@ -95,3 +95,13 @@ fn who_reads_what() {
         assert_eq!(found, kinds, "from {old} to {new}");
     }
 }
+
+#[test]
+fn what_is_told_of_a_descriptor_is_the_same_when_it_comes_again() {
+    let text = "syntax = \"proto3\"; message M { int32 a = 1; }";
+    let serialized = ProtobufSchema::parse(text, &[], true).unwrap().serialized();
+    let told = ProtobufSchema::parse(&serialized, &[], true).unwrap();
+    let again = ProtobufSchema::parse(&told.canonical(), &[], true).unwrap();
+    assert_eq!(again.canonical(), told.canonical());
+    assert_eq!(again.canonical(), again.normalized());
+}

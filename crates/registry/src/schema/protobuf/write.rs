@@ -58,6 +58,8 @@ pub(super) fn text(file: &FileDescriptorProto) -> Option<String> {
     for service in &file.service {
         to.service(service)?;
     }
+    // As texts that come are kept: what is told can be registered again, and is the same.
+    to.text.truncate(to.text.trim_end().len());
     Some(to.text)
 }
 

@@ -91,13 +91,13 @@ impl Member {
         } else {
             vec![owned]
         };
-        let joins = self.epoch == 0;
+        // In full each time: an answer that was lost may have been the assignment.
         let request = ConsumerGroupHeartbeatRequest::default()
             .with_group_id(GroupId(text(GROUP)))
             .with_member_id(text(&self.id))
             .with_member_epoch(self.epoch)
             .with_rebalance_timeout_ms(10_000)
-            .with_subscribed_topic_names(joins.then(|| vec![TopicName(text(TOPIC))]))
+            .with_subscribed_topic_names(Some(vec![TopicName(text(TOPIC))]))
             .with_topic_partitions(Some(owned));
         let (response, code) = self
             .client

@@ -13,6 +13,8 @@ const RECONNECT_GRACE: Duration = Duration::from_millis(50);
 
 /// See the module.
 pub struct Heard {
+    /// A leader that lives reaches a voter so soon after its start.
+    start_lease: Duration,
     last: Mutex<Last>,
     /// The last leader other than this node, and when it said something.
     leader: Mutex<Option<(NodeId, Instant)>>,
@@ -23,6 +25,8 @@ pub struct Heard {
 #[derive(Clone, Copy)]
 struct Last {
     at: Instant,
+    /// Nobody was heard since the start.
+    since_start: bool,
     /// The leader is gone: it resigned, or its process has closed the connection.
     gone: bool,
     /// It named this node its successor.
@@ -30,11 +34,14 @@ struct Last {
 }
 
 impl Heard {
-    /// Nobody was heard yet. A quorum that has never had a leader needn't wait for one: it is `new`.
-    pub fn nobody(new: bool) -> Self {
+    /// Nobody was heard yet. A quorum that has never had a leader needn't wait for one: it is `new`. Another
+    /// voter waits for one as long as a leader that lives takes to reach it.
+    pub fn nobody(new: bool, start_lease: Duration) -> Self {
         Self {
+            start_lease,
             last: Mutex::new(Last {
                 at: Instant::now(),
+                since_start: true,
                 gone: new,
                 successor: false,
             }),
@@ -59,6 +66,7 @@ impl Heard {
     pub fn hear(&self) {
         *self.last.lock() = Last {
             at: Instant::now(),
+            since_start: false,
             gone: false,
             successor: false,
         };
@@ -104,6 +112,10 @@ impl Heard {
     /// Whether this node may vote for somebody else.
     pub fn lease_is_over(&self, lease: Duration) -> bool {
         let last = self.last.lock();
+        let lease = match last.since_start {
+            true => lease.min(self.start_lease),
+            false => lease,
+        };
         last.gone || last.at.elapsed() > lease
     }
 
@@ -112,14 +124,16 @@ impl Heard {
         self.last.lock().gone
     }
 
-    /// Waits until it is time to stand for election: `patience` after a leader was heard; once it is gone, as
-    /// soon as raft lets others vote, its named successor before the others.
+    /// Waits until it is time to stand for election: `patience` after a leader was heard, or less after a
+    /// start without one; once it is gone, as soon as raft lets others vote, its named successor before the
+    /// others.
     pub async fn missed(&self, patience: Duration, raft_lease: Duration, turn: Duration) {
         loop {
             let last = *self.last.lock();
             let wait = match (last.gone, last.successor) {
                 (true, true) => raft_lease,
                 (true, false) => raft_lease + turn,
+                (false, _) if last.since_start => self.start_lease + turn,
                 (false, _) => patience,
             };
             let until = last.at + wait.min(patience);

@@ -180,7 +180,7 @@ impl Quorum {
         let leadership = Leadership::new(raft.clone(), timing.majority_timeout());
         let (jobs, inbox) = mpsc::channel(decider::QUEUE_MAX);
         let feed = Arc::new(Feed::new(log, state_machine.clone(), clock));
-        let heard = Arc::new(Heard::nobody(new && !members.is_empty()));
+        let heard = Arc::new(Heard::nobody(new && !members.is_empty(), timing.start_lease()));
         let handle = ControllerHandle {
             jobs,
             followers,

@@ -28,6 +28,9 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 /// More heartbeats than that tell nobody more.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
+/// How long a voter may be left alone that could not be reached, and a little for the way.
+const REACHED_AGAIN: Duration = Duration::from_millis(200);
+
 /// The folder of the metadata log within its log directory; not a partition's, though named like one.
 pub const METADATA_FOLDER: &str = "__cluster_metadata-0";
 
@@ -160,6 +163,12 @@ impl QuorumTiming {
     /// So long a leader may go unheard by most voters.
     pub(super) fn majority_timeout(&self) -> Duration {
         self.fetch_timeout + self.fetch_timeout / 2
+    }
+
+    /// So long a leader takes at most to reach a voter that has just started: its next heartbeat, and the
+    /// pause after it was last refused.
+    pub(super) fn start_lease(&self) -> Duration {
+        self.heartbeat + REACHED_AGAIN
     }
 
     /// So long after it heard a leader raft refuses its vote to others.

@@ -205,7 +205,7 @@ impl Cluster {
         timeout(LONG, agreed).await.unwrap();
     }
 
-    fn epoch(&self, id: i32) -> i32 {
+    pub fn epoch(&self, id: i32) -> i32 {
         self.handle(id).status().leader_epoch
     }
 }

@@ -9,4 +9,5 @@ mod membership;
 mod membership_world;
 mod observer;
 mod quorum;
+mod starts;
 mod support;

@@ -58,6 +58,25 @@ def test_a_wiped_node_gets_everything_back(cluster, tmp_path):
     judged.wait_for_equal_replicas(cluster, "wiped")
 
 
+def test_all_nodes_are_killed_at_once_and_come_back(cluster, tmp_path):
+    judged.create(cluster, "dark")
+    judged.wait_for_isr(cluster, "dark")
+    with judged.Load(cluster, "dark", tmp_path) as load:
+        load.wait_for_more(100, "acknowledgements before")
+        load.kill()
+        for node in cluster.nodes.values():
+            node.kill()
+        since = judged.now()
+        cluster.start()
+        took = judged.now() - since
+        judged.wait_for_isr(cluster, "dark")
+        judged.judge(cluster, load)
+    judged.wait_for_equal_replicas(cluster, "dark")
+    print(f"all killed: {took:.3f} s until all are there")
+    if cluster.nodes[1].name == "barnabas":
+        assert took < 3.5, "nobody waits for the sessions of the processes before"
+
+
 def test_a_rolling_restart_loses_nothing(cluster, tmp_path):
     judged.create(cluster, "rolling")
     with judged.Load(cluster, "rolling", tmp_path) as load:

@@ -87,6 +87,12 @@ impl BrokerHeartbeats {
             .is_some_and(|heard| now_ms < heard.at_ms.saturating_add(self.session_timeout_ms))
     }
 
+    /// Whether a broker counts as heard only because it served when this controller became the active one.
+    pub(super) fn is_assumed(&self, broker: &BrokerRegistration) -> bool {
+        self.of(broker.broker_id, broker.broker_epoch)
+            .is_some_and(|heard| heard.metadata_offset < 0)
+    }
+
     /// Whether all that serve have replayed the metadata up to where a broker's last leadership was given
     /// away.
     pub(super) fn all_know_of_shutdown(&self, broker_id: i32, image: &MetadataImage) -> bool {

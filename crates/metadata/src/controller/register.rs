@@ -79,6 +79,7 @@ fn register(
     if let (Some(known), None, false) = (existing, same, own)
         && !known.fenced
         && ctx.heartbeats.has_session(known, ctx.now_monotonic_ms)
+        && !returns(request, known, ctx)
     {
         return Err(ApiError::new(
             ErrorCode::DuplicateBrokerRegistration,
@@ -115,6 +116,13 @@ fn register(
         records.extend(fence::leaders_by(&image, ctx, broker_id, true));
     }
     Ok((records, broker_epoch))
+}
+
+/// Whether a broker was started again before this controller heard of its last process: that one has died
+/// with the last controller, for its log directories serve one process at a time.
+fn returns(request: &BrokerRegistrationRequest, known: &BrokerRegistration, ctx: &DecideContext<'_>) -> bool {
+    let mut its_own = request.log_dirs.iter().filter(|id| !is_reserved(id));
+    ctx.heartbeats.is_assumed(known) && its_own.any(|id| known.log_dirs.contains(id))
 }
 
 fn check_directories(request: &BrokerRegistrationRequest, image: &MetadataImage) -> Result<(), ApiError> {

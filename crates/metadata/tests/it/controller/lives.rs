@@ -160,6 +160,22 @@ fn a_broker_registers_fenced_and_serves_once_it_has_caught_up() {
 }
 
 #[test]
+fn a_broker_that_died_with_the_last_controller_takes_over_from_itself_at_once() {
+    let mut cluster = cluster(&[]);
+    let duplicate = ErrorCode::DuplicateBrokerRegistration.code();
+    let elsewhere = registration(1, 7, -1).with_log_dirs(vec![Uuid::from_u128(2001)]);
+    assert_eq!(register(&mut cluster, elsewhere).error_code, duplicate);
+    assert_eq!(register(&mut cluster, registration(1, 7, -1)).error_code, 0);
+    assert!(cluster.image.brokers[&1].fenced);
+    // One that this controller has heard lives.
+    assert!(!heard(&mut cluster, 2).is_fenced);
+    assert_eq!(
+        register(&mut cluster, registration(2, 7, -1)).error_code,
+        duplicate
+    );
+}
+
+#[test]
 fn a_fenced_broker_leads_nothing_and_leaves_every_isr() {
     let mut cluster = cluster(&[
         (&[1, 2, 3], &[1, 2, 3], 1),

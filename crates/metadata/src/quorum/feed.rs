@@ -82,8 +82,8 @@ pub struct Feed {
     observers: Replicas,
     /// The snapshot that is being told, with its id.
     snapshot: Mutex<Option<(String, Bytes)>>,
-    /// Raft has something new. Wakes in the order of coming, which tokio's watch channel doesn't: a seeded run
-    /// would be another each time.
+    /// Raft has something new. Wakes in the order of coming, which tokio's watch channel doesn't: a seeded
+    /// run would be another each time.
     moved: Notify,
 }
 

@@ -67,6 +67,8 @@ pub struct Log {
     size_bytes: u64,
     checkpointed_high_watermark: i64,
     first_unstable_offset: Option<i64>,
+    /// The log is known to be replicated up to here: what its producers are told that are read anew.
+    replicated_until: i64,
     /// A leader epoch of which no record has been written, and so perhaps no file tells.
     unwritten_epoch: Option<EpochEntry>,
     /// When the oldest record that isn't flushed was appended, ms.
@@ -140,6 +142,7 @@ impl Log {
             size_bytes: 0,
             checkpointed_high_watermark: 0,
             first_unstable_offset: None,
+            replicated_until: 0,
             unwritten_epoch: None,
             unflushed_since_ms: None,
             flush_begun: 0,
@@ -167,6 +170,7 @@ impl Log {
             size_bytes: offsets.size_bytes,
             checkpointed_high_watermark: offsets.high_watermark,
             first_unstable_offset: offsets.first_unstable_offset,
+            replicated_until: offsets.high_watermark,
             ..Log::absent(identity, config)
         }
     }
@@ -257,6 +261,7 @@ impl Log {
 
     /// Tells the log how far it is replicated, which may move the last stable offset.
     pub fn high_watermark_updated(&mut self, high_watermark: i64) {
+        self.replicated_until = high_watermark;
         if self.first_unstable_offset.is_none() {
             return;
         }

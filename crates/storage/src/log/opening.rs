@@ -95,6 +95,9 @@ impl Log {
         self.log_end_offset = log_end_offset;
         self.recovery_point = self.recovery_point.min(log_end_offset);
         self.size_bytes = open.size_bytes();
+        // The records don't say which markers are replicated.
+        open.producers
+            .high_watermark_updated(self.replicated_until.min(log_end_offset));
         self.first_unstable_offset = open.producers.first_unstable_offset();
         if let Some(entry) = self.unwritten_epoch.take() {
             // It goes to disk with its first record: reading must not write.

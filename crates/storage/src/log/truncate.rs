@@ -116,7 +116,9 @@ impl Log {
                 self.size_bytes = size_bytes;
                 self.log_end_offset = offset;
                 self.recovery_point = self.recovery_point.min(offset);
-                if let State::Open(open) = &self.state {
+                self.replicated_until = self.replicated_until.min(offset);
+                if let State::Open(open) = &mut self.state {
+                    open.producers.high_watermark_updated(self.replicated_until);
                     self.first_unstable_offset = open.producers.first_unstable_offset();
                 }
                 Ok(())

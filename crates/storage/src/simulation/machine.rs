@@ -91,6 +91,28 @@ pub fn append_by(log: &mut Log, key: &[u8], leader_epoch: i32, producer: Option<
         .unwrap();
 }
 
+/// A transaction of one record, and the marker that commits it.
+pub fn append_transaction(log: &mut Log, producer_id: i64) {
+    let key = [0, 0, 0, 1];
+    for (is_marker, origin) in [(false, AppendOrigin::Client), (true, AppendOrigin::Coordinator)] {
+        let sequence = if is_marker { -1 } else { 0 };
+        let mut builder = BatchBuilder::new(Compression::None)
+            .producer(producer_id, 0, sequence)
+            .transactional();
+        if is_marker {
+            builder = builder.control();
+        }
+        builder.append(&RecordFields {
+            timestamp: 100,
+            key: is_marker.then_some(&key[..]),
+            value: Some(&[0; 6]),
+            headers: &[],
+        });
+        let mut bytes = builder.build().unwrap();
+        log.append(&mut bytes, 0, origin, 100).unwrap();
+    }
+}
+
 pub fn append(log: &mut Log, key: &[u8]) {
     append_by(log, key, 0, None);
 }

@@ -23,6 +23,8 @@ fn settings(nodes: &[i32]) -> Vec<(&'static str, &'static str)> {
     let (replicas, in_sync) = if nodes.len() < 3 { ("1", "1") } else { ("3", "2") };
     vec![
         ("log.flush.interval.messages", "1"),
+        // Records have one time, and wall clocks are set.
+        ("log.message.timestamp.after.max.ms", "9223372036854775807"),
         ("min.insync.replicas", in_sync),
         ("offsets.topic.num.partitions", "3"),
         ("offsets.topic.replication.factor", replicas),

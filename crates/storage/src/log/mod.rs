@@ -36,7 +36,7 @@ use crate::error::Result;
 use crate::layout;
 use crate::log_config::LogConfig;
 use crate::open_files::OpenFiles;
-use crate::producer_state::ProducerEntry;
+use crate::producer_state::{ProducerEntry, ProducerState};
 
 pub use cleaning::CleaningHold;
 pub use flush::LogFlush;
@@ -69,6 +69,9 @@ pub struct Log {
     first_unstable_offset: Option<i64>,
     /// The log is known to be replicated up to here: what its producers are told that are read anew.
     replicated_until: i64,
+    /// The producers of a log that is closed, where a snapshot would tell less of them: it has the last batch
+    /// of each only, and a producer may send any of its last five again.
+    resting_producers: Option<Box<ProducerState>>,
     /// A leader epoch of which no record has been written, and so perhaps no file tells.
     unwritten_epoch: Option<EpochEntry>,
     /// When the oldest record that isn't flushed was appended, ms.
@@ -143,6 +146,7 @@ impl Log {
             checkpointed_high_watermark: 0,
             first_unstable_offset: None,
             replicated_until: 0,
+            resting_producers: None,
             unwritten_epoch: None,
             unflushed_since_ms: None,
             flush_begun: 0,
@@ -253,9 +257,12 @@ impl Log {
 
     /// Forgets producers that have been idle for `producer.id.expiration.ms`.
     pub fn remove_expired_producers(&mut self, now_ms: i64) {
-        if let State::Open(open) = &mut self.state {
-            open.producers
-                .remove_expired(now_ms, self.config.producer_id_expiration_ms);
+        let producers = match &mut self.state {
+            State::Open(open) => Some(&mut open.producers),
+            _ => self.resting_producers.as_deref_mut(),
+        };
+        if let Some(producers) = producers {
+            producers.remove_expired(now_ms, self.config.producer_id_expiration_ms);
         }
     }
 
@@ -289,6 +296,8 @@ impl Log {
             self.unwritten_epoch = newest
                 .filter(|entry| entry.start_offset >= self.log_end_offset)
                 .copied();
+            let producers = std::mem::take(&mut open.producers);
+            self.resting_producers = producers.exceed_a_snapshot().then(|| Box::new(producers));
             self.state = State::Closed;
         }
         Ok(())

@@ -60,12 +60,15 @@ impl Log {
 
     fn open_closed(&mut self) -> Result<()> {
         let mut loaded = self.load(Trust::All)?;
+        let resting = self.resting_producers.take();
         let found = (loaded.log_end_offset, loaded.open.size_bytes());
         if found != (self.log_end_offset, self.size_bytes) {
             tracing::warn!(topic = %self.topic, partition = self.partition, ?found,
                 expected = ?(self.log_end_offset, self.size_bytes),
                 "the log's files changed behind our back; recovering it");
             loaded = self.load(Trust::UpTo(self.recovery_point))?;
+        } else if let Some(producers) = resting {
+            loaded.open.producers = *producers;
         }
         self.adopt(loaded);
         Ok(())

@@ -220,6 +220,11 @@ impl ProducerState {
         self.producers.values()
     }
 
+    /// Whether there is more to them than a snapshot keeps: batches before a producer's last one.
+    pub fn exceed_a_snapshot(&self) -> bool {
+        self.producers.values().any(|entry| entry.batches().len() > 1)
+    }
+
     /// No producer is known.
     pub fn is_empty(&self) -> bool {
         self.producers.is_empty()

@@ -57,6 +57,32 @@ fn duplicates_and_gaps_are_known_after_a_clean_stop_and_after_a_crash() {
     }
 }
 
+/// A client has up to five batches on their way, and sends them all again where none was answered.
+#[test]
+fn all_of_the_last_batches_are_known_after_a_pause_and_after_a_crash() {
+    let fixture = Fixture::new(LogConfig::default());
+    let log_dir = fixture.open();
+    let mut log = fixture.create(&log_dir, 0);
+    let sequences = [0, 2, 4, 6, 8];
+    for sequence in sequences {
+        append(&mut log, sent(sequence));
+    }
+    let repeat = |log: &mut Log| sequences.map(|sequence| append(log, sent(sequence)).base_offset);
+    let offsets = sequences.map(i64::from);
+    log.release().unwrap();
+    assert_eq!(repeat(&mut log), offsets);
+    drop((log, log_dir));
+    let log_dir = fixture.open();
+    let (mut logs, was_clean) = fixture.load(&log_dir);
+    assert!(!was_clean);
+    assert_eq!(repeat(&mut logs[0]), offsets);
+    assert_eq!(logs[0].log_end_offset(), 10);
+    // What rests is forgotten as what is in use is.
+    logs[0].release().unwrap();
+    logs[0].remove_expired_producers(i64::MAX);
+    assert_eq!(append(&mut logs[0], sent(4)).base_offset, 10);
+}
+
 #[test]
 fn a_damaged_snapshot_is_replaced_by_the_log() {
     let fixture = Fixture::new(LogConfig::default());

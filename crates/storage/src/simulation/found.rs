@@ -381,8 +381,8 @@ fn a_log_that_ends_with_a_gap_moves_with_its_records() {
     assert_eq!(copy.log_end_offset(), 4);
 }
 
-/// Of the whole cluster's simulation: a replica that was cut back held every transaction of its log for undecided, and as the leader
-/// of too few told those who read what is committed that all ends at the first.
+/// Of the whole cluster's simulation: a replica that was cut back held every transaction of its log for
+/// undecided, and as the leader of too few told those who read what is committed that all ends at the first.
 #[test]
 fn what_is_replicated_stays_stable_when_what_follows_is_cut_off() {
     let machine = Machine::new(LogConfig::default());

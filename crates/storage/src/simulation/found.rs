@@ -3,7 +3,7 @@
 use barnabas_environment::Random;
 use uuid::Uuid;
 
-use super::machine::{Machine, append, append_by, append_transaction, clean, keys, last_sequence};
+use super::machine::{Machine, append, append_by, clean, keys, last_sequence};
 use crate::disk::simulated::Loss;
 use crate::layout::SegmentFile;
 use crate::log::Log;
@@ -379,27 +379,4 @@ fn a_log_that_ends_with_a_gap_moves_with_its_records() {
     append(&mut copy, b"e");
     assert_eq!(keys(&mut copy), [b"a", b"b", b"e"]);
     assert_eq!(copy.log_end_offset(), 4);
-}
-
-/// Of the whole cluster's simulation: a replica that was cut back held every transaction of its log for
-/// undecided, and as the leader of too few told those who read what is committed that all ends at the first.
-#[test]
-fn what_is_replicated_stays_stable_when_what_follows_is_cut_off() {
-    let machine = Machine::new(LogConfig::default());
-    let (_log_dir, mut log) = machine.open("data");
-    append_transaction(&mut log, 7);
-    append(&mut log, b"a");
-    log.high_watermark_updated(3);
-    append(&mut log, b"b");
-    assert_eq!(log.last_stable_offset(3), 3);
-    assert!(log.truncate_to(3).unwrap());
-    assert_eq!(log.last_stable_offset(3), 3);
-    // A marker that is cut off and comes again is replicated when the leader says so.
-    append_transaction(&mut log, 8);
-    log.high_watermark_updated(5);
-    assert!(log.truncate_to(3).unwrap());
-    append_transaction(&mut log, 8);
-    assert_eq!(log.last_stable_offset(5), 3);
-    log.high_watermark_updated(5);
-    assert_eq!(log.last_stable_offset(5), 5);
 }

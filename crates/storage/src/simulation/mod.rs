@@ -14,6 +14,7 @@ mod compacted;
 mod flips;
 mod found;
 mod history;
+mod last_stable;
 mod machine;
 mod model;
 mod moving;

@@ -70,10 +70,6 @@ pub async fn handle(
         }
     }
     let group_id = request.group_id.to_string();
-    if wanted.is_empty() {
-        // Apache Kafka doesn't ask the coordinator then, so that no group comes of it.
-        return answered(topics, &start_offsets, &BTreeMap::new());
-    }
     let planned = broker.groups().request(&group_id, |core, _| {
         Ok(match core.share_alter_offsets(&group_id, &wanted) {
             Ok(outcome) => (outcome.records, Ok(outcome.reply)),
@@ -93,16 +89,6 @@ pub async fn handle(
     } else {
         group_states::begin_at(broker, &group_id, &initialization, &start_offsets).await
     };
-    answered(topics, &start_offsets, &failed)
-}
-
-/// The answer about the partitions that are named: an error where the topic may not be read (the `bool`),
-/// where the partition doesn't exist, where the share coordinator `failed`.
-fn answered(
-    topics: Vec<(AlterShareGroupOffsetsRequestTopic, Uuid, bool)>,
-    start_offsets: &BTreeMap<(Uuid, i32), i64>,
-    failed: &BTreeMap<(Uuid, i32), ErrorCode>,
-) -> AlterShareGroupOffsetsResponse {
     // A topic that can't be altered is there by its partitions only.
     let is_told = |(topic, topic_id, may_read): &(AlterShareGroupOffsetsRequestTopic, Uuid, bool)| {
         (*may_read && !topic_id.is_nil()) || !topic.partitions.is_empty()

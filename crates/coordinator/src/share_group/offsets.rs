@@ -62,7 +62,8 @@ impl GroupShard {
             return Err(ErrorCode::NonEmptyGroup.into());
         }
         let mut records = Vec::new();
-        if !self.share_groups.contains_key(group_id) {
+        // Of nothing no group comes, as in Apache Kafka.
+        if !self.share_groups.contains_key(group_id) && !wanted.is_empty() {
             records.push(ShareGroupRecord::Epoch(Some(group.epoch)));
             let target = crate::consumer::record::TargetEpoch {
                 epoch: group.epoch.epoch,

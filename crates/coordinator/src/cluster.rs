@@ -121,21 +121,24 @@ impl StreamsSettings {
 /// The topics that the sender of a request may DESCRIBE: what it subscribes to by an expression matches no
 /// other.
 #[derive(Clone)]
-pub struct VisibleTopics(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+pub struct VisibleTopics(Option<Arc<Sees>>);
+
+/// Whether a topic of this name may be seen.
+type Sees = dyn Fn(&str) -> bool + Send + Sync;
 
 impl VisibleTopics {
     /// Those whose names `sees` says yes to. It is asked later, too, from any thread.
     pub fn by(sees: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        VisibleTopics(Arc::new(sees))
+        VisibleTopics(Some(Arc::new(sees)))
     }
 
     /// All of them.
     pub fn all() -> Self {
-        VisibleTopics::by(|_| true)
+        VisibleTopics(None)
     }
 
     pub(crate) fn have(&self, topic: &str) -> bool {
-        (self.0)(topic)
+        self.0.as_ref().is_none_or(|sees| sees(topic))
     }
 }
 

@@ -16,6 +16,9 @@ SETTINGS = {
     "share.coordinator.state.topic.min.isr": "1",
     "group.coordinator.rebalance.protocols": "classic,consumer,share",
     "errors.deadletterqueue.auto.create.topics.enable": "true",
+    "group.share.min.record.lock.duration.ms": "1000",
+    "group.share.min.heartbeat.interval.ms": "200",
+    "group.share.heartbeat.interval.ms": "200",
 }
 LIMIT_S = 150
 TASKS = 300

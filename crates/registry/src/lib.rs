@@ -9,6 +9,7 @@ mod api;
 mod base64;
 mod decoder;
 pub mod error;
+mod guid;
 pub mod json;
 pub mod records;
 pub mod registry;

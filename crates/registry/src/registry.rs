@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::guid::Guid;
 use crate::json::{Json, Object};
 use crate::records::Key;
 use crate::schema::{Reference, SchemaType, in_context};
@@ -43,6 +44,7 @@ pub type Uses = BTreeSet<(String, i32)>;
 pub struct Context {
     schemas: BTreeMap<i32, (Arc<Schema>, Uses)>,
     ids: HashMap<Arc<Schema>, i32>,
+    guids: HashMap<Guid, i32>,
     id_max: i32,
 }
 
@@ -55,6 +57,11 @@ impl Context {
     /// The id of a schema.
     pub fn id(&self, schema: &Schema) -> Option<i32> {
         self.ids.get(schema).copied()
+    }
+
+    /// The id of the schema that has it.
+    pub fn id_of_guid(&self, guid: Guid) -> Option<i32> {
+        self.guids.get(&guid).copied()
     }
 
     /// The largest id that was ever given.
@@ -136,10 +143,14 @@ impl Registry {
         if *kept != schema {
             // Whoever wrote the topic has given an id twice: what came last counts.
             context.ids.remove(kept);
+            forget_guid(&mut context.guids, kept, id);
             *kept = schema.clone();
         }
         uses.insert((subject.to_owned(), version));
-        context.ids.entry(schema.clone()).or_insert(id);
+        if !context.ids.contains_key(&schema) {
+            context.guids.insert(Guid::of(&schema), id);
+            context.ids.insert(schema.clone(), id);
+        }
         let versions = self.subjects.entry(subject.to_owned()).or_default();
         versions.insert(version, Version { id, schema, deleted });
     }
@@ -163,6 +174,7 @@ impl Registry {
                 context.schemas.remove(&gone.id);
                 if context.ids.get(&gone.schema) == Some(&gone.id) {
                     context.ids.remove(&gone.schema);
+                    forget_guid(&mut context.guids, &gone.schema, gone.id);
                 }
             }
         }
@@ -249,6 +261,14 @@ impl Registry {
             let is_meant = |of: &str| in_context(context_of(name), of).is_ok_and(|of| of == subject);
             !from.deleted && references.any(|to| is_meant(&to.subject))
         })
+    }
+}
+
+/// Two schemas of different languages may have one text, and so one GUID.
+fn forget_guid(guids: &mut HashMap<Guid, i32>, schema: &Schema, id: i32) {
+    let guid = Guid::of(schema);
+    if guids.get(&guid) == Some(&id) {
+        guids.remove(&guid);
     }
 }
 

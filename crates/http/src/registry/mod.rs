@@ -22,6 +22,8 @@ use crate::node::Node;
 
 /// What clients of Confluent's registry expect.
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+/// By this header a client says that it reads over what it does not know.
+const TELL_ALL: &str = "confluent-accept-unknown-properties";
 /// The body of a request, bytes: a record of the topic is not larger either.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -76,6 +78,7 @@ async fn decided(node: &Node, request: Request<Incoming>) -> Result<Answer, Regi
         query,
         body: &[],
         cluster_id: &running.cluster_id,
+        tells_all: head.headers.get(TELL_ALL).is_some_and(|value| value == "true"),
     };
     let from = head.extensions.get::<From>().copied();
     let only_reads = call.only_reads();

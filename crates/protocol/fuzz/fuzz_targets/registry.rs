@@ -22,7 +22,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         let address = String::from_utf8_lossy(first);
         let (path, query) = address.split_once('?').unwrap_or((&address, ""));
         let body = second.unwrap_or_default();
-        let call = Call { method, path, query, body, cluster_id: "c" };
+        let call = Call { method, path, query, body, cluster_id: "c", tells_all: method == Method::Post };
         let decided = answer(&registry, &call);
         assert!(decided.records.is_empty() || !call.only_reads());
         assert!((200..600).contains(&decided.answer.status));

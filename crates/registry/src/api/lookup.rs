@@ -37,7 +37,7 @@ pub fn lookup(
     let given = Given::read(registry, subject, asked, body, false)?;
     let found = version_with(registry, subject, &given.schema, deleted);
     let (number, version) = found.ok_or_else(|| schema_not_found(None))?;
-    let mut told = versions::described(subject, number, version);
+    let mut told = versions::described(subject, number, version, asked);
     schemas::put_in_format(&mut told, registry, subject, &version.schema, asked)?;
     Ok(Decided::told(Json::Object(told)))
 }

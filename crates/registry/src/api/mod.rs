@@ -46,6 +46,9 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// The cluster's id.
     pub cluster_id: &'a str,
+    /// Who asks reads over what it does not know (`Confluent-Accept-Unknown-Properties`): newer clients,
+    /// which are told GUIDs.
+    pub tells_all: bool,
 }
 
 impl Call<'_> {
@@ -144,7 +147,7 @@ fn route(registry: &Registry, call: &Call<'_>) -> Result<Decided, RegistryError>
         ["contexts", context, rest @ ..] if !rest.is_empty() => (context_named(context), rest),
         all => (DEFAULT_CONTEXT.to_owned(), all),
     };
-    let asked = Params::of(call.query, &context);
+    let asked = Params::of(call.query, &context).telling_all(call.tells_all);
     let subject = |name: &str| -> Result<String, RegistryError> {
         normal(&asked.qualified(name)).map(|name| subjects::real(registry, name))
     };
@@ -174,6 +177,8 @@ fn route(registry: &Registry, call: &Call<'_>) -> Result<Decided, RegistryError>
         (Get, ["schemas", "types"]) => Ok(Decided::told(
             ["JSON", "PROTOBUF", "AVRO"].into_iter().collect::<Json>(),
         )),
+        (Get, ["schemas", "guids", guid]) => schemas::by_guid(registry, guid, &asked),
+        (Get, ["schemas", "guids", guid, "ids"]) => schemas::ids_of_guid(registry, guid),
         (Get, ["schemas", "ids", id]) => schemas::by_id(registry, id, &asked),
         (Get, ["schemas", "ids", id, "schema"]) => schemas::text(registry, id, &asked),
         (Get, ["schemas", "ids", id, "subjects"]) => schemas::subjects(registry, id, &asked),
@@ -237,5 +242,7 @@ fn context_named(name: &str) -> String {
 
 #[cfg(test)]
 mod bomb_tests;
+#[cfg(test)]
+mod guid_tests;
 #[cfg(test)]
 mod tests;

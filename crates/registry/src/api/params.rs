@@ -8,6 +8,8 @@ use crate::subject::{DEFAULT_CONTEXT, qualified};
 pub struct Params {
     pairs: Vec<(String, String)>,
     context: String,
+    /// Who asks takes what it has not asked for.
+    tells_all: bool,
 }
 
 impl Params {
@@ -23,7 +25,18 @@ impl Params {
         Params {
             pairs: pairs.collect(),
             context: context.to_owned(),
+            tells_all: false,
         }
+    }
+
+    /// Whether more may be told than clients of before know.
+    pub fn telling_all(self, tells_all: bool) -> Params {
+        Params { tells_all, ..self }
+    }
+
+    /// See [`Params::telling_all`].
+    pub fn tells_all(&self) -> bool {
+        self.tells_all
     }
 
     /// A value; the first, where there are several.

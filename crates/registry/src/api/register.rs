@@ -2,7 +2,7 @@
 
 use super::given::Given;
 use super::lookup::version_with;
-use super::{Decided, Params, compatibility};
+use super::{Decided, Params, compatibility, schemas};
 use crate::error::{RegistryError, not_permitted};
 use crate::json::{Json, object};
 use crate::records::Key;
@@ -23,16 +23,16 @@ pub fn register(
     let mode = registry.mode_of(subject);
     check_writable(registry, subject)?;
     let given = Given::read(registry, subject, asked, body, !mode.is_import())?;
-    if let Some((_, version)) = version_with(registry, subject, &given.schema, false)
+    if let Some((number, version)) = version_with(registry, subject, &given.schema, false)
         && given.id.is_none_or(|id| id == version.id)
         && given.version.is_none()
     {
-        return Ok(Decided::told(object([("id", version.id.into())])));
+        return Ok(Decided::told(told(number, version.id, &version.schema, asked)));
     }
     let number = next_version(registry, subject);
     let context = registry.context(context_of(subject));
     if mode.is_import() {
-        return import(registry, subject, given, number);
+        return import(registry, subject, given, number, asked);
     }
     let known = context.and_then(|context| context.id(&given.schema));
     if let Some(id) = given.id.filter(|id| known != Some(*id)) {
@@ -57,7 +57,17 @@ pub fn register(
     let id = known
         .or(next)
         .ok_or_else(|| RegistryError::new(50001, "There are no ids left"))?;
-    Ok(written(subject, number, id, &given.schema))
+    Ok(written(subject, number, id, &given.schema, asked))
+}
+
+/// What is told of a schema that is registered: its id, and all of it where who asks may not mind.
+fn told(number: i32, id: i32, schema: &Schema, asked: &Params) -> Json {
+    if !asked.tells_all() {
+        return object([("id", id.into())]);
+    }
+    let mut told = schema.describe([("id", id.into()), ("version", number.into())]);
+    schemas::put_guid(&mut told, schema, asked);
+    Json::Object(told)
 }
 
 fn next_version(registry: &Registry, subject: &str) -> i32 {
@@ -66,7 +76,13 @@ fn next_version(registry: &Registry, subject: &str) -> i32 {
 }
 
 /// Ids, and versions if they are given, come from outside; nothing has to fit.
-fn import(registry: &Registry, subject: &str, given: Given, next: i32) -> Result<Decided, RegistryError> {
+fn import(
+    registry: &Registry,
+    subject: &str,
+    given: Given,
+    next: i32,
+    asked: &Params,
+) -> Result<Decided, RegistryError> {
     let Some(id) = given.id else {
         return Err(not_permitted(format!(
             "Subject {subject} in context {} is in import mode: an id has to be given",
@@ -91,16 +107,16 @@ fn import(registry: &Registry, subject: &str, given: Given, next: i32) -> Result
             there.id
         )));
     }
-    Ok(written(subject, number, id, &given.schema))
+    Ok(written(subject, number, id, &given.schema, asked))
 }
 
-fn written(subject: &str, version: i32, id: i32, schema: &Schema) -> Decided {
+fn written(subject: &str, version: i32, id: i32, schema: &Schema, asked: &Params) -> Decided {
     let key = Key::Schema {
         subject: subject.to_owned(),
         version,
     };
     let record = key.record(Some(value(subject, version, id, schema, false)));
-    Decided::done(vec![record], object([("id", id.into())]))
+    Decided::done(vec![record], told(version, id, schema, asked))
 }
 
 /// The value of [`Key::Schema`].

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::subjects::Wanted;
 use super::{Decided, Params, versions};
 use crate::error::{RegistryError, schema_not_found};
+use crate::guid::Guid;
 use crate::json::{Json, Object, object};
 use crate::registry::{Registry, Schema, Uses};
 use crate::schema::{formatted, resolve};
@@ -42,6 +43,7 @@ fn find<'r>(registry: &'r Registry, id: &str, asked: &Params) -> Result<Found<'r
 pub fn by_id(registry: &Registry, id: &str, asked: &Params) -> Result<Decided, RegistryError> {
     let (_, schema, uses) = find(registry, id, asked)?;
     let mut told = schema.describe([]);
+    put_guid(&mut told, schema, asked);
     if asked.is("fetchMaxId") {
         let context = uses
             .first()
@@ -51,6 +53,50 @@ pub fn by_id(registry: &Registry, id: &str, asked: &Params) -> Result<Decided, R
     }
     put_in_format(&mut told, registry, first_of(uses), schema, asked)?;
     Ok(Decided::told(Json::Object(told)))
+}
+
+/// Tells a schema's GUID, where who asks may not mind.
+pub fn put_guid(told: &mut Object, schema: &Schema, asked: &Params) {
+    if asked.tells_all() {
+        told.insert("guid".to_owned(), Guid::of(schema).to_string().into());
+    }
+}
+
+/// The contexts that have the schema of a GUID, with its id in each.
+fn find_guid<'r>(registry: &'r Registry, guid: &str) -> Result<Vec<(&'r str, i32)>, RegistryError> {
+    let not_found = || RegistryError::new(40403, format!("Schema {} not found", guid.escape_debug()));
+    let parsed = Guid::parse(guid).ok_or_else(not_found)?;
+    let contexts = registry.contexts().into_iter();
+    let found: Vec<_> = contexts
+        .filter_map(|name| Some((name, registry.context(name)?.id_of_guid(parsed)?)))
+        .collect();
+    if found.is_empty() {
+        Err(not_found())
+    } else {
+        Ok(found)
+    }
+}
+
+/// A schema by its GUID, of any context.
+pub fn by_guid(registry: &Registry, guid: &str, asked: &Params) -> Result<Decided, RegistryError> {
+    let found = find_guid(registry, guid)?;
+    let mut schemas = found
+        .iter()
+        .filter_map(|(context, id)| registry.context(context)?.schema(*id));
+    let (schema, uses) = schemas.next().ok_or_else(|| schema_not_found(None))?;
+    let mut told = schema.describe([]);
+    told.insert("guid".to_owned(), Guid::of(schema).to_string().into());
+    put_in_format(&mut told, registry, first_of(uses), schema, asked)?;
+    Ok(Decided::told(Json::Object(told)))
+}
+
+/// The contexts that have the schema of a GUID, and its id in each.
+pub fn ids_of_guid(registry: &Registry, guid: &str) -> Result<Decided, RegistryError> {
+    let found = find_guid(registry, guid)?;
+    let told = found
+        .into_iter()
+        .map(|(context, id)| object([("context", context.into()), ("id", id.into())]));
+    Ok(Decided::told(told.collect::<Json>()))
 }
 
 /// Only its text.
@@ -148,7 +194,7 @@ pub fn list(registry: &Registry, asked: &Params) -> Result<Decided, RegistryErro
             .map(move |(number, version)| (subject, number, version))
     });
     let page = asked.page(all)?.into_iter();
-    let told =
-        page.map(|(subject, number, version)| Json::Object(versions::described(subject, number, version)));
+    let told = page
+        .map(|(subject, number, version)| Json::Object(versions::described(subject, number, version, asked)));
     Ok(Decided::told(told.collect::<Json>()))
 }

@@ -5,6 +5,7 @@ use super::*;
 pub(super) struct Session {
     registry: Registry,
     topic: Vec<TopicRecord>,
+    pub(super) tells_all: bool,
 }
 
 impl Session {
@@ -16,6 +17,7 @@ impl Session {
             query,
             body: body.as_bytes(),
             cluster_id: "c",
+            tells_all: self.tells_all,
         };
         let decided = answer(&self.registry, &call);
         assert!(decided.records.is_empty() || !call.only_reads(), "{path} writes");

@@ -65,13 +65,15 @@ pub fn find<'r>(
 }
 
 /// What is told of a version.
-pub fn described(subject: &str, number: i32, version: &Version) -> Object {
+pub fn described(subject: &str, number: i32, version: &Version, asked: &Params) -> Object {
     let before = [
         ("subject", subject.into()),
         ("version", number.into()),
         ("id", version.id.into()),
     ];
-    version.schema.describe(before)
+    let mut told = version.schema.describe(before);
+    schemas::put_guid(&mut told, &version.schema, asked);
+    told
 }
 
 /// One version.
@@ -82,7 +84,7 @@ pub fn get(
     asked: &Params,
 ) -> Result<Decided, RegistryError> {
     let (number, version) = find(registry, subject, given, asked.is("deleted"))?;
-    let mut told = described(subject, number, version);
+    let mut told = described(subject, number, version, asked);
     if version.deleted {
         told.insert("deleted".to_owned(), true.into());
     }

@@ -45,6 +45,7 @@ pub async fn lags(broker: &Broker) -> BTreeMap<String, u64> {
 pub async fn look(page: &mut Page, broker: &Broker) {
     let (groups, offsets) = groups(broker).await;
     states(page, &groups);
+    shares(page, broker, &groups);
     for group in &offsets {
         for (topic, index, behind) in behind(broker, group) {
             let labels = [
@@ -79,6 +80,42 @@ fn states(page: &mut Page, groups: &[ListedGroup]) {
     for ((kind, state), count) in states {
         let labels = [("protocol", kind), ("state", state)];
         page.count(&table::GROUPS_BY_STATE, &labels, count);
+    }
+}
+
+/// What share groups have open in the partitions that this broker leads.
+fn shares(page: &mut Page, broker: &Broker, groups: &[ListedGroup]) {
+    let image = broker.image().clone();
+    for group in groups.iter().filter(|group| group.group_type.as_str() == "share") {
+        for held in broker.shares().of_group(&group.group_id) {
+            let Some(topic) = image.topics.by_id(&held.key.topic_id) else {
+                continue;
+            };
+            let mut states: BTreeMap<String, i64> = BTreeMap::new();
+            let start = {
+                let mut state = held.lock();
+                let Some(core) = state.core() else { continue };
+                for run in core.in_flight() {
+                    let name = format!("{:?}", run.state).to_lowercase();
+                    *states.entry(name).or_default() += run.last - run.first + 1;
+                }
+                core.start_offset()
+            };
+            let number = held.key.partition.to_string();
+            let of = [
+                ("group", group.group_id.as_str()),
+                ("topic", &*topic.name),
+                ("partition", number.as_str()),
+            ];
+            for (state, count) in &states {
+                let labels = [of[0], of[1], of[2], ("state", state.as_str())];
+                page.put(&table::SHARE_RECORDS, &labels, *count as f64);
+            }
+            let partition = broker.partitions().by_name(&topic.name, held.key.partition).ok();
+            if let Some(end) = partition.and_then(|partition| partition.with_log(|_, end| end)) {
+                page.put(&table::SHARE_BACKLOG, &of, (end - start).max(0) as f64);
+            }
+        }
     }
 }
 

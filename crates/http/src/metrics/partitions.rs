@@ -14,6 +14,7 @@ pub fn look(page: &mut Page, broker: &Broker, sums: &RequestSums) {
     topics(page, broker, sums);
     replicas(page, broker);
     logs(page, broker);
+    cleaner(page, broker);
     let state = match (broker.stopping.is_cancelled(), is_alive(broker)) {
         (true, _) => 6,
         (false, true) => 3,
@@ -89,8 +90,37 @@ fn replicas(page: &mut Page, broker: &Broker) {
     let (shrinks, expands) = broker.partitions().shared().isr_changes.counts();
     page.count(&table::ISR_SHRINKS, &[], shrinks);
     page.count(&table::ISR_EXPANDS, &[], expands);
-    let uncleanable = broker.partitions().cleanings().uncleanable_count();
-    page.count(&table::UNCLEANABLE, &[], uncleanable as u64);
+}
+
+/// The log cleaner.
+fn cleaner(page: &mut Page, broker: &Broker) {
+    let cleanings = broker.partitions().cleanings();
+    let totals = cleanings.totals();
+    page.put(&table::CLEANER_DIRTIEST, &[], 100.0 * totals.dirtiest);
+    page.count(
+        &table::CLEANER_SINCE_LOOK,
+        &[],
+        totals.since_look.as_millis() as u64,
+    );
+    page.put(&table::CLEANER_MAP, &[], 100.0 * totals.map_utilization);
+    page.put(&table::CLEANER_RECOPIED, &[], 100.0 * totals.recopied);
+    page.put(&table::CLEANER_LONGEST, &[], totals.longest.as_secs_f64());
+    let directories = broker.replicas.log_dirs().all().iter();
+    let mut given_up: BTreeMap<PathBuf, (u64, u64)> =
+        directories.map(|dir| (dir.path().to_owned(), (0, 0))).collect();
+    for partition in broker.partitions().all() {
+        if cleanings.is_uncleanable(&partition) {
+            let bytes = partition.with_log(|log, _| log.size_bytes()).unwrap_or(0);
+            let sums = given_up.entry(partition.dir().path().to_owned()).or_default();
+            *sums = (sums.0 + 1, sums.1 + bytes);
+        }
+    }
+    for (path, (count, bytes)) in given_up {
+        let path = path.to_string_lossy();
+        let labels = [("logdirectory", &*path)];
+        page.count(&table::UNCLEANABLE, &labels, count);
+        page.count(&table::UNCLEANABLE_BYTES, &labels, bytes);
+    }
 }
 
 fn logs(page: &mut Page, broker: &Broker) {

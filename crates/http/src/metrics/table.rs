@@ -80,7 +80,13 @@ metrics! {
     REASSIGNING = "kafka_server_replicamanager_reassigningpartitions", Gauge, [], "Partitions led here that are on their way to other brokers.";
     ISR_SHRINKS = "kafka_server_replicamanager_isrshrinks_total", Counter, [], "In-sync replica sets of partitions led here that have become smaller.";
     ISR_EXPANDS = "kafka_server_replicamanager_isrexpands_total", Counter, [], "In-sync replica sets of partitions led here that have become larger.";
-    UNCLEANABLE = "kafka_log_logcleanermanager_uncleanable_partitions_count", Gauge, [], "Partitions that the log cleaner has given up, because cleaning them has failed.";
+    UNCLEANABLE = "kafka_log_logcleanermanager_uncleanable_partitions_count", Gauge, ["logdirectory"], "Partitions that the log cleaner has given up, because cleaning them has failed.";
+    UNCLEANABLE_BYTES = "kafka_log_logcleanermanager_uncleanable_bytes", Gauge, ["logdirectory"], "Bytes of these partitions' logs.";
+    CLEANER_DIRTIEST = "kafka_log_logcleanermanager_max_dirty_percent", Gauge, [], "How much of the dirtiest compacted log is dirty, percent.";
+    CLEANER_SINCE_LOOK = "kafka_log_logcleanermanager_time_since_last_run_ms", Gauge, [], "How long ago the log cleaner looked for logs to clean, milliseconds.";
+    CLEANER_MAP = "kafka_log_logcleaner_max_buffer_utilization_percent", Gauge, [], "How full the fullest map of keys was at the threads' last cleanings, percent.";
+    CLEANER_RECOPIED = "kafka_log_logcleaner_cleaner_recopy_percent", Gauge, [], "What of the bytes that the threads' last cleanings read stayed, percent.";
+    CLEANER_LONGEST = "kafka_log_logcleaner_max_clean_time_secs", Gauge, [], "How long the longest of the threads' last cleanings took, seconds.";
     PARTITION_UNDER_REPLICATED = "kafka_cluster_partition_underreplicated", Gauge, ["topic", "partition"], "1 where a partition led here lacks replicas in sync; those that lack none are left out.";
     LOG_SIZE = "kafka_log_log_size", Gauge, ["topic", "partition"], "Bytes of a partition's log on this broker.";
     LOG_START = "kafka_log_log_logstartoffset", Gauge, ["topic", "partition"], "Its first offset.";
@@ -105,6 +111,8 @@ metrics! {
     GROUPS = "kafka_coordinator_group_groupmetadatamanager_numgroups", Gauge, [], "Groups that this broker coordinates.";
     GROUPS_BY_STATE = "kafka_server_group_coordinator_metrics_group_count", Gauge, ["protocol", "state"], "The same, by type and state.";
     GROUP_LAG = "barnabas_group_lag", Gauge, ["group", "topic", "partition"], "Records behind a group's committed offset, of groups coordinated here and partitions led here.";
+    SHARE_BACKLOG = "barnabas_share_backlog", Gauge, ["group", "topic", "partition"], "Records from a share group's start offset on, of groups coordinated here and partitions led here.";
+    SHARE_RECORDS = "barnabas_share_records", Gauge, ["group", "topic", "partition", "state"], "Records in a share group's window by state; archiving are those whose dead letters are not written yet.";
     TRANSACTIONS = "barnabas_transaction_count", Gauge, ["state"], "Transactional ids that this broker coordinates, by state.";
     FETCH_SESSIONS = "kafka_server_fetchsessioncache_numincrementalfetchsessions", Gauge, [], "Fetch sessions that are kept.";
     TELEMETRY_INSTANCES = "kafka_server_clientmetrics_clientmetricsinstancecount", Gauge, [], "Clients that have asked which metrics to push (KIP-714).";

@@ -79,7 +79,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ]),
     ("replica", &[
         &["log_dirs", "partition::core", "upkeep::low_priority_thread"],
-        &["partition", "upkeep::deletions", "upkeep::log_cleaner::cleanings", "upkeep::log_cleaner::Cleanings", "upkeep::log_cleaner::throttle"],
+        &["partition", "upkeep::deletions", "upkeep::log_cleaner::cleanings", "upkeep::log_cleaner::Cleanings", "upkeep::log_cleaner::CleanerTotals", "upkeep::log_cleaner::LastCleaning", "upkeep::log_cleaner::throttle"],
         &["manager", "replication", "upkeep::checkpoints", "upkeep::log_moves"],
         &["upkeep"],
     ]),

@@ -29,7 +29,7 @@ pub async fn run(replicas: Arc<ReplicaManager>) {
         log_moves::run_once(&replicas);
         if cleans && replicas.clock().monotonic_ms() >= next_cleaning_ms {
             let config = replicas.config().clone();
-            while !log_cleaner::clean_all(&replicas, &config) && !replicas.stopping().is_cancelled() {}
+            while !log_cleaner::clean_all(&replicas, &config, 0) && !replicas.stopping().is_cancelled() {}
             next_cleaning_ms = replicas.clock().monotonic_ms() + config.log_cleaner_backoff_ms;
         }
     }

@@ -7,10 +7,9 @@ use barnabas_storage::StorageError;
 use barnabas_storage::cleaner::{Cleanable, FileTimes, LogFacts};
 use barnabas_storage::log::CleaningHold;
 
-use super::cleanings::{Cleanings, Quiet};
+use super::cleanings::Quiet;
 use crate::ReplicaManager;
 use crate::partition::Partition;
-use crate::partition::settings::TopicSettings;
 
 /// A log that is being cleaned.
 pub struct Chosen {
@@ -20,17 +19,26 @@ pub struct Chosen {
     pub cleanable: Cleanable,
 }
 
+/// How dirty a log is.
+struct Look {
+    ratio: f64,
+    is_due: bool,
+}
+
 /// Chooses a log, and begins its cleaning.
 pub fn choose(replicas: &ReplicaManager, now_ms: i64) -> Option<Chosen> {
-    let mut due: Vec<(f64, Arc<Partition>)> = replicas
-        .partitions()
-        .all()
-        .into_iter()
-        .filter_map(|partition| {
-            let cleanable = look(replicas, &partition, now_ms)?.1;
-            Some((cleanable.ratio(), partition))
-        })
-        .collect();
+    let mut due: Vec<(f64, Arc<Partition>)> = Vec::new();
+    let mut dirtiest = 0.0f64;
+    for partition in replicas.partitions().all() {
+        let Some(look) = look(replicas, &partition, now_ms) else {
+            continue;
+        };
+        dirtiest = dirtiest.max(look.ratio);
+        if look.is_due {
+            due.push((look.ratio, partition));
+        }
+    }
+    replicas.partitions().cleanings().looked(dirtiest);
     due.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
     due.into_iter()
         .find_map(|(_, partition)| begin(replicas, partition, now_ms))
@@ -59,82 +67,75 @@ fn begin(replicas: &ReplicaManager, partition: Arc<Partition>, now_ms: i64) -> O
     })
 }
 
-/// What can be cleaned of a log, if it is due.
-fn look(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
+/// How dirty a log is that may be cleaned.
+fn look(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option<Look> {
     let settings = partition.settings().clone();
     let cleanings = replicas.partitions().cleanings();
     let passed_by = cleanings.is_uncleanable(partition) || partition.moving().is_some();
     if !settings.log.cleanup_compact || passed_by {
         return None;
     }
-    let quiet = quiet_now(cleanings, partition, &settings)?;
-    let (facts, cleanable) = plan(replicas, partition, now_ms)?;
-    if cleanable.is_due(&facts.config) {
-        return Some((facts, cleanable));
+    let state = state(partition)?;
+    let known = cleanings.quiet(partition).filter(|quiet| {
+        state.is_closed
+            && (quiet.log_end_offset, quiet.log_start_offset)
+                == (state.log_end_offset, state.log_start_offset)
+            && Arc::ptr_eq(&quiet.settings, &settings)
+    });
+    if let Some(quiet) = known {
+        return Some(Look {
+            ratio: quiet.ratio,
+            is_due: false,
+        });
     }
+    let (facts, cleanable) = plan(replicas, partition, now_ms)?;
+    let look = Look {
+        ratio: cleanable.ratio(),
+        is_due: cleanable.is_due(&facts.config),
+    };
     // With a lag the passing of time alone makes a log due.
     let timeless = settings.log.min_compaction_lag_ms == 0 && settings.log.max_compaction_lag_ms == i64::MAX;
-    if let Some(quiet) = quiet.filter(|_| timeless) {
+    if state.is_closed && timeless && !look.is_due {
+        let quiet = Quiet {
+            log_end_offset: state.log_end_offset,
+            log_start_offset: state.log_start_offset,
+            settings,
+            ratio: look.ratio,
+        };
         cleanings.remember_quiet(partition, quiet);
     }
-    None
+    Some(look)
 }
 
-/// `None` for a log that is known to need no cleaning, or is cleaned now; else what is to be remembered of a
-/// closed one if it turns out to need none.
-fn quiet_now(
-    cleanings: &Cleanings,
-    partition: &Partition,
-    settings: &Arc<TopicSettings>,
-) -> Option<Option<Quiet>> {
-    let (busy, closed, log_end_offset, log_start_offset) = partition.with_log(|log, _| {
-        (
-            log.is_being_cleaned(),
-            log.is_closed(),
-            log.log_end_offset(),
-            log.log_start_offset(),
-        )
-    })?;
-    if busy {
-        return None;
-    }
-    if !closed {
-        return Some(None);
-    }
-    let unchanged = cleanings.quiet(partition).is_some_and(|quiet| {
-        (quiet.log_end_offset, quiet.log_start_offset) == (log_end_offset, log_start_offset)
-            && Arc::ptr_eq(&quiet.settings, settings)
-    });
-    (!unchanged).then(|| {
-        Some(Quiet {
-            log_end_offset,
-            log_start_offset,
-            settings: settings.clone(),
+/// What is known of a log without a look at its files.
+struct LogState {
+    is_closed: bool,
+    log_end_offset: i64,
+    log_start_offset: i64,
+}
+
+/// `None` for a log that is cleaned now.
+fn state(partition: &Partition) -> Option<LogState> {
+    partition.with_log(|log, _| {
+        (!log.is_being_cleaned()).then(|| LogState {
+            is_closed: log.is_closed(),
+            log_end_offset: log.log_end_offset(),
+            log_start_offset: log.log_start_offset(),
         })
-    })
+    })?
 }
 
 /// What can be cleaned of a log. One that can't be looked at is marked uncleanable.
 fn plan(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option<(LogFacts, Cleanable)> {
     let id = partition.id();
     let cleanings = replicas.partitions().cleanings();
-    let checkpoint = cleanings.offset(id);
-    let (facts, folder) = partition.with_log(|log, high_watermark| {
-        let facts = log.cleaning_facts(high_watermark);
-        (facts, log.folder())
-    })?;
-    let planned = facts.and_then(|facts| {
-        let Some(facts) = facts else { return Ok(None) };
-        let mut times = FileTimes { folder: &folder };
-        let cleanable = facts.cleanable(checkpoint, now_ms, &mut times)?;
-        Ok(Some((facts, cleanable)))
-    });
-    match planned {
+    match planned(replicas, partition, now_ms) {
         Ok(planned) => {
             let (facts, cleanable) = planned?;
             if cleanable.checkpoint_invalid {
                 // Retention moves the start of a log that is compacted and deleted.
                 if !facts.config.cleanup_delete {
+                    let checkpoint = cleanings.offset(id);
                     tracing::warn!(topic = %id.topic, partition = id.partition, checkpoint,
                         log_start_offset = facts.log_start_offset, log_end_offset = facts.log_end_offset,
                         "the cleaner's checkpoint is outside of the log; all of the log counts as dirty");
@@ -150,4 +151,27 @@ fn plan(replicas: &ReplicaManager, partition: &Partition, now_ms: i64) -> Option
             None
         }
     }
+}
+
+/// What can be cleaned of a log; nothing is changed by looking. `None` for one without a folder.
+///
+/// # Errors
+/// It can't be looked at.
+pub fn planned(
+    replicas: &ReplicaManager,
+    partition: &Partition,
+    now_ms: i64,
+) -> Result<Option<(LogFacts, Cleanable)>, StorageError> {
+    let checkpoint = replicas.partitions().cleanings().offset(partition.id());
+    let found = partition.with_log(|log, high_watermark| {
+        let facts = log.cleaning_facts(high_watermark);
+        (facts, log.folder())
+    });
+    let Some((facts, folder)) = found else {
+        return Ok(None);
+    };
+    let Some(facts) = facts? else { return Ok(None) };
+    let mut times = FileTimes { folder: &folder };
+    let cleanable = facts.cleanable(checkpoint, now_ms, &mut times)?;
+    Ok(Some((facts, cleanable)))
 }

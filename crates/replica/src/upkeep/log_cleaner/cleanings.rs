@@ -1,12 +1,13 @@
 //! What the log cleaners share: where each log was last cleaned to, which can't be cleaned, and the wish to
 //! end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barnabas_environment::{Clock, Environment, Threads};
 use barnabas_storage::StorageError;
+use barnabas_storage::cleaner::CleanerStats;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -36,6 +37,12 @@ struct State {
     /// Closed logs of which nothing was to be cleaned; they are not looked at again before they change.
     quiet: HashMap<Key, Quiet>,
     throttle: Throttle,
+    /// The last cleaning of each log since the start.
+    last: HashMap<Key, LastCleaning>,
+    /// The last cleaning of each thread.
+    of_threads: BTreeMap<i32, LastCleaning>,
+    /// When logs were last looked at, and how dirty the dirtiest was, 0 to 1.
+    looked: Option<(Instant, f64)>,
     /// Counts the reasons to look again.
     wakes: u64,
     stopped: bool,
@@ -47,6 +54,34 @@ pub(super) struct Quiet {
     pub log_end_offset: i64,
     pub log_start_offset: i64,
     pub settings: Arc<TopicSettings>,
+    /// How dirty it is.
+    pub ratio: f64,
+}
+
+/// A cleaning that has come to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct LastCleaning {
+    /// When it ended, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// How long it took.
+    pub took: Duration,
+    /// What it did.
+    pub stats: CleanerStats,
+}
+
+/// What the cleaners have done lately: Apache Kafka's metrics of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CleanerTotals {
+    /// How full a thread's map was at its last cleaning, the fullest, 0 to 1.
+    pub map_utilization: f64,
+    /// What of the bytes that were read at the last cleanings stayed, 0 to 1.
+    pub recopied: f64,
+    /// The longest of the last cleanings.
+    pub longest: Duration,
+    /// How dirty the dirtiest log was, 0 to 1.
+    pub dirtiest: f64,
+    /// How long ago logs were looked at; zero before the first look.
+    pub since_look: Duration,
 }
 
 impl Cleanings {
@@ -81,14 +116,45 @@ impl Cleanings {
         self.state.lock().offsets.insert(key(partition), end_offset);
     }
 
-    /// Whether an earlier cleaning of the partition has failed.
-    pub(super) fn is_uncleanable(&self, partition: &Partition) -> bool {
-        self.state.lock().uncleanable.contains(&key(partition))
+    /// Notes what a thread's cleaning of a partition has done.
+    pub(super) fn done(&self, thread: i32, partition: &Partition, cleaning: LastCleaning) {
+        let mut state = self.state.lock();
+        state.last.insert(key(partition), cleaning);
+        state.of_threads.insert(thread, cleaning);
     }
 
-    /// How many partitions can't be cleaned.
-    pub fn uncleanable_count(&self) -> usize {
-        self.state.lock().uncleanable.len()
+    /// Notes that all logs were looked at.
+    pub(super) fn looked(&self, dirtiest: f64) {
+        self.state.lock().looked = Some((self.clock.instant(), dirtiest));
+    }
+
+    /// The last cleaning of a partition since the start.
+    pub(super) fn last(&self, partition: &Partition) -> Option<LastCleaning> {
+        self.state.lock().last.get(&key(partition)).copied()
+    }
+
+    /// What the cleaners have done lately.
+    pub fn totals(&self) -> CleanerTotals {
+        let state = self.state.lock();
+        let last = || state.of_threads.values();
+        let read: u64 = last().map(|cleaning| cleaning.stats.read_bytes).sum();
+        let written: u64 = last().map(|cleaning| cleaning.stats.written_bytes).sum();
+        let now = self.clock.instant();
+        let (looked_at, dirtiest) = state.looked.unwrap_or((now, 0.0));
+        CleanerTotals {
+            map_utilization: last()
+                .map(|cleaning| cleaning.stats.map_utilization)
+                .fold(0.0, f64::max),
+            recopied: written as f64 / read.max(1) as f64,
+            longest: last().map(|cleaning| cleaning.took).max().unwrap_or_default(),
+            dirtiest,
+            since_look: now.saturating_duration_since(looked_at),
+        }
+    }
+
+    /// Whether an earlier cleaning of the partition has failed.
+    pub fn is_uncleanable(&self, partition: &Partition) -> bool {
+        self.state.lock().uncleanable.contains(&key(partition))
     }
 
     /// Notes that a partition can't be cleaned.
@@ -112,6 +178,7 @@ impl Cleanings {
         state.offsets.retain(|(id, _), _| *id != topic_id);
         state.uncleanable.retain(|(id, _)| *id != topic_id);
         state.quiet.retain(|(id, _), _| *id != topic_id);
+        state.last.retain(|(id, _), _| *id != topic_id);
     }
 
     /// Writes the offsets of `partitions`, sorted by name, with `write`.

@@ -7,6 +7,7 @@
 
 mod choice;
 mod cleanings;
+mod compacted;
 mod throttle;
 
 use std::io;
@@ -20,7 +21,8 @@ use barnabas_storage::cleaner::{Cleaned, Cleaner, CleanerSettings, CleanerShell}
 use barnabas_storage::{Log, LogDir, StorageError};
 
 use self::choice::Chosen;
-pub use self::cleanings::Cleanings;
+pub use self::cleanings::{CleanerTotals, Cleanings, LastCleaning};
+pub use self::compacted::{CompactedLog, CompactedState, compacted_logs};
 use super::low_priority_thread;
 use crate::ReplicaManager;
 use crate::partition::Partition;
@@ -87,21 +89,21 @@ fn supervise(replicas: &Arc<ReplicaManager>) {
 fn work(replicas: &ReplicaManager, index: i32) -> bool {
     let cleanings = replicas.partitions().cleanings();
     let config = replicas.config().clone();
-    if clean_all(replicas, &config) {
+    if clean_all(replicas, &config, index) {
         cleanings.wait(config.log_cleaner_backoff_ms);
     }
     !cleanings.is_stopped() && index < replicas.config().log_cleaner_threads
 }
 
 /// Cleans until nothing is left, which it answers with `true`, or a setting has changed.
-pub(super) fn clean_all(replicas: &ReplicaManager, config: &Arc<BrokerConfig>) -> bool {
+pub(super) fn clean_all(replicas: &ReplicaManager, config: &Arc<BrokerConfig>, thread: i32) -> bool {
     let mut cleaner = None;
     while !replicas.partitions().cleanings().is_stopped() && Arc::ptr_eq(config, &replicas.config()) {
         let Some(chosen) = choice::choose(replicas, replicas.clock().wall_ms()) else {
             return true;
         };
         let cleaner = cleaner.get_or_insert_with(|| Cleaner::new(settings(config)));
-        clean(replicas, config, cleaner, &chosen);
+        clean(replicas, config, (thread, cleaner), &chosen);
     }
     false
 }
@@ -118,7 +120,12 @@ fn settings(config: &BrokerConfig) -> CleanerSettings {
     }
 }
 
-fn clean(replicas: &ReplicaManager, config: &BrokerConfig, cleaner: &mut Cleaner, chosen: &Chosen) {
+fn clean(
+    replicas: &ReplicaManager,
+    config: &BrokerConfig,
+    (thread, cleaner): (i32, &mut Cleaner),
+    chosen: &Chosen,
+) {
     let id = chosen.partition.id();
     let (topic, partition) = (&id.topic, id.partition);
     tracing::info!(%topic, partition, first_dirty_offset = chosen.cleanable.first_dirty_offset,
@@ -133,11 +140,16 @@ fn clean(replicas: &ReplicaManager, config: &BrokerConfig, cleaner: &mut Cleaner
     let outcome = cleaner.clean(&mut shell, &chosen.hold, &chosen.facts, &chosen.cleanable, now);
     match outcome {
         Ok(cleaned) => {
-            note(&chosen.partition, &cleaned, replicas.clock().instant() - begun);
-            replicas
-                .partitions()
-                .cleanings()
-                .cleaned(&chosen.partition, cleaned.end_offset);
+            let took = replicas.clock().instant() - begun;
+            note(&chosen.partition, &cleaned, took);
+            let cleanings = replicas.partitions().cleanings();
+            cleanings.cleaned(&chosen.partition, cleaned.end_offset);
+            let cleaning = LastCleaning {
+                ended_ms: replicas.clock().wall_ms(),
+                took,
+                stats: cleaned.stats,
+            };
+            cleanings.done(thread, &chosen.partition, cleaning);
             write_checkpoint(replicas, &chosen.partition);
         }
         Err(StorageError::CleaningAborted { .. }) => {

@@ -12,6 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from console import queue
 from console.devtools import Browser
 from harness import http as listener
 
@@ -26,6 +27,10 @@ PAGES = {
     "broker": "broker?id=1",
     "groups": "groups",
     "group": "group?id=billing",
+    "workers": "group?id=workers",
+    "letters": "letters",
+    "letters-of": "letters?topic=dlq.tasks",
+    "logs": "logs",
     "transactions": "transactions",
     "security": "security",
     "clients": "clients",
@@ -59,14 +64,16 @@ def fill(bootstrap):
 def main(folder, axe):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        node = listener.started(Path(place) / "node")
+        node = listener.started(Path(place) / "node", queue.SETTINGS)
         browser = Browser(Path(place) / "browser")
         try:
             admin, producer = fill(node.bootstrap)
+            worker = queue.fill(node.bootstrap, admin)
             base = f"http://127.0.0.1:{node.port}/console"
             look(browser, base, folder, axe)
             many(browser, base, admin)
             del producer
+            worker.close()
         finally:
             browser.close()
             node.broker.close()
@@ -109,6 +116,7 @@ def look(browser, base, folder, axe):
     assert browser.run("document.querySelector('#dialog button.danger').disabled")
     assert "orders-2" in browser.run("document.getElementById('dialog').innerText")
     browser.screenshot(folder / "delete-1200-light.webp", whole=False)
+    redrive(browser, base, folder)
     go(browser, f"{base}/topic?name=orders&tab=messages&from=live")
     browser.until("document.querySelector('main').innerText.includes('Following 3 partitions')")
     body = {"topic": "orders", "value": "seen live"}
@@ -120,6 +128,21 @@ def look(browser, base, folder, axe):
     assert {host for host in hosts if host.startswith("http")} == {base.removesuffix("/console")}, hosts
     errors = [event["params"] for event in browser.events if event.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded")]
     print("errors in the pages:", [json.dumps(error)[:300] for error in errors])
+
+
+def redrive(browser, base, folder):
+    """A preview, the question, and what has gone back."""
+    go(browser, f"{base}/letters?topic=dlq.tasks&group=workers")
+    assert browser.run("[...document.querySelectorAll('main td')].filter((cell) => cell.textContent === 'here').length") == 2
+    browser.run("document.querySelector('main details summary').click()")
+    browser.run("document.querySelector('main details form button').click()")
+    browser.until("[...document.querySelectorAll('button.danger')].some((button) => button.textContent === 'Take these back')")
+    browser.run("document.querySelector('main details button.danger').click()")
+    browser.until("document.getElementById('dialog').open")
+    assert "2 of group workers from tasks to tasks" in browser.run("document.getElementById('dialog').innerText")
+    browser.screenshot(folder / "redrive-1200-light.webp", whole=False)
+    browser.run("document.querySelector('#dialog button.danger').click()")
+    browser.until("[...document.querySelectorAll('main td')].filter((cell) => cell.textContent === 'went back').length === 2")
 
 
 def many(browser, base, admin):

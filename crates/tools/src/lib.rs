@@ -29,7 +29,7 @@ mod leader_election;
 mod log_dirs;
 mod metadata_quorum;
 mod producer_perf;
-mod queue;
+pub mod queue;
 mod ready;
 mod reassign_partitions;
 mod server_stop;
@@ -43,7 +43,8 @@ mod zookeeper;
 
 use arguments::{Options, Word, usage};
 use console::Console;
-use failure::{Failure, Outcome};
+pub use failure::Failure;
+use failure::Outcome;
 
 /// The version of Kafka whose tools these are like, which `--version` prints.
 pub const KAFKA_VERSION: &str = "4.4.0";

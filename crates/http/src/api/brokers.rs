@@ -21,6 +21,38 @@ pub fn log_dirs(cluster: &Cluster, broker: i32) -> Result<Vec<DescribeLogDirsRes
     Ok(response.results)
 }
 
+/// `dirs`: the log folders of all brokers that live, and replicas that are on their way between folders.
+pub fn folders(asking: &Asking) -> Result<Value, Failure> {
+    let cluster = &asking.cluster;
+    let mut brokers = Vec::new();
+    for broker in &cluster.brokers("listNodes")?.list {
+        let (dirs, moves) = match log_dirs(cluster, broker.id) {
+            Ok(found) => (found.iter().map(dir).collect::<Vec<_>>().into(), moves(&found)),
+            Err(error) => (Failure::from(error).body(), Vec::new()),
+        };
+        brokers.push(json!({ "id": broker.id, "dirs": dirs, "moves": moves }));
+    }
+    Ok(json!({ "brokers": brokers }))
+}
+
+/// Replicas that are copied to another folder, and how far these copies are behind.
+fn moves(dirs: &[DescribeLogDirsResult]) -> Vec<Value> {
+    let mut moves = Vec::new();
+    for dir in dirs {
+        for topic in &dir.topics {
+            for at in topic.partitions.iter().filter(|at| at.is_future_key) {
+                moves.push(json!({
+                    "topic": topic.name.as_str(),
+                    "partition": at.partition_index,
+                    "to": dir.log_dir.as_str(),
+                    "behind": at.offset_lag,
+                }));
+            }
+        }
+    }
+    moves
+}
+
 /// `broker?id=1`.
 pub fn one(asking: &Asking) -> Result<Value, Failure> {
     let id = asking

@@ -42,6 +42,15 @@ impl Failure {
     }
 }
 
+impl From<barnabas_tools::Failure> for Failure {
+    fn from(failure: barnabas_tools::Failure) -> Failure {
+        match failure {
+            barnabas_tools::Failure::Kafka(error) => error.into(),
+            other => Failure::bad(other.message()),
+        }
+    }
+}
+
 impl From<KafkaError> for Failure {
     fn from(error: KafkaError) -> Failure {
         let status = match error.code {

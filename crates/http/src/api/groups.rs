@@ -36,15 +36,15 @@ pub fn one(asking: &Asking) -> Result<Value, Failure> {
     let listed = listed.ok_or_else(|| KafkaError::of_code(ErrorCode::GroupIdNotFound.code(), None))?;
     let mut shown = json!({ "id": id, "type": listed.group_type, "state": listed.state });
     let added = match listed.group_type.as_str() {
-        "Share" => Some(share::add(asking, id, &mut shown)),
-        "Streams" => Some(share::add_streams(cluster, id, &mut shown)),
+        "share" => Some(share::add(asking, id, &mut shown)),
+        "streams" => Some(share::add_streams(cluster, id, &mut shown)),
         _ => None,
     };
     if let Some(added) = added {
         if let Err(failure) = added {
             shown["membersError"] = failure.body()["error"].clone();
         }
-        if listed.group_type == "Share" {
+        if listed.group_type == "share" {
             return Ok(shown);
         }
     } else {

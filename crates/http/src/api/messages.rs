@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::asked::Asked;
 use super::decoding::Decoding;
 use super::failure::Failure;
+use super::filter::Filter;
 use super::topics::{bounds, describe};
 use super::{Asking, shown};
 
@@ -36,89 +37,6 @@ pub fn reading(asked: &Asked) -> FetchSettings {
     }
 }
 
-/// What a record has to have in it.
-#[derive(Debug)]
-pub struct Filter {
-    key: Option<String>,
-    value: Option<String>,
-    header: Option<(String, Option<String>)>,
-    field: Option<(Vec<String>, String)>,
-}
-
-impl Filter {
-    /// `key` and `value`: texts in them. `header`: `name` or `name=text`. `field`: `path.to.it=value`.
-    ///
-    /// # Errors
-    /// `field` has no `=`.
-    pub fn of(asked: &Asked) -> Result<Filter, Failure> {
-        let owned = |name: &str| asked.text(name).map(str::to_owned);
-        let header = asked.text("header").map(|text| match text.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (text.to_owned(), None),
-        });
-        let field = match asked.text("field") {
-            None => None,
-            Some(text) => {
-                let (path, value) = text
-                    .split_once('=')
-                    .ok_or_else(|| Failure::bad(format!("field={text}: path.to.field=value is expected")))?;
-                let path = path.trim().trim_start_matches("$.").split('.');
-                Some((path.map(str::to_owned).collect(), value.trim().to_owned()))
-            }
-        };
-        Ok(Filter {
-            key: owned("key"),
-            value: owned("value"),
-            header,
-            field,
-        })
-    }
-
-    /// Whether a record has it.
-    pub fn takes(&self, record: &Fetched) -> bool {
-        let has = |wanted: &Option<String>, bytes: Option<&Vec<u8>>| {
-            wanted
-                .as_ref()
-                .is_none_or(|text| contains(bytes.map_or(&[], Vec::as_slice), text))
-        };
-        let header = self.header.as_ref().is_none_or(|(name, text)| {
-            record.headers.iter().any(|(own, value)| {
-                own == name.as_bytes()
-                    && text
-                        .as_ref()
-                        .is_none_or(|text| contains(value.as_deref().unwrap_or_default(), text))
-            })
-        });
-        has(&self.key, record.key.as_ref())
-            && has(&self.value, record.value.as_ref())
-            && header
-            && self.field.as_ref().is_none_or(|(path, wanted)| {
-                let json = record
-                    .value
-                    .as_deref()
-                    .and_then(|value| serde_json::from_slice::<Value>(value).ok());
-                json.is_some_and(|json| field(&json, path).is_some_and(|found| is(found, wanted)))
-            })
-    }
-}
-
-fn contains(bytes: &[u8], text: &str) -> bool {
-    text.is_empty() || bytes.windows(text.len()).any(|part| part == text.as_bytes())
-}
-
-/// What stands at a path; a number is a place in a list.
-fn field<'v>(json: &'v Value, path: &[String]) -> Option<&'v Value> {
-    path.iter().try_fold(json, |value, name| match value {
-        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-        value => value.get(name),
-    })
-}
-
-fn is(found: &Value, wanted: &str) -> bool {
-    found.as_str() == Some(wanted)
-        || serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| *found == wanted)
-}
-
 /// The partitions that are asked for: the one that is named, or all.
 ///
 /// # Errors
@@ -138,12 +56,26 @@ pub fn partitions(cluster: &Cluster, asked: &Asked) -> Result<TopicDescription, 
 
 /// `messages?topic=…`, with `from=last|earliest|offset|timestamp` and `at=`, or `next=` of the answer before.
 pub fn answer(asking: &Asking) -> Result<Value, Failure> {
+    let topic = partitions(&asking.cluster, &asking.asked)?;
+    found(asking, &topic, &|_| true, &|_, _| ())
+}
+
+/// The records that are asked for, of those that `is_wanted`; `add` may say more of each.
+///
+/// # Errors
+/// What is asked makes no sense, or the cluster's.
+pub fn found(
+    asking: &Asking,
+    topic: &TopicDescription,
+    is_wanted: &dyn Fn(&Fetched) -> bool,
+    add: &dyn Fn(&Fetched, &mut Value),
+) -> Result<Value, Failure> {
     let (cluster, asked) = (&asking.cluster, &asking.asked);
-    let topic = partitions(cluster, asked)?;
     let settings = reading(asked);
-    let bounds = bounds(cluster, &topic, settings.read_committed)?;
+    let bounds = bounds(cluster, topic, settings.read_committed)?;
     let count = asked.number("count")?.unwrap_or(50).clamp(1, RECORDS_MAX) as usize;
     let filter = Filter::of(asked)?;
+    let takes = |record: &Fetched| is_wanted(record) && filter.takes(record);
     let starts = starts(cluster, asked, &topic.name, &bounds, count)?;
     let newest_first = asked.text("from").is_none_or(|from| from == "last") && asked.value("next").is_none();
     // The last ones of all partitions together are among the last ones of each.
@@ -152,7 +84,7 @@ pub fn answer(asking: &Asking) -> Result<Value, Failure> {
     } else {
         count
     };
-    let search = search(cluster, settings, &topic.name, starts, &bounds, &filter, room)?;
+    let search = search(cluster, settings, &topic.name, starts, &bounds, &takes, room)?;
     let mut found = search.found;
     if newest_first {
         found.sort_by_key(|record| (record.timestamp, record.partition, record.offset));
@@ -168,6 +100,7 @@ pub fn answer(asking: &Asking) -> Result<Value, Failure> {
     let records = found.iter().map(|record| {
         let mut row = shown::record(record, most);
         decoding.add(record, &mut row, most);
+        add(record, &mut row);
         row
     });
     let bounds = bounds
@@ -262,7 +195,7 @@ fn search(
     topic: &str,
     starts: BTreeMap<i32, i64>,
     bounds: &BTreeMap<i32, (i64, i64)>,
-    filter: &Filter,
+    takes: &dyn Fn(&Fetched) -> bool,
     room: usize,
 ) -> Result<Search, Failure> {
     let end = |index: i32| bounds.get(&index).map_or(0, |(_, end)| *end);
@@ -286,7 +219,7 @@ fn search(
                 continue;
             }
             scanned += 1;
-            if filter.takes(&record) {
+            if takes(&record) {
                 found.push(record);
             }
         }
@@ -303,46 +236,4 @@ fn search(
         next: Some(rest).filter(|rest| !rest.is_empty()),
         scanned,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use barnabas_protocol::records::TimestampType;
-
-    use super::*;
-
-    #[test]
-    fn records_are_found_by_what_is_in_them() {
-        let record = Fetched {
-            topic: "t".to_owned(),
-            partition: 0,
-            offset: 0,
-            timestamp: 0,
-            timestamp_type: TimestampType::CreateTime,
-            leader_epoch: 0,
-            key: Some(b"key-1".to_vec()),
-            value: Some(br#"{"a":{"b":[1,"x"]},"c":null}"#.to_vec()),
-            headers: vec![(b"trace".to_vec(), Some(b"abc".to_vec()))],
-            deliveries: None,
-        };
-        for (query, taken) in [
-            ("", true),
-            ("key=ey-", true),
-            ("key=nope", false),
-            ("value=%22x%22", true),
-            ("header=trace", true),
-            ("header=trace=b", true),
-            ("header=trace=z", false),
-            ("header=other", false),
-            ("field=a.b.0=1", true),
-            ("field=$.a.b.1=x", true),
-            ("field=c=null", true),
-            ("field=a.b.9=1", false),
-            ("key=key&field=a=1", false),
-        ] {
-            let filter = Filter::of(&Asked::of_query(query)).unwrap();
-            assert_eq!(filter.takes(&record), taken, "{query}");
-        }
-        assert!(Filter::of(&Asked::of_query("field=a")).is_err());
-    }
 }

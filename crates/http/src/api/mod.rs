@@ -15,8 +15,11 @@ mod clients;
 mod decoding;
 pub mod door;
 mod failure;
+mod filter;
 mod group_changes;
 mod groups;
+mod letters;
+mod log_cleaner;
 mod messages;
 mod overview;
 mod share;
@@ -68,7 +71,11 @@ const GETS: &[(&str, Answer)] = &[
     ("messages", messages::answer),
     ("groups", groups::list),
     ("group", groups::one),
+    ("letters", letters::topics),
+    ("letters/of", letters::of),
     ("broker", brokers::one),
+    ("dirs", brokers::folders),
+    ("cleaner", log_cleaner::answer),
     ("transactions", transactions::list),
     ("acls", access_lists::acls),
     ("users", access_lists::users),
@@ -88,6 +95,7 @@ const POSTS: &[(&str, Answer)] = &[
     ("groups/reset", group_changes::reset),
     ("groups/delete", group_changes::delete),
     ("groups/forget", group_changes::forget),
+    ("letters/redrive", letters::take_back),
     ("transactions/abort", transactions::abort),
     ("transactions/fence", transactions::fence),
     ("acls/create", access_lists::create_acl),

@@ -10,8 +10,8 @@ use barnabas_tools::client::coordinators::Coordinated;
 use barnabas_tools::client::{Cluster, KafkaError, group_id};
 use serde_json::{Value, json};
 
-use super::Asking;
 use super::failure::Failure;
+use super::{Asking, letters};
 
 /// Runs of records that are shown of one share partition.
 const RUNS_MAX: usize = 200;
@@ -54,6 +54,7 @@ pub fn add(asking: &Asking, id: &str, shown: &mut Value) -> Result<(), Failure> 
     let visible = |topic: &str| offsets.iter().any(|row| row["topic"] == topic);
     shown["inFlight"] = in_flight(asking, id, visible).into();
     shown["shareOffsets"] = offsets.into();
+    shown["deadLetters"] = letters::topic_of(cluster, id).into();
     Ok(())
 }
 

@@ -14,7 +14,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::decoding::Decoding;
 use super::failure::Failure;
-use super::messages::{Filter, partitions, positions, reading, said};
+use super::filter::Filter;
+use super::messages::{partitions, positions, reading, said};
 use super::{Asking, shown};
 use crate::body::{self, Body};
 

@@ -42,7 +42,7 @@ macro_rules! asset {
 }
 
 /// The page comes first.
-static ASSETS: [Asset; 17] = [
+static ASSETS: [Asset; 19] = [
     asset!("index.html", HTML),
     asset!("console.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
@@ -60,6 +60,8 @@ static ASSETS: [Asset; 17] = [
     asset!("topics.js", JS),
     asset!("messages.js", JS),
     asset!("groups.js", JS),
+    asset!("letters.js", JS),
+    asset!("logs.js", JS),
 ];
 
 /// Whether a path is one of the console's.

@@ -2,7 +2,10 @@
 //! beyond it the ranges that are done. They are committed as a group's offset and what is noted with it, in
 //! the transaction of the records themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::client::leaders::TopicPartition;
+use crate::client::{Cluster, KafkaError};
 
 /// What is noted with an offset is longer nowhere: `offset.metadata.max.bytes` is 4096 unless it is set.
 const NOTED_BYTES_MAX: usize = 4000;
@@ -20,6 +23,27 @@ pub struct Progress {
     open: BTreeSet<i64>,
     /// Up to where was looked; what lies between ranges behind it is not known.
     seen: i64,
+}
+
+/// How far the redrive of a group has come in partitions that begin at these offsets.
+///
+/// # Errors
+/// It can't be found out.
+pub fn read(
+    cluster: &Cluster,
+    group: &str,
+    begins: &BTreeMap<TopicPartition, i64>,
+) -> Result<BTreeMap<TopicPartition, Progress>, KafkaError> {
+    let partitions: Vec<TopicPartition> = begins.keys().cloned().collect();
+    let committed = cluster.committed(group, Some(&partitions))?;
+    let of = |(at, begin): (&TopicPartition, &i64)| {
+        let progress = match committed.get(at) {
+            Some(noted) => Progress::committed(noted.offset.max(*begin), &noted.metadata),
+            None => Progress::committed(*begin, ""),
+        };
+        (at.clone(), progress)
+    };
+    Ok(begins.iter().map(of).collect())
 }
 
 impl Progress {

@@ -9,8 +9,7 @@ use barnabas_protocol::records::Compression;
 
 use super::letter::Letter;
 use super::originals;
-use super::progress::Progress;
-use crate::arguments::{Options, connect};
+use super::progress::{self, Progress};
 use crate::client::Cluster;
 use crate::client::exactly_once::ExactlyOnce;
 use crate::client::fetch::{FetchSettings, Fetcher};
@@ -19,7 +18,6 @@ use crate::client::new_record::{NewRecord, ProduceSettings};
 use crate::client::offsets::{EARLIEST, LATEST};
 use crate::client::produce::Producer;
 use crate::client::records::Fetched;
-use crate::console::Console;
 use crate::failure::{Outcome, said};
 
 /// Dead letters of one transaction, and bytes of their copies, at most.
@@ -30,46 +28,46 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 30;
 
 /// What is to be done.
-struct Wanted<'a> {
-    topic: &'a str,
-    groups: Vec<&'a str>,
-    from_topics: Vec<&'a str>,
-    to_topic: Option<&'a str>,
-    executes: bool,
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The dead letter topic.
+    pub topic: &'a str,
+    /// Only what these groups have given up; of all where it is empty.
+    pub groups: Vec<&'a str>,
+    /// Only what was in these topics; in any where it is empty.
+    pub from_topics: Vec<&'a str>,
+    /// Where to, in place of where each came from.
+    pub to_topic: Option<&'a str>,
+    /// The group whose committed offsets say what is done.
+    pub progress_group: &'a str,
+    /// Only so many, the oldest first.
+    pub most: u64,
+    /// Whether it is done, or only said.
+    pub executes: bool,
 }
 
 /// What was done, or would be.
 #[derive(Debug, Default)]
-struct Account {
-    /// By group, topic of the record, and where it went.
-    back: BTreeMap<(String, String, String), u64>,
-    gone: u64,
-    left: u64,
+pub struct Account {
+    /// Dead letters that go back, by group, topic of the record, and where it goes.
+    pub back: BTreeMap<(String, String, String), u64>,
+    /// Those that stay: the record is gone and was not copied, or its topic is gone.
+    pub gone: u64,
+    /// Those that stay because they are not asked for.
+    pub left: u64,
 }
 
-/// Runs the command.
+/// The group that notes what has gone back, unless another is named.
+pub fn progress_group_of(topic: &str) -> String {
+    format!("redrive.{topic}")
+}
+
+/// Takes dead letters back, or says which would go.
 ///
 /// # Errors
-/// How it ends otherwise than well.
-pub fn run(options: &Options, console: &mut Console) -> Outcome {
-    options.require(&["bootstrap-server", "topic"])?;
-    let wanted = Wanted {
-        topic: options.value("topic")?.unwrap_or_default(),
-        groups: options.values("group"),
-        from_topics: options.values("from-topic"),
-        to_topic: options.value("to-topic")?,
-        executes: options.has("execute"),
-    };
-    let max: u64 = options.number("max-messages")?.unwrap_or(u64::MAX);
-    let of_topic = format!("redrive.{}", wanted.topic);
-    let group = options.value("progress-group")?.unwrap_or(&of_topic);
-    let cluster = connect(options, "command-config")?;
-    let account = redrive(&cluster, &wanted, group, max)?;
-    tell(&account, &wanted, console);
-    Ok(())
-}
-
-fn redrive(cluster: &Cluster, wanted: &Wanted<'_>, group: &str, max: u64) -> Outcome<Account> {
+/// The cluster's; what was written before stays noted.
+pub fn redrive(cluster: &Cluster, wanted: &Wanted<'_>) -> Outcome<Account> {
+    let group = wanted.progress_group;
     // Before the progress is read: who was at it before is done with it now.
     let mut writer = match wanted.executes {
         true => Some(ExactlyOnce::new(cluster, group, producer_of(cluster, group)?)),
@@ -78,19 +76,16 @@ fn redrive(cluster: &Cluster, wanted: &Wanted<'_>, group: &str, max: u64) -> Out
     let mut reader = Reader::new(cluster, wanted.topic, group)?;
     let mut account = Account::default();
     let mut back = 0;
-    while back < max {
-        let most = usize::try_from(max - back).unwrap_or(usize::MAX).min(LETTERS_MAX);
+    while back < wanted.most {
+        let most = usize::try_from(wanted.most - back)
+            .unwrap_or(usize::MAX)
+            .min(LETTERS_MAX);
         let letters = reader.next(wanted, most, &mut account)?;
         if letters.is_empty() {
             break;
         }
-        back += step(
-            cluster,
-            wanted,
-            (&mut reader, letters),
-            writer.as_mut(),
-            (group, &mut account),
-        )?;
+        let read = (&mut reader, letters);
+        back += step(cluster, wanted, read, writer.as_mut(), &mut account)?;
     }
     Ok(account)
 }
@@ -101,7 +96,7 @@ fn step(
     wanted: &Wanted<'_>,
     (reader, letters): (&mut Reader<'_>, Vec<(Letter, Fetched)>),
     writer: Option<&mut ExactlyOnce<'_>>,
-    (group, account): (&str, &mut Account),
+    account: &mut Account,
 ) -> Outcome<u64> {
     let asked: Vec<Letter> = letters.iter().map(|(letter, _)| letter.clone()).collect();
     let mut originals = originals::read(cluster, &asked)?;
@@ -135,7 +130,7 @@ fn step(
                  or choose another --progress-group.",
             );
         };
-        writer.write(records, group, &offsets)?;
+        writer.write(records, wanted.progress_group, &offsets)?;
     }
     Ok(back)
 }
@@ -185,31 +180,22 @@ impl<'a> Reader<'a> {
         for (at, end) in cluster.list_offsets(&at(LATEST), true)? {
             ends.insert(at, end?.offset);
         }
-        let mut progress = BTreeMap::new();
+        let mut begins = BTreeMap::new();
         for (at, begin) in cluster.list_offsets(&at(EARLIEST), true)? {
-            progress.insert(at, Progress::committed(begin?.offset, ""));
+            begins.insert(at, begin?.offset);
         }
-        for (at, committed) in cluster.committed(group, Some(&partitions))? {
-            let begin = progress.get(&at).map_or(0, |progress| progress.offset);
-            if committed.offset > begin || !committed.metadata.is_empty() {
-                let offset = committed.offset.max(begin);
-                progress.insert(at, Progress::committed(offset, &committed.metadata));
-            }
-        }
+        let progress = progress::read(cluster, group, &begins)?;
         let settings = FetchSettings {
             read_committed: true,
             reset: Some(EARLIEST),
             ..FetchSettings::default()
         };
         let mut fetcher = Fetcher::new(cluster, settings);
-        let begins = progress
+        let open = progress
             .iter()
             .filter(|(at, progress)| ends[*at] > progress.offset);
-        fetcher.assign(
-            begins
-                .map(|(at, progress)| (at.clone(), progress.offset))
-                .collect(),
-        )?;
+        let positions = open.map(|(at, progress)| (at.clone(), progress.offset));
+        fetcher.assign(positions.collect())?;
         Ok(Reader {
             cluster,
             fetcher,
@@ -329,28 +315,4 @@ fn producer_of(cluster: &Cluster, id: &str) -> Outcome<(i64, i16)> {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn tell(account: &Account, wanted: &Wanted<'_>, console: &mut Console) {
-    let verb = if wanted.executes { "went" } else { "would go" };
-    for ((group, from, to), count) in &account.back {
-        console.line(format!(
-            "{count} dead letters of group {group} from {from} {verb} to {to}"
-        ));
-    }
-    if account.back.is_empty() {
-        console.line(format!("No dead letter {verb} back"));
-    }
-    if account.gone > 0 {
-        let gone = account.gone;
-        console.line(format!(
-            "{gone} stay: the record is gone and was not copied, or its topic is gone"
-        ));
-    }
-    if account.left > 0 {
-        console.line(format!("{} stay: they are not asked for", account.left));
-    }
-    if !wanted.executes {
-        console.line("Nothing was done; --execute does it");
-    }
 }

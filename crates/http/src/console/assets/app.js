@@ -5,6 +5,8 @@ import { h, link, wrong } from "./dom.js";
 import { overview, broker } from "./overview.js";
 import { topics, topic } from "./topics.js";
 import { groups, group } from "./groups.js";
+import { letters } from "./letters.js";
+import { logs } from "./logs.js";
 import { transactions } from "./transactions.js";
 import { security } from "./security.js";
 import { clients } from "./clients.js";
@@ -17,7 +19,9 @@ const PAGES = [
   ["topic", topic, "Topic"],
   ["groups", groups, "Groups", "Groups"],
   ["group", group, "Group"],
+  ["letters", letters, "Dead letters", "Dead letters"],
   ["transactions", transactions, "Transactions", "Transactions"],
+  ["logs", logs, "Logs", "Logs"],
   ["security", security, "Security", "Security"],
   ["clients", clients, "Clients", "Clients"],
 ];

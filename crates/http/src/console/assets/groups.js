@@ -5,6 +5,7 @@ import { change } from "./api.js";
 import { action, ask_and_do } from "./dialog.js";
 import { choice, field } from "./dom.js";
 import { configs } from "./configs.js";
+import { address as letters_address } from "./letters.js";
 import { go } from "./app.js";
 import { plot } from "./plot.js";
 
@@ -64,23 +65,30 @@ const remove = (found) => action("Delete the group", () => ask_and_do(`Delete ${
   names: (found.offsets || []).map((at) => `${at.topic}-${at.partition}: ${at.committed}`), type_name: found.id,
   button: "Delete the group", danger: true, path: "groups/delete", what: () => ({ id: found.id }), then: () => go("/console/groups"), done: `${found.id} is deleted.` }), true);
 
+// Who holds a record: the member's client, and where it is.
+const holder = (found, id) => {
+  const member = (found.members || []).find((one) => one.id === id);
+  return h("span", {}, member ? `${member.client} at ${member.host} ` : "", h("span", { class: "mono muted" }, id));
+};
+
 const shares = (found) => [
+  ...(found.deadLetters ? [h("p", {}, "What it gives up goes to ", link(letters_address(found.deadLetters, found.id), found.deadLetters), ".")] : []),
   h("h2", {}, "Positions"),
   table(["Topic", "#Partition", "#All done before", "#Lag"], (found.shareOffsets || []).map((at) => [link(topic_address(at.topic), at.topic), at.partition, at.start < 0 ? "–" : number(at.start), at.lag < 0 ? "–" : number(at.lag)]), "The group has begun nothing."),
   h("h2", {}, "In flight, of partitions that this node leads"),
   table(["Topic", "#Partition", "Records", "State", "#Deliveries", "Held by", "#For another"], (found.inFlight || []).flatMap((at) => at.runs.map((run) => [
     at.topic, at.partition, run.first === run.last ? number(run.first) : `${number(run.first)} to ${number(run.last)}`, run.state, run.deliveries,
-    run.member ? h("span", { class: "mono" }, run.member) : "–", run.endsIn == null ? "–" : `${(run.endsIn / 1000).toFixed(1)} s`,
+    run.member ? holder(found, run.member) : "–", run.endsIn == null ? "–" : `${(run.endsIn / 1000).toFixed(1)} s`,
   ])), "Nothing."),
 ];
 
 export const group = async (parameters, page) => {
   const found = await ask("group", { id: parameters.get("id") });
-  const lag = (found.offsets || []).reduce((sum, at) => sum + (at.lag || 0), 0);
+  const lag = (found.offsets || found.shareOffsets || []).reduce((sum, at) => sum + Math.max(at.lag || 0, 0), 0);
   return [
     h("h1", {}, found.id || "(empty)"),
     facts([
-      ["Kind", found.type], ["State", state(!["Dead"].includes(found.state), found.state)], ["Lag", found.offsets ? number(lag) : "–"],
+      ["Kind", found.type], ["State", state(!["Dead"].includes(found.state), found.state)], ["Lag", found.offsets || found.shareOffsets ? number(lag) : "–"],
       ["Members", found.members ? number(found.members.length) : "–"], ["Coordinator", found.coordinator == null ? "–" : link(`/console/broker?id=${found.coordinator}`, `broker ${found.coordinator}`)],
       ["Assignor", found.assignor || "–"], ["Epoch", number(found.epoch)],
     ]),
@@ -89,7 +97,7 @@ export const group = async (parameters, page) => {
       member.client, member.host, h("span", { class: "mono" }, member.instance ? `${member.instance} (${member.id})` : member.id), assigned(member.assigned),
       member.target.length ? assigned(member.target) : "–",
     ]), "No members."),
-    ...(found.type === "Share" ? shares(found) : offsets(found, page.again)),
+    ...(found.type === "share" ? shares(found) : offsets(found, page.again)),
     h("p", { class: "row" }, remove(found)),
     h("details", {}, h("summary", {}, "Settings"), ...(await group_configs(found, page))),
   ];

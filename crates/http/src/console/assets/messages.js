@@ -21,7 +21,7 @@ const pretty = (text) => {
 };
 
 // One line, or all of it.
-const shown = (bytes, format, whole) => {
+export const shown = (bytes, format, whole) => {
   if (bytes === null) return h("span", { class: "muted" }, "null");
   const decoded = (format === "auto" || format === "json") && bytes.decoded?.text != null ? bytes.decoded : null;
   const dots = (decoded ?? bytes).cut ? "…" : "";
@@ -120,7 +120,7 @@ export const messages = async (found, parameters, { on_leave }) => {
     field("From", choice("from", [["last", "the last"], ["earliest", "the first"], ["offset", "offset"], ["timestamp", "time (UTC)"], ["live", "now on, live"]], get("from") || "last")),
     field("Offset or time", h("input", { name: "at", value: get("at"), placeholder: "42 or 2026-01-31 12:00", autocomplete: "off" })),
     field("Records", h("input", { name: "count", type: "number", min: 1, max: 500, value: get("count") || 50 })),
-    text("key", "Key has", ""), text("value", "Value has", ""), text("header", "Header", "name or name=text"), text("field", "JSON field", "path.to.it=value"),
+    text("key", "Key has", ""), text("value", "Value has", ""), text("header", "Header", "name or name=text"), text("field", "JSON field", "path.to.it=value"), text("where", "Where", "value.amount > 100 AND key LIKE 'a%'"),
     field("Transactions", choice("isolation", [["", "all records"], ["read_committed", "committed only"]], get("isolation"))),
     field("Show as", choice("as", FORMATS, get("as") || "auto")),
     h("button", { class: "main" }, "Show"));

@@ -5,10 +5,12 @@ controller is each cluster's own: scripts speak of them by their parts.
 """
 
 import re
+import struct
 import time
 
+import codec
 from records import batch
-from wire import NoAnswer
+from wire import Connection, NoAnswer
 
 WAIT_SECONDS = 60
 ALL = (1, 2, 3)
@@ -302,6 +304,66 @@ def reassignments(t):
     described(t.at[1], b, note="moved")
 
 
+def opened(node, definitions, envelope):
+    """What a controller makes of an envelope: its error, and the response in it."""
+    api = definitions.api("Envelope")
+    connection = Connection(node.host, node.controller_port, definitions)
+    try:
+        connection.send(connection.frame(api, 0, envelope))
+        answer = connection.receive(api, 0, connection.correlation, 20)
+    finally:
+        connection.close()
+    # Behind the header, tagged fields and all. Those behind the error are each broker's own affair.
+    reader = codec.Reader(answer.raw[5:])
+    size = reader.uvarint() - 1
+    data = answer.raw[5 + reader.at:][:max(size, 0)]
+    (error,) = struct.unpack_from(">h", answer.raw, 5 + reader.at + len(data))
+    return error, data if size >= 0 else None
+
+
+def envelopes(t):
+    """What controllers make of clients' requests that brokers forward: what the active one does, and the others."""
+    s = t.at[1]
+    definitions = s.definitions
+    client = Connection(t.cluster.nodes[1].host, t.cluster.nodes[1].port, definitions)
+    api = definitions.api("CreateTopics")
+
+    def framed(name, version, body):
+        return client.frame(definitions.api(name), version, body)
+
+    topics = {"Topics": [new(t.name("enveloped")), new(t.name("too-many"), 1, 9)], "TimeoutMs": 10_000, "ValidateOnly": True}
+    create = framed("CreateTopics", 7, topics)
+    good = {"RequestData": create, "RequestPrincipal": b"\0\0\x05User\x06alice\0\0", "ClientHostAddress": bytes([10, 0, 0, 9])}
+    cases = {
+        "a request": good,
+        "an address of 16 bytes": {**good, "ClientHostAddress": bytes(15) + b"\1"},
+        "by a token": {**good, "RequestPrincipal": b"\0\0\x05User\x06alice\1\0"},
+        "of another type": {**good, "RequestPrincipal": b"\0\0\x06Group\x06alice\0\0"},
+        "an address of 3 bytes": {**good, "ClientHostAddress": bytes(3)},
+        "no address": {**good, "ClientHostAddress": b""},
+        "no principal": {**good, "RequestPrincipal": None},
+        "an empty principal": {**good, "RequestPrincipal": b""},
+        "a principal that ends too early": {**good, "RequestPrincipal": b"\0\0\x05Us"},
+        "a principal of another version": {**good, "RequestPrincipal": b"\0\1\x05User\x06alice\0\0"},
+        "no request": {**good, "RequestData": b""},
+        "a request that ends in its header": {**good, "RequestData": create[:6]},
+        "a request that ends in its body": {**good, "RequestData": create[:-9]},
+        "an unknown key": {**good, "RequestData": struct.pack(">hhih", 999, 0, 7, -1)},
+        "an unknown version": {**good, "RequestData": struct.pack(">hhihB", 19, 99, 7, -1, 0)},
+        "what everybody answers": {**good, "RequestData": framed("ApiVersions", 3, {"ClientSoftwareName": "a", "ClientSoftwareVersion": "1"})},
+        "what brokers answer": {**good, "RequestData": framed("Metadata", 9, {"Topics": []})},
+        "an envelope": {**good, "RequestData": framed("Envelope", 0, good)},
+    }
+    for note, envelope in cases.items():
+        found = []
+        for node in t.cluster.nodes.values():
+            error, data = opened(node, definitions, envelope)
+            inner = None if data is None else codec.decode(api.response, 7, data[5:])
+            found.append([error, inner and [topic["ErrorCode"] for topic in inner["Topics"]]])
+        s.note(note, sorted(found, key=str))
+    client.close()
+
+
 def one_stopped(t):
     """Node 3 is stopped, and comes back."""
     without_one(t, "stopped", t.cluster.nodes[3].stop)
@@ -351,4 +413,4 @@ def without_one(t, how, end):
         t.at[2].call("ElectLeaders", body, note="all again")
 
 
-SCRIPTS = [what_all_tell, placement, elsewhere, coordinators, stale_epochs, elections, reassignments, one_stopped, one_killed]
+SCRIPTS = [what_all_tell, placement, elsewhere, coordinators, stale_epochs, elections, reassignments, envelopes, one_stopped, one_killed]

@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
@@ -11,10 +13,14 @@ from harness import paths
 from harness.deadline import until
 from harness.wire import free_port
 from security.sasl_broker import MODULES
+from security.secured_wire import SecuredConnection
 
 pytestmark = pytest.mark.skipif(os.environ.get("BROKER") == "kafka", reason="its settings are Apache Kafka's, its command line is not")
 NODES = (1, 2, 3)
 TOPIC = "orders"
+TOPIC_AUTHORIZATION_FAILED, THROTTLING_QUOTA_EXCEEDED = 29, 89
+# Partitions that may be created at once with a quota of one per second: eleven windows of a second.
+BURST = 11
 
 
 def properties(node, brokers, controllers, data, pki):
@@ -34,7 +40,7 @@ ssl.truststore.location={pki.path("ca.crt")}
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
 sasl.mechanism.controller.protocol=PLAIN
-listener.name.inside.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_admin="admin-secret" user_alice="alice-secret";
+listener.name.inside.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required user_admin="admin-secret" user_alice="alice-secret" user_bob="bob-secret" user_mallory="mallory-secret";
 listener.name.inside.scram-sha-512.sasl.jaas.config={MODULES}.scram.ScramLoginModule required username="broker" password="broker-secret";
 listener.name.controller.sasl.enabled.mechanisms=PLAIN
 listener.name.controller.plain.sasl.jaas.config={MODULES}.plain.PlainLoginModule required username="node" password="node-secret" user_node="node-secret";
@@ -118,14 +124,56 @@ def produced(settings, value):
     return outcome[0].code() if outcome[0] else 0
 
 
-def allow(cluster, *operations):
+def allow(cluster, *operations, user="alice"):
     entries = [
-        AclBinding(kind, name, ResourcePatternType.LITERAL, "User:alice", "*", operation, AclPermissionType.ALLOW)
+        AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
         for kind, name, operation in operations
     ]
     admin = AdminClient(cluster.login("admin"))
     for done in admin.create_acls(entries).values():
         done.result(30)
+
+
+def asked_at(cluster, node, user):
+    """A connection to this node, by which it is asked whoever decides."""
+    return SecuredConnection(cluster.brokers[node], cluster.pki.path("ca.crt"), user)
+
+
+def test_who_may_not_create_is_refused_by_the_controller_whoever_is_asked(cluster):
+    for node in NODES:
+        with asked_at(cluster, node, "mallory") as mallory:
+            assert mallory.create_topic(f"of-mallory-{node}") == TOPIC_AUTHORIZATION_FAILED
+    told = "Principal = User:mallory is Denied operation = CREATE from host = 127.0.0.1 on resource = Topic:LITERAL:of-mallory-{} for request = CreateTopics"
+
+    def tellers():
+        return {node for node in NODES if any(told.format(asked) in cluster.log(node) for asked in NODES)}
+
+    until("a word of all refusals", lambda: sum(cluster.log(node).count(told.format(asked)) for node in NODES for asked in NODES) == 3, 10)
+    [teller] = tellers()
+    assert "this node is the active controller" in cluster.log(teller)
+
+
+def test_a_quota_of_changes_is_spent_once_over_all_nodes(cluster):
+    allow(cluster, (ResourceType.BROKER, "kafka-cluster", AclOperation.CREATE), user="bob")
+    with asked_at(cluster, 1, "admin") as admin:
+        admin.set_quota("bob", "controller_mutation_rate", 1.0)
+
+    def spend(node):
+        """How many topics a node has created when it refuses one for the quota."""
+        with asked_at(cluster, node, "bob") as bob:
+            for created in range(4 * BURST):
+                error = bob.create_topic(f"of-bob-{node}-{created}")
+                if error == THROTTLING_QUOTA_EXCEEDED:
+                    return created
+                assert error == 0, error
+        raise AssertionError("never refused")
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(NODES)) as all_nodes:
+        created = list(all_nodes.map(spend, NODES, timeout=60))
+    print(f"created {created}")
+    # The last one may exceed what is left, and a second brings one more.
+    assert BURST <= sum(created) <= BURST + 2 + time.monotonic() - began
 
 
 def test_acls_count_on_each_node_and_after_a_failover(cluster):

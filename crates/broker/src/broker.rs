@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use barnabas_environment::{Clock, Environment, Random};
 use barnabas_metadata::ControllerClient;
+use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::features::{GROUP_VERSION, STREAMS_VERSION};
 use barnabas_metadata::image::MetadataImage;
 use barnabas_metadata::records::BrokerRegistration;
@@ -15,14 +16,16 @@ use tokio_util::sync::CancellationToken;
 use crate::broker_peers::BrokerPeers;
 use crate::coordinator::{GroupCoordinator, ShareCoordinator, TransactionCoordinator};
 use crate::fetch::session_cache::SessionCache;
+use crate::forwarding;
 use crate::metadata_publisher::MetadataPublisher;
 use crate::producer_ids::ProducerIds;
 use crate::request::RequestContext;
 use crate::share::{ShareSettings, Shares};
 use crate::telemetry::{MetricsReceiver, Telemetry};
-use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, Layers, Settings};
 use barnabas_controller::admin::AdminNode;
+use barnabas_controller::forward::Forwardable;
+use barnabas_controller::throttling::Throttling;
 use barnabas_network::Listener;
 use barnabas_network::metrics::RequestMetrics;
 use barnabas_network::request_memory::RequestMemory;
@@ -76,6 +79,14 @@ impl AdminNode for Broker {
 
     fn mutate(&self, context: &RequestContext, changes: usize, is_strict: bool) -> Result<i32, i32> {
         self.throttling().mutate(context, changes, is_strict)
+    }
+
+    async fn forwarded<R: Forwardable>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+    ) -> Option<Result<R::Response, ApiError>> {
+        forwarding::forwarded(self, context, request).await
     }
 
     fn controllers(&self) -> &ControllerClient {

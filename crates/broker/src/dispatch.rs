@@ -14,6 +14,7 @@ use barnabas_security::AclOperation;
 
 use crate::broker::Broker;
 use crate::faults;
+use crate::forwarding;
 use crate::handlers::*;
 use crate::request::RequestContext;
 use barnabas_controller::authorization;
@@ -77,9 +78,11 @@ pub enum Throttle {
 /// - `raw`: `fn start`, which reads the body and writes the response itself;
 /// - `ready`: `fn handle(&Broker, &RequestContext, Request) -> Response`, which waits for nothing;
 /// - `checked`: as `ready`, where `fn is_understood(&Request)` says whether the connection is closed instead;
-/// - `checked_exclusive`: the same as `exclusive`;
 /// - `exclusive`: `async fn handle(&Broker, &RequestContext, Request) -> Response`; later requests of the
 ///   connection start when it is done;
+/// - `forwarded`: as `exclusive`, where the active controller is on this node; otherwise it answers, and
+///   authorises;
+/// - `checked_forwarded`: `checked` and `forwarded`;
 /// - `among_brokers`: as `exclusive`, but for the versions from `SENT_BY_BROKERS_SINCE` on: requests of many
 ///   clients come over one connection then, and don't wait for each other.
 ///
@@ -119,20 +122,22 @@ macro_rules! start {
             })
         }
     };
-    (checked_exclusive $module:ident, Cluster($operation:ident)) => {
+    (checked_forwarded $module:ident, Cluster($operation:ident)) => {
         |broker, context, body| {
             read(context, body, |context, request| {
                 if !$module::is_understood(&request) {
                     return Outcome::Ready(Reply::Close);
                 }
-                if let Err(error) = check_cluster(broker, &context, AclOperation::$operation) {
-                    return ready(&context, &$module::refused(&context, &request, &error));
-                }
-                let broker = broker.clone();
-                Outcome::Exclusive(Box::pin(async move {
-                    let response = $module::handle(&broker, &context, request).await;
-                    encode(&context, &response)
-                }))
+                let here = here!($module, Cluster($operation));
+                forwarding::start(broker, context, (body, request), $module::refused, here)
+            })
+        }
+    };
+    (forwarded $module:ident, $authorization:ident $(($operation:ident))?) => {
+        |broker, context, body| {
+            read(context, body, |context, request| {
+                let here = here!($module, $authorization $(($operation))?);
+                forwarding::start(broker, context, (body, request), $module::refused, here)
             })
         }
     };
@@ -180,6 +185,25 @@ macro_rules! start {
     };
 }
 
+/// What answers a request on the active controller's node.
+macro_rules! here {
+    ($module:ident, ByHandler) => {
+        async |broker: &Arc<Broker>, context: &RequestContext, request| {
+            $module::handle(broker, context, request).await
+        }
+    };
+    ($module:ident, Cluster($operation:ident)) => {
+        async |broker: &Arc<Broker>, context: &RequestContext, request| match check_cluster(
+            broker,
+            context,
+            AclOperation::$operation,
+        ) {
+            Ok(()) => $module::handle(broker, context, request).await,
+            Err(error) => $module::refused(context, &request, &error),
+        }
+    };
+}
+
 /// A row: key, how its handler is run, who may call it, who decides, what slows it down.
 macro_rules! row {
     ($key:ident, $how:ident $module:ident, $authorization:ident $(($operation:ident))?, $decider:ident, $throttle:ident) => {
@@ -211,8 +235,8 @@ pub static APIS: &[Api] = &[
     row!(ListGroups,                   exclusive k16_list_groups,                   ByHandler,                Broker,     Request),
     row!(SaslHandshake,                ready k17_sasl_handshake,                    ByHandler,                Broker,     Request),
     row!(ApiVersions,                  raw k18_api_versions,                        ByHandler,                Broker,     Request),
-    row!(CreateTopics,                 exclusive k19_create_topics,                 ByHandler,                Controller, Mutation),
-    row!(DeleteTopics,                 exclusive k20_delete_topics,                 ByHandler,                Controller, Mutation),
+    row!(CreateTopics,                 forwarded k19_create_topics,                 ByHandler,                Controller, Mutation),
+    row!(DeleteTopics,                 forwarded k20_delete_topics,                 ByHandler,                Controller, Mutation),
     row!(DeleteRecords,                exclusive k21_delete_records,                ByHandler,                Broker,     Request),
     row!(InitProducerId,               exclusive k22_init_producer_id,              ByHandler,                Broker,     Request),
     row!(OffsetForLeaderEpoch,         ready k23_offset_for_leader_epoch,           ByHandler,                Broker,     Request),
@@ -222,30 +246,30 @@ pub static APIS: &[Api] = &[
     row!(WriteTxnMarkers,              among_brokers k27_write_txn_markers,         ByHandler,                Broker,     Exempt),
     row!(TxnOffsetCommit,              exclusive k28_txn_offset_commit,             ByHandler,                Broker,     Request),
     row!(DescribeAcls,                 checked k29_describe_acls,                   Cluster(Describe),        Broker,     Request),
-    row!(CreateAcls,                   checked_exclusive k30_create_acls,                Cluster(Alter),           Controller, Request),
-    row!(DeleteAcls,                   checked_exclusive k31_delete_acls,                Cluster(Alter),           Controller, Request),
+    row!(CreateAcls,                   checked_forwarded k30_create_acls,                Cluster(Alter),           Controller, Request),
+    row!(DeleteAcls,                   checked_forwarded k31_delete_acls,                Cluster(Alter),           Controller, Request),
     row!(DescribeConfigs,              ready k32_describe_configs,                  ByHandler,                Broker,     Request),
     row!(AlterConfigs,                 exclusive k33_alter_configs,                 ByHandler,                Controller, Request),
     row!(AlterReplicaLogDirs,          ready k34_alter_replica_log_dirs,            Cluster(Alter),           Broker,     Request),
     row!(DescribeLogDirs,              ready k35_describe_log_dirs,                 Cluster(Describe),        Broker,     Request),
     row!(SaslAuthenticate,             ready k36_sasl_authenticate,                 ByHandler,                Broker,     Request),
-    row!(CreatePartitions,             exclusive k37_create_partitions,             ByHandler,                Controller, Mutation),
+    row!(CreatePartitions,             forwarded k37_create_partitions,             ByHandler,                Controller, Mutation),
     row!(CreateDelegationToken,        exclusive k38_create_delegation_token,       ByHandler,                Controller, Request),
     row!(RenewDelegationToken,         exclusive k39_renew_delegation_token,        ByHandler,                Controller, Request),
     row!(ExpireDelegationToken,        exclusive k40_expire_delegation_token,       ByHandler,                Controller, Request),
     row!(DescribeDelegationToken,      ready k41_describe_delegation_token,         ByHandler,                Broker,     Request),
     row!(DeleteGroups,                 exclusive k42_delete_groups,                 ByHandler,                Broker,     Request),
-    row!(ElectLeaders,                 exclusive k43_elect_leaders,                 Cluster(Alter),           Controller, Request),
+    row!(ElectLeaders,                 forwarded k43_elect_leaders,                 Cluster(Alter),           Controller, Request),
     row!(IncrementalAlterConfigs,      exclusive k44_incremental_alter_configs,     ByHandler,                Controller, Request),
-    row!(AlterPartitionReassignments,  exclusive k45_alter_partition_reassignments, Cluster(Alter),           Controller, Request),
+    row!(AlterPartitionReassignments,  forwarded k45_alter_partition_reassignments, Cluster(Alter),           Controller, Request),
     row!(ListPartitionReassignments,   ready k46_list_partition_reassignments,      Cluster(Describe),        Broker,     Request),
     row!(OffsetDelete,                 exclusive k47_offset_delete,                 ByHandler,                Broker,     Request),
     row!(DescribeClientQuotas,         ready k48_describe_client_quotas,            Cluster(DescribeConfigs), Broker,     Request),
-    row!(AlterClientQuotas,            exclusive k49_alter_client_quotas,           Cluster(AlterConfigs),    Controller, Request),
+    row!(AlterClientQuotas,            forwarded k49_alter_client_quotas,           Cluster(AlterConfigs),    Controller, Request),
     row!(DescribeUserScramCredentials, ready k50_describe_user_scram_credentials,   Cluster(Describe),        Broker,     Request),
-    row!(AlterUserScramCredentials,    exclusive k51_alter_user_scram_credentials,  Cluster(Alter),           Controller, Request),
+    row!(AlterUserScramCredentials,    forwarded k51_alter_user_scram_credentials,  Cluster(Alter),           Controller, Request),
     row!(DescribeQuorum,               exclusive k55_describe_quorum,               Cluster(Describe),        Broker,     Request),
-    row!(UpdateFeatures,               exclusive k57_update_features,               Cluster(Alter),           Controller, Request),
+    row!(UpdateFeatures,               forwarded k57_update_features,               Cluster(Alter),           Controller, Request),
     row!(DescribeCluster,              ready k60_describe_cluster,                  ByHandler,                Broker,     Request),
     row!(DescribeProducers,            ready k61_describe_producers,                ByHandler,                Broker,     Request),
     row!(UnregisterBroker,             exclusive k64_unregister_broker,             Cluster(Alter),           Controller, Request),
@@ -261,8 +285,8 @@ pub static APIS: &[Api] = &[
     row!(ShareGroupDescribe,            exclusive k77_share_group_describe,          ByHandler,                Broker,     Request),
     row!(ShareFetch,                   raw k78_share_fetch,                         ByHandler,                Broker,     Fetch),
     row!(ShareAcknowledge,             raw k79_share_acknowledge,                   ByHandler,                Broker,     Request),
-    row!(AddRaftVoter,                 exclusive k80_add_raft_voter,                Cluster(Alter),           Controller, Request),
-    row!(RemoveRaftVoter,              exclusive k81_remove_raft_voter,             Cluster(Alter),           Controller, Request),
+    row!(AddRaftVoter,                 forwarded k80_add_raft_voter,                Cluster(Alter),           Controller, Request),
+    row!(RemoveRaftVoter,              forwarded k81_remove_raft_voter,             Cluster(Alter),           Controller, Request),
     row!(InitializeShareGroupState,     among_brokers k83_initialize_share_group_state, ByHandler,                Broker,     Request),
     row!(ReadShareGroupState,           among_brokers k84_read_share_group_state,    ByHandler,                Broker,     Request),
     row!(WriteShareGroupState,          among_brokers k85_write_share_group_state,   ByHandler,                Broker,     Request),
@@ -274,7 +298,7 @@ pub static APIS: &[Api] = &[
     row!(AlterShareGroupOffsets,        exclusive k91_alter_share_group_offsets,     ByHandler,                Broker,     Request),
     row!(DeleteShareGroupOffsets,       exclusive k92_delete_share_group_offsets,    ByHandler,                Broker,     Request),
     row!(StreamsGroupTopologyDescriptionUpdate, exclusive k93_streams_group_topology_description_update, ByHandler, Broker, Request),
-    row!(UnregisterController,         exclusive k94_unregister_controller,         Cluster(Alter),           Controller, Request),
+    row!(UnregisterController,         forwarded k94_unregister_controller,         Cluster(Alter),           Controller, Request),
 ];
 
 /// The broker as what stands behind its listeners.

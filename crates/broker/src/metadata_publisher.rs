@@ -18,8 +18,8 @@ use crate::faults::Faults;
 use crate::lifecycle::BrokerLifecycle;
 use crate::lost_brokers::LostBrokers;
 use crate::share::Shares;
-use crate::throttling::Throttling;
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig, Layers, Settings, effect};
+use barnabas_controller::throttling::Throttling;
 use barnabas_replica::ReplicaManager;
 use barnabas_replica::partition::registry::Partitions;
 

@@ -1,18 +1,22 @@
 //! Topics that are created because somebody asks for them: by naming them in Metadata, or as a member of a
 //! streams group that needs them. Kafka's `AutoTopicCreationManager`.
 
-use barnabas_metadata::controller::CreateTopics;
+use std::rc::Rc;
+
+use barnabas_controller::admin::{AdminNode, k19_create_topics};
+use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::create_topics_request::CreatableTopic;
-use barnabas_protocol::messages::{CreateTopicsRequest, StrBytes, TopicName};
+use barnabas_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, StrBytes, TopicName};
 
 use crate::broker::Broker;
+use crate::request::RequestContext;
 use barnabas_config::{BrokerConfig, Settings};
 use barnabas_metadata::internal_topics;
 
 /// Creates topics with the settings that fit them. When it returns, those that could be created are in the
 /// image; why the others couldn't goes to the log only, as whoever asked will find them missing.
-pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str>) {
+pub async fn create_topics(broker: &Broker, context: &RequestContext, names: impl IntoIterator<Item = &str>) {
     let topics: Vec<CreatableTopic> = {
         let (config, layers) = (broker.config(), broker.metadata.layers());
         names
@@ -23,42 +27,28 @@ pub async fn create_topics(broker: &Broker, names: impl IntoIterator<Item = &str
     if topics.is_empty() {
         return;
     }
-    let request = CreateTopicsRequest::default().with_topics(topics);
-    match broker.controller.submit(CreateTopics(request)).await {
-        Ok(Ok(response)) => {
-            for topic in &response.topics {
-                if topic.error_code == 0 {
-                    let (topic, partitions) = (&*topic.name.0, topic.num_partitions);
-                    tracing::info!(topic, partitions, "created, since a client asked for it");
-                    continue;
-                }
-                // Somebody else was quicker: what was wanted is there.
-                if topic.error_code != ErrorCode::TopicAlreadyExists.code() {
-                    let reason = topic.error_message.as_deref().unwrap_or_default();
-                    tracing::warn!(topic = &*topic.name.0, reason, "a topic could not be created");
-                }
-            }
+    for topic in &create_for(broker, context, topics).await.topics {
+        if topic.error_code == 0 {
+            let (topic, partitions) = (&*topic.name.0, topic.num_partitions);
+            tracing::info!(topic, partitions, "created, since a client asked for it");
+            continue;
         }
-        Ok(Err(error)) => tracing::warn!(%error, "topics could not be created"),
-        Err(error) => tracing::warn!(%error, "topics could not be created"),
+        // Somebody else was quicker: what was wanted is there.
+        if topic.error_code != ErrorCode::TopicAlreadyExists.code() {
+            let reason = topic.error_message.as_deref().unwrap_or_default();
+            tracing::warn!(topic = &*topic.name.0, reason, "a topic could not be created");
+        }
     }
 }
 
 /// Creates internal topics of a Kafka Streams application. When it returns, those that could be created are
 /// in the image; the others come back, each with why.
-pub async fn create_internal_topics(broker: &Broker, topics: Vec<CreatableTopic>) -> Vec<(String, String)> {
-    let failed = |reason: &str| -> Vec<(String, String)> {
-        topics
-            .iter()
-            .map(|topic| (topic.name.to_string(), reason.to_owned()))
-            .collect()
-    };
-    let request = CreateTopicsRequest::default().with_topics(topics.clone());
-    let response = match broker.controller.submit(CreateTopics(request)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return failed(&error.to_string()),
-        Err(error) => return failed(&error.to_string()),
-    };
+pub async fn create_internal_topics(
+    broker: &Broker,
+    context: &RequestContext,
+    topics: Vec<CreatableTopic>,
+) -> Vec<(String, String)> {
+    let response = create_for(broker, context, topics).await;
     // Somebody else may have been quicker: what was wanted is there then.
     let fine = [ErrorCode::None.code(), ErrorCode::TopicAlreadyExists.code()];
     let refused = response
@@ -71,6 +61,27 @@ pub async fn create_internal_topics(broker: &Broker, topics: Vec<CreatableTopic>
             (topic.name.to_string(), reason.to_owned())
         })
         .collect()
+}
+
+/// Asks as the client would: it is authorised, and what is created counts for its quota.
+async fn create_for(
+    broker: &Broker,
+    context: &RequestContext,
+    topics: Vec<CreatableTopic>,
+) -> CreateTopicsResponse {
+    let connection = &context.connection;
+    let asked = RequestContext {
+        // Whoever didn't ask for a topic isn't paused for it.
+        connection: Rc::new(connection.forwarding(connection.client_host)),
+        api_key: ApiKey::CreateTopics,
+        api_version: ApiKey::CreateTopics.max_version(),
+        ..context.clone()
+    };
+    let request = CreateTopicsRequest::default().with_topics(topics);
+    match broker.forwarded(&asked, &request).await {
+        Some(answer) => answer.unwrap_or_else(|error| k19_create_topics::refused(&asked, &request, &error)),
+        None => k19_create_topics::handle(broker, &asked, request).await,
+    }
 }
 
 fn creatable(name: &str, config: &BrokerConfig, given: &Settings) -> CreatableTopic {

@@ -15,8 +15,10 @@ use parking_lot::Mutex;
 
 use crate::admin::AdminNode;
 use crate::sessions::{Incarnation, Sessions};
+use crate::throttling::Throttling;
 
-/// One controller.
+/// One controller; clones share all of it.
+#[derive(Clone)]
 pub struct Controller {
     /// This node's id.
     pub node_id: i32,
@@ -28,6 +30,8 @@ pub struct Controller {
     pub settings: Arc<DynamicBrokerConfig>,
     /// Who may do what.
     pub authorizer: Arc<dyn Authorizer>,
+    /// What clients may take.
+    pub throttling: Arc<Throttling>,
     /// By which connection each broker was heard.
     pub sessions: Arc<Mutex<Sessions>>,
 }
@@ -43,6 +47,10 @@ impl AdminNode for Controller {
 
     fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         Controller::rights(self, context)
+    }
+
+    fn mutate(&self, context: &RequestContext, changes: usize, is_strict: bool) -> Result<i32, i32> {
+        self.throttling.mutate(context, changes, is_strict)
     }
 
     fn controllers(&self) -> &ControllerClient {
@@ -68,6 +76,14 @@ impl AdminNode for Controller {
 }
 
 impl Controller {
+    /// The same controller for one request, whose `client` tells whether the request has to go elsewhere.
+    pub fn for_one_request(&self) -> Controller {
+        Controller {
+            client: self.client.apart(),
+            ..self.clone()
+        }
+    }
+
     /// What the client may do that sent a request.
     pub fn rights<'a>(&'a self, context: &'a RequestContext) -> Rights<'a> {
         self.rights_of(&context.principal, &context.connection, context.api_key.name())

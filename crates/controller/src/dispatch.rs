@@ -25,6 +25,9 @@ type Start = fn(&Arc<Controller>, RequestContext, &mut [u8]) -> Outcome;
 pub struct Api {
     /// Which.
     pub key: ApiKey,
+    /// Whether the time that a request takes counts for its client's quota. That of the cluster's nodes
+    /// doesn't.
+    is_counted: bool,
     start: Start,
 }
 
@@ -44,12 +47,14 @@ macro_rules! row {
     ($key:ident, raw $module:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: false,
             start: $module::start,
         }
     };
     ($key:ident, ready $module:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     ready(&context, &$module::handle(&**controller, &context, request))
@@ -60,6 +65,7 @@ macro_rules! row {
     ($key:ident, admin $module:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     let controller = controller.clone();
@@ -74,6 +80,7 @@ macro_rules! row {
     ($key:ident, admin $module:ident, $operation:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     if let Err(error) = check(controller, &context, AclOperation::$operation) {
@@ -91,6 +98,7 @@ macro_rules! row {
     ($key:ident, checked ready $module:ident, $operation:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     if !$module::is_understood(&request) {
@@ -107,6 +115,7 @@ macro_rules! row {
     ($key:ident, checked admin $module:ident, $operation:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     if !$module::is_understood(&request) {
@@ -127,6 +136,7 @@ macro_rules! row {
     ($key:ident, read $module:ident, $operation:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: true,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     let allowed = check(controller, &context, AclOperation::$operation);
@@ -141,6 +151,7 @@ macro_rules! row {
     ($key:ident, decided $request:ident, $module:ident) => {
         Api {
             key: ApiKey::$key,
+            is_counted: false,
             start: |controller, context, body| {
                 read(context, body, |context, request| {
                     if let Err(error) = check(controller, &context, AclOperation::ClusterAction) {
@@ -182,6 +193,7 @@ pub static APIS: &[Api] = &[
     row!(DescribeQuorum,               ready k55_describe_quorum),
     row!(AlterPartition,               decided AlterPartition, k56_alter_partition),
     row!(UpdateFeatures,               admin k57_update_features, Alter),
+    row!(Envelope,                     raw k58_envelope),
     row!(DescribeCluster,              ready k60_describe_cluster),
     row!(BrokerRegistration,           decided RegisterBroker, k62_broker_registration),
     row!(BrokerHeartbeat,              decided BrokerHeartbeat, k63_broker_heartbeat),
@@ -207,10 +219,9 @@ pub fn start(controller: &Arc<Controller>, connection: &Rc<ConnectionContext>, f
         Err(error) => return refuse(format_args!("no request of the Kafka protocol ({error})")),
     };
     let (name, version) = (header.api_key.name(), header.api_version);
-    let Ok(row) = APIS.binary_search_by_key(&header.api_key, |api| api.key) else {
+    let Some(api) = served(header.api_key) else {
         return refuse(format_args!("{name} is not served by controllers"));
     };
-    let api = &APIS[row];
     if !api.key.supports(version) && api.key != ApiKey::ApiVersions {
         return refuse(format_args!("{name} is not served in version {version}"));
     }
@@ -223,7 +234,25 @@ pub fn start(controller: &Arc<Controller>, connection: &Rc<ConnectionContext>, f
         client_id: connection.client_id(header.client_id),
     };
     let body_start = header.size;
-    (api.start)(controller, context, &mut frame[body_start..])
+    run(controller, api, context, &mut frame[body_start..])
+}
+
+/// The row of an API that is served.
+pub fn served(key: ApiKey) -> Option<&'static Api> {
+    let row = APIS.binary_search_by_key(&key, |api| api.key);
+    row.ok().map(|row| &APIS[row])
+}
+
+/// Runs a request's handler.
+pub fn run(controller: &Arc<Controller>, api: &Api, context: RequestContext, body: &mut [u8]) -> Outcome {
+    let throttling = &controller.throttling;
+    match throttling.begin() {
+        Some(began) if api.is_counted => {
+            let outcome = (api.start)(controller, context.clone(), body);
+            throttling.time(context, throttling.since(Some(began)), outcome)
+        }
+        _ => (api.start)(controller, context, body),
+    }
 }
 
 fn check(controller: &Controller, context: &RequestContext, operation: AclOperation) -> Result<(), ApiError> {

@@ -6,6 +6,14 @@ use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::quorum::{Decided, VoterChange};
+use barnabas_protocol::messages::{
+    self, AddRaftVoterRequest, AlterClientQuotasRequest, AlterConfigsRequest,
+    AlterPartitionReassignmentsRequest, AlterUserScramCredentialsRequest, CreateAclsRequest,
+    CreateDelegationTokenRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteAclsRequest,
+    DeleteTopicsRequest, ElectLeadersRequest, ExpireDelegationTokenRequest, IncrementalAlterConfigsRequest,
+    RemoveRaftVoterRequest, RenewDelegationTokenRequest, UnregisterBrokerRequest,
+    UnregisterControllerRequest, UpdateFeaturesRequest,
+};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -71,6 +79,46 @@ impl From<Decided> for Forwarded {
     }
 }
 
+/// A client's request that the active controller answers, wherever it is.
+pub trait Forwardable: messages::Request {
+    /// How long the client waits; 0 where it doesn't say.
+    fn timeout_ms(&self) -> i32 {
+        0
+    }
+}
+
+macro_rules! forwardable {
+    ($($request:ident $($timeout_ms:ident)?),* $(,)?) => {$(
+        impl Forwardable for $request {
+            $(fn timeout_ms(&self) -> i32 {
+                self.$timeout_ms
+            })?
+        }
+    )*};
+}
+
+forwardable! {
+    CreateTopicsRequest timeout_ms,
+    DeleteTopicsRequest timeout_ms,
+    CreateAclsRequest,
+    DeleteAclsRequest,
+    AlterConfigsRequest,
+    CreatePartitionsRequest timeout_ms,
+    CreateDelegationTokenRequest,
+    RenewDelegationTokenRequest,
+    ExpireDelegationTokenRequest,
+    ElectLeadersRequest timeout_ms,
+    IncrementalAlterConfigsRequest,
+    AlterPartitionReassignmentsRequest timeout_ms,
+    AlterClientQuotasRequest,
+    AlterUserScramCredentialsRequest,
+    UpdateFeaturesRequest timeout_ms,
+    UnregisterBrokerRequest,
+    AddRaftVoterRequest timeout_ms,
+    RemoveRaftVoterRequest,
+    UnregisterControllerRequest,
+}
+
 /// Writes a request or an answer.
 ///
 /// # Errors
@@ -122,6 +170,11 @@ pub fn patience(request: &ControllerRequest) -> Duration {
         ControllerRequest::UpdateFeatures(asked) => asked.0.timeout_ms,
         _ => 0,
     };
+    patience_of(timeout_ms)
+}
+
+/// The same of a request whose client waits so long.
+pub fn patience_of(timeout_ms: i32) -> Duration {
     match u64::try_from(timeout_ms) {
         Ok(timeout_ms @ 1..) => Duration::from_millis(timeout_ms),
         _ => PATIENCE,

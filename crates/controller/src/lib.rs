@@ -7,6 +7,7 @@
 //! - [`channel`] finds the active controller for a broker, here or there; [`forward`] is what it sends.
 //! - [`admin`] and [`describe_quorum`] are what brokers answer too.
 //! - [`ImageCredentials`] are what clients of brokers and controllers log in with by SCRAM.
+//! - [`throttling`] counts what clients take of their quotas, for brokers too.
 //! - [`logging`] is the process's log, whose level they may change.
 //! - [`envelope`] is what all of them put on the wire.
 //!
@@ -33,6 +34,7 @@ pub mod registration;
 pub mod service;
 pub mod sessions;
 mod takeover;
+pub mod throttling;
 
 pub use channel::{QuorumChannel, QuorumChannelOptions};
 pub use credentials::ImageCredentials;

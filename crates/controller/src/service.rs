@@ -28,6 +28,7 @@ use crate::forward::{self, ChangeVoters, Forwarded, Refused};
 use crate::presence;
 use crate::sessions::Incarnation;
 use crate::takeover;
+use crate::throttling::Throttling;
 
 /// What a controller's listener is made of.
 pub struct ControllerServiceOptions {
@@ -43,6 +44,8 @@ pub struct ControllerServiceOptions {
     pub authorizer: Arc<dyn Authorizer>,
     /// The node's settings.
     pub settings: Arc<DynamicBrokerConfig>,
+    /// What clients may take: the node's, whether it is asked as a broker or as a controller.
+    pub throttling: Arc<Throttling>,
     /// What connections may take.
     pub limits: Limits,
     /// What the requests of all connections may take of the process's memory.
@@ -79,6 +82,7 @@ impl ControllerService {
             handle: options.handle,
             settings: options.settings,
             authorizer: options.authorizer,
+            throttling: options.throttling,
             sessions: Arc::default(),
         };
         ControllerService {

@@ -66,6 +66,8 @@ pub struct ConnectionContext {
     principal: RefCell<Rc<KafkaPrincipal>>,
     /// Whether it has proven that by a delegation token.
     has_token: Cell<bool>,
+    /// Whether the client is connected to another node, which passes its requests on.
+    is_forwarded: bool,
     /// The client id of the last request: a client names itself alike in all of them.
     client_id: RefCell<Rc<str>>,
     /// The client's library and its version, where somebody wants to know.
@@ -92,10 +94,21 @@ impl ConnectionContext {
             told_host,
             principal: RefCell::new(Rc::new(KafkaPrincipal::anonymous())),
             has_token: Cell::new(false),
+            is_forwarded: false,
             client_id: RefCell::new(Rc::from("")),
             client_software: RefCell::new(None),
             paused_until: Cell::new(None),
             metrics: None,
+        }
+    }
+
+    /// That of a client of the node at the other end, which passes a request on by this connection. Who the
+    /// client is, it has proven there.
+    pub fn forwarding(&self, client_host: IpAddr) -> Self {
+        ConnectionContext {
+            id: self.id,
+            is_forwarded: true,
+            ..ConnectionContext::new(self.listener.clone(), client_host, None)
         }
     }
 
@@ -145,6 +158,11 @@ impl ConnectionContext {
     /// Whether the client came with a delegation token, which may not ask for others.
     pub fn came_with_token(&self) -> bool {
         self.has_token.get()
+    }
+
+    /// Whether the client has sent its request to another node.
+    pub fn is_forwarded(&self) -> bool {
+        self.is_forwarded
     }
 
     /// Starts no further request for so long; what is answered leaves all the same.

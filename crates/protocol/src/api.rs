@@ -191,6 +191,36 @@ impl ApiKey {
         self as i16
     }
 
+    /// Whether a broker passes a client's request on to the active controller, in an Envelope.
+    pub const fn is_forwardable(self) -> bool {
+        use ApiKey::*;
+        matches!(
+            self,
+            CreateTopics
+                | DeleteTopics
+                | CreateAcls
+                | DeleteAcls
+                | AlterConfigs
+                | CreatePartitions
+                | CreateDelegationToken
+                | RenewDelegationToken
+                | ExpireDelegationToken
+                | ElectLeaders
+                | IncrementalAlterConfigs
+                | AlterPartitionReassignments
+                | ListPartitionReassignments
+                | AlterClientQuotas
+                | AlterUserScramCredentials
+                | DescribeQuorum
+                | UpdateFeatures
+                | UnregisterBroker
+                | AllocateProducerIds
+                | AddRaftVoter
+                | RemoveRaftVoter
+                | UnregisterController
+        )
+    }
+
     /// Whether `version` lies in the range that Apache Kafka serves.
     pub const fn supports(self, version: i16) -> bool {
         self.min_version() <= version && version <= self.max_version()

@@ -13,7 +13,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::api::ApiKey;
-use crate::malformed::Malformed;
+use crate::malformed::{Malformed, Unencodable};
 use crate::reader::Reader;
 
 /// A request's header, borrowed from its frame.
@@ -85,6 +85,29 @@ impl<'a> RawRequestHeader<'a> {
     }
 }
 
+/// Appends the header of a request, as whoever passes it on has it from the client.
+///
+/// # Errors
+/// The client id is too long.
+pub fn encode_request_header(
+    (api_key, version): (ApiKey, i16),
+    correlation_id: i32,
+    client_id: &str,
+    buffer: &mut BytesMut,
+) -> Result<(), Unencodable> {
+    let length = i16::try_from(client_id.len());
+    let length = length.map_err(|_| Unencodable("the client id is too long".to_owned()))?;
+    buffer.put_i16(api_key.key());
+    buffer.put_i16(version);
+    buffer.put_i32(correlation_id);
+    buffer.put_i16(length);
+    buffer.put_slice(client_id.as_bytes());
+    if api_key.request_header_version(version) >= 2 {
+        buffer.put_u8(0); // no tagged fields
+    }
+    Ok(())
+}
+
 /// Appends the header of a response to a request of this API and version.
 pub fn encode_response_header(api_key: ApiKey, version: i16, correlation_id: i32, buffer: &mut BytesMut) {
     buffer.put_i32(correlation_id);
@@ -137,6 +160,19 @@ mod tests {
     fn a_version_out_of_range_still_has_a_header() {
         let frame = [0, 18, 0x7f, 0xff, 0, 0, 0, 1, 0xff, 0xff, 0];
         assert_eq!(RequestHeader::decode(&frame).unwrap().api_version, i16::MAX);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for version in [8, 9] {
+            let mut frame = BytesMut::new();
+            encode_request_header((ApiKey::Metadata, version), 7, "kcat", &mut frame).unwrap();
+            let header = RequestHeader::decode(&frame).unwrap();
+            assert_eq!((header.api_version, header.correlation_id), (version, 7));
+            assert_eq!((header.client_id, header.size), ("kcat", frame.len()));
+        }
+        let long = "x".repeat(40_000);
+        encode_request_header((ApiKey::Metadata, 8), 7, &long, &mut BytesMut::new()).unwrap_err();
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod leader;
 pub mod malformed;
 pub mod messages;
 pub mod metadata_records;
+pub mod principal_data;
 pub mod produce;
 mod reader;
 pub mod records;

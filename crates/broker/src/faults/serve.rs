@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_config::faults::Action;
+use barnabas_controller::throttling::told;
 use barnabas_network::response::{Outcome, Reply};
 use barnabas_network::rpc::RequestContext;
 use barnabas_protocol::api::ApiKey;
@@ -232,7 +233,7 @@ fn throttled(context: &RequestContext, reply: Reply, decision: &Decision) -> Rep
             context
                 .connection
                 .pause_for(Duration::from_millis(pause_ms.unsigned_abs().into()));
-            crate::throttling::told(context, reply, pause_ms)
+            told(context, reply, pause_ms)
         }
     }
 }

@@ -55,7 +55,7 @@ pub async fn handle(broker: &Broker, context: &RequestContext, request: Metadata
             let may_not_create = |name: &&str| !rights.on_topic(AclOperation::Create, name);
             uncreatable.extend(names.extract_if(.., |name| may_not_create(name) && created.remove(name)));
         }
-        topic_creation::create_topics(broker, created.iter().copied()).await;
+        topic_creation::create_topics(broker, context, created.iter().copied()).await;
     }
     awaited_leaders::settle(broker, |image, id| wanted.names_leader(image, id)).await;
     let image = broker.image();

@@ -9,6 +9,8 @@ use barnabas_protocol::messages::{UnregisterBrokerRequest, UnregisterBrokerRespo
 
 use crate::broker::Broker;
 use crate::request::RequestContext;
+use barnabas_controller::admin::AdminNode;
+use barnabas_controller::admin::config_changes::answered;
 
 /// Has the controller forget the broker.
 pub async fn handle(
@@ -16,7 +18,7 @@ pub async fn handle(
     context: &RequestContext,
     request: UnregisterBrokerRequest,
 ) -> UnregisterBrokerResponse {
-    match unregister(broker, request.broker_id.0).await {
+    match unregister(broker, context, &request).await {
         Ok(()) => UnregisterBrokerResponse::default().with_error_message(None),
         Err(error) => refused(context, &request, &error),
     }
@@ -33,10 +35,21 @@ pub fn refused(
         .with_error_message(error.wire_message())
 }
 
-async fn unregister(broker: &Broker, broker_id: i32) -> Result<(), ApiError> {
+async fn unregister(
+    broker: &Broker,
+    context: &RequestContext,
+    request: &UnregisterBrokerRequest,
+) -> Result<(), ApiError> {
+    let broker_id = request.broker_id.0;
     let own = broker.image().brokers.get(&broker.node_id).cloned();
     let cluster_id = broker.image().cluster_id.clone();
-    broker.controller.submit(UnregisterBroker { broker_id }).await??;
+    match broker.forwarded(context, request).await {
+        Some(answer) => {
+            let answer = answer?;
+            answered(answer.error_code, answer.error_message.as_deref())?;
+        }
+        None => broker.controller.submit(UnregisterBroker { broker_id }).await??,
+    }
     if let (Some(own), true) = (own, broker_id == broker.node_id) {
         let again = registration_request(&cluster_id, &own, own.broker_epoch);
         broker.controller.submit(RegisterBroker(again)).await?;

@@ -66,7 +66,7 @@ pub async fn handle(
     });
     match answered.await {
         Ok(Ok(mut reply)) => {
-            create_missing(broker, rights, reply.missing_topics, &mut reply.response).await;
+            create_missing(broker, context, reply.missing_topics, &mut reply.response).await;
             reply.response
         }
         Ok(Err(refusal)) => refused(refusal),
@@ -126,13 +126,14 @@ fn check_topics(topology: &Topology, rights: Rights<'_>) -> Result<(), GroupRefu
 /// Creates the topics, if the client may; if not, or if it fails, the status says so.
 async fn create_missing(
     broker: &Broker,
-    rights: Rights<'_>,
+    context: &RequestContext,
     topics: Vec<CreatableTopic>,
     response: &mut StreamsGroupHeartbeatResponse,
 ) {
     if topics.is_empty() {
         return;
     }
+    let rights = broker.rights(context);
     let may_all = rights.on_cluster(AclOperation::Create);
     let is_forbidden =
         |topic: &&CreatableTopic| !may_all && !rights.on_topic(AclOperation::Create, &topic.name);
@@ -147,7 +148,7 @@ async fn create_missing(
             &format!("Unauthorized to CREATE on topics {}.", forbidden.join(",")),
         );
     }
-    let failed = create_internal_topics(broker, topics).await;
+    let failed = create_internal_topics(broker, context, topics).await;
     if !failed.is_empty() {
         let each: Vec<String> = failed
             .iter()

@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 
+use barnabas_metadata::MetadataError;
 use barnabas_metadata::controller::{ApiError, ConfigOutcomes};
 use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
 use barnabas_protocol::error::ErrorCode;
+use barnabas_security::Rights;
 
 use barnabas_config::{Settings, faults, validate};
 
 use super::AdminNode;
+use crate::authorization;
 
 /// What became of one resource.
 pub type Outcome = Result<(), ApiError>;
@@ -103,12 +106,38 @@ pub fn controllers_resource(resource_type: i8, name: &str) -> Result<ConfigResou
     }
 }
 
+/// The resource that the controller changes, where the client may alter it: the controller's part, which
+/// comes after a broker has judged.
+///
+/// # Errors
+/// INVALID_REQUEST; TOPIC_, GROUP_ and CLUSTER_AUTHORIZATION_FAILED.
+pub fn authorized(rights: Rights<'_>, resource_type: i8, name: &str) -> Result<ConfigResource, ApiError> {
+    let changed = controllers_resource(resource_type, name)?;
+    authorization::check_altered_configs(rights, changed.kind, name)?;
+    Ok(changed)
+}
+
+/// What the active controller has answered for a resource.
+pub fn answered(error_code: i16, error_message: Option<&str>) -> Outcome {
+    let error = ErrorCode::from_code(error_code).unwrap_or(ErrorCode::UnknownServerError);
+    match (error, error_message) {
+        (ErrorCode::None, _) => Ok(()),
+        (error, None) => Err(ApiError::bare(error)),
+        (error, Some(message)) => Err(ApiError::new(error, message)),
+    }
+}
+
+/// The same, as this node's controller has decided.
+pub fn decided(
+    reply: Result<Result<ConfigOutcomes, ApiError>, MetadataError>,
+) -> Result<Vec<Outcome>, ApiError> {
+    let outcomes = reply??;
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
 /// Puts the controller's outcomes, which are in the order of the request, into the places without one.
-pub fn fill_in(
-    outcomes: Vec<Option<Outcome>>,
-    controllers: Result<ConfigOutcomes, ApiError>,
-) -> Vec<Outcome> {
-    let mut controllers = controllers.map(|outcomes| outcomes.into_iter().map(|(_, outcome)| outcome));
+pub fn fill_in(outcomes: Vec<Option<Outcome>>, controllers: Result<Vec<Outcome>, ApiError>) -> Vec<Outcome> {
+    let mut controllers = controllers.map(Vec::into_iter);
     let next = |outcome: Option<Outcome>| {
         outcome.unwrap_or_else(|| match &mut controllers {
             Ok(outcomes) => outcomes
@@ -152,9 +181,8 @@ mod tests {
 
     #[test]
     fn the_controllers_outcomes_fill_the_gaps() {
-        let resource = |name: &str| ConfigResource::topic(name);
         let refused = || Err(invalid_request("no"));
-        let controllers = Ok(vec![(resource("a"), Ok(())), (resource("c"), refused())]);
+        let controllers = Ok(vec![Ok(()), refused()]);
         assert_eq!(
             fill_in(vec![None, Some(Ok(())), None], controllers),
             [Ok(()), Ok(()), refused()]

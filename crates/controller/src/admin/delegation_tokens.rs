@@ -15,6 +15,10 @@ pub fn may_ask(context: &RequestContext) -> bool {
     if connection.came_with_token() {
         return false;
     }
+    // Whoever has passed the request on has looked how the client came.
+    if connection.is_forwarded() {
+        return true;
+    }
     match connection.listener.security_protocol {
         SecurityProtocol::Plaintext => false,
         SecurityProtocol::Ssl => *context.principal != KafkaPrincipal::anonymous(),

@@ -48,7 +48,7 @@ pub async fn handle(
             response.with_throttle_time_ms(throttle_time_ms)
         }
         Err(error) => {
-            let mut response = refused(&asked, &error);
+            let mut response = all_refused(&asked, &error);
             response.topics.extend(forbidden);
             response.with_throttle_time_ms(throttle_time_ms)
         }
@@ -92,7 +92,7 @@ fn take_throttled<N: AdminNode>(
         .retain(|topic| match mutations.take(created(topic, node)) {
             Ok(()) => true,
             Err(error) => {
-                throttled.extend(refused(std::slice::from_ref(topic), &error).topics);
+                throttled.extend(all_refused(std::slice::from_ref(topic), &error).topics);
                 false
             }
         });
@@ -109,7 +109,12 @@ fn without_configs(result: &CreatableTopicResult) -> CreatableTopicResult {
         .with_configs(Some(Vec::new()))
 }
 
-fn refused(topics: &[CreatableTopic], error: &ApiError) -> CreateTopicsResponse {
+/// The answer with an error for each topic.
+pub fn refused(_: &RequestContext, request: &CreateTopicsRequest, error: &ApiError) -> CreateTopicsResponse {
+    all_refused(&request.topics, error)
+}
+
+fn all_refused(topics: &[CreatableTopic], error: &ApiError) -> CreateTopicsResponse {
     let result = |topic: &CreatableTopic| {
         CreatableTopicResult::default()
             .with_name(topic.name.clone())

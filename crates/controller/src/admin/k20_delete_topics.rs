@@ -36,7 +36,7 @@ pub async fn handle(
             ..DISABLED_SINCE => ErrorCode::InvalidRequest,
             DISABLED_SINCE.. => ErrorCode::TopicDeletionDisabled,
         };
-        return refused(&request, &ApiError::bare(code));
+        return refused(context, &request, &ApiError::bare(code));
     }
     let mut forbidden = take_forbidden(&mut request, node, node.rights(context));
     let mut mutations = Mutations::new(node, context, STRICT_SINCE);
@@ -48,7 +48,7 @@ pub async fn handle(
             .with_throttle_time_ms(throttle_time_ms)
             .with_responses(forbidden.into_iter().chain(results).collect()),
         Err(error) => {
-            let mut response = refused(&request, &error);
+            let mut response = refused(context, &request, &error);
             response.responses.extend(forbidden);
             response.with_throttle_time_ms(throttle_time_ms)
         }
@@ -148,7 +148,8 @@ fn result(name: Option<TopicName>, id: Uuid, error: &ApiError) -> DeletableTopic
         .with_error_code(error.code.code())
 }
 
-fn refused(request: &DeleteTopicsRequest, error: &ApiError) -> DeleteTopicsResponse {
+/// The answer with an error for each topic.
+pub fn refused(_: &RequestContext, request: &DeleteTopicsRequest, error: &ApiError) -> DeleteTopicsResponse {
     let named = request
         .topic_names
         .iter()

@@ -4,17 +4,16 @@
 //! INVALID_CONFIG, UNKNOWN_TOPIC_OR_PARTITION and what else the controller answers.
 
 use barnabas_metadata::controller::{AlterConfigs, ApiError, code_and_message};
-use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use barnabas_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
 use super::AdminNode;
 use super::config_changes::{
-    Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
-    refuse_repeated,
+    Outcome, answered, authorized, check_broker_name, check_broker_settings, check_configs,
+    controllers_resource, decided, fill_in, refuse_repeated,
 };
-use crate::authorization;
 use barnabas_config::Settings;
 use barnabas_network::rpc::RequestContext;
 
@@ -30,43 +29,19 @@ pub async fn handle(
         .map(|resource| (resource.resource_type, &*resource.resource_name))
         .collect();
     let mut outcomes = refuse_repeated(&named);
-    let mut resources = Vec::new();
+    let mut left = Vec::new();
     for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
-        if outcome.is_some() {
-            continue;
-        }
-        if let Err(error) = check(node, resource) {
-            *outcome = Some(Err(error));
-            continue;
-        }
-        let authorized = |changed: ConfigResource| {
-            let rights = node.rights(context);
-            authorization::check_altered_configs(rights, changed.kind, &changed.name).map(|()| changed)
-        };
-        match controllers_resource(resource.resource_type, &resource.resource_name).and_then(authorized) {
-            Ok(changed) => {
-                let value = |config: &AlterableConfig| config.value.as_ref().map(ToString::to_string);
-                let configs = resource.configs.iter();
-                resources.push((
-                    changed,
-                    configs
-                        .map(|config| (config.name.to_string(), value(config)))
-                        .collect(),
-                ));
+        if outcome.is_none() {
+            match check(node, resource) {
+                Ok(()) => left.push(resource.clone()),
+                Err(error) => *outcome = Some(Err(error)),
             }
-            Err(error) => *outcome = Some(Err(error)),
         }
     }
-    let asked = AlterConfigs {
-        resources,
-        validate_only: request.validate_only,
+    let controllers = match left.is_empty() {
+        true => Ok(Vec::new()),
+        false => changed(node, context, request.clone().with_resources(left)).await,
     };
-    let controllers = node
-        .controllers()
-        .submit(asked)
-        .await
-        .map_err(ApiError::from)
-        .and_then(|reply| reply);
     let outcomes = fill_in(outcomes, controllers);
     let responses = request
         .resources
@@ -81,6 +56,43 @@ pub async fn handle(
                 .with_resource_name(resource.resource_name.clone())
         });
     AlterConfigsResponse::default().with_responses(responses.collect())
+}
+
+/// Has the controller change what is its own.
+async fn changed(
+    node: &impl AdminNode,
+    context: &RequestContext,
+    request: AlterConfigsRequest,
+) -> Result<Vec<Outcome>, ApiError> {
+    if let Some(answer) = node.forwarded(context, &request).await {
+        let responses = answer?.responses.into_iter();
+        return Ok(responses
+            .map(|resource| answered(resource.error_code, resource.error_message.as_deref()))
+            .collect());
+    }
+    let mut resources = Vec::new();
+    let mut outcomes = Vec::new();
+    for resource in &request.resources {
+        let (kind, name) = (resource.resource_type, &*resource.resource_name);
+        outcomes.push(match authorized(node.rights(context), kind, name) {
+            Ok(changed) => {
+                resources.push((changed, resource.configs.iter().map(setting).collect()));
+                None
+            }
+            Err(error) => Some(Err(error)),
+        });
+    }
+    let asked = AlterConfigs {
+        resources,
+        validate_only: request.validate_only,
+    };
+    let controllers = decided(node.controllers().submit(asked).await);
+    Ok(fill_in(outcomes, controllers))
+}
+
+fn setting(config: &AlterableConfig) -> (String, Option<String>) {
+    let value = config.value.as_ref().map(ToString::to_string);
+    (config.name.to_string(), value)
 }
 
 fn check(node: &impl AdminNode, resource: &AlterConfigsResource) -> Outcome {

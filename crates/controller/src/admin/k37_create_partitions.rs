@@ -49,6 +49,19 @@ pub async fn handle(
         .with_results(forbidden.into_iter().chain(results).collect())
 }
 
+/// The answer with an error for each topic.
+pub fn refused(
+    _: &RequestContext,
+    request: &CreatePartitionsRequest,
+    error: &ApiError,
+) -> CreatePartitionsResponse {
+    let results = request
+        .topics
+        .iter()
+        .map(|topic| result(topic.name.clone(), error));
+    CreatePartitionsResponse::default().with_results(results.collect())
+}
+
 fn result(name: TopicName, error: &ApiError) -> CreatePartitionsTopicResult {
     CreatePartitionsTopicResult::default()
         .with_name(name)

@@ -40,6 +40,9 @@ pub async fn handle(
     if node.is_broker() && !renewers.all(|renewer| is_user(&renewer.principal_type)) {
         return refused(ErrorCode::InvalidPrincipalType);
     }
+    if let Some(answer) = node.forwarded(context, &request).await {
+        return answer.unwrap_or_else(|error| refused(error.code));
+    }
     let asked = CreateDelegationToken {
         requester: requester.to_string(),
         request,

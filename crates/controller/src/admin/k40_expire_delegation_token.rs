@@ -21,6 +21,9 @@ pub async fn handle(
     if !may_ask(context) {
         return refused(ErrorCode::DelegationTokenRequestNotAllowed);
     }
+    if let Some(answer) = node.forwarded(context, &request).await {
+        return answer.unwrap_or_else(|error| refused(error.code));
+    }
     let asked = ExpireDelegationToken {
         requester: context.principal.to_string(),
         request,

@@ -6,7 +6,7 @@
 //! an operation that does not exist.
 
 use barnabas_metadata::controller::{AlterConfigOp, ApiError, IncrementalAlterConfigs, code_and_message};
-use barnabas_metadata::records::{ConfigResource, ConfigResourceType};
+use barnabas_metadata::records::ConfigResourceType;
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use barnabas_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
@@ -15,8 +15,8 @@ use barnabas_security::Rights;
 
 use super::AdminNode;
 use super::config_changes::{
-    Outcome, check_broker_name, check_broker_settings, check_configs, controllers_resource, fill_in,
-    invalid_request, refuse_repeated,
+    Outcome, answered, authorized, check_broker_name, check_broker_settings, check_configs,
+    controllers_resource, decided, fill_in, invalid_request, refuse_repeated,
 };
 use crate::{authorization, logging};
 use barnabas_config::Settings;
@@ -46,28 +46,20 @@ pub async fn handle(
         .map(|resource| (resource.resource_type, &*resource.resource_name))
         .collect();
     let mut outcomes = refuse_repeated(&named);
-    let mut resources = Vec::new();
+    let mut left = Vec::new();
     for (resource, outcome) in request.resources.iter().zip(&mut outcomes) {
         if outcome.is_none() {
-            match preprocess(node, node.rights(context), resource, request.validate_only) {
-                Ok(Some(changed)) => {
-                    resources.push((changed, resource.configs.iter().map(operation).collect()));
-                }
-                Ok(None) => *outcome = Some(Ok(())),
+            match judge(node, node.rights(context), resource, request.validate_only) {
+                Ok(true) => left.push(resource.clone()),
+                Ok(false) => *outcome = Some(Ok(())),
                 Err(error) => *outcome = Some(Err(error)),
             }
         }
     }
-    let asked = IncrementalAlterConfigs {
-        resources,
-        validate_only: request.validate_only,
+    let controllers = match left.is_empty() {
+        true => Ok(Vec::new()),
+        false => changed(node, context, request.clone().with_resources(left)).await,
     };
-    let controllers = node
-        .controllers()
-        .submit(asked)
-        .await
-        .map_err(ApiError::from)
-        .and_then(|reply| reply);
     let outcomes = fill_in(outcomes, controllers);
     let responses = request
         .resources
@@ -84,6 +76,38 @@ pub async fn handle(
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }
 
+/// Has the controller change what is its own.
+async fn changed(
+    node: &impl AdminNode,
+    context: &RequestContext,
+    request: IncrementalAlterConfigsRequest,
+) -> Result<Vec<Outcome>, ApiError> {
+    if let Some(answer) = node.forwarded(context, &request).await {
+        let responses = answer?.responses.into_iter();
+        return Ok(responses
+            .map(|resource| answered(resource.error_code, resource.error_message.as_deref()))
+            .collect());
+    }
+    let mut resources = Vec::new();
+    let mut outcomes = Vec::new();
+    for resource in &request.resources {
+        let (kind, name) = (resource.resource_type, &*resource.resource_name);
+        outcomes.push(match authorized(node.rights(context), kind, name) {
+            Ok(changed) => {
+                resources.push((changed, resource.configs.iter().map(operation).collect()));
+                None
+            }
+            Err(error) => Some(Err(error)),
+        });
+    }
+    let asked = IncrementalAlterConfigs {
+        resources,
+        validate_only: request.validate_only,
+    };
+    let controllers = decided(node.controllers().submit(asked).await);
+    Ok(fill_in(outcomes, controllers))
+}
+
 fn operation(config: &AlterableConfig) -> (String, AlterConfigOp) {
     let value = config.value.as_ref().map(ToString::to_string);
     let operation = match config.config_operation {
@@ -96,14 +120,13 @@ fn operation(config: &AlterableConfig) -> (String, AlterConfigOp) {
     (config.name.to_string(), operation)
 }
 
-/// Checks a resource; the answer is what the controller should change, `None` where there is nothing left to
-/// do.
-fn preprocess(
+/// Does this node's part for a resource; answers whether the controller has one.
+fn judge(
     node: &impl AdminNode,
     rights: Rights<'_>,
     resource: &AlterConfigsResource,
     validate_only: bool,
-) -> Result<Option<ConfigResource>, ApiError> {
+) -> Result<bool, ApiError> {
     let lacks_value =
         |config: &AlterableConfig| config.config_operation != op::DELETE && config.value.is_none();
     check_configs(
@@ -113,11 +136,10 @@ fn preprocess(
             .map(|config| (&*config.name, lacks_value(config))),
     )?;
     let name = &*resource.resource_name;
-    let authorize = |kind| authorization::check_altered_configs(rights, kind, name);
     if ConfigResourceType::from_code(resource.resource_type) == Some(ConfigResourceType::BrokerLogger) {
-        authorize(ConfigResourceType::BrokerLogger)?;
+        authorization::check_altered_configs(rights, ConfigResourceType::BrokerLogger, name)?;
         alter_loggers(node, name, &resource.configs, validate_only)?;
-        return Ok(None);
+        return Ok(false);
     }
     let changed = controllers_resource(resource.resource_type, name)?;
     if changed.kind == ConfigResourceType::Broker && node.is_broker() {
@@ -133,9 +155,7 @@ fn preprocess(
         }
         check_broker_settings(node, name, &settings)?;
     }
-    // The controller's part: it asks after a broker has judged.
-    authorize(changed.kind)?;
-    Ok(Some(changed))
+    Ok(true)
 }
 
 /// Applies one operation to a broker's dynamic settings, to see what they would be.

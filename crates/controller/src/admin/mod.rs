@@ -33,9 +33,12 @@ pub mod raft_voters;
 use std::sync::Arc;
 
 use barnabas_config::{Layers, Settings};
+use barnabas_metadata::controller::ApiError;
 use barnabas_metadata::{ControllerClient, MetadataImage};
 use barnabas_network::rpc::RequestContext;
 use barnabas_security::Rights;
+
+use crate::forward::Forwardable;
 
 /// A node that answers its administrators.
 pub trait AdminNode {
@@ -60,6 +63,16 @@ pub trait AdminNode {
     /// The quota is used up, and the client knows what that is.
     fn mutate(&self, _context: &RequestContext, _changes: usize, _is_strict: bool) -> Result<i32, i32> {
         Ok(0)
+    }
+
+    /// Has the active controller answer a client's request, where that is another node; `None` where this
+    /// node goes on by itself.
+    fn forwarded<R: Forwardable>(
+        &self,
+        _context: &RequestContext,
+        _request: &R,
+    ) -> impl Future<Output = Option<Result<R::Response, ApiError>>> {
+        std::future::ready(None)
     }
 
     /// Who decides.
@@ -94,6 +107,14 @@ impl<N: AdminNode> AdminNode for Arc<N> {
 
     fn mutate(&self, context: &RequestContext, changes: usize, is_strict: bool) -> Result<i32, i32> {
         N::mutate(self, context, changes, is_strict)
+    }
+
+    fn forwarded<R: Forwardable>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+    ) -> impl Future<Output = Option<Result<R::Response, ApiError>>> {
+        N::forwarded(self, context, request)
     }
 
     fn controllers(&self) -> &ControllerClient {

@@ -8,6 +8,7 @@
 //! As with Apache Kafka's brokers, a request whose answer was lost is sent again: what it asks for may have
 //! been done then, and the second answer says so.
 
+mod enveloped;
 mod search;
 
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
-use barnabas_metadata::channel::{Answer, ControllerChannel};
+use barnabas_metadata::channel::{Answer, ControllerChannel, Enveloped};
 use barnabas_metadata::controller::{
     AllocateProducerIds, AlterPartition, AssignReplicasToDirs, BrokerHeartbeat, ControllerReply,
     ControllerRequest, RegisterBroker, Request,
@@ -30,13 +31,14 @@ use barnabas_protocol::messages::{
     self, AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest,
     AlterPartitionResponse, AssignReplicasToDirsRequest, AssignReplicasToDirsResponse,
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
-    Message, Request as _,
+    EnvelopeRequest, Message, Request as _,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+pub use self::enveloped::OFFSET_TAG;
 use self::search::{Attempt, Miss, NOBODY, Shared, Target};
 use crate::envelope::Kind;
 use crate::forward::{self, Forwarded, PATIENCE};
@@ -208,6 +210,34 @@ impl ControllerChannel for QuorumChannel {
             let Forwarded { reply, offset } = shared.find(deadline, ask).await?;
             shared.in_effect(offset, deadline).await?;
             Ok(reply)
+        })
+    }
+
+    fn is_here(&self) -> bool {
+        let local = self.shared.local.as_ref();
+        local.is_some_and(ControllerHandle::is_active)
+    }
+
+    fn envelope(&self, request: EnvelopeRequest, patience: Duration) -> Answer<Enveloped> {
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            let deadline = Instant::now() + patience;
+            let request = Arc::new(request);
+            let ask = move |target, left| -> Attempt<enveloped::Opened> {
+                let request = request.clone();
+                Box::pin(async move {
+                    match target {
+                        Target::Local(handle) if handle.is_active() => Ok(enveloped::HERE),
+                        Target::Local(_) => Err(Miss::Elsewhere(None)),
+                        Target::Remote(controller) => enveloped::ask(&controller, &request, left).await,
+                    }
+                })
+            };
+            let (answer, offset) = shared.find(deadline, ask).await?;
+            if let Some(offset) = offset {
+                shared.in_effect(offset, deadline).await?;
+            }
+            Ok(answer)
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use barnabas_metadata::MetadataError;
@@ -51,6 +51,8 @@ pub struct Controller {
     pub lives: NodeClient,
     /// Everything else, so that no slow answer takes the heartbeats' connection down.
     pub changes: NodeClient,
+    /// Whether it is known to open envelopes.
+    pub opens_envelopes: Arc<AtomicBool>,
 }
 
 /// Why a try led to nothing.
@@ -172,6 +174,7 @@ impl Shared {
         let controller = Controller {
             lives: client("heartbeats", self.lost.clone()),
             changes: client("changes", Arc::default()),
+            opens_envelopes: Arc::default(),
         };
         controllers.insert(id, controller.clone());
         Some(controller)

@@ -3,6 +3,7 @@
 pub mod k18_api_versions;
 pub mod k55_describe_quorum;
 pub mod k56_alter_partition;
+pub mod k58_envelope;
 pub mod k60_describe_cluster;
 pub mod k62_broker_registration;
 pub mod k63_broker_heartbeat;

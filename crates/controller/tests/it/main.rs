@@ -4,6 +4,7 @@
 
 mod channel;
 mod configs;
+mod envelopes;
 mod hostile;
 mod lives;
 mod quorum;

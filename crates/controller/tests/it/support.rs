@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barnabas_config::{ControllerRules, DynamicBrokerConfig, Layers, Settings};
+use barnabas_controller::throttling::Throttling;
 use barnabas_controller::{
     ControllerService, ControllerServiceOptions, NodePeers, QuorumChannel, QuorumChannelOptions,
 };
@@ -19,7 +20,7 @@ use barnabas_network::request_memory::RequestMemory;
 use barnabas_network::worker::Workers;
 use barnabas_network::{Limits, Listener, Listening, Network, Service, SocketOptions, acceptor};
 use barnabas_protocol::messages::{Message, Request};
-use barnabas_security::AllowAll;
+use barnabas_security::{AllowAll, Authorizer};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +108,7 @@ pub struct Cluster {
     pub relays: BTreeMap<i32, Relay>,
     snapshot_every: u64,
     timing: QuorumTiming,
+    authorizer: Arc<dyn Authorizer>,
 }
 
 impl Cluster {
@@ -120,6 +122,15 @@ impl Cluster {
 
     /// With voters of such patience.
     pub fn of(snapshot_every: u64, timing: QuorumTiming) -> Cluster {
+        Cluster::put_together(snapshot_every, timing, Arc::new(AllowAll))
+    }
+
+    /// With this one to say who may do what.
+    pub fn authorized_by(authorizer: Arc<dyn Authorizer>) -> Cluster {
+        Cluster::put_together(1000, QuorumTiming::default(), authorizer)
+    }
+
+    fn put_together(snapshot_every: u64, timing: QuorumTiming, authorizer: Arc<dyn Authorizer>) -> Cluster {
         let listening: Vec<_> = IDS.map(|id| (id, listen((Ipv4Addr::LOCALHOST, 0).into()))).into();
         let addresses = listening.iter().map(|(id, at)| (*id, at.address().unwrap()));
         let addresses: BTreeMap<_, _> = addresses.collect();
@@ -131,6 +142,7 @@ impl Cluster {
             disks: IDS.map(|id| (id, SimulatedDisk::new())).into(),
             nodes: BTreeMap::new(),
             snapshot_every,
+            authorizer,
         };
         cluster.start_on(listening);
         cluster
@@ -149,10 +161,17 @@ impl Cluster {
             .map(|(id, listening)| {
                 let (disk, addresses) = (self.disks[&id].clone(), self.relayed());
                 let (snapshot_every, timing) = (self.snapshot_every, self.timing);
+                let authorizer = self.authorizer.clone();
                 std::thread::spawn(move || {
                     (
                         id,
-                        start(id, &disk, addresses, listening, (snapshot_every, timing)),
+                        start(
+                            (id, authorizer),
+                            &disk,
+                            addresses,
+                            listening,
+                            (snapshot_every, timing),
+                        ),
                     )
                 })
             })
@@ -191,7 +210,7 @@ impl Cluster {
 }
 
 fn start(
-    id: i32,
+    (id, authorizer): (i32, Arc<dyn Authorizer>),
     disk: &SimulatedDisk,
     addresses: BTreeMap<i32, String>,
     listening: Listening,
@@ -237,15 +256,22 @@ fn start(
         }),
     };
     let stopping = CancellationToken::new();
-    let opened = runtime.block_on(Quorum::open(options, |_, _| ())).unwrap();
+    let throttling = Arc::new(Throttling::new(
+        &settings(id).config(),
+        Environment::system().clock,
+    ));
+    let quotas = throttling.clone();
+    let opened = Quorum::open(options, move |image, delta| quotas.apply(&image, delta));
+    let opened = runtime.block_on(opened).unwrap();
     let service = Arc::new(ControllerService::new(ControllerServiceOptions {
         cluster_id: CLUSTER.into(),
         door: opened.door(),
         handle: opened.handle(),
         node_id: id,
-        authorizer: Arc::new(AllowAll),
+        authorizer,
         stopping: stopping.clone(),
         settings: settings(id),
+        throttling,
         limits: limits(),
         request_memory: RequestMemory::new(-1),
         network: Network::System,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barnabas_config::{BrokerConfig, DynamicBrokerConfig};
+use barnabas_controller::throttling::Throttling;
 use barnabas_controller::{ControllerService, ControllerServiceOptions, registration};
 use barnabas_environment::Threads;
 use barnabas_metadata::quorum::{ControllerEndpoint, StartingQuorum};
@@ -59,7 +60,8 @@ impl ControllerListener {
         listeners: Vec<Bound>,
         quorum: &StartingQuorum,
         membership: &Membership<'_>,
-        (settings, authorizer): (&Arc<DynamicBrokerConfig>, Arc<dyn Authorizer>),
+        (settings, throttling): (&Arc<DynamicBrokerConfig>, Arc<Throttling>),
+        authorizer: Arc<dyn Authorizer>,
     ) -> io::Result<Option<ControllerListener>> {
         if listeners.is_empty() {
             return Ok(None);
@@ -73,6 +75,7 @@ impl ControllerListener {
             handle: quorum.handle(),
             authorizer,
             settings: settings.clone(),
+            throttling,
             limits: limits(config),
             request_memory: RequestMemory::new(config.queued_max_request_bytes),
             network: membership.network.clone(),

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use barnabas_broker::broker::Broker;
 use barnabas_config::load::StartSettings;
 use barnabas_config::{DynamicBrokerConfig, ListenerProtocol};
+use barnabas_controller::throttling::Throttling;
 use barnabas_import as import;
 use barnabas_metadata::MetadataError;
 use barnabas_metadata::quorum::ControllerHandle;
@@ -178,6 +179,7 @@ impl Server {
         let mut waiting_broker = None;
         let acls = authorizer.clone();
         let mut publish: Publish = Box::new(move |image, delta| acls.publish(&image, delta));
+        let throttling;
         if quorum_settings.is_broker {
             let broker = WaitingBroker::load(
                 &environment,
@@ -187,12 +189,20 @@ impl Server {
                 &stopping,
             )?;
             let cache = broker.metadata.clone();
+            throttling = cache.throttling().clone();
             publish = Box::new(move |image, delta| {
                 // Whoever finds something in the image finds it guarded.
                 publish(image.clone(), delta);
                 cache.publish(image, delta);
             });
             waiting_broker = Some(broker);
+        } else {
+            throttling = Arc::new(Throttling::new(&config, environment.clock.clone()));
+            let quotas = throttling.clone();
+            publish = Box::new(move |image, delta| {
+                quotas.apply(&image, delta);
+                publish(image, delta);
+            });
         }
         let addresses = membership::addresses(&quorum_settings);
         let endpoints =
@@ -219,8 +229,13 @@ impl Server {
                 image => image,
             };
             let protected = sasl.protect(controller_listeners, &environment, image);
-            let controller =
-                ControllerListener::start(protected, &starting, &membership, (&settings, authorizer))?;
+            let controller = ControllerListener::start(
+                protected,
+                &starting,
+                &membership,
+                (&settings, throttling),
+                authorizer,
+            )?;
             match starting.caught_up_unless(given_up.cancelled()).await {
                 Ok(quorum) => (Metadata::Voter(Box::new(quorum)), controller),
                 Err(error) => {

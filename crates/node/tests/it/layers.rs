@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
         &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "security_protocol", "shape", "guard::ELEMENTS_MAX"],
         &["frame", "records", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
-        &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records"],
+        &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records", "principal_data"],
     ]),
     ("config", &[
         &["faults", "files", "iso_duration", "paths", "properties", "redpanda", "resource", "selector", "start_topics", "yaml"],
@@ -71,7 +71,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["acceptor"],
     ]),
     ("controller", &[
-        &["authorization", "credentials", "describe_quorum", "envelope", "forward", "log_format", "logging", "presence", "sessions"],
+        &["authorization", "credentials", "describe_quorum", "envelope", "forward", "log_format", "logging", "presence", "sessions", "throttling"],
         &["admin", "channel", "peers", "registration"],
         &["controller"],
         &["dispatch", "handlers", "takeover"],
@@ -84,9 +84,9 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &["upkeep"],
     ]),
     ("broker", &[
-        &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "telemetry", "throttling"],
+        &["broker_peers", "connection_limits", "faults", "lifecycle", "lost_brokers", "producer_ids", "request", "telemetry"],
         &["fetch"],
-        &["broker", "coordinator", "leader_hints", "metadata_publisher", "share"],
+        &["broker", "coordinator", "forwarding", "leader_hints", "metadata_publisher", "share"],
         &["awaited_leaders", "duplicates", "schemas_topic", "topic_creation", "transaction_verification"],
         &["handlers", "dispatch", "faults::answer", "faults::serve", "faults::subject"],
     ]),

@@ -1,5 +1,5 @@
-//! Client quotas at this broker (KIP-13, KIP-124, KIP-219): what requests take is counted, and a client that
-//! has taken too much is told for how long its connection pauses. Its answer goes out at once.
+//! Client quotas at this node (KIP-13, KIP-124, KIP-219, KIP-599): what requests take is counted, and a
+//! client that has taken too much is told for how long its connection pauses. Its answer goes out at once.
 //!
 //! While there is no quota, a flag is all that a request looks at.
 
@@ -145,6 +145,17 @@ impl Throttling {
         }
     }
 
+    /// Has the client pause as another node has told it in a response, which begins with its header.
+    pub fn heed(&self, context: &RequestContext, response: &[u8]) {
+        let place = place(context.api_key, context.api_version).map(|place| place - SIZE_PREFIX);
+        if let Some(place) = place
+            && let Some(told) = response.get(place..place + 4)
+        {
+            let told = i32::from_be_bytes([told[0], told[1], told[2], told[3]]);
+            self.pause(context, i64::from(told));
+        }
+    }
+
     fn pause(&self, context: &RequestContext, pause_ms: i64) -> i32 {
         if pause_ms <= 0 {
             return 0;
@@ -205,7 +216,7 @@ fn limits(image: &MetadataImage, key: &str) -> Limits {
 
 /// A reply that says for how many milliseconds the client pauses, where its version has a place for it. What
 /// it says already, it says if it is more.
-pub(crate) fn told(context: &RequestContext, mut reply: Reply, pause_ms: i32) -> Reply {
+pub fn told(context: &RequestContext, mut reply: Reply, pause_ms: i32) -> Reply {
     if let Reply::Frame { head, rest } = &mut reply
         && let Some(place) = match context.api_key {
             ApiKey::Produce if rest.is_empty() => place_in_produce(context.api_version, head),

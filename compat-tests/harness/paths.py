@@ -19,6 +19,17 @@ def barnabas_binary() -> Path:
     return binary
 
 
+def dynamic_binary() -> Path | None:
+    """One that loads libraries of the system: that under test, else the debug build; the static one can't."""
+    for binary in (barnabas_binary(), REPOSITORY / "target" / "debug" / "barnabas"):
+        if not binary.exists():
+            continue
+        with binary.open("rb") as file:
+            if b"/ld-linux" in file.read(1 << 16):
+                return binary
+    return None
+
+
 def java_classpath() -> str:
     """Compiled client programs first, then every jar that Maven resolved."""
     jars = JAVA_CLASSPATH.read_text().strip()

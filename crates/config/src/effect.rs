@@ -44,6 +44,8 @@ const OF_LISTENER: &[&str] = &[
     "connections.max.reauth.ms",
     "max.connection.creation.rate",
     "sasl.enabled.mechanisms",
+    "sasl.kerberos.principal.to.local.rules",
+    "sasl.kerberos.service.name",
 ];
 
 /// Settings that are read for each SASL mechanism of a listener: with the prefix

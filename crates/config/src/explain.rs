@@ -224,6 +224,14 @@ const RAW: &[(&str, &str)] = &[
         "The SASL mechanisms of listeners that have SASL.",
     ),
     (
+        "sasl.kerberos.service.name",
+        "The name of the service that nodes are to Kerberos: the first part of their principals.",
+    ),
+    (
+        "sasl.kerberos.principal.to.local.rules",
+        "By which rules a principal of Kerberos becomes the name of a user; the first that fits counts.",
+    ),
+    (
         "connections.max.reauth.ms",
         "How long a client that has authenticated by SASL may go on without doing it again, milliseconds; 0 means for ever.",
     ),

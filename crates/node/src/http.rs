@@ -171,9 +171,7 @@ fn mechanisms(listener: &Listener) -> Vec<SaslMechanism> {
     };
     let names = sasl.sasl.mechanisms().iter();
     let known = names.filter_map(|name| SaslMechanism::from_name(name));
-    let mut mechanisms: Vec<SaslMechanism> = known
-        .filter(|one| SaslMechanism::OF_NODES.contains(one))
-        .collect();
+    let mut mechanisms: Vec<SaslMechanism> = known.filter(|mechanism| mechanism.takes_password()).collect();
     mechanisms.sort_by(|a, b| b.cmp(a));
     mechanisms
 }

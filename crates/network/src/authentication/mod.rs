@@ -222,7 +222,7 @@ impl Authentication {
         let delay = self.shared.failure_delay;
         let (token, lifetime_ms) = match self.advance(&context.connection, &request.auth_bytes) {
             Progress::Challenge(token) => (token, 0),
-            Progress::Done(token, session) => (token, session.lifetime_ms.unwrap_or(0)),
+            Progress::Done(token, session) => (token.unwrap_or_default(), session.lifetime_ms.unwrap_or(0)),
             Progress::Refused(message) => {
                 let response = SaslAuthenticateResponse::default()
                     .with_error_code(ErrorCode::SaslAuthenticationFailed.code())
@@ -241,7 +241,8 @@ impl Authentication {
     /// A token that is a frame by itself, as the answer is.
     fn take_raw(&mut self, connection: &Rc<ConnectionContext>, token: &[u8]) -> Started {
         match self.advance(connection, token) {
-            Progress::Challenge(token) | Progress::Done(token, _) => {
+            Progress::Done(None, _) => Started::Going(Outcome::Ready(Reply::Nothing)),
+            Progress::Challenge(token) | Progress::Done(Some(token), _) => {
                 let mut buffer = frame_buffer(token.len());
                 buffer.put_slice(&token);
                 Started::Going(Outcome::Ready(Reply::frame(buffer)))

@@ -13,7 +13,8 @@ use barnabas_protocol::security_protocol::SecurityProtocol;
 use barnabas_security::KafkaPrincipal;
 use barnabas_security::sasl::scram::{ScramCredential, ScramHash};
 use barnabas_security::sasl::{
-    ClientCredentials, CredentialSource, ListenerSasl, SaslMechanism, SaslSettings, TokenCredential,
+    ClientCredentials, CredentialSource, ListenerSasl, NoKerberos, SaslMechanism, SaslSettings,
+    TokenCredential,
 };
 use bytes::BytesMut;
 
@@ -93,15 +94,12 @@ enum End {
 
 impl Client {
     fn new(reauth_ms: i64) -> Client {
+        let jaas = |module: &str| format!("org.apache.kafka.common.security.{module};");
         let setting = |name: &str| {
             Some(match name {
                 "sasl.enabled.mechanisms" => "PLAIN,SCRAM-SHA-256".to_owned(),
-                "plain.sasl.jaas.config" => {
-                    "org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=alice-secret;".to_owned()
-                }
-                "scram-sha-256.sasl.jaas.config" => {
-                    "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned()
-                }
+                "plain.sasl.jaas.config" => jaas("plain.PlainLoginModule required user_alice=alice-secret"),
+                "scram-sha-256.sasl.jaas.config" => jaas("scram.ScramLoginModule required"),
                 "connections.max.reauth.ms" => reauth_ms.to_string(),
                 _ => return None,
             })
@@ -110,6 +108,7 @@ impl Client {
             listener: "SASL",
             setting: &setting,
             jaas_file: None,
+            kerberos: &NoKerberos,
         });
         let (clock, time) = Clock::simulated(1_000_000);
         let shared = SaslAuthentication {
@@ -274,7 +273,7 @@ fn scram_goes_through_with_a_challenge() {
     client.shake_hands(1, "SCRAM-SHA-256");
     let credentials =
         ClientCredentials::new(SaslMechanism::Scram(ScramHash::Sha256), "alice", "alice-secret");
-    let mut exchange = credentials.begin("nonce".to_owned());
+    let mut exchange = credentials.begin("nonce".to_owned(), "localhost");
     let mut challenge = Bytes::new();
     while let Some(token) = exchange.step(&challenge).unwrap() {
         challenge = client.authenticate(1, &token).unwrap().auth_bytes;

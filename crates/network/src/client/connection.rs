@@ -114,11 +114,7 @@ impl ClientConnection {
 
     async fn connect(&self) -> io::Result<Opened> {
         let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
-        let host = self
-            .address
-            .rsplit_once(':')
-            .map_or(&*self.address, |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = host(&self.address);
         for address in addresses(&self.address).await? {
             match self.connector.connect(address, host).await {
                 Ok(opened) => return Ok(opened),
@@ -127,6 +123,12 @@ impl ClientConnection {
         }
         Err(failed)
     }
+}
+
+/// The host of `host:port`.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// When a session that begins now has to be renewed.
@@ -153,7 +155,7 @@ impl Connected<'_> {
             let is_over = self.renewed_at.is_some_and(|at| Instant::now() >= at);
             if is_over && self.sent.is_empty() {
                 // Whoever sees the other end takes a connection that ends for the end of this node.
-                let renewed = self.connector.log_in(&mut self.transport);
+                let renewed = self.connector.log_in(&mut self.transport, host(self.address));
                 match timeout_at(Instant::now() + RENEWAL_PATIENCE, renewed).await {
                     Ok(Ok(session)) => self.renewed_at = session.map(renewal),
                     Ok(Err(_)) | Err(_) => return Ended::Unused,

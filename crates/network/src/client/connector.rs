@@ -63,7 +63,7 @@ impl Connector {
     /// Nobody listens there, or can't be reached; it is not who it should be, or doesn't trust this node.
     pub async fn connect(&self, address: SocketAddr, host: &str) -> io::Result<Opened> {
         let mut transport = self.open(address, host).await?;
-        let login = self.log_in(&mut transport).await;
+        let login = self.log_in(&mut transport, host).await;
         let session =
             login.inspect_err(|error| tracing::warn!(%address, %error, "this node could not log in"))?;
         Ok(Opened { transport, session })
@@ -74,9 +74,9 @@ impl Connector {
     ///
     /// # Errors
     /// The other node refuses, or is not trusted; the transport's.
-    pub async fn log_in(&self, transport: &mut Transport) -> io::Result<Option<Duration>> {
+    pub async fn log_in(&self, transport: &mut Transport, host: &str) -> io::Result<Option<Duration>> {
         match &self.sasl {
-            Some(sasl) => sasl.log_in(transport).await,
+            Some(sasl) => sasl.log_in(transport, host).await,
             None => Ok(None),
         }
     }

@@ -11,7 +11,7 @@ use barnabas_protocol::frame::{SIZE_PREFIX, parse_frame_size};
 use barnabas_protocol::messages::{
     Request, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, StrBytes,
 };
-use barnabas_security::sasl::{ClientCredentials, nonce};
+use barnabas_security::sasl::{ClientCredentials, SaslClient, SaslClientError, nonce};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::Transport;
@@ -23,6 +23,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// The other node gets so many challenges: no mechanism has more.
 const CHALLENGES_MAX: usize = 8;
 
+/// The token that follows, as long as one does.
+type SaslStep = Result<Option<Vec<u8>>, SaslClientError>;
+
 /// Who a node is to others.
 #[derive(Clone, Debug)]
 pub struct ClientSasl {
@@ -33,11 +36,11 @@ pub struct ClientSasl {
 }
 
 impl ClientSasl {
-    /// Logs in; answers how long the session is, if it ends.
+    /// Logs in at `host`; answers how long the session is, if it ends.
     ///
     /// # Errors
     /// `PermissionDenied` where the other node refuses, or is not trusted; the transport's.
-    pub async fn log_in(&self, transport: &mut Transport) -> io::Result<Option<Duration>> {
+    pub async fn log_in(&self, transport: &mut Transport, host: &str) -> io::Result<Option<Duration>> {
         let mechanism = self.credentials.mechanism.name();
         let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
         let answer = exchange(transport, HANDSHAKE_VERSION, &handshake).await?;
@@ -48,13 +51,13 @@ impl ClientSasl {
                 enabled.join(", ")
             )));
         }
-        let mut client = self.credentials.begin(nonce(&|bytes| self.random.fill(bytes)));
+        let nonce = nonce(&|bytes| self.random.fill(bytes));
+        let mut client = self.credentials.begin(nonce, host);
         let mut answer = SaslAuthenticateResponse::default();
         for _ in 0..CHALLENGES_MAX {
-            let token = client
-                .step(&answer.auth_bytes)
-                .map_err(|error| denied(error.to_string()))?;
-            let Some(token) = token else {
+            let stepped = sasl_step(client, answer.auth_bytes).await?;
+            client = stepped.0;
+            let Some(token) = stepped.1.map_err(|error| denied(error.to_string()))? else {
                 let lifetime_ms = u64::try_from(answer.session_lifetime_ms).unwrap_or(0);
                 return Ok((lifetime_ms > 0).then(|| Duration::from_millis(lifetime_ms)));
             };
@@ -66,6 +69,22 @@ impl ClientSasl {
             }
         }
         Err(denied("the other node's challenges have no end".to_owned()))
+    }
+}
+
+/// Has an exchange take what the other node says; by a thread of its own where that may take its time.
+///
+/// # Errors
+/// There is no such thread.
+pub async fn sasl_step(mut client: SaslClient, challenge: Bytes) -> io::Result<(SaslClient, SaslStep)> {
+    let may_wait = client.may_wait();
+    let step = move || {
+        let token = client.step(&challenge);
+        (client, token)
+    };
+    match may_wait {
+        true => Ok(tokio::task::spawn_blocking(step).await?),
+        false => Ok(step()),
     }
 }
 

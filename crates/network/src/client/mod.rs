@@ -31,7 +31,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::connection::{Call, ClientConnection};
 pub use self::connector::Connector;
-pub use self::login::ClientSasl;
+pub use self::login::{ClientSasl, sasl_step};
 
 /// Requests that may wait for being written; further callers wait for a place.
 const QUEUE_MAX: usize = 128;

@@ -12,6 +12,7 @@ use barnabas_config::{
 };
 use barnabas_controller::ImageCredentials;
 use barnabas_environment::{Environment, Random};
+use barnabas_kerberos::SystemKerberos;
 use barnabas_metadata::MetadataImage;
 use barnabas_network::client::{ClientSasl, Connector};
 use barnabas_network::{Listener, SaslAuthentication};
@@ -178,6 +179,7 @@ fn with_settings<T>(
         listener,
         setting: &setting,
         jaas_file,
+        kerberos: &SystemKerberos,
     };
     read(&settings).map_err(|error| ConfigException::new(error.to_string()))
 }

@@ -62,7 +62,7 @@ fn who_asks_for_what_is_not_there_gets_no_open_node() {
         ("super.users=User:admin", "nobody decides who may do what"),
         (
             "listeners=SASL_PLAINTEXT://127.0.0.1:0",
-            "GSSAPI (Kerberos), which is not supported",
+            "GSSAPI (Kerberos) is Kafka's default",
         ),
         ("listener.security.protocol.map=PLAINTEXT:SSL", "keystore"),
         (

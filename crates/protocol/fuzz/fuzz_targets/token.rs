@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use barnabas_security::sasl::scram::{ScramCredential, ScramHash};
 use barnabas_security::sasl::{
-    CredentialSource, JaasFile, KeySet, ListenerSasl, Login, Progress, SaslSettings, Surroundings, TokenCredential,
+    CredentialSource, JaasFile, KeySet, ListenerSasl, Login, NoKerberos, Progress, SaslSettings, Surroundings,
+    TokenCredential,
 };
 
 const PACKAGE: &str = "org.apache.kafka.common.security.oauthbearer";
@@ -39,6 +40,7 @@ fn listener() -> Arc<ListenerSasl> {
         listener: "SASL",
         setting: &setting,
         jaas_file: Some(&JaasFile::parse(&file).expect("it is a JAAS file")),
+        kerberos: &NoKerberos,
     };
     Arc::new(ListenerSasl::read(&settings).expect("they are settings of OAUTHBEARER"))
 }

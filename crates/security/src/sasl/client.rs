@@ -1,21 +1,35 @@
 //! A client's side of an exchange: how a node logs in to another one.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::gssapi::{self, GssapiClient, GssapiClientError, Kerberos, KerberosInitiator, KerberosLogin};
 use super::jaas::JaasEntry;
 use super::mechanism::SaslMechanism;
 use super::plain;
 use super::scram::{ScramClient, ScramClientError};
 
 /// Who a node is to others. What it is printed as tells no password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ClientCredentials {
     /// By which mechanism it logs in.
     pub mechanism: SaslMechanism,
-    user: String,
-    password: String,
-    /// They are a delegation token's id and proof.
-    is_token: bool,
+    secret: Secret,
+}
+
+#[derive(Clone)]
+enum Secret {
+    Password {
+        user: String,
+        password: String,
+        /// They are a delegation token's id and proof.
+        is_token: bool,
+    },
+    Kerberos {
+        who: Arc<dyn KerberosInitiator>,
+        /// The name of the service that others are.
+        service: String,
+    },
 }
 
 impl ClientCredentials {
@@ -23,19 +37,42 @@ impl ClientCredentials {
     pub fn new(mechanism: SaslMechanism, user: impl Into<String>, password: impl Into<String>) -> Self {
         ClientCredentials {
             mechanism,
-            user: user.into(),
-            password: password.into(),
-            is_token: false,
+            secret: Secret::Password {
+                user: user.into(),
+                password: password.into(),
+                is_token: false,
+            },
         }
+    }
+
+    /// Whoever an entry of Kerberos' login module says; `service_name` is the value of the setting.
+    ///
+    /// # Errors
+    /// There is no such entry, it says too little, or there is no Kerberos.
+    pub fn by_kerberos(
+        kerberos: &dyn Kerberos,
+        entries: &[JaasEntry],
+        service_name: Option<String>,
+    ) -> Result<Self, String> {
+        let entry = gssapi::entry(entries)?;
+        let service = gssapi::service_name(entry, service_name)?;
+        let who = kerberos.initiator(&KerberosLogin::of_client(entry)?);
+        Ok(ClientCredentials {
+            mechanism: SaslMechanism::Gssapi,
+            secret: Secret::Kerberos {
+                who: who.map_err(|error| error.to_string())?,
+                service,
+            },
+        })
     }
 
     /// The same, as the id and the proof of a delegation token.
     #[must_use]
-    pub fn of_token(self) -> Self {
-        ClientCredentials {
-            is_token: true,
-            ..self
+    pub fn of_token(mut self) -> Self {
+        if let Secret::Password { is_token, .. } = &mut self.secret {
+            *is_token = true;
         }
+        self
     }
 
     /// Those of the mechanism's login module, if it says `username` and `password`.
@@ -43,7 +80,7 @@ impl ClientCredentials {
         let module = match mechanism {
             SaslMechanism::Plain => JaasEntry::PLAIN,
             SaslMechanism::Scram(_) => JaasEntry::SCRAM,
-            SaslMechanism::OAuthBearer => return None,
+            SaslMechanism::OAuthBearer | SaslMechanism::Gssapi => return None,
         };
         let mut entries = entries.iter().filter(|entry| entry.login_module == module);
         entries.find_map(|entry| {
@@ -52,35 +89,47 @@ impl ClientCredentials {
         })
     }
 
-    /// Begins an exchange; `nonce` is random and printable, without a comma.
-    pub fn begin(&self, nonce: String) -> SaslClient {
-        SaslClient(match self.mechanism {
-            SaslMechanism::Plain => State::Plain(plain::message(&self.user, &self.password)),
-            SaslMechanism::Scram(hash) => State::ScramFirst(ScramClient::new(
-                hash,
-                &self.user,
-                &self.password,
-                self.is_token,
-                nonce,
-            )),
+    /// Begins an exchange with a node on `host`; `nonce` is random and printable, without a comma.
+    pub fn begin(&self, nonce: String, host: &str) -> SaslClient {
+        SaslClient(match (self.mechanism, &self.secret) {
+            (SaslMechanism::Plain, Secret::Password { user, password, .. }) => {
+                State::Plain(plain::message(user, password))
+            }
+            (
+                SaslMechanism::Scram(hash),
+                Secret::Password {
+                    user,
+                    password,
+                    is_token,
+                },
+            ) => State::ScramFirst(ScramClient::new(hash, user, password, *is_token, nonce)),
+            (_, Secret::Kerberos { who, service }) => {
+                State::Gssapi(GssapiClient::new(who.begin(service, host)))
+            }
             // Nodes have no tokens.
-            SaslMechanism::OAuthBearer => State::Over,
+            (SaslMechanism::OAuthBearer | SaslMechanism::Gssapi, Secret::Password { .. }) => State::Over,
         })
     }
 }
 
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientCredentials({} by {})", self.user, self.mechanism)
+        match &self.secret {
+            Secret::Password { user, .. } => write!(f, "ClientCredentials({user} by {})", self.mechanism),
+            Secret::Kerberos { who, .. } => write!(f, "ClientCredentials({who:?})"),
+        }
     }
 }
 
 /// Why an exchange can't go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SaslClientError {
     /// The server is not trusted or understood.
     #[error(transparent)]
     Scram(#[from] ScramClientError),
+    /// The server is not trusted, or this client is not.
+    #[error(transparent)]
+    Gssapi(#[from] GssapiClientError),
     /// The server says something when all has been said.
     #[error("the server goes on after the end of the exchange")]
     Over,
@@ -95,10 +144,16 @@ enum State {
     ScramFirst(ScramClient),
     ScramProof(ScramClient),
     ScramVerify(ScramClient),
+    Gssapi(GssapiClient),
     Over,
 }
 
 impl SaslClient {
+    /// Whether a step may ask others, and take its time.
+    pub fn may_wait(&self) -> bool {
+        matches!(self.0, State::Gssapi(_))
+    }
+
     /// The token that follows what the server said, nothing at first; `None` when the exchange is over and
     /// the server is trusted.
     ///
@@ -124,6 +179,13 @@ impl SaslClient {
             State::ScramVerify(client) => {
                 client.verify(challenge)?;
                 Ok(None)
+            }
+            State::Gssapi(mut client) => {
+                let token = client.step(challenge)?;
+                if token.is_some() {
+                    self.0 = State::Gssapi(client);
+                }
+                Ok(token)
             }
             State::Over => Err(SaslClientError::Over),
         }

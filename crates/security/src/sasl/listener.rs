@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barnabas_protocol::java_order::{hash_set_order, java_hash};
 
 use super::client::ClientCredentials;
+use super::gssapi::{self, GssapiService, Kerberos, KerberosLogin, LocalNames};
 use super::jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
 use super::mechanism::SaslMechanism;
 use super::oauthbearer;
@@ -37,6 +38,8 @@ pub struct SaslSettings<'a> {
     pub setting: &'a dyn Fn(&str) -> Option<String>,
     /// The JAAS file, if there is one.
     pub jaas_file: Option<&'a JaasFile>,
+    /// Kerberos, for listeners with GSSAPI.
+    pub kerberos: &'a dyn Kerberos,
 }
 
 impl SaslSettings<'_> {
@@ -62,9 +65,13 @@ impl SaslSettings<'_> {
                         Some(_) => "is set, but the file has neither",
                         None => "is not set",
                     };
+                    let hint = match mechanism {
+                        SaslMechanism::Gssapi => "; GSSAPI (Kerberos) is Kafka's default, sasl.enabled.mechanisms says others",
+                        _ => "",
+                    };
                     SaslSettingsError::Other(format!(
                         "Could not find a '{server}' or '{}.{server}' entry in the JAAS configuration: {name} is not given, \
-                         and java.security.auth.login.config {file}",
+                         and java.security.auth.login.config {file}{hint}",
                         self.listener.to_lowercase(),
                         server = JaasFile::SERVER,
                     ))
@@ -72,13 +79,18 @@ impl SaslSettings<'_> {
                 of_file.to_vec()
             }
         };
-        let known = [JaasEntry::PLAIN, JaasEntry::SCRAM, JaasEntry::OAUTHBEARER];
+        let known = [
+            JaasEntry::PLAIN,
+            JaasEntry::SCRAM,
+            JaasEntry::OAUTHBEARER,
+            JaasEntry::KERBEROS,
+        ];
         match entries
             .iter()
             .find(|entry| !known.contains(&entry.login_module.as_str()))
         {
             Some(entry) => Err(SaslSettingsError::Other(format!(
-                "{name}: No LoginModule found for {}; those of Kafka for PLAIN, SCRAM and OAUTHBEARER are known, and classes \
+                "{name}: No LoginModule found for {}; those for PLAIN, SCRAM, OAUTHBEARER and GSSAPI are known, and other classes \
                  of Java can't be loaded",
                 entry.login_module
             ))),
@@ -86,12 +98,18 @@ impl SaslSettings<'_> {
         }
     }
 
-    /// Who this node is to other nodes, by a mechanism: `username` and `password` of its JAAS entry.
+    /// Who this node is to other nodes, by a mechanism: `username` and `password` of its JAAS entry, or its
+    /// key of Kerberos.
     ///
     /// # Errors
     /// They are not given.
     pub fn client(&self, mechanism: SaslMechanism) -> Result<ClientCredentials, SaslSettingsError> {
         let entries = self.jaas_entries(mechanism)?;
+        if mechanism == SaslMechanism::Gssapi {
+            let service_name = (self.setting)(gssapi::SERVICE_NAME);
+            return ClientCredentials::by_kerberos(self.kerberos, &entries, service_name)
+                .map_err(|why| self.of_gssapi(why));
+        }
         ClientCredentials::of(mechanism, &entries).ok_or_else(|| {
             SaslSettingsError::Other(format!(
                 "the JAAS configuration of listener {} has no username and password by which this node could log in to \
@@ -99,6 +117,32 @@ impl SaslSettings<'_> {
                 self.listener
             ))
         })
+    }
+
+    /// The keys of GSSAPI, and the rules for names.
+    fn gssapi(&self, entries: &[JaasEntry]) -> Result<GssapiService, SaslSettingsError> {
+        let read = || {
+            let entry = gssapi::entry(entries)?;
+            gssapi::service_name(entry, (self.setting)(gssapi::SERVICE_NAME))?;
+            let login = KerberosLogin::of_service(entry)?;
+            let keys = self
+                .kerberos
+                .acceptor(&login)
+                .map_err(|error| error.to_string())?;
+            let realm = self.kerberos.default_realm().unwrap_or_default();
+            let rules = (self.setting)(gssapi::RULES).unwrap_or_default();
+            let names =
+                LocalNames::parse(&rules, &realm).map_err(|error| format!("{}: {error}", gssapi::RULES))?;
+            Ok(GssapiService::new(keys, names))
+        };
+        read().map_err(|why: String| self.of_gssapi(why))
+    }
+
+    fn of_gssapi(&self, why: String) -> SaslSettingsError {
+        SaslSettingsError::Other(format!(
+            "listener {} has the SASL mechanism GSSAPI: {why}",
+            self.listener
+        ))
     }
 
     fn long(&self, name: &str) -> Result<Option<i64>, SaslSettingsError> {
@@ -134,6 +178,7 @@ enum Verifier {
     Plain(Arc<PlainUsers>),
     Scram,
     OAuthBearer(Validator, Option<JwksEndpoint>),
+    Gssapi(GssapiService),
 }
 
 impl ListenerSasl {
@@ -197,6 +242,7 @@ impl ListenerSasl {
             (Verifier::Scram, SaslMechanism::Scram(hash)) => SaslServer::scram(hash),
             (Verifier::Scram, _) => return None,
             (Verifier::OAuthBearer(validator, _), _) => SaslServer::oauthbearer(validator.clone()),
+            (Verifier::Gssapi(service), _) => SaslServer::gssapi(service),
         };
         Some((mechanism.which, server))
     }
@@ -227,6 +273,7 @@ fn mechanism(settings: &SaslSettings<'_>, which: SaslMechanism) -> Result<Mechan
                 .map_err(|why| SaslSettingsError::Other(format!("listener {}: {why}", settings.listener)))?;
             Verifier::OAuthBearer(validator, endpoint)
         }
+        SaslMechanism::Gssapi => Verifier::Gssapi(settings.gssapi(&entries)?),
     };
     let max_reauth_ms = match settings.long(&own("connections.max.reauth.ms"))? {
         Some(own) => Some(own),
@@ -246,6 +293,8 @@ fn is_own_handler(which: SaslMechanism, class: &str) -> bool {
         SaslMechanism::Scram(_) => {
             "org.apache.kafka.common.security.scram.internals.ScramServerCallbackHandler"
         }
+        // Kafka asks none of its own, but the one of all mechanisms.
+        SaslMechanism::Gssapi => "org.apache.kafka.common.security.authenticator.SaslServerCallbackHandler",
         // It has several, which its settings tell apart.
         SaslMechanism::OAuthBearer => return true,
     };
@@ -258,16 +307,10 @@ fn unknown(listener: &str, name: &str) -> String {
         .map(|mechanism| mechanism.name())
         .collect();
     let known = known.join(", ");
-    match name {
-        "GSSAPI" => format!(
-            "listener {listener} asks for the SASL mechanism GSSAPI (Kerberos), which is not supported and is Kafka's default: set \
-             sasl.enabled.mechanisms to some of {known}"
-        ),
-        name => format!(
-            "listener {listener} asks for the SASL mechanism {name} in sasl.enabled.mechanisms, which is not known; there are \
-             {known}"
-        ),
-    }
+    format!(
+        "listener {listener} asks for the SASL mechanism {name} in sasl.enabled.mechanisms, which is not known; there are \
+         {known}"
+    )
 }
 
 #[cfg(test)]

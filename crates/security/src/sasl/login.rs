@@ -41,8 +41,9 @@ pub enum HandshakeAnswer {
 pub enum Progress {
     /// A token for the client; it has to answer.
     Challenge(Vec<u8>),
-    /// The client is authenticated; it gets a last token, which may be empty.
-    Done(Vec<u8>, Session),
+    /// The client is authenticated; it gets a last token, which may be empty, or none where the mechanism has
+    /// none.
+    Done(Option<Vec<u8>>, Session),
     /// SASL_AUTHENTICATION_FAILED with this message, or nothing where tokens are raw; the connection is
     /// closed.
     Refused(String),

@@ -13,6 +13,8 @@ pub enum SaslMechanism {
     Scram(ScramHash),
     /// OAUTHBEARER (RFC 7628).
     OAuthBearer,
+    /// GSSAPI (RFC 4752), which is Kerberos.
+    Gssapi,
 }
 
 impl SaslMechanism {
@@ -22,6 +24,7 @@ impl SaslMechanism {
         Self::Scram(ScramHash::Sha256),
         Self::Scram(ScramHash::Sha512),
         Self::OAuthBearer,
+        Self::Gssapi,
     ];
 
     /// Those by which nodes log in to each other.
@@ -29,7 +32,13 @@ impl SaslMechanism {
         Self::Plain,
         Self::Scram(ScramHash::Sha256),
         Self::Scram(ScramHash::Sha512),
+        Self::Gssapi,
     ];
+
+    /// Whether a name and a password are all that it takes to log in.
+    pub const fn takes_password(self) -> bool {
+        matches!(self, Self::Plain | Self::Scram(_))
+    }
 
     /// The mechanism of this name; case counts, as in Kafka.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -46,6 +55,7 @@ impl SaslMechanism {
             Self::Scram(ScramHash::Sha256) => "SCRAM-SHA-256",
             Self::Scram(ScramHash::Sha512) => "SCRAM-SHA-512",
             Self::OAuthBearer => "OAUTHBEARER",
+            Self::Gssapi => "GSSAPI",
         }
     }
 }

@@ -3,11 +3,12 @@
 //! ```text
 //! settings, JAAS ─→ ListenerSasl ─→ Login, one for a connection ─→ SaslServer, one for an exchange ─→ principal
 //! ```
-//! Pure: credentials, the time and random nonces are arguments ([`Surroundings`]). A client's half is in
-//! [`SaslClient`]; nodes log in to each other by it.
+//! Pure: credentials, the time and random nonces are arguments ([`Surroundings`]), and Kerberos is behind a
+//! trait ([`Kerberos`]). A client's half is in [`SaslClient`]; nodes log in to each other by it.
 
 pub mod base64;
 mod client;
+mod gssapi;
 mod jaas;
 mod listener;
 mod login;
@@ -19,6 +20,10 @@ pub mod scram;
 mod server;
 
 pub use client::{ClientCredentials, SaslClient, SaslClientError};
+pub use gssapi::{
+    ContextStep, Kerberos, KerberosAcceptor, KerberosContext, KerberosError, KerberosInitiator,
+    KerberosLogin, KerberosSecret, LocalNames, NoKerberos,
+};
 pub use jaas::{JaasEntry, JaasError, JaasFile, parse_jaas};
 pub use listener::{ListenerSasl, SaslSettings, SaslSettingsError};
 pub use login::{Awaited, HandshakeAnswer, Login, Progress, Session};

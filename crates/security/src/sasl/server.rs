@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::gssapi::{GssapiServer, GssapiService, Taken as GssapiTaken};
 use super::oauthbearer::{OAuthBearerServer, Taken, Validator};
 use super::plain::PlainUsers;
 use super::scram::{ClientFirst, ScramCredential, ScramHash, ScramServer};
@@ -81,8 +82,9 @@ impl Identity {
 pub enum Step {
     /// A token for the client; it has to answer.
     Challenge(Vec<u8>),
-    /// The client is who it says; it gets a last token, which may be empty.
-    Done(Vec<u8>, Identity),
+    /// The client is who it says; it gets a last token, which may be empty, or none where the exchange ends
+    /// with the client's.
+    Done(Option<Vec<u8>>, Identity),
 }
 
 /// An exchange.
@@ -95,6 +97,7 @@ enum State {
     ScramFirst(ScramHash),
     ScramFinal(ScramServer, Identity),
     OAuthBearer(OAuthBearerServer),
+    Gssapi(GssapiServer),
     Over,
 }
 
@@ -114,6 +117,11 @@ impl SaslServer {
         SaslServer(State::OAuthBearer(OAuthBearerServer::new(validator)))
     }
 
+    /// One of GSSAPI.
+    pub(super) fn gssapi(service: &GssapiService) -> Self {
+        SaslServer(State::Gssapi(service.begin()))
+    }
+
     /// Takes the client's next token. After a refusal the exchange is over.
     ///
     /// # Errors
@@ -122,7 +130,7 @@ impl SaslServer {
         match std::mem::replace(&mut self.0, State::Over) {
             State::Plain(users) => {
                 let user = users.authenticate(token)?;
-                Ok(Step::Done(Vec::new(), Identity::user(user)))
+                Ok(Step::Done(Some(Vec::new()), Identity::user(user)))
             }
             State::ScramFirst(hash) => {
                 let first = ClientFirst::parse(token)?;
@@ -131,17 +139,24 @@ impl SaslServer {
                 self.0 = State::ScramFinal(server, identity);
                 Ok(Step::Challenge(answer))
             }
-            State::ScramFinal(server, identity) => Ok(Step::Done(server.finish(token)?, identity)),
+            State::ScramFinal(server, identity) => Ok(Step::Done(Some(server.finish(token)?), identity)),
             State::OAuthBearer(mut server) => match server.step(token, surroundings.now_ms)? {
                 Taken::Token(token) => {
                     let identity = Identity {
                         expires_at_ms: Some(token.expires_at_ms),
                         ..Identity::user(token.principal)
                     };
-                    Ok(Step::Done(Vec::new(), identity))
+                    Ok(Step::Done(Some(Vec::new()), identity))
                 }
                 Taken::Error(answer) => {
                     self.0 = State::OAuthBearer(server);
+                    Ok(Step::Challenge(answer))
+                }
+            },
+            State::Gssapi(mut server) => match server.step(token)? {
+                GssapiTaken::Name(name) => Ok(Step::Done(None, Identity::user(name))),
+                GssapiTaken::Challenge(answer) => {
+                    self.0 = State::Gssapi(server);
                     Ok(Step::Challenge(answer))
                 }
             },

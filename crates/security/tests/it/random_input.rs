@@ -9,8 +9,8 @@ use barnabas_security::sasl::scram::message::{
 };
 use barnabas_security::sasl::scram::{ClientFirst, ScramCredential, ScramHash};
 use barnabas_security::sasl::{
-    CredentialSource, JaasFile, KeySet, ListenerSasl, Login, Progress, SaslSettings, Surroundings,
-    TokenCredential, base64, parse_jaas,
+    CredentialSource, JaasFile, KeySet, ListenerSasl, Login, NoKerberos, Progress, SaslSettings,
+    Surroundings, TokenCredential, base64, parse_jaas,
 };
 
 const SEEDS: u64 = 20_000;
@@ -101,6 +101,7 @@ fn listener() -> Arc<ListenerSasl> {
         listener: "SASL",
         setting: &setting,
         jaas_file: Some(&JaasFile::parse(file).unwrap()),
+        kerberos: &NoKerberos,
     };
     Arc::new(ListenerSasl::read(&settings).unwrap())
 }

@@ -1,10 +1,10 @@
 //! The way to one node, in the newest version that both sides know.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use barnabas_network::client::{CallError, NodeClient, RawRequest};
+use barnabas_network::client::{CallError, NodeClient, RawRequest, sasl_step};
 use barnabas_protocol::api::ApiKey;
 use barnabas_protocol::codec;
 use barnabas_protocol::error::ErrorCode;
@@ -98,7 +98,9 @@ impl Link {
         );
         KafkaError::check(answer.error_code, Some(&refused)).map_err(Unanswered::Refused)?;
         let nonce = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let mut exchange = login.begin(nonce);
+        let address = self.client.address();
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let mut exchange = login.begin(nonce, host);
         let untrusted = |error: SaslClientError| {
             Unanswered::Refused(KafkaError::new(
                 ErrorCode::SaslAuthenticationFailed,
@@ -106,14 +108,20 @@ impl Link {
             ))
         };
         let mut challenge = Bytes::new();
-        while let Some(token) = exchange.step(&challenge).map_err(untrusted)? {
+        loop {
+            let stepped = sasl_step(exchange, challenge).await;
+            let lost = |error: io::Error| CallError::Unreachable(address.to_owned(), error.kind());
+            let (going_on, token) = stepped.map_err(|error| Unanswered::Lost(lost(error)))?;
+            exchange = going_on;
+            let Some(token) = token.map_err(untrusted)? else {
+                return Ok(());
+            };
             let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
             let answer = self.call(AUTHENTICATE_VERSION, &request, self.patience).await?;
             KafkaError::check(answer.error_code, answer.error_message.as_deref())
                 .map_err(Unanswered::Refused)?;
             challenge = answer.auth_bytes;
         }
-        Ok(())
     }
 
     async fn ask_served(&self) -> Result<ApiVersionsResponse, Unanswered> {

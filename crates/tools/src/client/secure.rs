@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use barnabas_config::files::{self, FILE_BYTES_MAX};
 use barnabas_config::{Layers, SecurityProtocol};
+use barnabas_kerberos::SystemKerberos;
 use barnabas_network::Network;
 use barnabas_network::client::Connector;
 use barnabas_security::sasl::{ClientCredentials, SaslMechanism, parse_jaas};
@@ -78,6 +79,11 @@ fn login(properties: &Properties) -> Result<ClientCredentials, KafkaError> {
     };
     // What is wrong with it could hold a password.
     let entry = parse_jaas(jaas).map_err(|_| KafkaError::plain("sasl.jaas.config can't be read"))?;
+    if mechanism == SaslMechanism::Gssapi {
+        let service_name = properties.get("sasl.kerberos.service.name").cloned();
+        return ClientCredentials::by_kerberos(&SystemKerberos, &[entry], service_name)
+            .map_err(KafkaError::plain);
+    }
     match (entry.option("username"), entry.option("password")) {
         (Some(user), Some(password)) => {
             let credentials = ClientCredentials::new(mechanism, user, password);
@@ -131,7 +137,7 @@ mod tests {
             ),
             (
                 &[("security.protocol", "SASL_PLAINTEXT")],
-                "sasl.mechanism=GSSAPI is not served",
+                "sasl.jaas.config is needed to log in by SASL",
             ),
         ] {
             let said = of(pairs).unwrap_err();

@@ -40,6 +40,8 @@ impl JaasEntry {
     pub const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
     /// The class for SCRAM.
     pub const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
+    /// The class for GSSAPI, Java's own.
+    pub const KERBEROS: &str = "com.sun.security.auth.module.Krb5LoginModule";
     /// The class for OAUTHBEARER.
     pub const OAUTHBEARER: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
 

@@ -1,6 +1,7 @@
 //! Logins step by step, as Kafka answers them.
 
 use super::super::client::{ClientCredentials, SaslClient};
+use super::super::gssapi::NoKerberos;
 use super::super::listener::SaslSettings;
 use super::super::scram::{ScramCredential, ScramHash};
 use super::super::server::{CredentialSource, TokenCredential};
@@ -48,6 +49,7 @@ fn listener(settings: &[(&str, &str)]) -> Arc<ListenerSasl> {
         listener: "SASL",
         setting: &setting,
         jaas_file: None,
+        kerberos: &NoKerberos,
     };
     Arc::new(ListenerSasl::read(&settings).unwrap())
 }
@@ -72,7 +74,7 @@ fn exchange(login: &mut Login, client: &mut SaslClient, now_ms: i64) -> Progress
 }
 
 fn client(mechanism: SaslMechanism, user: &str, password: &str) -> SaslClient {
-    ClientCredentials::new(mechanism, user, password).begin("client-nonce".to_owned())
+    ClientCredentials::new(mechanism, user, password).begin("client-nonce".to_owned(), "localhost")
 }
 
 fn logged_in(sasl: &Arc<ListenerSasl>, mechanism: SaslMechanism, user: &str, password: &str) -> Progress {

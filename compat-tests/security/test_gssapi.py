@@ -15,6 +15,7 @@ from harness.wire import free_port, live_brokers
 from security.kerberos import INTEGRITY, MUTUAL, REALM, GssClient, Realm
 from security.sasl_broker import PLAIN, sasl_broker
 from security.sasl_wire import Closed, Connection
+from security.test_document import LISTENERS, Place, indented, settings_for
 
 LIMIT_S = 240
 ON_KAFKA = os.environ.get("BROKER") == "kafka"
@@ -248,6 +249,22 @@ def test_own_tools(broker, realm, alice, tmp_path, secret):
     command += ["--command-config", java_properties(tmp_path, settings), "--list"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(ON_KAFKA, reason="the page is barnabas' own")
+def test_what_the_page_on_security_shows(tmp_path, realm, alice):
+    place = Place(tmp_path)
+    shown = "".join(text for text in indented() if "GSSAPI" in text or "sasl.kerberos" in text)
+    assert "keyTab=" in shown and "RULE:" in shown
+    own = shown.replace("/etc/barnabas/kafka.keytab", f"{realm.folder}/kafka-localhost.keytab")
+    own = own.replace("kafka/broker.example.org@EXAMPLE.ORG", f"kafka/localhost@{REALM}")
+    place.properties(LISTENERS + own)
+    flags = {"security.protocol": "SASL_PLAINTEXT", **settings_for("Kerberos: kcat"), "sasl.kerberos.kinit.cmd": "true"}
+    with place.node("9093"):
+        command = ["kcat", "-b", f"localhost:{place.port('9093')}", "-L"]
+        command += [part for name, value in flags.items() for part in ("-X", f"{name}={value}")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+        assert "1 brokers" in done.stdout, done.stderr
 
 
 @pytest.mark.skipif(ON_KAFKA, reason="its library is told otherwise how far clocks may be off")

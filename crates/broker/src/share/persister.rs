@@ -85,8 +85,12 @@ async fn ask<A: ShareStateApi>(broker: &Arc<Broker>, request: A) -> A::Response 
             answered.insert((topic_id, A::outcome(&result).0), result);
         }
         due.retain(|(topic_id, ask)| {
-            let result = answered.get(&(*topic_id, A::partition(ask)));
-            result.is_none_or(|result| is_retriable(A::outcome(result).1))
+            let partition = A::partition(ask);
+            // A coordinator leaves out what it can't decide, all of a group without a name: asking again is no use.
+            let result = answered
+                .entry((*topic_id, partition))
+                .or_insert_with(|| A::refused(partition, ErrorCode::UnknownServerError.into()));
+            is_retriable(A::outcome(result).1)
         });
         if due.is_empty() || Instant::now() + backoff > deadline {
             break;

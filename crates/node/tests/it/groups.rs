@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use barnabas_environment::{Clock, Environment, Random, Threads};
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::delete_topics_request::DeleteTopicState;
+use barnabas_protocol::messages::describe_share_group_offsets_request::{
+    DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
+};
 use barnabas_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use barnabas_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -12,9 +15,9 @@ use barnabas_protocol::messages::offset_commit_request::{
 use barnabas_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use barnabas_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use barnabas_protocol::messages::{
-    DeleteTopicsRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
-    JoinGroupRequest, JoinGroupResponse, OffsetCommitRequest, OffsetFetchRequest, Request, StrBytes,
-    SyncGroupRequest, TopicName,
+    DeleteTopicsRequest, DescribeGroupsRequest, DescribeShareGroupOffsetsRequest, FindCoordinatorRequest,
+    GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, OffsetCommitRequest, OffsetFetchRequest,
+    Request, StrBytes, SyncGroupRequest, TopicName,
 };
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -339,4 +342,28 @@ fn a_large_log_is_loaded_beside_the_requests() {
     for partition in partitions {
         assert_eq!(partition.committed_offset, i64::from(partition.partition_index));
     }
+}
+
+#[test]
+fn a_share_group_without_a_name_is_refused_and_not_asked_for_again() {
+    let node = Node::start();
+    node.create_topic("t", 1);
+    let mut client = node.connect();
+    let mut stands = |topic: &str| {
+        let topic = DescribeShareGroupOffsetsRequestTopic::default()
+            .with_topic_name(TopicName(text(topic)))
+            .with_partitions(vec![0]);
+        let group = DescribeShareGroupOffsetsRequestGroup::default().with_topics(Some(vec![topic]));
+        let request = DescribeShareGroupOffsetsRequest::default().with_groups(vec![group]);
+        let began = Instant::now();
+        let mut answer = call(&mut client, 0, &request);
+        assert!(began.elapsed() < Duration::from_secs(5), "it was asked for again");
+        answer.groups.remove(0)
+    };
+    assert_eq!(stands("t").error_code, ErrorCode::UnknownServerError.code());
+    let absent = stands("absent");
+    assert_eq!(
+        (absent.error_code, absent.topics[0].partitions[0].start_offset),
+        (0, -1)
+    );
 }

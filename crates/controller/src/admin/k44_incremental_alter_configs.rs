@@ -150,16 +150,24 @@ fn judge(
             .get(&changed)
             .map(|map| (**map).clone())
             .unwrap_or_default();
-        for config in &resource.configs {
-            apply(config, &mut settings)?;
-        }
+        apply(&resource.configs, &mut settings)?;
         check_broker_settings(node, name, &settings)?;
     }
     Ok(true)
 }
 
-/// Applies one operation to a broker's dynamic settings, to see what they would be.
-fn apply(config: &AlterableConfig, settings: &mut Settings) -> Outcome {
+/// Applies the operations to a broker's dynamic settings, to see what they would be. As in Apache Kafka an unknown
+/// operation is named before the first is applied.
+fn apply(configs: &[AlterableConfig], settings: &mut Settings) -> Outcome {
+    let known = [op::SET, op::DELETE, op::APPEND, op::SUBTRACT];
+    let mut operations = configs.iter().map(|config| config.config_operation);
+    if let Some(unknown) = operations.find(|operation| !known.contains(operation)) {
+        return Err(invalid_request(format!("Unknown operations type {unknown}")));
+    }
+    configs.iter().try_for_each(|config| apply_one(config, settings))
+}
+
+fn apply_one(config: &AlterableConfig, settings: &mut Settings) -> Outcome {
     let name = &*config.name;
     let value = config.value.as_deref().unwrap_or_default();
     let word = match config.config_operation {
@@ -172,8 +180,7 @@ fn apply(config: &AlterableConfig, settings: &mut Settings) -> Outcome {
             return Ok(());
         }
         op::APPEND => "append",
-        op::SUBTRACT => "subtract",
-        other => return Err(invalid_request(format!("Unknown operations type {other}"))),
+        _ => "subtract",
     };
     let invalid = |message| Err(ApiError::new(ErrorCode::InvalidConfig, message));
     let Some(key) = definitions::broker().get(name) else {
@@ -280,36 +287,36 @@ mod tests {
     #[test]
     fn operations_change_a_brokers_settings() {
         let mut settings = Settings::new();
-        for change in [
+        let changes = [
             config("log.cleanup.policy", op::APPEND, "compact,delete"),
             config("message.max.bytes", op::SET, "5"),
             config("nope", op::SET, "1"),
             config("nope", op::DELETE, ""),
-        ] {
-            apply(&change, &mut settings).unwrap();
-        }
+        ];
+        apply(&changes, &mut settings).unwrap();
         assert_eq!(settings["log.cleanup.policy"], "delete,compact");
         assert_eq!((settings["message.max.bytes"].as_str(), settings.len()), ("5", 2));
-        apply(
-            &config("log.cleanup.policy", op::SUBTRACT, "delete"),
-            &mut settings,
-        )
-        .unwrap();
+        let subtracted = config("log.cleanup.policy", op::SUBTRACT, "delete");
+        apply(&[subtracted], &mut settings).unwrap();
         assert_eq!(settings["log.cleanup.policy"], "compact");
     }
 
     #[test]
     fn operations_that_make_no_sense_are_refused_in_kafkas_words() {
+        let nope = || config("nope", op::APPEND, "5");
         let table = [
             (
-                config("message.max.bytes", op::SUBTRACT, "5"),
+                vec![config("message.max.bytes", op::SUBTRACT, "5")],
                 "Config value subtract is not allowed for config key: message.max.bytes",
             ),
-            (config("nope", op::APPEND, "5"), "Unknown config name: nope"),
-            (config("nope", 9, "5"), "Unknown operations type 9"),
+            (vec![nope()], "Unknown config name: nope"),
+            (
+                vec![nope(), config("retention.ms", 9, "5")],
+                "Unknown operations type 9",
+            ),
         ];
-        for (change, expected) in table {
-            let error = apply(&change, &mut Settings::new()).unwrap_err();
+        for (changes, expected) in table {
+            let error = apply(&changes, &mut Settings::new()).unwrap_err();
             assert_eq!(error.message.as_deref(), Some(expected));
         }
     }

@@ -40,12 +40,14 @@ impl GroupShard {
         };
         let needs_id =
             is_new && join.instance_id().is_none() && join.caller.api_version >= KNOWN_MEMBER_ID_SINCE;
+        // Apache Kafka refuses without the member's id.
+        let nobody = || Arc::from("");
         let decided = match self.check_classic_join(group_id, join, &member_id) {
-            Ok(_) if needs_id => Err((member_id.clone(), ErrorCode::MemberIdRequired)),
-            Ok(subscription) => self
-                .decide_classic_join(group_id, join, &subscription, member_id.clone(), is_new)
-                .map_err(|refusal| (join.request.member_id.as_str().into(), refusal.code)),
-            Err(refusal) => Err((join.request.member_id.as_str().into(), refusal.code)),
+            Ok(()) if needs_id => Err((member_id.clone(), ErrorCode::MemberIdRequired)),
+            Ok(()) => self
+                .decide_classic_join(group_id, join, member_id.clone(), is_new)
+                .map_err(|refusal| (nobody(), refusal.code)),
+            Err(refusal) => Err((nobody(), refusal.code)),
         };
         match decided {
             Err((member_id, error)) => {
@@ -68,7 +70,7 @@ impl GroupShard {
         group_id: &Arc<str>,
         join: &Join<'_>,
         member_id: &str,
-    ) -> Result<Subscription, Refusal> {
+    ) -> Result<(), Refusal> {
         let group = self.known_consumer_group(group_id)?;
         if self.config.consumer_migration_policy == MigrationPolicy::Disabled {
             return Err(ErrorCode::InconsistentGroupProtocol.into());
@@ -79,10 +81,7 @@ impl GroupShard {
         if !group.supports_classic(&request.protocol_type, protocols) {
             return Err(ErrorCode::InconsistentGroupProtocol.into());
         }
-        let first = request.protocols.first();
-        // Kafka fails on this unexpectedly, too.
-        let subscription = first.and_then(|protocol| read_subscription(&protocol.metadata));
-        subscription.ok_or(ErrorCode::UnknownServerError.into())
+        Ok(())
     }
 
     /// The records, the answer, and whether the group stays a consumer group.
@@ -91,12 +90,10 @@ impl GroupShard {
         &mut self,
         group_id: &Arc<str>,
         join: &Join<'_>,
-        subscription: &Subscription,
         member_id: Arc<str>,
         is_new: bool,
     ) -> Result<(Vec<GroupRecord>, JoinGroupResponse, bool), Refusal> {
         let group = self.known_consumer_group(group_id)?;
-        let owned = owned_partitions(subscription, &*self.cluster);
         let mut update = self.update_of(group, group_id, member_id, join.now.wall_ms);
         let holder = join
             .instance_id()
@@ -108,9 +105,15 @@ impl GroupShard {
                 update.replace_static(holder);
             }
         }
+        // Read when the member is known, as in Apache Kafka.
+        let first = join.request.protocols.first();
+        let subscription = first
+            .and_then(|protocol| read_subscription(&protocol.metadata))
+            .ok_or(ErrorCode::InconsistentGroupProtocol)?;
+        let owned = owned_partitions(&subscription, &*self.cluster);
         // The last member of the consumer protocol comes back as a classic one.
         let downgrades = holder.is_some_and(|holder| self.may_downgrade_replacing(group, holder));
-        let change = update.set_details(classic_details(&update, join, subscription))?;
+        let change = update.set_details(classic_details(&update, join, &subscription))?;
         let bumps = change.bumps || change.changed;
         let (group_epoch, alike) = update.set_epoch(bumps);
         let response = |update: &Update<'_>| {

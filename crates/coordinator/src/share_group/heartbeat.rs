@@ -178,7 +178,9 @@ impl GroupShard {
 
         let current = self.reconciled(&old, &details, &target, target_epoch);
         let is_new_or_changed = current != *old.current || !group.members.contains_key(member_id);
-        let tells_assignment = request.member_epoch == JOINS || current.assigned != old.current.assigned;
+        // Who names its topics asks for everything.
+        let is_full = request.member_epoch == JOINS || request.subscribed_topic_names.is_some();
+        let tells_assignment = is_full || current.assigned != old.current.assigned;
         let reply = ShareGroupHeartbeatResponse::default()
             .with_member_id(Some(StrBytes::from_string(member_id.to_string())))
             .with_member_epoch(current.epoch)

@@ -119,6 +119,11 @@ impl StreamsGroup {
         }
     }
 
+    /// Whether it is only being made: nothing of it is in the log.
+    pub(crate) fn is_new(&self) -> bool {
+        *self.epoch == StreamsEpoch::default()
+    }
+
     /// The group's state.
     pub fn state(&self) -> StreamsGroupState {
         let validated = |topology: &Arc<Topology>| topology.epoch == self.epoch.validated_topology_epoch;

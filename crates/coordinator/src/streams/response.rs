@@ -67,7 +67,10 @@ pub(super) fn response_of(
         let members = members.chain([member]);
         response.partitions_by_user_endpoint = Some(by_endpoint(members, topology, update.cluster));
     }
-    response.endpoint_information_epoch = endpoint_epoch;
+    // Of a group that is only being made Apache Kafka tells none.
+    if !update.group.is_new() {
+        response.endpoint_information_epoch = endpoint_epoch;
+    }
     response
 }
 

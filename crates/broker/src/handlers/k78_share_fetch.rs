@@ -7,6 +7,7 @@
 //! UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, and what the share coordinator says; of its
 //! acknowledgements those of ShareAcknowledge.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +45,15 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
         }
         Err(refused) => return Outcome::Ready(refuse(&context, refused)),
     };
+    let Some(mode) = acquire_mode(&request) else {
+        return Outcome::Ready(refuse(&context, ErrorCode::UnknownServerError.into()));
+    };
     let settings = broker.share_settings(&opened.key.group);
     let acknowledged = acknowledge_all(broker, &context, &request, &opened.key, &settings);
     let mut answer = Answer {
         found: Vec::new(),
         spent: Duration::ZERO,
+        wants_records: request.max_records != 0 && request.max_bytes != 0,
         opened,
         settings,
         context,
@@ -63,7 +68,7 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let mut fetch = ShareFetch::new(
         broker,
         &answer.opened.key.group,
-        answer.wanted(&request),
+        answer.wanted(&request, mode),
         answer.settings.clone(),
         &interesting,
     );
@@ -200,6 +205,15 @@ fn acknowledge_all(
     acknowledge::take_in(broker, context, all, settings)
 }
 
+/// What Apache Kafka does not know it stumbles over.
+fn acquire_mode(request: &ShareFetchRequest) -> Option<AcquireMode> {
+    match request.share_acquire_mode {
+        0 => Some(AcquireMode::BatchOptimized),
+        1 => Some(AcquireMode::RecordLimit),
+        _ => None,
+    }
+}
+
 fn max_wait(request: &ShareFetchRequest) -> Duration {
     Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0))
 }
@@ -235,6 +249,8 @@ struct Answer {
     opened: Opened,
     settings: ShareSettings,
     found: Vec<(PartitionKey, Found)>,
+    /// Otherwise it is not told of partitions without any.
+    wants_records: bool,
     /// What its start took; zero while there are no quotas.
     spent: Duration,
 }
@@ -267,7 +283,7 @@ impl Answer {
         interesting
     }
 
-    fn wanted(&self, request: &ShareFetchRequest) -> Wanted {
+    fn wanted(&self, request: &ShareFetchRequest, mode: AcquireMode) -> Wanted {
         let quota = self.broker.throttling().fetch_bytes_max(&self.context);
         let max_bytes = request
             .max_bytes
@@ -275,10 +291,7 @@ impl Answer {
             .min(quota);
         Wanted {
             member: self.opened.key.member.clone(),
-            mode: match request.share_acquire_mode {
-                1 => AcquireMode::RecordLimit,
-                _ => AcquireMode::BatchOptimized,
-            },
+            mode,
             batch_size: request.batch_size,
             max_records: request.max_records,
             max_bytes,
@@ -289,7 +302,9 @@ impl Answer {
 
     fn reply(mut self, outcomes: Vec<(PartitionKey, acknowledge::Outcome)>) -> Reply {
         let Opened { key, epoch, .. } = &self.opened;
-        if *epoch != INITIAL_EPOCH && *epoch != FINAL_EPOCH {
+        if *epoch == INITIAL_EPOCH && self.wants_records {
+            tell_all(&self.opened.partitions, &mut self.found);
+        } else if *epoch != INITIAL_EPOCH && *epoch != FINAL_EPOCH {
             let judge = (
                 |found: &Found| found.bytes() > 0,
                 |found: &Found| found.error != ErrorCode::None,
@@ -315,4 +330,11 @@ impl Answer {
             outcomes,
         )
     }
+}
+
+/// The first answer of a session has all of its partitions.
+fn tell_all(partitions: &[PartitionKey], found: &mut Vec<(PartitionKey, Found)>) {
+    let told: HashSet<PartitionKey> = found.iter().map(|(key, _)| *key).collect();
+    let untold = partitions.iter().filter(|key| !told.contains(key));
+    found.extend(untold.map(|key| (*key, Found::default())));
 }

@@ -5,7 +5,7 @@
 //! GROUP_ID_NOT_FOUND for a group of another type, NON_EMPTY_GROUP, and the coordinator's own; of a topic's
 //! partitions: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION, and those of the share coordinator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use barnabas_coordinator::{GroupRefusal, ShareOffsetsTopic};
@@ -45,7 +45,7 @@ pub async fn handle(
     let (mut wanted, mut start_offsets) = (Vec::new(), BTreeMap::new());
     {
         let image = broker.image();
-        for topic in request.topics {
+        for topic in by_name(request.topics) {
             let known = image.topics.by_name(&topic.topic_name);
             let may_read = rights.on_topic(AclOperation::Read, &topic.topic_name);
             let topic_id = known.map_or(Uuid::nil(), |known| known.id);
@@ -117,6 +117,20 @@ pub async fn handle(
             .with_topic_name(topic.topic_name)
     });
     AlterShareGroupOffsetsResponse::default().with_responses(responses.collect())
+}
+
+/// Each topic once: the partitions of one that is named again come to those before.
+fn by_name(asked: Vec<AlterShareGroupOffsetsRequestTopic>) -> Vec<AlterShareGroupOffsetsRequestTopic> {
+    let mut topics: Vec<AlterShareGroupOffsetsRequestTopic> = Vec::with_capacity(asked.len());
+    let mut places = HashMap::new();
+    for topic in asked {
+        let place = *places.entry(topic.topic_name.clone()).or_insert(topics.len());
+        match topics.get_mut(place) {
+            Some(known) => known.partitions.extend(topic.partitions),
+            None => topics.push(topic),
+        }
+    }
+    topics
 }
 
 fn refused(refusal: GroupRefusal) -> AlterShareGroupOffsetsResponse {

@@ -127,7 +127,8 @@ pub fn take_in(
         } else if let Err(error) = check(broker, context, *key, batches, all.is_renew) {
             Answer::Ready(Outcome::of(error))
         } else if batches.is_empty() {
-            Answer::Ready(Outcome::of(ErrorCode::None))
+            // Nothing was said of it, and nothing is answered.
+            continue;
         } else {
             acknowledge(broker, &all, *key, batches, settings)
         };

@@ -7,7 +7,9 @@ import pprint
 import re
 from collections import Counter
 
-MESSAGES = ("ErrorMessage", "BatchIndexErrorMessage")
+from session import STOPPED
+
+MESSAGES = ("ErrorMessage", "BatchIndexErrorMessage", "AcknowledgeErrorMessage", "StatusDetail")
 
 
 def differences(left, right, path=""):
@@ -44,6 +46,9 @@ class Score:
         for number, (a, b) in enumerate(zip(left, right, strict=False)):
             if (a.api, a.version, a.note) != (b.api, b.version, b.note):
                 self._fail(a.api, where, number, a, [("the script went another way", a.title(), b.title())], replay)
+                return
+            if a.api == STOPPED:
+                self._fail(a.api, where, number, a, [("the script did not go on", a.outcome, b.outcome)], replay)
                 return
             self.step(where, number, a, b, exceptions, replay)
         if len(left) != len(right):

@@ -126,7 +126,7 @@ class Run:
     def scenarios(self, first):
         """The scripts that run before the brokers have been prepared (`first`), or all the others."""
         together, alone = [], []
-        for each in scenarios.load_all():
+        for number, each in enumerate(scenarios.load_all()):
             if each.first != first:
                 continue
             if self.options.scenario and not any(text in each.name for text in self.options.scenario):
@@ -138,7 +138,7 @@ class Run:
                 missing = [api for api in each.apis if api not in self.served]
                 self.score.skipped.append(f"{each.name}: {', '.join(missing)} not served")
             for n in range(rounds):
-                prefix = f"{re.sub('[^a-z]', '', each.name.lower())[:24]}-{n}-{self.tag}"
+                prefix = f"{re.sub('[^a-z]', '', each.name.lower())[:20]}{number}-{n}-{self.tag}"
                 (alone if each.alone else together).append(
                     (f"{each.name}/{n}", each.script, prefix, n, each.apis, f"--requests 0 --scenario {each.name}"))
         self.all(together)

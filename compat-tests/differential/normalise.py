@@ -14,6 +14,8 @@ from definitions import PRIMITIVES
 
 ZERO = uuid.UUID(int=0)
 _DASHED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# A member of a consumer group that speaks the classic protocol gets such an id.
+_ENCODED = re.compile(r"[0-9A-Za-z_-]{22}")
 _TIMES = re.compile(r"(Timestamp|TimestampMs|TimeMs)$")
 CLOCK_SLACK_MS = 60_000
 # A broker makes these up, wherever they appear in an answer of that API.
@@ -163,6 +165,8 @@ class Normaliser:
         if f.element == "string":
             if f.name == "ClusterId" and is_response:
                 return names.learn("cluster", value)
+            if is_response and api.name == "JoinGroup" and f.name == "MemberId" and _ENCODED.fullmatch(value):
+                return names.learn("uuid", uuid.UUID(bytes=base64.urlsafe_b64decode(value + "==")))
             return names.text(value)
         if f.name == "Port":
             return names.ports.get(value, value)

@@ -11,6 +11,8 @@ from wire import Connection, NoAnswer, Outcome
 
 ANSWER_SECONDS = 20
 SETTLE_SECONDS = 15
+# The step of a script that could not go on: what it had left to compare was not, even if both stopped alike.
+STOPPED = "stopped"
 
 
 class Step:
@@ -299,11 +301,11 @@ def run_script(script, session):
     try:
         script(session)
     except NoAnswer as problem:
-        session.steps.append(Step("script", 0, {}, f"stopped: {problem}"))
+        session.steps.append(Step(STOPPED, 0, {}, str(problem)))
     except codec.Malformed:
         raise
     except (KeyError, IndexError, TypeError) as problem:
-        session.steps.append(Step("script", 0, {}, f"stopped: {type(problem).__name__} {problem}"))
+        session.steps.append(Step(STOPPED, 0, {}, f"{type(problem).__name__} {problem}"))
     finally:
         session.close()
     return session.steps

@@ -34,7 +34,7 @@ def good_batches(s):
     a = s.topic("a", 2)
     send(s, a, batch([b"one"]))
     send(s, a, batch([b"two", b"three", None], keys=[b"k", None, b""]), partition=1)
-    send(s, a, batch([b"h"], headers=[("h", b"1"), ("h", None), ("", b"")]))
+    send(s, a, batch([b"h"], headers=[(b"h", b"1"), (b"h", None), (b"", b"")]))
     for codec in records.CODECS:
         send(s, a, batch([b"x" * 100, b"y"], codec=codec), note=codec)
     for acks in (1, -1):

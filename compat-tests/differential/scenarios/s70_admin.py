@@ -23,7 +23,7 @@ def elect_leaders(s):
     body = {"ElectionType": 0, "TopicPartitions": None, "TimeoutMs": 5000}
     version = s.version("ElectLeaders")
     outcome = s.quiet("ElectLeaders", body, version)
-    outcome["ReplicaElectionResults"] = [t for t in outcome["ReplicaElectionResults"] if t["Topic"] == a]
+    outcome.body["ReplicaElectionResults"] = [t for t in outcome["ReplicaElectionResults"] if t["Topic"] == a]
     s.record(s.definitions.api("ElectLeaders"), version, body, outcome, "all; only this script's topic compared")
 
 

@@ -86,7 +86,7 @@ async fn ask<A: ShareStateApi>(broker: &Arc<Broker>, request: A) -> A::Response 
         }
         due.retain(|(topic_id, ask)| {
             let partition = A::partition(ask);
-            // A coordinator leaves out what it can't decide, all of a group without a name: asking again is no use.
+            // A coordinator leaves out all of a group without a name: asking again is no use.
             let result = answered
                 .entry((*topic_id, partition))
                 .or_insert_with(|| A::refused(partition, ErrorCode::UnknownServerError.into()));

@@ -156,8 +156,8 @@ fn judge(
     Ok(true)
 }
 
-/// Applies the operations to a broker's dynamic settings, to see what they would be. As in Apache Kafka an unknown
-/// operation is named before the first is applied.
+/// Applies the operations to a broker's dynamic settings, to see what they would be. As in Apache Kafka an
+/// unknown operation is named before the first is applied.
 fn apply(configs: &[AlterableConfig], settings: &mut Settings) -> Outcome {
     let known = [op::SET, op::DELETE, op::APPEND, op::SUBTRACT];
     let mut operations = configs.iter().map(|config| config.config_operation);

@@ -1,4 +1,4 @@
-//! DescribeProducers (KIP-664): who has written to a partition lately.
+//! DescribeProducers (KIP-664): who has written to a partition lately. Each replica answers, not only the leader.
 //!
 //! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED,
 //! UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
@@ -62,7 +62,7 @@ fn producer(entry: &ProducerEntry) -> ProducerState {
 
 fn message(error: ErrorCode) -> Option<StrBytes> {
     let text = match error {
-        ErrorCode::NotLeaderOrFollower => "This broker does not lead the partition.",
+        ErrorCode::NotLeaderOrFollower => "This broker has no replica of the partition.",
         ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
         ErrorCode::TopicAuthorizationFailed => authorization::message(error),
         _ => return None,

@@ -258,14 +258,13 @@ impl Partition {
         self.lock().log.as_ref().map_or(0, Log::size_bytes)
     }
 
-    /// The producers that have written lately.
+    /// The producers that have written lately, as this replica knows them: a follower answers too.
     ///
     /// # Errors
-    /// NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.
+    /// KAFKA_STORAGE_ERROR.
     pub fn active_producers(&self) -> Result<Vec<ProducerEntry>, ErrorCode> {
         self.check_online()?;
         let mut state = self.lock();
-        state.core.check_leader()?;
         let log = state.log.as_mut().ok_or(ErrorCode::UnknownTopicOrPartition)?;
         log.active_producers().map_err(|error| self.failed(&error))
     }

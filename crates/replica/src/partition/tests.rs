@@ -105,6 +105,16 @@ impl Fixture {
     ) -> Result<Appended, Refused> {
         let mut builder = BatchBuilder::new(Compression::None);
         (0..RECORDS).for_each(|_| builder.append(&RecordFields::default()));
+        self.append_batch(builder, acks, leader_epoch, end_offset)
+    }
+
+    fn append_batch(
+        &self,
+        builder: BatchBuilder,
+        acks: RequiredAcks,
+        leader_epoch: Option<i32>,
+        end_offset: Option<i64>,
+    ) -> Result<Appended, Refused> {
         let how = AppendAs {
             origin: AppendOrigin::Client,
             acks,
@@ -162,6 +172,21 @@ fn acks_all_is_refused_by_too_few_in_sync_and_other_acks_are_not() {
         assert!(fixture.append(acks, None).unwrap().pending.is_none());
     }
     assert_eq!(fixture.end_offset(), 2 * RECORDS);
+}
+
+#[test]
+fn a_follower_too_tells_who_has_written() {
+    let fixture = partition(assignment(1, 3, &[1, 2]));
+    let mut builder = BatchBuilder::new(Compression::None).producer(7, 0, 0);
+    builder.append(&RecordFields::default());
+    fixture
+        .append_batch(builder, RequiredAcks::Leader, None, None)
+        .unwrap();
+    for leader in [1, 2] {
+        fixture.partition.assign(assignment(leader, 3 + leader, &[1, 2]));
+        let producers = fixture.partition.active_producers().unwrap();
+        assert_eq!(producers.iter().map(|each| each.producer_id).collect::<Vec<_>>(), [7]);
+    }
 }
 
 #[test]

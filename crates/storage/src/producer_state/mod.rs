@@ -40,8 +40,8 @@ pub struct ProducerState {
     staged: Vec<ProducerEntry>,
     /// With the last stable offset after each.
     completed: Vec<(CompletedTxn, i64)>,
-    /// Producers of staged markers.
-    ended: Vec<i64>,
+    /// Producers of staged markers, and the markers' epochs.
+    ended: Vec<(i64, i16)>,
     verifications: Verifications,
 }
 
@@ -87,7 +87,7 @@ impl ProducerState {
         let entry = &mut self.staged[index];
         if header.is_control() {
             if let Some(marker) = EndTxnMarker::parse(payload) {
-                self.ended.push(id);
+                self.ended.push((id, header.producer_epoch));
                 if let Some(txn) = end_transaction(entry, header, marker, origin)? {
                     let next = self.first_open_of_others(id);
                     self.completed.push((txn, next.unwrap_or(txn.last_offset + 1)));
@@ -161,8 +161,8 @@ impl ProducerState {
 
     /// Makes the staged changes; hands aborted transactions to `aborted`, for the transaction index.
     pub fn commit(&mut self, mut aborted: impl FnMut(AbortedTxn)) {
-        for producer_id in self.ended.drain(..) {
-            self.verifications.end(producer_id);
+        for (producer_id, marker_epoch) in self.ended.drain(..) {
+            self.verifications.end_before(producer_id, marker_epoch);
         }
         for entry in self.staged.drain(..) {
             if let Some(first_offset) = entry.current_txn_first_offset {

@@ -121,11 +121,15 @@ fn transactional(base_offset: i64, producer_id: i64) -> BatchHeader {
 }
 
 fn marker(base_offset: i64, producer_id: i64, kind: u8) -> (BatchHeader, Vec<u8>) {
+    marker_of(base_offset, (producer_id, 0), kind)
+}
+
+fn marker_of(base_offset: i64, (producer_id, epoch): (i64, i16), kind: u8) -> (BatchHeader, Vec<u8>) {
     let mut builder = BatchBuilder::new(Compression::None)
         .base_offset(base_offset)
         .transactional()
         .control();
-    builder = builder.producer(producer_id, 0, -1);
+    builder = builder.producer(producer_id, epoch, -1);
     let (key, value) = ([0, 0, 0, kind], [0, 0, 0, 0, 0, 3]);
     builder.append(&RecordFields {
         key: Some(&key),
@@ -170,6 +174,33 @@ fn transactions_hold_the_last_stable_offset_until_their_marker_is_replicated() {
     state.high_watermark_updated(14);
     assert_eq!(state.first_unstable_offset(), None);
     assert!(state.entries().all(|entry| entry.coordinator_epoch == 3));
+}
+
+/// (transaction.version 2, epoch of the batch that is verified, epoch of the marker, the guard holds)
+#[test]
+fn a_marker_ends_the_verifications_of_its_transaction_and_not_of_the_one_that_follows() {
+    let cases = [
+        (false, 0, 0, false),
+        (true, 0, 1, false),
+        (true, 1, 1, true),
+        (true, 2, 1, true),
+    ];
+    for (bumps_epoch, producer_epoch, marker_epoch, holds) in cases {
+        let mut state = ProducerState::default();
+        let batch = ProducerSequence {
+            producer_id: 1,
+            producer_epoch,
+            base_sequence: 0,
+        };
+        let guard = state.begin_verification(batch, bumps_epoch, 0).unwrap();
+        let (header, payload) = marker_of(10, (1, marker_epoch), 1);
+        state
+            .stage(&header, &payload, AppendOrigin::Marker { bumps_epoch })
+            .unwrap();
+        state.commit(|_| ());
+        let found = state.check_verified(batch, Some(guard)).is_ok();
+        assert_eq!(found, holds, "{bumps_epoch}, {producer_epoch}, {marker_epoch}");
+    }
 }
 
 /// A batch of a transaction, or the marker that aborts it, as bytes.

@@ -2,8 +2,8 @@
 //!
 //! A producer's first batch in a transaction asks the coordinator whether (or that) the partition is in the
 //! transaction. That answer may be overtaken by the transaction's end. A guard is given before the question
-//! and asked for by the append; the marker takes it away, so that no batch begins a transaction that nobody
-//! will end.
+//! and asked for by the append; the transaction's marker takes it away, so that no batch begins a transaction
+//! that nobody will end.
 
 use std::collections::HashMap;
 
@@ -100,7 +100,16 @@ impl Verifications {
         })
     }
 
-    /// The transaction has begun here, or ended, or never was.
+    /// A marker ends a transaction. With transaction.version 2 it has the epoch of the transaction after it,
+    /// whose first batch may be here already, waiting for the coordinator to be done with this one.
+    pub fn end_before(&mut self, producer_id: i64, marker_epoch: i16) {
+        let is_of_next = |known: &Verification| known.bumps_epoch && known.producer_epoch >= marker_epoch;
+        if !self.by_producer.get(&producer_id).is_some_and(is_of_next) {
+            self.end(producer_id);
+        }
+    }
+
+    /// The transaction has begun here, or never was.
     pub fn end(&mut self, producer_id: i64) {
         self.by_producer.remove(&producer_id);
     }

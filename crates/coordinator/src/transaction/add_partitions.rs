@@ -19,6 +19,11 @@ impl TransactionShard {
         client_transaction_version: i16,
         wall_ms: i64,
     ) -> Result<Decision<()>, ErrorCode> {
+        // Whoever asks: who is fenced will hear of it when the partitions know the outcome.
+        let known = self.transactions.get(transactional_id);
+        if known.is_some_and(|known| known.state.is_prepared()) {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
         let metadata = self.of_producer(transactional_id, producer)?;
         let all_known = partitions
             .iter()

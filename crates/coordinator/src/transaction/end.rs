@@ -117,8 +117,12 @@ impl TransactionMetadata {
     ///  Empty           fenced  new        fenced  state      new: decided, the epoch is bumped
     ///  CompleteAbort   ok      new        state   state      state: INVALID_TXN_STATE
     ///  CompleteCommit  state   new        ok      state
+    ///  Prepare…        busy    busy       busy    busy       busy: CONCURRENT_TRANSACTIONS, of any epoch
     /// ```
     fn end_bumping_epoch(&self, producer: ProducerIdAndEpoch, commit: bool) -> Result<Ending, ErrorCode> {
+        if self.state.is_prepared() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
         let epoch = producer.producer_epoch;
         let wrapped = self.previous_producer_id == producer.producer_id
             && epoch == LAST_EPOCH
@@ -129,11 +133,10 @@ impl TransactionMetadata {
         }
         let is_current = epoch == self.producer_epoch;
         let is_valid = match self.state {
-            TransactionState::Empty | TransactionState::Ongoing => is_current,
-            TransactionState::PrepareCommit | TransactionState::PrepareAbort => bumped,
             TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
                 bumped || wrapped || is_current
             }
+            _ => is_current,
         };
         if !is_valid {
             return Err(ErrorCode::ProducerFenced);
@@ -147,9 +150,6 @@ impl TransactionMetadata {
             }
             (TransactionState::CompleteCommit, true, true)
             | (TransactionState::CompleteAbort, false, true) => Ok(Ending::Again),
-            (TransactionState::PrepareCommit, true, _) | (TransactionState::PrepareAbort, false, _) => {
-                Err(ErrorCode::ConcurrentTransactions)
-            }
             _ => Err(ErrorCode::InvalidTxnState),
         }
     }

@@ -43,6 +43,9 @@ impl TransactionShard {
             let next = created.bump_epoch(request.timeout_ms, expected, wall_ms)?;
             return Ok(initialized(request.transactional_id.into(), next));
         };
+        if known.state.is_prepared() {
+            return Err(ErrorCode::ConcurrentTransactions.into());
+        }
         if request
             .expected
             .is_some_and(|expected| !may_go_on(known, expected))
@@ -50,14 +53,11 @@ impl TransactionShard {
             return Err(ErrorCode::ProducerFenced.into());
         }
         match known.state {
-            TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
-                Err(ErrorCode::ConcurrentTransactions.into())
-            }
             TransactionState::Ongoing => {
                 let fenced = known.fence(request.transaction_version, wall_ms);
                 Ok((vec![record(id, fenced)], Err(ErrorCode::ConcurrentTransactions)))
             }
-            TransactionState::Empty | TransactionState::CompleteCommit | TransactionState::CompleteAbort => {
+            _ => {
                 let expected = request.expected.map(|expected| expected.producer_epoch);
                 let is_current = expected.is_none_or(|epoch| epoch == known.producer_epoch);
                 let next = if known.is_epoch_exhausted() && is_current {

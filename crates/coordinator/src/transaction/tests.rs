@@ -183,13 +183,16 @@ fn a_transaction_of_the_second_way_bumps_the_epoch() {
         partitions: vec![("topic".into(), 0)],
     };
     assert_eq!(work, [expected]);
-    assert_eq!(driven.end(100, 1, 2, true), Err(ConcurrentTransactions));
-    assert_eq!(driven.end(100, 1, 2, false), Err(InvalidTxnState));
-    assert_eq!(
-        driven.end(100, 2, 2, true),
-        Err(ProducerFenced),
-        "it does not know the epoch yet"
-    );
+    for (epoch, commit) in [(1, true), (1, false), (2, true), (2, false), (9, false)] {
+        let end = driven.end(100, epoch, 2, commit);
+        assert_eq!(
+            end,
+            Err(ConcurrentTransactions),
+            "epoch {epoch}: not all partitions know of it"
+        );
+        assert_eq!(driven.add(100, epoch, 2, 1), Err(ConcurrentTransactions));
+        assert_eq!(driven.init(2, Some((99, epoch))), Err(ConcurrentTransactions));
+    }
     for record in driven.shard.complete(ID, producer(100, 2), 0) {
         driven.shard.replay(record, START);
     }

@@ -185,7 +185,10 @@ fn a_follower_too_tells_who_has_written() {
     for leader in [1, 2] {
         fixture.partition.assign(assignment(leader, 3 + leader, &[1, 2]));
         let producers = fixture.partition.active_producers().unwrap();
-        assert_eq!(producers.iter().map(|each| each.producer_id).collect::<Vec<_>>(), [7]);
+        assert_eq!(
+            producers.iter().map(|each| each.producer_id).collect::<Vec<_>>(),
+            [7]
+        );
     }
 }
 

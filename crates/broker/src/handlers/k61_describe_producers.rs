@@ -1,4 +1,4 @@
-//! DescribeProducers (KIP-664): who has written to a partition lately. Each replica answers, not only the leader.
+//! DescribeProducers (KIP-664): who has written to a partition lately, as each of its replicas knows it.
 //!
 //! Version 0. Errors of a partition: INVALID_TOPIC_EXCEPTION, TOPIC_AUTHORIZATION_FAILED,
 //! UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR.

@@ -110,6 +110,11 @@ pub enum Step {
 }
 
 impl Target {
+    /// Whether its state has been read, and still counts.
+    pub fn is_active(&self) -> bool {
+        matches!(self.held.lock().phase, Phase::Active { .. })
+    }
+
     /// Acquires from a partition, at most so many bytes and records; or only looks what is there.
     pub fn step(&self, asking: &Asking, limits: Option<(i32, i64)>, may_be_cold: bool) -> Step {
         let Asking {

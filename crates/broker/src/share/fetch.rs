@@ -86,7 +86,13 @@ impl ShareFetch {
             return self.has_found();
         }
         self.acquire(false);
-        self.has_found()
+        self.has_found() || self.waits_for_nothing()
+    }
+
+    /// Whether an answer without records will do (`min_bytes` is 0), and a partition could have had some.
+    fn waits_for_nothing(&self) -> bool {
+        let is_active = || self.targets.iter().any(Target::is_active);
+        self.asking.wanted.min_bytes == 0 && self.cold.is_empty() && is_active()
     }
 
     /// Whether records have to be read back first.
@@ -94,8 +100,14 @@ impl ShareFetch {
         !self.cold.is_empty()
     }
 
-    /// What was found.
-    pub fn into_found(self) -> Vec<(PartitionKey, Found)> {
+    /// What was found. As with Apache Kafka a partition is among it too that has no records now.
+    pub fn into_found(mut self) -> Vec<(PartitionKey, Found)> {
+        let found = &self.found;
+        let is_found = |key: PartitionKey| found.iter().any(|(known, _)| *known == key);
+        let targets = self.targets.iter();
+        let empty = targets.filter(|target| !is_found(target.key) && target.is_active());
+        let empty: Vec<_> = empty.map(|target| (target.key, Found::default())).collect();
+        self.found.extend(empty);
         self.found
     }
 
@@ -117,7 +129,7 @@ impl ShareFetch {
                 }
                 self.acquire(true);
                 if self.has_found() {
-                    return self.found;
+                    return self.into_found();
                 }
             }
             let missing = i64::try_from(self.asking.wanted.min_bytes.max(1)).unwrap_or(i64::MAX);
@@ -146,7 +158,7 @@ impl ShareFetch {
                 break;
             }
         }
-        self.found
+        self.into_found()
     }
 
     fn has_found(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Share groups on a node: sessions, records acquired and settled, locks that end, and what a restart keeps.
 
+mod first_answer;
+
 use std::time::{Duration, Instant};
 
 use barnabas_protocol::error::ErrorCode;

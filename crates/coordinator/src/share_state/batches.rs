@@ -26,6 +26,26 @@ impl StateBatch {
     }
 }
 
+/// Adds new batches to a list that [`combine`] made: what it makes of both, but at the price of the new ones.
+/// Where records wait for their time the list may be long.
+pub fn merge(list: &mut Vec<StateBatch>, new: &[StateBatch], start_offset: i64) {
+    list.drain(..list.partition_point(|batch| batch.last_offset < start_offset));
+    if let Some(first) = list.first_mut() {
+        first.first_offset = first.first_offset.max(start_offset);
+    }
+    let firsts = new.iter().map(|batch| batch.first_offset);
+    let lasts = new.iter().map(|batch| batch.last_offset);
+    let Some((first_offset, last_offset)) = firsts.min().zip(lasts.max()) else {
+        return;
+    };
+    // Neighbours too: they may become one with what is new.
+    let from = list.partition_point(|batch| batch.last_offset < first_offset.saturating_sub(1));
+    let to = list.partition_point(|batch| batch.first_offset <= last_offset.saturating_add(1));
+    let to = to.max(from);
+    let combined = combine(&list[from..to], new, start_offset);
+    list.splice(from..to, combined);
+}
+
 /// All batches of both as one sorted list without overlaps, from `start_offset` on (all of it with -1).
 /// Batches that end before they begin say nothing.
 pub fn combine(before: &[StateBatch], new: &[StateBatch], start_offset: i64) -> Vec<StateBatch> {
@@ -210,6 +230,10 @@ mod tests {
                 pair[0].last_offset + 1 < pair[1].first_offset || pair[0].rank() != pair[1].rank()
             };
             assert!(combined.windows(2).all(is_tight), "{combined:?}");
+            let (before, new) = all.split_at(all.len() / 2);
+            let mut merged = combine(before, &[], -1);
+            merge(&mut merged, new, start_offset);
+            assert_eq!(merged, combined, "{new:?} into {before:?} from {start_offset}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use barnabas_protocol::error::ErrorCode;
 
-use super::batches::{StateBatch, combine};
+use super::batches::{StateBatch, combine, merge};
 use super::record::{SharePartition, ShareSnapshot, ShareStateRecord, ShareUpdate};
 use super::{NO_COUNT, NO_START_OFFSET, ShareStateShard, State};
 use crate::consumer::refusal::Refusal;
@@ -167,10 +167,13 @@ impl ShareStateShard {
         update: ShareUpdate,
         wall_ms: i64,
     ) -> ShareStateRecord {
-        if state.updates < self.config.updates_per_snapshot {
+        let is_large = state.is_large(update.batches.len());
+        if state.updates < self.config.updates_per_snapshot || is_large {
             return ShareStateRecord::Update(of.clone(), update);
         }
         let now = &state.now;
+        let mut batches = now.batches.clone();
+        merge(&mut batches, &update.batches, update.start_offset);
         let snapshot = ShareSnapshot {
             snapshot_epoch: now.snapshot_epoch.wrapping_add(1),
             state_epoch: now.state_epoch,
@@ -179,7 +182,7 @@ impl ShareStateShard {
             delivery_complete_count: update.delivery_complete_count,
             created_ms: wall_ms,
             written_ms: wall_ms,
-            batches: combine(&now.batches, &update.batches, update.start_offset),
+            batches,
         };
         ShareStateRecord::Snapshot(of.clone(), Some(Box::new(snapshot)))
     }

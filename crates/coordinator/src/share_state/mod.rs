@@ -24,7 +24,7 @@ pub use batches::StateBatch;
 pub use decide::ShareWrite;
 pub use record::{SharePartition, ShareSnapshot, ShareStateRecord, ShareUpdate};
 
-use batches::combine;
+use batches::merge;
 
 /// The broker's settings that the share coordinator reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct ShareStateConfig {
 pub const NO_START_OFFSET: i64 = -1;
 /// What stands for a number of completed deliveries that is not known.
 const NO_COUNT: i32 = -1;
+/// A batch of a snapshot takes 20 bytes, and a record of the topic a million. Where there are more batches no
+/// snapshot is written, and the log keeps all updates.
+const SNAPSHOT_BATCHES_MAX: usize = 45_000;
 
 /// The share partitions of a partition of `__share_group_state`.
 #[derive(Debug)]
@@ -123,7 +126,7 @@ impl ShareStateShard {
         let old = self
             .states
             .iter()
-            .filter(|(_, state)| state.now.written_ms < written_before_ms);
+            .filter(|(_, state)| state.now.written_ms < written_before_ms && !state.is_large(0));
         let refreshed = old.map(|(of, state)| {
             let snapshot = ShareSnapshot {
                 snapshot_epoch: state.now.snapshot_epoch.wrapping_add(1),
@@ -143,6 +146,11 @@ impl ShareStateShard {
 }
 
 impl State {
+    /// Whether a snapshot with so many batches more would be too large for the log.
+    fn is_large(&self, more: usize) -> bool {
+        self.now.batches.len() + more > SNAPSHOT_BATCHES_MAX
+    }
+
     fn update(&mut self, update: &ShareUpdate) {
         let now = &mut self.now;
         self.leader_epoch_seen = self.leader_epoch_seen.max(update.leader_epoch);
@@ -152,6 +160,6 @@ impl State {
             now.start_offset = update.start_offset;
             now.delivery_complete_count = update.delivery_complete_count;
         }
-        now.batches = combine(&now.batches, &update.batches, now.start_offset);
+        merge(&mut now.batches, &update.batches, now.start_offset);
     }
 }

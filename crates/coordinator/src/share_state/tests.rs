@@ -265,3 +265,33 @@ fn what_is_older_than_every_last_snapshot_is_redundant() {
     assert_eq!(shard.redundant_before(), 109);
     assert_eq!(shard.summary(&of(0), true), Ok(None));
 }
+
+#[test]
+fn a_state_too_large_for_a_snapshot_is_kept_in_updates() {
+    let mut shard = shard(0);
+    shard.do_initialize(0, 0, 0);
+    let every_second = |from: i64| -> Vec<StateBatch> {
+        let offsets = (0..40_000).map(|nth| from + 2 * nth);
+        offsets.map(|offset| batch(offset, offset, 2, 1)).collect()
+    };
+    let is_snapshot = |record: &ShareStateRecord| matches!(record, ShareStateRecord::Snapshot(..));
+    assert!(is_snapshot(&shard.do_write(&write(0, 0, 0, 0, &every_second(1)))));
+    assert!(!is_snapshot(&shard.do_write(&write(
+        0,
+        0,
+        0,
+        0,
+        &every_second(100_001)
+    ))));
+    assert!(shard.refresh(i64::MAX, NOW_MS).is_empty());
+    // What lay before has been settled: there is room for a snapshot again.
+    assert!(!is_snapshot(&shard.do_write(&write(0, 0, 180_000, 0, &[]))));
+    assert!(is_snapshot(&shard.do_write(&write(
+        0,
+        0,
+        180_000,
+        0,
+        &[batch(190_001, 190_001, 2, 1)]
+    ))));
+    assert_eq!(shard.refresh(i64::MAX, NOW_MS).len(), 1);
+}

@@ -13,20 +13,8 @@ use tokio::time::sleep;
 
 use super::attempts::Attempts;
 use super::link::{Link, Unanswered};
+use super::to::To;
 use super::{Brokers, KafkaError, Properties, Settings};
-
-/// Whom to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum To {
-    /// Any node that answers.
-    Any,
-    /// The one that takes what a controller decides.
-    Controller,
-    /// The broker with this id.
-    Broker(i32),
-    /// The broker with this id, on a connection where answers may take their time.
-    Reader(i32),
-}
 
 /// A cluster, as a client sees it. Lives on one thread.
 pub struct Cluster {
@@ -189,6 +177,9 @@ impl Cluster {
             }
             // Where the node is may have changed.
             self.brokers.take();
+            if let To::Found(_) = to {
+                return Err(KafkaError::of_code(ErrorCode::NetworkException.code(), None));
+            }
             attempts.pause().await?;
         }
     }
@@ -348,43 +339,6 @@ impl Cluster {
                 self.brokers.take();
                 Err(lost())
             }
-        }
-    }
-}
-
-impl To {
-    /// The id of the node that is meant, if it is a certain one.
-    fn node(self, brokers: &Brokers) -> Option<i32> {
-        match self {
-            To::Any => None,
-            To::Controller => Some(brokers.controller),
-            To::Broker(id) | To::Reader(id) => Some(id),
-        }
-    }
-
-    /// Whether the connection is one where answers may take their time.
-    fn may_wait(self) -> bool {
-        matches!(self, To::Reader(_))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_is_asked_at_its_own_node() {
-        let brokers = Brokers {
-            list: Vec::new(),
-            controller: 7,
-        };
-        for (to, expected) in [
-            (To::Any, None),
-            (To::Controller, Some(7)),
-            (To::Broker(2), Some(2)),
-            (To::Reader(3), Some(3)),
-        ] {
-            assert_eq!(to.node(&brokers), expected, "{to:?}");
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::kafka_uuid;
 use barnabas_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use barnabas_protocol::messages::consumer_group_heartbeat_response::Assignment;
@@ -12,7 +11,7 @@ use barnabas_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHe
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::coordinators::Coordinated;
+use super::coordinators::{Coordinated, Heard};
 use super::leaders::TopicPartition;
 use super::membership::MemberSettings;
 use super::{Cluster, KafkaError, To, group_id, wire};
@@ -29,7 +28,7 @@ pub struct ConsumerMember<'a> {
     cluster: &'a Cluster,
     pub(super) group: String,
     settings: MemberSettings,
-    pub(super) coordinator: To,
+    coordinator: To,
     pub(super) member_id: String,
     pub(super) epoch: i32,
     topics: Vec<String>,
@@ -95,35 +94,24 @@ impl<'a> ConsumerMember<'a> {
     }
 
     fn beat(&mut self) -> Result<(), KafkaError> {
-        let answer = self.ask(self.epoch)?;
-        self.next_heartbeat =
-            Instant::now() + Duration::from_millis(answer.heartbeat_interval_ms.max(1) as u64);
-        match ErrorCode::from_code(answer.error_code) {
-            Some(ErrorCode::None) => {
+        let answered = self.ask(self.epoch);
+        self.next_heartbeat = Instant::now();
+        match self.cluster.heard(answered, &self.group, &mut self.coordinator)? {
+            Heard::Answer(answer) => {
+                self.next_heartbeat += Duration::from_millis(answer.heartbeat_interval_ms.max(1) as u64);
                 self.epoch = answer.member_epoch;
                 if let Some(assignment) = answer.assignment {
                     self.target = by_id(assignment);
                 }
-                Ok(())
             }
-            Some(ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch) => {
+            Heard::Fenced => {
                 self.epoch = JOINING;
                 self.owned.clear();
                 self.target.clear();
-                self.next_heartbeat = Instant::now();
-                Ok(())
             }
-            Some(code) if code.retriable() => {
-                self.cluster.pause(Duration::from_millis(100));
-                self.coordinator = self.cluster.coordinator(Coordinated::Group, &self.group)?;
-                self.next_heartbeat = Instant::now();
-                Ok(())
-            }
-            _ => Err(KafkaError::of_code(
-                answer.error_code,
-                answer.error_message.as_deref(),
-            )),
+            Heard::Moved => {}
         }
+        Ok(())
     }
 
     fn ask(&self, epoch: i32) -> Result<ConsumerGroupHeartbeatResponse, KafkaError> {
@@ -144,8 +132,11 @@ impl<'a> ConsumerMember<'a> {
                 topics.map(|topic| super::topic_name(topic)).collect()
             }))
             .with_topic_partitions(is_member.then(|| owned.collect()));
-        self.cluster
-            .ask(self.coordinator, "consumerGroupHeartbeat", &request)
+        let answer = self
+            .cluster
+            .ask(self.coordinator, "consumerGroupHeartbeat", &request)?;
+        KafkaError::check(answer.error_code, answer.error_message.as_deref())?;
+        Ok(answer)
     }
 
     /// What it reads, by the topics' names.

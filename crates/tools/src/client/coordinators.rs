@@ -1,9 +1,14 @@
 //! Which broker coordinates a group or a transaction.
 
+use std::time::Duration;
+
 use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::FindCoordinatorRequest;
 
 use super::{Cluster, KafkaError, To, wire};
+
+/// How long a member waits before it looks for its coordinator again.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// What is coordinated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +17,16 @@ pub enum Coordinated {
     Group = 0,
     /// A transactional id.
     Transaction = 1,
+}
+
+/// What came of a heartbeat.
+pub enum Heard<T> {
+    /// The coordinator's answer.
+    Answer(T),
+    /// The group has gone on without the member, which has to join anew.
+    Fenced,
+    /// The coordinator may be another by now, and was looked for.
+    Moved,
 }
 
 impl Cluster {
@@ -42,7 +57,31 @@ impl Cluster {
                 }
             }
         })?;
-        Ok(To::Broker(id))
+        Ok(To::Found(id))
+    }
+
+    /// What to do after the heartbeat of a member whose epochs the coordinator keeps.
+    ///
+    /// # Errors
+    /// The group has ended the membership for good.
+    pub fn heard<T>(
+        &self,
+        answered: Result<T, KafkaError>,
+        group: &str,
+        coordinator: &mut To,
+    ) -> Result<Heard<T>, KafkaError> {
+        match answered {
+            Ok(answer) => Ok(Heard::Answer(answer)),
+            Err(error) if error.is(ErrorCode::UnknownMemberId) || error.is(ErrorCode::FencedMemberEpoch) => {
+                Ok(Heard::Fenced)
+            }
+            Err(error) if error.is_retriable() => {
+                self.pause(LOOK_AGAIN_AFTER);
+                *coordinator = self.coordinator(Coordinated::Group, group)?;
+                Ok(Heard::Moved)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Does something at the coordinator of a group, and again where it has moved or is still loading.

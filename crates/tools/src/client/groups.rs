@@ -208,10 +208,7 @@ impl Cluster {
 
     /// The broker that is meant.
     pub(super) fn known(&self, broker: To) -> Option<Broker> {
-        let To::Broker(id) = broker else {
-            return None;
-        };
-        self.brokers("describeCluster").ok()?.get(id).cloned()
+        self.brokers("describeCluster").ok()?.get(broker.id()?).cloned()
     }
 
     /// Deletes a group.

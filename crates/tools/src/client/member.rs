@@ -71,7 +71,7 @@ impl<'a> Member<'a> {
             Member::Classic(member) => member.commit(offsets),
             Member::Consumer(cluster, member) => {
                 let who = (member.member_id.as_str(), member.epoch, None);
-                commit(cluster, member.coordinator, &member.group, who, offsets)
+                commit(cluster, &member.group, who, offsets)
             }
         }
     }

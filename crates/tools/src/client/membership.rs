@@ -252,9 +252,11 @@ impl<'a> Membership<'a> {
                         .map(wire),
                 )
         };
-        let (_, answer) = self.cluster.ask_with(self.coordinator, "heartbeat", request)?;
-        match ErrorCode::from_code(answer.error_code) {
-            Some(ErrorCode::None) => Ok(false),
+        let answered = self.cluster.ask_with(self.coordinator, "heartbeat", request);
+        let Err(error) = answered.and_then(|(_, answer)| KafkaError::check(answer.error_code, None)) else {
+            return Ok(false);
+        };
+        match error.code {
             Some(ErrorCode::RebalanceInProgress) => Ok(true),
             Some(ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration) => {
                 self.member_id.clear();
@@ -264,7 +266,7 @@ impl<'a> Membership<'a> {
                 self.coordinator = self.cluster.coordinator(Coordinated::Group, &self.group)?;
                 Ok(false)
             }
-            _ => Err(KafkaError::of_code(answer.error_code, None)),
+            _ => Err(error),
         }
     }
 
@@ -275,7 +277,7 @@ impl<'a> Membership<'a> {
     pub fn commit(&self, offsets: &Offsets) -> Result<(), KafkaError> {
         let (epoch, instance) = (self.generation, self.settings.instance.as_deref());
         let member = (self.member_id.as_str(), epoch, instance);
-        commit(self.cluster, self.coordinator, &self.group, member, offsets)
+        commit(self.cluster, &self.group, member, offsets)
     }
 
     /// Leaves the group, unless this member keeps its place by a `group.instance.id`.
@@ -307,7 +309,6 @@ pub type Offsets = BTreeMap<TopicPartition, (i64, i32)>;
 /// They are not committed.
 pub fn commit(
     cluster: &Cluster,
-    coordinator: To,
     group: &str,
     (id, epoch, instance): (&str, i32, Option<&str>),
     offsets: &Offsets,
@@ -335,9 +336,11 @@ pub fn commit(
         .with_group_instance_id(instance.map(wire))
         .with_retention_time_ms(-1)
         .with_topics(topics.collect());
-    let answer = cluster.ask_up_to(coordinator, "offsetCommit", COMMIT_BY_NAME, &request)?;
-    let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
-    partitions.try_for_each(|partition| KafkaError::check(partition.error_code, None))
+    cluster.at_coordinator(group, "offsetCommit", |coordinator| {
+        let answer = cluster.ask_up_to(coordinator, "offsetCommit", COMMIT_BY_NAME, &request)?;
+        let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.try_for_each(|partition| KafkaError::check(partition.error_code, None))
+    })
 }
 
 /// The partitions in an assignment of the classic protocol.

@@ -37,16 +37,18 @@ pub mod share_member;
 pub mod share_session;
 mod stop;
 mod streams_groups;
+mod to;
 mod together;
 pub mod topics;
 pub mod transactions;
 
 pub use brokers::{Broker, Brokers};
-pub use call::{Cluster, To};
+pub use call::Cluster;
 pub use error::KafkaError;
 pub use secure::Secure;
 pub use settings::{Properties, Settings};
 pub use stop::Stop;
+pub use to::To;
 pub use together::all;
 
 use barnabas_protocol::messages::{GroupId, StrBytes, TopicName};

@@ -14,7 +14,7 @@ use barnabas_protocol::messages::{
 };
 
 use super::leaders::{TopicPartition, by_topic};
-use super::{Broker, Cluster, KafkaError, To, group_id, topic_name};
+use super::{Broker, Cluster, KafkaError, group_id, topic_name};
 
 /// A share group and its members.
 #[derive(Clone, Debug)]
@@ -85,13 +85,10 @@ impl Cluster {
                     assigned: assigned.collect(),
                 }
             });
-            let To::Broker(node) = coordinator else {
-                return Err(KafkaError::plain("a coordinator is a broker"));
-            };
             Ok(ShareGroup {
                 id: group.group_id.to_string(),
                 state: group.group_state.to_string(),
-                coordinator: self.brokers("describeCluster")?.get(node).cloned(),
+                coordinator: self.known(coordinator),
                 epochs: (group.group_epoch, group.assignment_epoch),
                 members: members.collect(),
             })

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use barnabas_protocol::error::ErrorCode;
 use barnabas_protocol::messages::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
 use tokio::time::Instant;
 
-use super::coordinators::Coordinated;
-use super::share_member::{PAUSE, ShareMember};
+use super::coordinators::Heard;
+use super::share_member::ShareMember;
 use super::share_session::IdPartition;
 use super::{KafkaError, group_id, topic_name, wire};
 
@@ -19,11 +18,11 @@ pub const LEAVING: i32 = -1;
 
 impl ShareMember<'_> {
     pub(super) fn beat(&mut self) -> Result<(), KafkaError> {
-        let answer = self.heartbeat(self.epoch)?;
-        let interval = Duration::from_millis(answer.heartbeat_interval_ms.max(1) as u64);
-        self.next_heartbeat = Instant::now() + interval;
-        match ErrorCode::from_code(answer.error_code) {
-            Some(ErrorCode::None) => {
+        let answered = self.heartbeat(self.epoch);
+        self.next_heartbeat = Instant::now();
+        match self.cluster.heard(answered, &self.group, &mut self.coordinator)? {
+            Heard::Answer(answer) => {
+                self.next_heartbeat += Duration::from_millis(answer.heartbeat_interval_ms.max(1) as u64);
                 self.epoch = answer.member_epoch;
                 if let Some(assignment) = answer.assignment {
                     let topics = assignment.topic_partitions.into_iter();
@@ -33,25 +32,14 @@ impl ShareMember<'_> {
                     });
                     self.assign(partitions.collect());
                 }
-                Ok(())
             }
-            Some(ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch) => {
+            Heard::Fenced => {
                 self.epoch = JOINING;
                 self.assign(BTreeSet::new());
-                self.next_heartbeat = Instant::now();
-                Ok(())
             }
-            Some(code) if code.retriable() => {
-                self.cluster.pause(PAUSE);
-                self.coordinator = self.cluster.coordinator(Coordinated::Group, &self.group)?;
-                self.next_heartbeat = Instant::now();
-                Ok(())
-            }
-            _ => Err(KafkaError::of_code(
-                answer.error_code,
-                answer.error_message.as_deref(),
-            )),
+            Heard::Moved => {}
         }
+        Ok(())
     }
 
     pub(super) fn assign(&mut self, partitions: BTreeSet<IdPartition>) {
@@ -69,7 +57,10 @@ impl ShareMember<'_> {
             .with_member_id(wire(&self.member_id))
             .with_member_epoch(epoch)
             .with_subscribed_topic_names(topics);
-        self.cluster
-            .ask(self.coordinator, "shareGroupHeartbeat", &request)
+        let answer = self
+            .cluster
+            .ask(self.coordinator, "shareGroupHeartbeat", &request)?;
+        KafkaError::check(answer.error_code, answer.error_message.as_deref())?;
+        Ok(answer)
     }
 }

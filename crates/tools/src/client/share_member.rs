@@ -24,7 +24,7 @@ const FETCH: i16 = 1;
 /// So many records are acquired at once at most, whatever a broker says.
 const ACQUIRED_MOST: i64 = 1 << 24;
 /// A pause before a leader that can't be asked at the moment is tried again.
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a leader said to what became of records of a partition.
 #[derive(Clone, Debug)]

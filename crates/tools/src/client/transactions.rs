@@ -58,17 +58,15 @@ impl Cluster {
     /// # Errors
     /// It isn't known.
     pub fn describe_transaction(&self, id: &str) -> Result<(i32, TransactionState), KafkaError> {
-        let to = self.coordinator(Coordinated::Transaction, id)?;
         let request = DescribeTransactionsRequest::default().with_transactional_ids(vec![wire(id).into()]);
-        let answer = self.ask(to, "describeTransactions", &request)?;
+        let (to, answer) = self.retry("describeTransactions", || {
+            let to = self.coordinator(Coordinated::Transaction, id)?;
+            Ok((to, self.ask(to, "describeTransactions", &request)?))
+        })?;
         let nothing = || KafkaError::plain(format!("the coordinator says nothing of {id}"));
         let state = answer.transaction_states.into_iter().next().ok_or_else(nothing)?;
         KafkaError::check(state.error_code, None)?;
-        let node = match to {
-            To::Broker(node) => node,
-            _ => -1,
-        };
-        Ok((node, state))
+        Ok((to.id().unwrap_or(-1), state))
     }
 
     /// The producers that have written to these partitions, as a broker knows them.

@@ -14,7 +14,7 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * Copies a topic and counts its values by their first letter, each record exactly once: through a repartition topic into a store
- * with a changelog. Usage: compat.Counts BOOTSTRAP INPUT STATE_DIR; runs until it is ended.
+ * with a changelog. Usage: compat.Counts BOOTSTRAP INPUT STATE_DIR [GROUP_PROTOCOL]; runs until it is ended.
  */
 public final class Counts {
     public static void main(String[] arguments) throws Exception {
@@ -38,9 +38,12 @@ public final class Counts {
         settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100);
         settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
-        settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
-        settings.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 6_000);
-        settings.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), 1_000);
+        if (arguments.length > 3) {
+            settings.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, arguments[3]);
+        } else {
+            settings.put(StreamsConfig.consumerPrefix("session.timeout.ms"), 6_000);
+            settings.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), 1_000);
+        }
         settings.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
         settings.put(StreamsConfig.producerPrefix("transaction.timeout.ms"), 5_000);
         KafkaStreams streams = new KafkaStreams(builder.build(), settings);

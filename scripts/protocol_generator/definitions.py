@@ -85,6 +85,8 @@ class Versions:
 class Field:
     def __init__(self, spec, message, within):
         self.name = snake(spec["name"])
+        # As Kafka's JSON has it.
+        self.label = spec["name"][0].lower() + spec["name"][1:]
         # A tagged field may leave out its versions.
         self.versions = Versions.parse(spec.get("versions", spec.get("taggedVersions")), within)
         self.nullable = Versions.parse(spec.get("nullableVersions"), self.versions)
@@ -200,11 +202,11 @@ def definition_texts(sources):
                         yield jar.read(name).decode()
 
 
-def load(sources, names):
-    """Every request and response, and the messages named, by name."""
+def load(sources, wanted):
+    """Every request and response, and the messages that are wanted, by name."""
     messages = {}
     for text in definition_texts(sources):
         spec = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.M))
-        if spec.get("type") in ("request", "response") or spec.get("name") in names:
+        if spec.get("type") in ("request", "response") or wanted(spec):
             messages[spec["name"]] = Message(spec)
     return messages

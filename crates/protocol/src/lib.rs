@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod codec;
+pub mod described;
 pub mod error;
 pub mod fetch;
 pub mod frame;

@@ -182,12 +182,12 @@ pub(crate) fn put_array<T, B: ByteBufMut>(
         .try_for_each(|entry| put(buf, entry))
 }
 
-/// A nullable struct: a byte says whether it is there.
+/// A nullable struct: a byte says whether it is there, -1 or in a tagged field 0 that it is not.
 pub(crate) fn get_struct<T, B: ByteBuf>(
     buf: &mut B,
     get: impl FnOnce(&mut B) -> Result<T>,
 ) -> Result<Option<T>> {
-    if get_int8(buf)? < 0 {
+    if get_int8(buf)? <= 0 {
         return Ok(None);
     }
     get(buf).map(Some)

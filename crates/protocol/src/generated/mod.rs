@@ -31,6 +31,7 @@ pub mod describe_log_dirs_request;
 pub mod describe_log_dirs_response;
 pub mod describe_share_group_offsets_request;
 pub mod describe_share_group_offsets_response;
+pub(crate) mod described;
 pub mod feature_level_record;
 pub mod group_metadata_key;
 pub mod group_metadata_value;

@@ -5,4 +5,5 @@ mod any_message;
 mod every_message;
 mod generated;
 mod golden;
+mod kafkas_records;
 mod mutated_records;

@@ -121,3 +121,12 @@ def test_the_next_start_has_the_same_keys_and_users(secure, data):
     finally:
         again.process.kill()
         again.process.wait(10)
+
+
+def test_a_start_that_is_refused_makes_nothing(tmp_path):
+    """A list of topics with a mistake: no certificate, no password, no folder."""
+    data = tmp_path / "none"
+    command = [paths.barnabas_binary(), "--secure", "--data", data, "--port", "0", "--topic", "not a name:1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and "not a name" in done.stderr, done
+    assert not data.exists()

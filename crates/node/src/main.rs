@@ -14,7 +14,6 @@ use std::process::{self, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use barnabas_config::definitions::{self, ConfigKey};
-use barnabas_config::load::StartSettings;
 use barnabas_controller::log_format::LogFormat;
 use barnabas_environment::Environment;
 use barnabas_import::{self as import, Import};
@@ -25,12 +24,12 @@ use barnabas_node::logs;
 use barnabas_node::nodes;
 use barnabas_node::outside::Outside;
 use barnabas_node::ready::{Others, Ready, reachable};
-use barnabas_node::secure;
+use barnabas_node::secure::{self, Secured};
 use barnabas_node::server::Server;
 use barnabas_node::settings;
 use barnabas_node::signals::Signals;
 use barnabas_node::start_topics::{self, Wanted};
-use barnabas_node::takeover;
+use barnabas_node::takeover::{self, Found};
 use barnabas_storage::kafka_uuid;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -201,8 +200,8 @@ fn run(start: Start, began: Instant) -> Result<(), String> {
         others,
         is_secured,
     };
-    let settings = takeover::settings(start, temporary.as_ref().map(TempDir::path), &runtime)?;
-    LocalSet::new().block_on(&runtime, serve(settings, apply, &saying))
+    let found = takeover::settings(start, temporary.as_ref().map(TempDir::path), &runtime)?;
+    LocalSet::new().block_on(&runtime, serve(found, apply, &saying))
 }
 
 fn run_nodes(nodes: &Nodes, began: Instant) -> Result<(), String> {
@@ -289,7 +288,8 @@ struct Saying {
     is_secured: bool,
 }
 
-async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Result<(), String> {
+async fn serve(found: Found, apply: bool, saying: &Saying) -> Result<(), String> {
+    let (mut settings, secured) = found;
     let mut signals = Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -305,6 +305,7 @@ async fn serve(mut settings: StartSettings, apply: bool, saying: &Saying) -> Res
         .map(|dir| dir.display().to_string())
         .collect();
     let wanted = Wanted::of(&mut settings, apply)?;
+    secured.iter().try_for_each(Secured::write)?;
     let http_tls = http::tls(&settings)?;
     let http = http::start(settings.http.as_ref(), http_tls.as_ref())?;
     let entrance = Entrance::of(&settings);

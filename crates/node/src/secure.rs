@@ -7,7 +7,8 @@
 //!      secure-users.properties     NAME=PASSWORD, to be edited
 //!      secure-client.properties    for --command-config of Kafka's tools, and for Java
 //! ```
-//! What is there is kept; what is deleted is made anew. Authority and server go together.
+//! What is there is kept; what is deleted is made anew. Authority and server go together. Nothing is written
+//! before the rest of the start is known to be in order.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -39,36 +40,49 @@ const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 pub struct Secured {
     folder: PathBuf,
     users: Vec<(String, String)>,
+    /// What is not there yet.
+    made: Vec<(PathBuf, String)>,
 }
 
 impl Secured {
-    /// Makes in the data folder what is not there. `listen` is where the secured listener is, if that was
-    /// said.
+    /// Reads what is in the data folder, and makes what is not, but for writing it. `listen` is where the
+    /// secured listener is, if that was said.
     ///
     /// # Errors
-    /// A file can't be read or written.
+    /// A file can't be read.
     pub fn prepare(folder: &Path, listen: Option<&str>, environment: &Environment) -> Result<Self, String> {
         let folder = std::path::absolute(folder).map_err(|error| said(folder, &error))?;
-        fs::create_dir_all(&folder).map_err(|error| said(&folder, &error))?;
+        let mut made = Vec::new();
         let (authority, server) = (folder.join(AUTHORITY), folder.join("secure-server.pem"));
         if !(authority.exists() && server.exists()) {
             let now_s = environment.clock.wall_ms() / 1000;
             let issued = issuing::issue(&SystemRandom::new(), now_s, &hosts(listen))?;
-            write(&server, &issued.server)?;
-            write(&authority, &issued.authority)?;
+            made.extend([(server, issued.server), (authority, issued.authority)]);
         }
         let file = folder.join("secure-users.properties");
-        if !file.exists() {
+        let text = if file.exists() {
+            files::read(&file).map_err(|error| said(&file, &error))?
+        } else {
             let password = nonce(&|bytes| environment.random.fill(bytes));
             let password = password.replace(['+', '/', '='], "");
-            write(&file, &properties::line(USER, &password))?;
-        }
-        let text = files::read(&file).map_err(|error| said(&file, &error))?;
+            let text = properties::line(USER, &password);
+            made.push((file.clone(), text.clone()));
+            text.into_bytes()
+        };
         let users = properties::parse(&text).map_err(|error| format!("{}: {error}", file.display()))?;
         if users.is_empty() {
             return Err(format!("{}: there is no NAME=PASSWORD in it", file.display()));
         }
-        Ok(Secured { folder, users })
+        Ok(Secured { folder, users, made })
+    }
+
+    /// Writes what was made.
+    ///
+    /// # Errors
+    /// A file can't be written.
+    pub fn write(&self) -> Result<(), String> {
+        fs::create_dir_all(&self.folder).map_err(|error| said(&self.folder, &error))?;
+        self.made.iter().try_for_each(|(path, text)| write(path, text))
     }
 
     /// The settings that make the listener, weaker than others of the command line.
@@ -256,7 +270,11 @@ mod tests {
     fn what_is_there_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let prepare = || Secured::prepare(folder.path(), None, &Environment::system()).unwrap();
-        let (first, second) = (prepare(), prepare());
+        let first = prepare();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        first.write().unwrap();
+        let second = prepare();
+        assert_eq!((first.made.len(), second.made.len()), (3, 0));
         assert_eq!(first.users, second.users);
         assert!(first.users[0].1.len() >= 24);
         fs::write(folder.path().join("secure-users.properties"), "eve=a\"b\n").unwrap();

@@ -20,6 +20,17 @@ use crate::secure::Secured;
 /// # Errors
 /// They can't be read, or a node can't start with them.
 pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, String> {
+    read_secured(start, temporary).map(|(settings, _)| settings)
+}
+
+/// As [`read`], and what the secured listener needs, which is to be written before the node starts.
+///
+/// # Errors
+/// As there.
+pub fn read_secured(
+    start: Start,
+    temporary: Option<&Path>,
+) -> Result<(StartSettings, Option<Secured>), String> {
     let file = match start.file {
         Some(path) => {
             let bytes = files::read_given(&path, FILE_BYTES_MAX);
@@ -60,11 +71,16 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
         None => return Err("there is no home folder to keep data in: give --data DIR".to_owned()),
     };
     let mut listen = start.listen;
+    let mut secured = None;
     if start.secure {
         let folder = overrides.iter().rev().find(names_folder);
         let folder = folder.map_or(default_data_dir.as_path(), |(_, folder)| Path::new(folder));
-        let secured = Secured::prepare(folder, listen.as_deref(), &Environment::system())?;
-        overrides.splice(0..0, secured.settings(listen.as_deref()));
+        let made = secured.insert(Secured::prepare(
+            folder,
+            listen.as_deref(),
+            &Environment::system(),
+        )?);
+        overrides.splice(0..0, made.settings(listen.as_deref()));
         listen = None;
     }
     let settings = load(&Sources {
@@ -76,7 +92,7 @@ pub fn read(start: Start, temporary: Option<&Path>) -> Result<StartSettings, Str
     });
     let mut settings = settings.map_err(|error| error.to_string())?;
     start_topics::merge(&mut settings.topics, start.topics);
-    Ok(settings)
+    Ok((settings, secured))
 }
 
 /// A variable's value that lies in a file; none is longer.

@@ -12,28 +12,33 @@ use barnabas_storage::Disk;
 use tokio::runtime::Runtime;
 
 use crate::cli::Start;
+use crate::secure::Secured;
 use crate::{format, settings};
+
+/// The settings of a start, and what is to be written for the secured listener before the node starts.
+pub type Found = (StartSettings, Option<Secured>);
 
 /// The variable that asks for it.
 const VARIABLE: &str = "BARNABAS_IMPORT";
 const IN_PLACE: &str = "in-place";
 
-/// The settings of a start, once its data folders are as they have to be; `temporary` is the folder that goes
+/// The settings of a start, once its data folders are as they have to be, and what is to be written for the
+/// secured listener; `temporary` is the folder that goes
 /// with the process.
 ///
 /// # Errors
 /// They can't be read, or the folders can't be had.
-pub fn settings(start: Start, temporary: Option<&Path>, runtime: &Runtime) -> Result<StartSettings, String> {
+pub fn settings(start: Start, temporary: Option<&Path>, runtime: &Runtime) -> Result<Found, String> {
     if !start.env {
-        return settings::read(start, temporary);
+        return settings::read_secured(start, temporary);
     }
-    let mut found = settings::read(start.clone(), temporary)?;
+    let (mut found, mut secured) = settings::read_secured(start.clone(), temporary)?;
     if is_due(&found)? {
         runtime.block_on(run(found))?;
-        found = settings::read(start, temporary)?;
+        (found, secured) = settings::read_secured(start, temporary)?;
     }
     format::found_with_users(&found, &Environment::system())?;
-    Ok(found)
+    Ok((found, secured))
 }
 
 /// Whether the folders wait for it, and it is asked for.

@@ -8,7 +8,7 @@ use crate::workspace::{root, rust_files, without_comments};
 const LAYERS: &[(&str, &[&[&str]])] = &[
     ("protocol", &[
         &["api", "error", "java_order", "kafka_uuid", "malformed", "reader", "security_protocol", "shape", "guard::ELEMENTS_MAX"],
-        &["frame", "records", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
+        &["frame", "records", "described", "generated", "messages", "wire", "guard", "leader", "topic_ref"],
         &["codec", "header", "produce", "fetch", "share_fetch", "internal_records", "kraft_voters", "metadata_records", "principal_data"],
     ]),
     ("config", &[

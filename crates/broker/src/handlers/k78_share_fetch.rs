@@ -7,7 +7,6 @@
 //! UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, and what the share coordinator says; of its
 //! acknowledgements those of ShareAcknowledge.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +52,6 @@ pub fn start(broker: &Arc<Broker>, context: RequestContext, body: &mut [u8]) -> 
     let mut answer = Answer {
         found: Vec::new(),
         spent: Duration::ZERO,
-        wants_records: request.max_records != 0 && request.max_bytes != 0,
         opened,
         settings,
         context,
@@ -249,8 +247,6 @@ struct Answer {
     opened: Opened,
     settings: ShareSettings,
     found: Vec<(PartitionKey, Found)>,
-    /// Otherwise it is not told of partitions without any.
-    wants_records: bool,
     /// What its start took; zero while there are no quotas.
     spent: Duration,
 }
@@ -302,9 +298,7 @@ impl Answer {
 
     fn reply(mut self, outcomes: Vec<(PartitionKey, acknowledge::Outcome)>) -> Reply {
         let Opened { key, epoch, .. } = &self.opened;
-        if *epoch == INITIAL_EPOCH && self.wants_records {
-            tell_all(&self.opened.partitions, &mut self.found);
-        } else if *epoch != INITIAL_EPOCH && *epoch != FINAL_EPOCH {
+        if *epoch != INITIAL_EPOCH && *epoch != FINAL_EPOCH {
             let judge = (
                 |found: &Found| found.bytes() > 0,
                 |found: &Found| found.error != ErrorCode::None,
@@ -330,11 +324,4 @@ impl Answer {
             outcomes,
         )
     }
-}
-
-/// The first answer of a session has all of its partitions.
-fn tell_all(partitions: &[PartitionKey], found: &mut Vec<(PartitionKey, Found)>) {
-    let told: HashSet<PartitionKey> = found.iter().map(|(key, _)| *key).collect();
-    let untold = partitions.iter().filter(|key| !told.contains(key));
-    found.extend(untold.map(|key| (*key, Found::default())));
 }

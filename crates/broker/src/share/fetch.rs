@@ -100,8 +100,12 @@ impl ShareFetch {
         !self.cold.is_empty()
     }
 
-    /// What was found. As with Apache Kafka a partition is among it too that has no records now.
+    /// What was found. As with Apache Kafka a partition is among it too that has no records now, if any are
+    /// wanted.
     pub fn into_found(mut self) -> Vec<(PartitionKey, Found)> {
+        if self.asking.wanted.max_records == 0 || self.asking.wanted.max_bytes == 0 {
+            return self.found;
+        }
         let found = &self.found;
         let is_found = |key: PartitionKey| found.iter().any(|(known, _)| *known == key);
         let targets = self.targets.iter();

@@ -146,11 +146,11 @@ impl ShareSessions {
     }
 
     /// Of what a request with `epoch` found, keeps what the member has to be told: records, errors, and each
-    /// partition once, even if there is nothing of it.
+    /// partition once.
     ///
     /// # Errors
     /// INVALID_SHARE_SESSION_EPOCH: the session has gone on meanwhile.
-    pub fn keep_told<T: Default>(
+    pub fn keep_told<T>(
         &mut self,
         key: &SessionKey,
         epoch: i32,
@@ -178,12 +178,6 @@ impl ShareSessions {
             }
             is_told
         });
-        for (key, partition) in partitions.iter_mut().filter(|(_, partition)| partition.must_tell) {
-            if !found.iter().any(|(known, _)| known == key) {
-                partition.must_tell = false;
-                found.push((*key, T::default()));
-            }
-        }
         Ok(())
     }
 
@@ -374,13 +368,5 @@ mod tests {
             tell(&mut sessions, 3, ["", "", ""]),
             Err(ErrorCode::InvalidShareSessionEpoch)
         );
-        // What is new is told even if nothing was found of it; once.
-        sessions.go_on(&a, 3, &partitions(&[5]), &[]).unwrap();
-        for expected in [partitions(&[5]), Vec::new()] {
-            let mut found: Vec<(PartitionKey, &str)> = Vec::new();
-            let never = |_: &&str| false;
-            sessions.keep_told(&a, 3, &mut found, (never, never)).unwrap();
-            assert_eq!(found.iter().map(|(key, _)| *key).collect::<Vec<_>>(), expected);
-        }
     }
 }

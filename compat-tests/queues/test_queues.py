@@ -1,24 +1,17 @@
 """Share groups with Apache Kafka's KafkaShareConsumer: tasks are settled one by one, and what was settled is kept."""
 
-import re
-import shlex
 import subprocess
-import sys
 import threading
 
 from harness import program
 from harness.deadline import Deadline
 from harness.java_tools import java
-from harness.paths import REPOSITORY, barnabas_binary
 
 SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.coordinator.rebalance.protocols": "classic,consumer,share",
     "errors.deadletterqueue.auto.create.topics.enable": "true",
-    "group.share.min.record.lock.duration.ms": "1000",
-    "group.share.min.heartbeat.interval.ms": "200",
-    "group.share.heartbeat.interval.ms": "200",
 }
 LIMIT_S = 150
 TASKS = 300
@@ -39,25 +32,6 @@ def test_records_are_settled_and_stay_so(broker):
 def test_what_is_given_up_is_in_the_dead_letter_topic(broker):
     """Rejected and released too often, with headers and copies; topics that can't be written to hold nothing back."""
     program.run(scenario(broker, "dead"), 60)
-
-
-def test_the_page_on_queues_is_true(broker, tmp_path):
-    """Its lines and programs, one after the other, as one program."""
-    page = (REPOSITORY / "docs" / "QUEUES.md").read_text().replace("localhost:9092", broker.bootstrap)
-    script = ["import subprocess"]
-    for language, block in re.findall(r"```(sh|python)\n(.*?)```", page, re.DOTALL):
-        if language == "python":
-            script.append(block)
-            continue
-        for line in block.strip().splitlines():
-            _, *arguments = shlex.split(line)
-            script.append(f"subprocess.run({[str(barnabas_binary()), *arguments]!r}, check=True, timeout=30)")
-    path = tmp_path / "queues.py"
-    path.write_text("\n".join(script))
-    shown = program.run([sys.executable, str(path)], 60)
-    went = "1 dead letters of group workers from tasks {} to tasks"
-    assert [went.format(verb) in shown for verb in ("would go", "went")] == [True, True], shown
-    assert shown.count("No dead letter went back") == 1, shown
 
 
 def test_records_come_at_their_time_and_in_the_order_of_their_keys(broker):

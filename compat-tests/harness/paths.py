@@ -21,13 +21,14 @@ def barnabas_binary() -> Path:
 
 def dynamic_binary() -> Path | None:
     """One that loads libraries of the system: that under test, else the debug build; the static one can't."""
-    for binary in (barnabas_binary(), REPOSITORY / "target" / "debug" / "barnabas"):
-        if not binary.exists():
-            continue
-        with binary.open("rb") as file:
-            if b"/ld-linux" in file.read(1 << 16):
-                return binary
-    return None
+    found = (barnabas_binary(), REPOSITORY / "target" / "debug" / "barnabas")
+    return next((binary for binary in found if binary.exists() and is_dynamic(binary)), None)
+
+
+def is_dynamic(binary: Path) -> bool:
+    """Whether it names a loader of libraries."""
+    with binary.open("rb") as file:
+        return b"/ld-linux" in file.read(1 << 16)
 
 
 def java_classpath() -> str:

@@ -30,7 +30,13 @@ def jaas(keytab, principal="kafka/localhost"):
 
 
 @pytest.fixture(scope="module")
-def binary():
+def under_test():
+    """The binary under test, whatever the realm's tests take."""
+    return None if ON_KAFKA else paths.barnabas_binary()
+
+
+@pytest.fixture(scope="module")
+def binary(under_test):
     """A barnabas that can load the system's library."""
     found = None if ON_KAFKA else paths.dynamic_binary()
     if found is None and not ON_KAFKA:
@@ -300,13 +306,12 @@ def test_what_stops_the_start(tmp_path, realm):
 
 
 @pytest.mark.skipif(ON_KAFKA, reason="its command line is another")
-def test_a_static_binary_says_that_it_can_not(tmp_path):
-    binary = paths.barnabas_binary()
-    if binary == paths.dynamic_binary():
+def test_a_static_binary_says_that_it_can_not(tmp_path, under_test):
+    if paths.is_dynamic(under_test):
         pytest.skip("the binary under test is not static")
     settings = ["--override", "listeners=SASL_PLAINTEXT://127.0.0.1:0", "--override", "sasl.kerberos.service.name=kafka"]
     settings += ["--override", f"listener.name.sasl_plaintext.gssapi.sasl.jaas.config={jaas('/k')}", "--data", str(tmp_path)]
-    done = subprocess.run([str(binary), *settings], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    done = subprocess.run([str(under_test), *settings], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and "this binary is linked statically" in done.stdout + done.stderr, done.stderr
 
 

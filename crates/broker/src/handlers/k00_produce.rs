@@ -4,10 +4,10 @@
 //! when all in-sync replicas have them (acks=all), or never (acks=0: an error closes the connection, which is
 //! all a client can notice). Errors of a partition: TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC_OR_PARTITION,
 //! UNKNOWN_TOPIC_ID, NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, those of validation
-//! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, REQUEST_TIMED_OUT,
-//! KAFKA_STORAGE_ERROR. Of all partitions at once: CORRUPT_MESSAGE for a first batch whose size or magic
-//! cannot be, TRANSACTIONAL_ID_AUTHORIZATION_FAILED for transactional batches without a transactional id that
-//! the client may write with.
+//! (`barnabas_storage::validate`) and of idempotent producers, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION
+//! for coordinators' topics, REQUEST_TIMED_OUT, KAFKA_STORAGE_ERROR. Of all partitions at once:
+//! CORRUPT_MESSAGE for a first batch whose size or magic cannot be, TRANSACTIONAL_ID_AUTHORIZATION_FAILED for
+//! transactional batches without a transactional id that the client may write with.
 //!
 //! Of transactional batches (see [`transactional`]): INVALID_TXN_STATE, TRANSACTION_ABORTABLE,
 //! INVALID_PRODUCER_ID_MAPPING, INVALID_PRODUCER_EPOCH, CONCURRENT_TRANSACTIONS.
@@ -233,9 +233,8 @@ fn append(
 ) -> Result<Produced, Refused> {
     let only_at = produced.only_at;
     let (partition, records) = check(broker, context, produced, acks).map_err(Refused::before_the_log)?;
-    let verified = verdicts
-        .of(&partition, records)
-        .map_err(Refused::before_the_log)?;
+    let verified = verdicts.of(&partition, records);
+    let verified = verified.map_err(Refused::before_the_log)?;
     let how = AppendAs {
         origin: AppendOrigin::Client,
         acks: match acks {
@@ -273,6 +272,7 @@ fn check<'r>(
     if !(ACKS_ALL..=1).contains(&acks) {
         return Err(rejection(ErrorCode::InvalidRequiredAcks));
     }
+    topic_name::check_open(&partition.id().topic, context).map_err(rejection)?;
     Ok((partition, records))
 }
 

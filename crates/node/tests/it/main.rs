@@ -18,6 +18,7 @@ mod from_environment;
 mod full_disk;
 mod groups;
 mod import;
+mod internal_topics;
 mod layers;
 mod links;
 mod metrics;

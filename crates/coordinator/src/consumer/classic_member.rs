@@ -45,8 +45,9 @@ impl GroupShard {
         {
             return Err(ErrorCode::InconsistentGroupProtocol);
         }
-        let must_rejoin =
-            group.epoch.epoch > member.epoch() && member.current.state != MemberState::UnrevokedPartitions;
+        // A change of the group is an affair of its members once there is an assignment for it (KIP-1263).
+        let must_rejoin = group.target_epoch.epoch > member.epoch()
+            && member.current.state != MemberState::UnrevokedPartitions;
         let response = SyncGroupResponse::default()
             .with_protocol_type(request.protocol_type.clone())
             .with_protocol_name(request.protocol_name.clone())
@@ -82,7 +83,7 @@ impl GroupShard {
         let instance_id = request.group_instance_id.as_ref().map(|id| id.as_str());
         let member = classic_member(group, &request.member_id, instance_id, request.generation_id)?;
         let state = member.current.state;
-        let must_rejoin = member.epoch() < group.epoch.epoch
+        let must_rejoin = member.epoch() < group.target_epoch.epoch
             || state == MemberState::UnrevokedPartitions
             || (state == MemberState::UnreleasedPartitions && !group.waits_for_a_partition(member));
         let member_id = member.id.clone();

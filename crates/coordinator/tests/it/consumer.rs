@@ -461,6 +461,33 @@ fn classic_groups_go_up_and_come_down() {
 }
 
 #[test]
+fn a_classic_member_hears_of_a_change_when_there_is_an_assignment_for_it() {
+    let mut harness = harness();
+    let token = harness.join_new(&["range"]);
+    harness.advance(3_000);
+    let id = harness.join_reply(token).member_id.to_string();
+    harness.send_sync(&sync_request(&id, 1, &[(&id, "\0\0\0\0\0\0\0\0\0\0")]));
+    harness.heard(&joining("a", &["t"]));
+    let (token, _) = harness.send_join(&join_request(&id, &["range"]), 5);
+    assert_eq!(harness.join_reply(token).generation_id, 2);
+    // The next assignment comes a second after the last.
+    let mut cluster = Cluster::with(&[("t", 4)]);
+    cluster.settings.assignment_interval_ms = 1_000;
+    harness.shard.set_cluster(Arc::new(cluster), &[]);
+    let (epoch, _) = harness.heard(&joining("b", &["t"]));
+    let sync = |harness: &mut Harness| {
+        let (token, _) = harness.send_sync(&sync_request(&id, 2, &[]));
+        let error = ErrorCode::from_code(harness.sync_reply(token).error_code);
+        (harness.heartbeat(&id, 2), error)
+    };
+    assert_eq!(sync(&mut harness), (Ok(()), Some(ErrorCode::None)));
+    harness.advance(1_000);
+    harness.heard(&beat("b", epoch, &[]));
+    let must_rejoin = ErrorCode::RebalanceInProgress;
+    assert_eq!(sync(&mut harness), (Err(must_rejoin), Some(must_rejoin)));
+}
+
+#[test]
 fn a_policy_may_forbid_it() {
     let config = GroupConfig {
         consumer_migration_policy: MigrationPolicy::Downgrade,
